@@ -1,0 +1,66 @@
+"""Frames -> frame features: the convolutional networks that look at one frame at a time.
+
+The default is MobileNetV2 (Sandler et al., CVPR 2018): 2.2 million parameters, 1,280 features a frame. It is built
+without anybody's weights; ours come from training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torchvision import models
+
+FEATURE_DIMS = {"mobilenet_v2": 1280, "resnet18": 512, "resnet50": 2048}
+
+
+class Backbone(nn.Module):
+    """A CNN without its classifier, averaged over the picture.
+
+    `blocks` are the stages in order; distillation compares their outputs one by one with a teacher's.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        if name not in _BUILDERS:
+            raise ValueError(f"backbone must be one of {', '.join(_BUILDERS)}, got {name!r}")
+        self.feature_dim = FEATURE_DIMS[name]
+        self.blocks = _BUILDERS[name]()
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """(T, 3, S, S) float, -1..1 -> (T, F) float."""
+        return self.blocks(frames).mean(dim=(2, 3))  # type: ignore[no-any-return]
+
+
+def _mobilenet_v2() -> nn.Sequential:
+    blocks: nn.Sequential = models.mobilenet_v2(weights=None).features
+    # Strided convolutions pad only below and to the right, so that a feature map of an even-sized picture covers it
+    # evenly instead of leaning half a step up and left.
+    for parent in list(blocks.modules()):
+        for name, conv in list(parent.named_children()):
+            if isinstance(conv, nn.Conv2d) and conv.stride == (2, 2):
+                conv.padding = (0, 0)
+                setattr(parent, name, nn.Sequential(nn.ZeroPad2d((0, 1, 0, 1)), conv))
+    return blocks
+
+
+def _resnet(build: Callable[..., models.ResNet]) -> Callable[[], nn.Sequential]:
+    def blocks() -> nn.Sequential:
+        net = build(weights=None)
+        stem = nn.Sequential(net.conv1, net.bn1, net.relu, net.maxpool)
+        return nn.Sequential(stem, net.layer1, net.layer2, net.layer3, net.layer4)
+
+    return blocks
+
+
+_BUILDERS: dict[str, Callable[[], nn.Sequential]] = {
+    "mobilenet_v2": _mobilenet_v2,
+    "resnet18": _resnet(models.resnet18),
+    "resnet50": _resnet(models.resnet50),
+}
+
+
+def bf16_is_native() -> bool:
+    """Whether this CPU multiplies bfloat16 in hardware, so that autocast saves time instead of costing it."""
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())

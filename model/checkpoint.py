@@ -1,0 +1,45 @@
+"""Checkpoint folders: `config.json`, `model.safetensors` (float16) and `tokenizer.json`; never pickle."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from pathlib import Path
+
+import torch
+from transformers.utils import logging as transformers_logging
+
+from model.text import TOKENIZER_FILE, TextTokenizer
+from model.videobert import VideoBertModel
+
+DEFAULT_CHECKPOINT = Path(__file__).parent / "checkpoints" / "videobert-mini"
+_FILES = ("config.json", "model.safetensors", TOKENIZER_FILE)
+
+
+def save(model: VideoBertModel, tokenizer: TextTokenizer, folder: Path) -> None:
+    """Write a checkpoint folder; weights are stored in half precision, which keeps cosines to 1e-3."""
+    transformers_logging.disable_progress_bar()
+    copy.deepcopy(model).half().save_pretrained(folder)
+    tokenizer.save(folder)
+
+
+def load(folder: Path = DEFAULT_CHECKPOINT) -> tuple[VideoBertModel, TextTokenizer]:
+    """Read a checkpoint folder; weights are widened to float32.
+
+    Raises:
+        FileNotFoundError: the folder is no checkpoint; the message names what is missing.
+    """
+    for name in _FILES:
+        if not (folder / name).is_file():
+            raise FileNotFoundError(f"no {name} in {folder}: not a checkpoint folder")
+    transformers_logging.disable_progress_bar()
+    model = VideoBertModel.from_pretrained(folder, dtype=torch.float32)
+    return model, TextTokenizer.from_folder(folder)
+
+
+def fingerprint(folder: Path) -> str:
+    """A name for exactly these weights: the folder's name and a BLAKE2b-48 of its files."""
+    digest = hashlib.blake2b(digest_size=6)
+    for name in _FILES:
+        digest.update((folder / name).read_bytes())
+    return f"{folder.name}-{digest.hexdigest()}"

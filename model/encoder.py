@@ -1,0 +1,149 @@
+"""The Encoder: the only class of the model that the rest of the house uses. Arrays in, arrays out.
+
+It hides torch, devices and batching. Frames, segments and text all end in one space, as unit vectors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from model import checkpoint
+from model.backbone import bf16_is_native
+from model.frames import prepare_frames
+from model.text import TextTokenizer
+from model.videobert import Inputs, VideoBertModel
+
+_SEGMENTS_AT_ONCE = 64  # rows of ~90 tokens: some 100 MB of activations
+
+
+class Encoder:
+    """A loaded VideoBERT checkpoint.
+
+    `fingerprint` names the weights: two encoders with one fingerprint give the same vectors. `dim` is D, the length of
+    an embedding; `feature_dim` is F, the length of a frame feature.
+    """
+
+    def __init__(self, model: VideoBertModel, tokenizer: TextTokenizer, *, fingerprint: str) -> None:
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.model: VideoBertModel = model.eval().to(self.device)  # type: ignore
+        self.model.backbone.to(memory_format=torch.channels_last)
+        self.tokenizer = tokenizer
+        self.fingerprint = fingerprint
+        self.dim: int = model.config.embedding_size
+        self.feature_dim: int = model.backbone.feature_dim
+        # The CNN keeps a cosine of 0.9999 to float32 in bfloat16, at more than twice the speed where the CPU has it.
+        self._bf16 = self.device.type == "cuda" or bf16_is_native()
+
+    @classmethod
+    def load(cls, folder: Path = checkpoint.DEFAULT_CHECKPOINT) -> Encoder:
+        """Load a checkpoint folder (`config.json`, `model.safetensors`, `tokenizer.json`).
+
+        Raises:
+            FileNotFoundError: the folder is no checkpoint; the message names what is missing.
+        """
+        model, tokenizer = checkpoint.load(folder)
+        return cls(model, tokenizer, fingerprint=checkpoint.fingerprint(folder))
+
+    @torch.inference_mode()
+    def features(self, frames: NDArray[np.uint8]) -> NDArray[np.float16]:
+        """Look at frames one by one.
+
+        Args:
+            frames: uint8 (T, 3, H, W), RGB, any size.
+
+        Returns:
+            float16 (T, F).
+        """
+        prepared = prepare_frames(torch.from_numpy(frames).to(self.device), self.model.config.image_size)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._bf16):
+            features = self.model.frame_features(prepared)
+        return np.asarray(features.half().cpu().numpy())
+
+    @torch.inference_mode()
+    def embed_segments(
+        self, features: NDArray[np.float16], mask: NDArray[np.bool_], texts: Sequence[str]
+    ) -> NDArray[np.float32]:
+        """Fuse the frames of each segment with its subtitles.
+
+        Args:
+            features: float16 (N, T, F).
+            mask: bool (N, T), True where a real frame stands; see `pad_frames`.
+            texts: N strings; "" for a segment without words.
+
+        Returns:
+            float32 (N, D), unit length.
+        """
+        rows = [self.model.embed(inputs) for inputs in self._batches(features, mask, texts)]
+        return _stack(rows, self.dim)
+
+    @torch.inference_mode()
+    def embed_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Embed queries.
+
+        Returns:
+            float32 (N, D), unit length.
+
+        Raises:
+            ValueError: a text has no word in it.
+        """
+        for text in texts:
+            if not text.strip():
+                raise ValueError(f"a query needs at least one word, got {text!r}")
+        nothing = np.zeros((len(texts), 0, self.feature_dim), np.float16)
+        rows = [self.model.embed(inputs) for inputs in self._batches(nothing, np.zeros(nothing.shape[:2], bool), texts)]
+        return _stack(rows, self.dim)
+
+    @torch.inference_mode()
+    def align(
+        self, features: NDArray[np.float16], mask: NDArray[np.bool_], texts: Sequence[str]
+    ) -> NDArray[np.float32]:
+        """Linguistic-visual alignment of N pairs of segment and text: float32 (N,), the higher the better.
+
+        Arguments as in `embed_segments`. It reads both together and so sees more than a product of two vectors, at the
+        price of one pass through the network for every pair: made for re-ranking a short list.
+        """
+        rows = [self.model.align(inputs)[:, None] for inputs in self._batches(features, mask, texts)]
+        return _stack(rows, 1)[:, 0]
+
+    def _batches(
+        self, features: NDArray[np.float16], mask: NDArray[np.bool_], texts: Sequence[str]
+    ) -> Iterator[Inputs]:
+        if len(texts) != len(features):
+            raise ValueError(f"one text per segment: got {len(texts)} texts for {len(features)} segments")
+        for first in range(0, len(texts), _SEGMENTS_AT_ONCE):
+            rows = slice(first, first + _SEGMENTS_AT_ONCE)
+            ids, word_mask = self.tokenizer(list(texts[rows]), max_tokens=self.model.config.max_words)
+            frames = torch.from_numpy(features[rows]).float()
+            yield Inputs(ids, word_mask, frames, torch.from_numpy(mask[rows])).to(self.device)
+
+    def pad_frames(self, segments: Sequence[NDArray[np.float16]]) -> tuple[NDArray[np.float16], NDArray[np.bool_]]:
+        """Segments of different lengths in one array: N times (T_i, F) -> float16 (N, T, F), bool (N, T).
+
+        A segment of more frames than the model was built for is thinned evenly.
+        """
+        segments = [_thin(segment, self.model.config.max_frames) for segment in segments]
+        length = max((len(segment) for segment in segments), default=0)
+        features = np.zeros((len(segments), length, self.feature_dim), np.float16)
+        mask = np.zeros((len(segments), length), bool)
+        for i, segment in enumerate(segments):
+            features[i, : len(segment)] = segment
+            mask[i, : len(segment)] = True
+        return features, mask
+
+
+def _thin(frames: NDArray[np.float16], most: int) -> NDArray[np.float16]:
+    if len(frames) <= most:
+        return frames
+    kept = np.linspace(0, len(frames) - 1, most).round().astype(int)
+    return np.asarray(frames[kept])
+
+
+def _stack(rows: list[torch.Tensor], width: int) -> NDArray[np.float32]:
+    if not rows:
+        return np.zeros((0, width), np.float32)
+    return np.asarray(torch.cat(rows).float().cpu().numpy())

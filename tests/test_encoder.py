@@ -1,0 +1,110 @@
+import numpy as np
+import pytest
+import torch
+
+from model import checkpoint
+from model.backbone import Backbone
+from model.encoder import Encoder
+from model.frames import prepare_frames
+from model.temporal import TemporalModel, sinusoidal_positions
+
+
+def test_frames_are_scaled_cropped_and_normalized():
+    frames = torch.zeros(2, 3, 40, 80, dtype=torch.uint8)
+    frames[:, :, :, 20:60] = 255  # the middle square is white
+    prepared = prepare_frames(frames, 20)
+    assert prepared.shape == (2, 3, 20, 20)
+    assert prepared.dtype == torch.float32
+    assert prepared[:, :, :, 2:18].min() == 1.0
+    assert prepare_frames(torch.zeros(1, 3, 20, 20, dtype=torch.uint8), 20).max() == -1.0
+
+
+def test_frames_of_another_dtype_are_refused():
+    with pytest.raises(ValueError, match=r"uint8 \(T, 3, H, W\), got torch.float32 \(1, 3, 8, 8\)"):
+        prepare_frames(torch.zeros(1, 3, 8, 8), 8)
+
+
+@pytest.mark.parametrize(("name", "width"), [("mobilenet_v2", 1280), ("resnet18", 512)])
+def test_backbones_give_one_feature_vector_a_frame(name, width):
+    backbone = Backbone(name).eval()
+    assert backbone.feature_dim == width
+    with torch.inference_mode():
+        assert backbone(torch.zeros(2, 3, 64, 64)).shape == (2, width)
+
+
+def test_the_default_backbone_pads_strided_maps_below_and_right_only():
+    backbone = Backbone("mobilenet_v2").eval()
+    picture = torch.zeros(1, 3, 64, 64)
+    picture[:, :, 0, 0] = 1.0
+    with torch.inference_mode():
+        changed = (backbone.blocks[0](picture) != backbone.blocks[0](torch.zeros(1, 3, 64, 64))).any(dim=1)[0]
+    assert changed.nonzero().tolist() == [[0, 0]]
+
+
+def test_sinusoidal_positions_follow_the_paper():
+    table = sinusoidal_positions(5, 8)
+    assert table[3, 0] == pytest.approx(np.sin(3))
+    assert table[3, 3] == pytest.approx(np.cos(3 / 10000 ** (2 / 8)))
+
+
+def test_no_temporal_model_is_the_identity():
+    frames = torch.randn(1, 4, 24)
+    mask = torch.tensor([[True, True, True, False]])
+    assert torch.equal(TemporalModel("none", 24)(frames, mask), frames * mask[..., None])
+
+
+def test_features_embeddings_and_text_share_one_space(encoder: Encoder):
+    frames = np.random.default_rng(0).integers(0, 256, (5, 3, 40, 56), dtype=np.uint8)
+    features = encoder.features(frames)
+    assert features.shape == (5, encoder.feature_dim)
+    assert features.dtype == np.float16
+    padded, mask = encoder.pad_frames([features[:3], features])
+    assert mask.tolist() == [[True] * 3 + [False] * 2, [True] * 5]
+    segments = encoder.embed_segments(padded, mask, ["", "a red dog"])
+    queries = encoder.embed_text(["a dog moves left"])
+    assert segments.shape == (2, encoder.dim)
+    assert queries.shape == (1, encoder.dim)
+    assert np.linalg.norm(np.concatenate([segments, queries]), axis=1) == pytest.approx(1.0, abs=1e-5)
+    assert encoder.align(padded, mask, ["a dog", "a cat"]).shape == (2,)
+
+
+def test_a_segment_embeds_the_same_alone_and_in_company(encoder: Encoder):
+    rng = np.random.default_rng(1)
+    segments = [rng.normal(size=(length, encoder.feature_dim)).astype(np.float16) for length in (1, 8, 3)]
+    together = encoder.embed_segments(*encoder.pad_frames(segments), ["a dog", "", "the cat moves"])
+    for segment, text, expected in zip(segments, ["a dog", "", "the cat moves"], together, strict=True):
+        alone = encoder.embed_segments(*encoder.pad_frames([segment]), [text])
+        np.testing.assert_allclose(alone[0], expected, atol=1e-5)
+
+
+def test_long_segments_are_thinned_evenly(encoder: Encoder):
+    frames = np.arange(20, dtype=np.float16)[:, None].repeat(encoder.feature_dim, axis=1)
+    padded, mask = encoder.pad_frames([frames])
+    assert mask.sum() == encoder.model.config.max_frames == 8
+    assert padded[0, :, 0].tolist() == [0, 3, 5, 8, 11, 14, 16, 19]
+
+
+def test_nothing_embeds_to_nothing(encoder: Encoder):
+    assert encoder.embed_text([]).shape == (0, encoder.dim)
+    assert encoder.embed_segments(*encoder.pad_frames([]), []).shape == (0, encoder.dim)
+
+
+@pytest.mark.parametrize("text", ["", "  \n"])
+def test_a_query_without_words_is_refused(encoder: Encoder, text):
+    with pytest.raises(ValueError, match="at least one word"):
+        encoder.embed_text([text])
+
+
+def test_the_fingerprint_names_the_weights(encoder: Encoder, tiny_checkpoint):
+    again = Encoder.load(tiny_checkpoint)
+    assert again.fingerprint == encoder.fingerprint
+    assert again.fingerprint.startswith("tiny-")
+    with torch.no_grad():
+        again.model.retrieval.frames.bias += 1
+    checkpoint.save(again.model, again.tokenizer, tiny_checkpoint)
+    assert Encoder.load(tiny_checkpoint).fingerprint != encoder.fingerprint
+
+
+def test_a_folder_that_is_no_checkpoint_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=f"no config.json in {tmp_path}"):
+        Encoder.load(tmp_path)

@@ -1,0 +1,168 @@
+"""Losses, data, the training loop and distillation."""
+
+import json
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from model import losses
+from model.backbone import Backbone
+from model.data import CaptionedSet, Corruption, Example, read_captions
+from model.distil import distil_blocks, distil_chain
+from model.train import TrainingOptions, train
+from model.videobert import Inputs
+
+
+def test_contrastive_loss_by_hand():
+    queries = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    same = torch.eye(2, dtype=torch.bool)
+    # Each row is a softmax over (1, 0): -log(e / (e + 1))
+    expected = -np.log(np.e / (np.e + 1))
+    assert losses.multi_positive_contrastive(queries, queries, same, torch.tensor(1.0)) == pytest.approx(expected)
+
+
+def test_contrastive_loss_shares_between_positives():
+    queries = torch.nn.functional.normalize(torch.randn(4, 8), dim=1)
+    same = torch.ones(4, 4, dtype=torch.bool)
+    uniform = losses.multi_positive_contrastive(queries, queries, same, torch.tensor(0.0))
+    assert uniform == pytest.approx(np.log(4))
+
+
+def test_alignment_and_anchor_losses_by_hand():
+    assert losses.alignment(torch.tensor([0.0, 0.0]), torch.tensor([True, False])) == pytest.approx(np.log(2))
+    points = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    assert losses.anchoring(points, points) == pytest.approx(0.0)
+    assert losses.anchoring(points, points.flip(0)) == pytest.approx(1.0)
+
+
+def test_captions_with_bad_rows(tmp_path):
+    rows = [
+        '{"media": "a.mp4", "captions": ["a dog", " "], "start": 1, "end": 2.5}',
+        "not json",
+        '{"media": "b.jpg", "label": "cat"}',
+        '{"captions": ["no media"]}',
+        '{"media": "c.jpg"}',
+        "",
+        '{"media": "d.jpg", "captions": "a string"}',
+    ]
+    path = tmp_path / "captions.jsonl"
+    path.write_text("\n".join(rows))
+    good, problems = read_captions(path)
+    assert [(row.media, row.captions, row.label, row.start, row.end) for row in good] == [
+        ("a.mp4", ("a dog",), "", 1.0, 2.5),
+        ("b.jpg", (), "cat", None, None),
+    ]
+    assert [problem.split(":")[1] for problem in problems] == ["2", "4", "5", "7"]
+
+
+def example(i: int, **kwargs) -> Example:
+    features = np.full((3, 4), i, np.float16) + np.arange(3, dtype=np.float16)[:, None] / 8
+    return Example(features, **kwargs)
+
+
+def test_batches_keep_rows_together():
+    examples = [example(i, captions=(f"{i} one", f"{i} two")) for i in range(10)]
+    dealt = CaptionedSet(examples).batches(
+        4, rng=random.Random(0), max_frames=2, corruption=Corruption(right=1.0, wrong=0.0)
+    )
+    seen = []
+    for batch in dealt:
+        assert batch.same.tolist() == np.eye(4, dtype=bool).tolist()
+        for row, query in enumerate(batch.queries):
+            number = int(query.split()[0])
+            seen.append(number)
+            assert int(batch.subtitles[row].split()[0]) == number
+            assert batch.subtitles[row] != query
+            frames = batch.features[row][batch.frame_mask[row]]
+            assert 1 <= len(frames) <= 2
+            assert (frames.astype(int) == number).all()
+            assert (np.diff(frames[:, 0]) > 0).all()  # in the order of time
+    assert len(set(seen)) == 8  # the smaller rest is left out
+
+
+def test_wrong_and_missing_subtitles_come_in_the_asked_shares():
+    examples = [example(i, captions=(f"{i} one", f"{i} two")) for i in range(200)]
+    corruption = Corruption(right=0.5, wrong=0.2)
+    (batch,) = CaptionedSet(examples).batches(200, rng=random.Random(1), max_frames=1, corruption=corruption)
+    missing = sum(not subtitle for subtitle in batch.subtitles)
+    right = sum(s.split()[:1] == q.split()[:1] for s, q in zip(batch.subtitles, batch.queries, strict=True))
+    assert 40 <= missing <= 80
+    assert 80 <= right <= 120
+
+
+def test_examples_of_one_label_are_right_for_each_other():
+    examples = [example(0, captions=(), label="cat"), example(1, captions=(), label="cat"), example(2, captions=("x",))]
+    (batch,) = CaptionedSet(examples).batches(3, rng=random.Random(0), max_frames=1, corruption=Corruption())
+    cats = ["cat" in query for query in batch.queries]
+    assert batch.same.tolist() == [[a and b or i == j for j, b in enumerate(cats)] for i, a in enumerate(cats)]
+
+
+def test_training_learns_to_find_the_right_clip(model, tokenizer):
+    rng = np.random.default_rng(0)
+    names = ["red square", "green square", "blue square", "red circle", "green circle", "blue circle", "dog", "cat"]
+    looks = rng.normal(size=(8, 1, 1280)).astype(np.float16)
+    examples = [
+        Example(look + 0.1 * rng.normal(size=(3, 1280)).astype(np.float16), (f"a {name}", f"the {name} moves"))
+        for name, look in zip(names, looks, strict=True)
+    ]
+    options = TrainingOptions(epochs=60, batch_size=8, learning_rate=3e-3, bert_learning_rate=1e-3, anchor_weight=0.01)
+    history = []
+    train(model, tokenizer, CaptionedSet(examples), options, report=history.append)
+    assert history[-1].losses["silent"] < 0.3 * history[0].losses["silent"]
+    assert history[-1].step == history[-1].steps == 60
+    ids, mask = tokenizer([f"a {name}" for name in names], max_tokens=16)
+    frames = torch.from_numpy(np.stack([e.features for e in examples])).float()
+    all_real, none = torch.ones(8, 3, dtype=torch.bool), torch.zeros(8, 0, dtype=torch.bool)
+    with torch.inference_mode():
+        queries = model.embed(Inputs(ids, mask, frames[:, :0], none))
+        clips = model.embed(Inputs(ids[:, :0], none, frames, all_real))
+    assert (queries @ clips.T).argmax(dim=1).tolist() == list(range(8))
+
+
+def test_training_is_reproducible(tiny_checkpoint):
+    from model import checkpoint
+
+    examples = CaptionedSet([example_of_1280(i) for i in range(4)])
+    weights = []
+    for _ in range(2):
+        model, tokenizer = checkpoint.load(tiny_checkpoint)
+        train(model, tokenizer, examples, TrainingOptions(epochs=2, batch_size=2, seed=5))
+        weights.append(model.retrieval.frames.weight.detach().clone())
+    assert torch.equal(*weights)
+
+
+def example_of_1280(i: int) -> Example:
+    return Example(np.random.default_rng(i).normal(size=(2, 1280)).astype(np.float16), ("a dog", "the cat"))
+
+
+def test_distillation_brings_a_student_to_its_teacher():
+    torch.manual_seed(0)
+    teacher_net, student = Backbone("resnet18").eval(), Backbone("resnet18").train()
+
+    def teacher(pixels: torch.Tensor) -> list[torch.Tensor]:
+        state, outputs = (pixels.float() / 255 - 0.5) / 0.5, []
+        with torch.no_grad():
+            for block in teacher_net.blocks:
+                state = block(state)
+                outputs.append(state)
+        return outputs
+
+    def batches():
+        generator = torch.Generator().manual_seed(0)
+        while True:
+            yield torch.randint(0, 256, (8, 3, 32, 32), generator=generator, dtype=torch.uint8)
+
+    single, chained = [], []
+    distil_blocks(student, teacher, batches(), steps=12, blocks=range(0, 2), report=single.append)
+    assert len(single[-1].unexplained) == 2
+    assert single[-1].unexplained[0] < 0.5 * single[0].unexplained[0]
+    distil_chain(student, teacher, batches(), steps=3, compared=range(3, 5), report=chained.append)
+    assert len(chained[-1].unexplained) == 3  # two blocks and the pooled features
+
+
+def test_captions_file_is_json_lines(tmp_path):
+    path = tmp_path / "one.jsonl"
+    path.write_text(json.dumps({"media": "ä.mp4", "captions": ["größer"]}), encoding="utf-8")
+    assert read_captions(path)[0][0].captions == ("größer",)
