@@ -1,0 +1,128 @@
+"""The schema of a library, as numbered steps.
+
+``PRAGMA user_version`` counts the steps a file has been through. A step is never changed once it was released: a
+change of the schema is one more function at the end of ``MIGRATIONS``. All pending steps run in one transaction, and
+the version is read again inside it, so two processes that open an old library at once migrate it once.
+
+Columns are named as the fields in ``store.types``. Ids of videos and segments are AUTOINCREMENT: one that was removed
+is never given to another, so a stale vector index, or a link somebody kept, never shows the wrong video.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+from sqlite_utils import Database
+
+from store.errors import NewerLibrary, NotALibrary
+
+
+def create_library(db: Database) -> None:
+    """Step 1: every table of the first release."""
+    db.executescript(
+        """
+        CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+        CREATE TABLE videos (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            path TEXT NOT NULL UNIQUE,
+            size INTEGER NOT NULL,
+            mtime_ns INTEGER NOT NULL,
+            content_hash TEXT NOT NULL,
+            container TEXT NOT NULL,
+            codec TEXT NOT NULL,
+            duration REAL NOT NULL,
+            fps REAL NOT NULL,
+            width INTEGER NOT NULL,
+            height INTEGER NOT NULL,
+            rotation INTEGER NOT NULL,
+            subtitles_stamp TEXT NOT NULL,
+            added_at TEXT NOT NULL,
+            indexed_at TEXT NOT NULL
+        );
+        CREATE INDEX videos_content_hash ON videos (content_hash);
+        CREATE TABLE segments (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            video_id INTEGER NOT NULL REFERENCES videos (id) ON DELETE CASCADE,
+            start REAL NOT NULL,
+            "end" REAL NOT NULL,
+            text TEXT NOT NULL
+        );
+        CREATE INDEX segments_video_id ON segments (video_id);
+        CREATE TABLE embeddings (
+            segment_id INTEGER PRIMARY KEY REFERENCES segments (id) ON DELETE CASCADE,
+            vector BLOB NOT NULL
+        );
+        CREATE TABLE frame_features (
+            segment_id INTEGER PRIMARY KEY REFERENCES segments (id) ON DELETE CASCADE,
+            width INTEGER NOT NULL,
+            pts BLOB NOT NULL,
+            data BLOB NOT NULL
+        );
+        CREATE TABLE thumbnails (
+            segment_id INTEGER PRIMARY KEY REFERENCES segments (id) ON DELETE CASCADE,
+            seconds REAL NOT NULL,
+            jpeg BLOB NOT NULL
+        );
+        CREATE TABLE cues (
+            id INTEGER PRIMARY KEY,
+            video_id INTEGER NOT NULL REFERENCES videos (id) ON DELETE CASCADE,
+            start REAL NOT NULL,
+            "end" REAL NOT NULL,
+            text TEXT NOT NULL,
+            language TEXT NOT NULL,
+            words TEXT NOT NULL
+        );
+        CREATE INDEX cues_video_id ON cues (video_id);
+        CREATE TABLE failures (
+            path TEXT PRIMARY KEY,
+            size INTEGER NOT NULL,
+            mtime_ns INTEGER NOT NULL,
+            stage TEXT NOT NULL,
+            reason TEXT NOT NULL,
+            failed_at TEXT NOT NULL
+        );
+        """
+    )
+    db.table("cues").enable_fts(["words"], create_triggers=True, tokenize="unicode61 remove_diacritics 2")
+    db.table("settings").insert({"name": "library_id", "value": uuid.uuid4().hex})
+
+
+MIGRATIONS = (create_library,)
+
+
+def version(db: Database) -> int:
+    """Return how many migrations the file has been through, 0 for a new one."""
+    return int(db.execute("PRAGMA user_version").fetchone()[0])
+
+
+def check(db: Database, path: str) -> None:
+    """Raise, having changed nothing, if the database is not one this program may write to.
+
+    Raises:
+        NewerLibrary: it was made by a newer version of the program.
+        NotALibrary: it holds the tables of something else.
+    """
+    tables = db.table_names()  # before the version: a library being made elsewhere gets both in one transaction
+    found = version(db)
+    if found > len(MIGRATIONS):
+        raise NewerLibrary(
+            f"{path} was made by a newer version of this program: its schema is {found}, this version knows "
+            f"{len(MIGRATIONS)}. Update the program, or use another library folder."
+        )
+    if found == 0 and tables:
+        raise NotALibrary(f"{path} is the database of another program: it holds {', '.join(tables[:3])}.")
+
+
+def migrate(db: Database) -> None:
+    """Apply the pending migrations in order, all of them or none."""
+    if version(db) == len(MIGRATIONS):
+        return  # without the write lock, which another process may hold for long
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        for step in MIGRATIONS[version(db) :]:
+            step(db)
+        db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        db.commit()
+    except BaseException:
+        db.rollback()
+        raise

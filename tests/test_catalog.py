@@ -1,0 +1,591 @@
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlite_utils import Database
+
+import store.catalog
+import store.connection
+from store import migrations
+from store.catalog import Catalog, Counts
+from store.errors import EncoderMismatch, NewerLibrary, NotALibrary, NotInLibrary, StoreError
+from store.types import Cue, Failure, Hit, NewSegment, Segment, Video
+
+DIM = 4
+OWNED_TABLES = ("segments", "embeddings", "frame_features", "thumbnails", "cues")
+CUES = [Cue(0.0, 1.5, "Cut the onions", "en"), Cue(2.0, 3.0, "crème brûlée", "")]
+
+
+@pytest.fixture
+def catalog() -> Iterator[Catalog]:
+    with Catalog(":memory:") as opened:
+        opened.bind_encoder("mini@1", DIM)
+        yield opened
+
+
+def a_video(path: str = "/films/a.mp4", **facts: object) -> Video:
+    video = Video(path, 1000, 2**60 + 1, "c0ffee", "mov,mp4", "h264", 12.5, 29.97, 640, 360, 90, "s:1")
+    return replace(video, **facts)  # type: ignore[arg-type]
+
+
+def some_segments(count: int = 2, seed: int = 0, frames: int = 3) -> list[NewSegment]:
+    random = np.random.default_rng(seed)
+    vectors = random.normal(size=(count, DIM))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return [
+        NewSegment(
+            start=float(i),
+            end=i + 1.0,
+            text=f"text {i}",
+            pts_seconds=i + np.arange(frames) / 3,
+            features=random.normal(size=(frames, 5)).astype(np.float16),
+            embedding=vectors[i].astype(np.float32),
+            thumbnail=b"\xff\xd8" + bytes([i % 256]),
+            thumbnail_seconds=i + 0.5,
+        )
+        for i in range(count)
+    ]
+
+
+def put(catalog: Catalog, path: str = "/films/a.mp4", count: int = 2, seed: int = 0) -> int:
+    number = catalog.put_video(a_video(path), some_segments(count, seed), CUES).id
+    assert number is not None
+    return number
+
+
+def ids_of(catalog: Catalog, video_id: int) -> list[int]:
+    return [segment.id for segment in catalog.segments(video_id) if segment.id is not None]
+
+
+def rows_in(catalog: Catalog) -> dict[str, int]:
+    return {table: catalog._db.table(table).count for table in OWNED_TABLES}
+
+
+# Round trips
+
+
+def test_a_video_comes_back_as_it_was_put(catalog: Catalog) -> None:
+    stored = catalog.put_video(a_video(), some_segments(), CUES)
+    assert catalog.video("/films/a.mp4") == stored
+    assert stored.id is not None
+    assert catalog.video_by_id(stored.id) == stored
+    assert replace(stored, id=None, added_at="", indexed_at="") == a_video()
+    assert stored.added_at == stored.indexed_at
+    assert stored.added_at.endswith("+00:00")
+    assert catalog.cues(stored.id) == CUES
+    assert catalog.video("/films/A.mp4") is None
+    assert catalog.video_by_id(99) is None
+
+
+def test_segments_and_what_they_own_come_back(catalog: Catalog) -> None:
+    video_id, new = put(catalog), some_segments()
+    segments = catalog.segments(video_id)
+    assert segments == [Segment(video_id, i, i + 1, f"text {i}", id=i + 1) for i in range(2)]
+    assert catalog.segment(2) == segments[1]
+    for segment_id, expected in enumerate(new, 1):
+        pts_seconds, features = catalog.frame_features(segment_id)
+        assert (pts_seconds.dtype.name, features.dtype.name) == ("float64", "float16")
+        np.testing.assert_array_equal(pts_seconds, expected.pts_seconds)
+        np.testing.assert_array_equal(features, expected.features)
+        assert features.flags.writeable
+        assert catalog.thumbnail(segment_id) == (expected.thumbnail, expected.thumbnail_seconds)
+    vectors = catalog.embeddings([2, 1, 2])
+    assert vectors.dtype == np.float32
+    np.testing.assert_array_equal(vectors, np.stack([new[i].embedding for i in (1, 0, 1)]))
+
+
+def test_unknown_ids_are_named(catalog: Catalog) -> None:
+    put(catalog)
+    assert catalog.segment(77) is None
+    for ask in (catalog.frame_features, catalog.thumbnail):
+        with pytest.raises(NotInLibrary, match="no segment with the id 77"):
+            ask(77)
+    with pytest.raises(NotInLibrary, match=r"id 70, 71, 72, 73, 74, \.\.\.") as caught:
+        catalog.embeddings([1, *range(79, 69, -1)])
+    assert caught.value.ids == list(range(70, 80))
+    assert catalog.embeddings([]).shape == (0, DIM)
+
+
+def test_a_segment_may_have_no_frames_and_a_video_no_segments(catalog: Catalog) -> None:
+    catalog.put_video(a_video(), some_segments(1, frames=0), [])
+    assert [array.shape for array in catalog.frame_features(1)] == [(0,), (0, 5)]
+    catalog.put_video(a_video("/films/b.mp4"), [], [])
+    assert catalog.counts() == Counts(videos=2, segments=1, failures=0, seconds=25.0)
+
+
+def test_hits_keep_the_order_and_leave_out_what_is_gone(catalog: Catalog) -> None:
+    video_id = put(catalog)
+    hits = catalog.hits([2, 99, -1, 1], [0.9, 0.8, 0.7, 0.6])
+    assert hits == [
+        Hit(2, video_id, "/films/a.mp4", 1.0, 2.0, 0.9, "text 1"),
+        Hit(1, video_id, "/films/a.mp4", 0.0, 1.0, 0.6, "text 0"),
+    ]
+    assert catalog.hits(np.array([2]), np.array([0.5], np.float32)) == [replace(hits[0], score=0.5)]  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="zip"):
+        catalog.hits([1, 2], [0.5])
+
+
+def test_thousands_of_ids_are_no_problem(catalog: Catalog) -> None:
+    segments = some_segments(9000, frames=1)
+    catalog.put_video(a_video(), segments, [])
+    ids = catalog.segment_ids()
+    assert ids.tolist() == list(range(1, 9001))
+    np.testing.assert_array_equal(catalog.embeddings(ids[::-1]), np.stack([s.embedding for s in segments[::-1]]))
+    hits = catalog.hits(ids.tolist(), [0.0] * 9000)
+    assert [hit.segment_id for hit in hits] == ids.tolist()
+
+
+def test_settings(catalog: Catalog) -> None:
+    assert catalog.setting("interval") is None
+    catalog.set_setting("interval", "1")
+    catalog.set_setting("interval", "2")
+    assert catalog.setting("interval") == "2"
+
+
+def test_counts_of_an_empty_library(catalog: Catalog) -> None:
+    assert catalog.counts() == Counts(videos=0, segments=0, failures=0, seconds=0.0)
+
+
+# Replacing, removing, copying, moving
+
+
+def test_replacing_keeps_added_at_and_gives_new_segment_ids(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    moments = iter(["2030-01-01T00:00:00+00:00", "2031-01-01T00:00:00+00:00"])
+    monkeypatch.setattr(store.catalog, "_now", lambda: next(moments))
+    put(catalog)
+    video_id = put(catalog, count=1, seed=1)
+    video = catalog.video_by_id(video_id)
+    assert video is not None
+    assert (video.added_at[:4], video.indexed_at[:4]) == ("2030", "2031")
+    assert ids_of(catalog, video_id) == [3]
+    assert rows_in(catalog) == {**dict.fromkeys(OWNED_TABLES, 1), "cues": 2}
+
+
+def test_ids_are_never_used_again(catalog: Catalog) -> None:
+    first = put(catalog)
+    assert catalog.remove_videos([first, 99]) == 1
+    second = put(catalog)
+    assert second > first
+    assert ids_of(catalog, second) == [3, 4]
+
+
+def test_removing_leaves_no_orphans(catalog: Catalog) -> None:
+    keep, gone = put(catalog, "/films/a.mp4"), put(catalog, "/films/b.mp4")
+    assert catalog.remove_videos([gone]) == 1
+    assert rows_in(catalog) == dict.fromkeys(OWNED_TABLES, 2)
+    assert [number for number, _ in catalog.search_cues("onions", 10)] == [keep]
+    assert catalog.remove_videos(np.array([keep])) == 1
+    assert rows_in(catalog) == dict.fromkeys(OWNED_TABLES, 0)
+    assert catalog._db.execute("SELECT count(*) FROM cues_fts_docsize").fetchone() == (0,)
+
+
+def broken_features(segment: NewSegment) -> NewSegment:
+    return replace(segment, pts_seconds=segment.pts_seconds[:-1])
+
+
+def broken_rank(segment: NewSegment) -> NewSegment:
+    return replace(segment, features=segment.features[0])
+
+
+def broken_dimension(segment: NewSegment) -> NewSegment:
+    return replace(segment, embedding=np.array([1.0, 0.0], np.float32))
+
+
+def broken_length(segment: NewSegment) -> NewSegment:
+    return replace(segment, embedding=segment.embedding * 3)
+
+
+def broken_values(segment: NewSegment) -> NewSegment:
+    return replace(segment, features=np.full((3, 5), np.inf, np.float16))
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (broken_features, "timestamp"),
+        (broken_rank, r"\(T, F\)"),
+        (broken_dimension, r"\(N, 4\)"),
+        (broken_length, "length"),
+        (broken_values, "not finite"),
+    ],
+)
+def test_a_wrong_array_leaves_the_old_video(catalog: Catalog, damage: object, message: str) -> None:
+    video_id = put(catalog)
+    first, second = some_segments(seed=1)
+    with pytest.raises(ValueError, match=message):
+        catalog.put_video(a_video(), [first, damage(second)], [])  # type: ignore[operator]
+    assert ids_of(catalog, video_id) == [1, 2]
+    assert catalog.cues(video_id) == CUES
+
+
+def test_an_error_in_the_middle_leaves_the_old_video(catalog: Catalog) -> None:
+    video_id = put(catalog)
+    before = rows_in(catalog)
+    with pytest.raises(AttributeError):
+        catalog.put_video(a_video(size=2), some_segments(), [CUES[0], None])  # type: ignore[list-item]
+    assert rows_in(catalog) == before
+    assert catalog.video_by_id(video_id) == catalog.video("/films/a.mp4")
+    assert [number for number, _ in catalog.search_cues("onions", 10)] == [video_id]
+
+
+def test_copying_gives_new_ids_to_the_same_content(catalog: Catalog) -> None:
+    source = put(catalog)
+    target = put(catalog, "/films/b.mp4", count=1, seed=1)
+    old = catalog.video_by_id(target)
+    copy = catalog.copy_video(source, a_video("/films/b.mp4", mtime_ns=5))
+    assert copy.id not in (None, source, target)
+    assert old is not None
+    assert (copy.mtime_ns, copy.added_at) == (5, old.added_at)
+    assert copy.id is not None
+    assert ids_of(catalog, copy.id) == [4, 5]
+    assert ids_of(catalog, source) == [1, 2]
+    np.testing.assert_array_equal(catalog.embeddings([4, 5]), catalog.embeddings([1, 2]))
+    for ours, theirs in zip(catalog.frame_features(5), catalog.frame_features(2), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert catalog.thumbnail(5) == catalog.thumbnail(2)
+    assert catalog.cues(copy.id) == CUES
+    assert {number for number, _ in catalog.search_cues("creme", 10)} == {source, copy.id}
+    assert ids_of(catalog, put(catalog, "/films/c.mp4")) == [6, 7]
+    assert [video.path for video in catalog.videos_with_hash("c0ffee")] == [f"/films/{n}.mp4" for n in "abc"]
+
+
+def test_copying_a_video_without_segments(catalog: Catalog) -> None:
+    source = put(catalog, count=0)
+    copy = catalog.copy_video(source, a_video("/films/b.mp4"))
+    assert copy.id is not None
+    assert catalog.segments(copy.id) == []
+    assert catalog.cues(copy.id) == CUES
+
+
+def test_what_cannot_be_copied_is_refused(catalog: Catalog) -> None:
+    source = put(catalog)
+    with pytest.raises(ValueError, match="copy of itself"):
+        catalog.copy_video(source, a_video())
+    for ask in (catalog.copy_video, catalog.move_video):
+        with pytest.raises(NotInLibrary, match="no video with the id 99"):
+            ask(99, a_video("/films/b.mp4"))
+    assert [video.path for video in catalog.videos()] == ["/films/a.mp4"]
+
+
+def test_moving_keeps_the_ids(catalog: Catalog) -> None:
+    source, covered = put(catalog), put(catalog, "/films/b.mp4", count=1)
+    before = catalog.video_by_id(source)
+    assert before is not None
+    catalog.put_failure(Failure("/films/b.mp4", 1, 2, "decode", "broken"))
+    moved = catalog.move_video(source, a_video("/films/b.mp4", mtime_ns=7))
+    assert moved == replace(before, path="/films/b.mp4", mtime_ns=7)
+    assert catalog.videos() == [moved]
+    assert catalog.video_by_id(covered) is None
+    assert ids_of(catalog, source) == [1, 2]
+    assert catalog.failures() == []
+    assert catalog.move_video(source, a_video("/films/b.mp4", mtime_ns=8)).mtime_ns == 8
+
+
+# Failures
+
+
+def test_failures(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store.catalog, "_now", lambda: "2030")
+    video_id = put(catalog)
+    catalog.put_failure(Failure("/films/a.mp4", 1, 2, "decode", "first"))
+    failure = Failure("/films/a.mp4", 5, 6, "open", "No video stream in \udcff.", "2030")
+    catalog.put_failure(failure)
+    assert catalog.failure("/films/a.mp4") == replace(failure, reason="No video stream in ?.")
+    assert ids_of(catalog, video_id) == [1, 2]
+    assert catalog.counts().failures == 1
+    assert catalog.failures("/films") == catalog.failures()
+    assert catalog.failures("/other") == []
+    catalog.forget_failures(["/films/a.mp4", "/never"])
+    assert catalog.failure("/films/a.mp4") is None
+    catalog.put_failure(failure)
+    put(catalog)
+    assert catalog.failures() == []
+
+
+# Paths
+
+ODD = ["/v/100%", "/v/100%/a_b.mp4", "/v/100x/a.mp4", "/v/100%-/a.mp4", "/v/100%0", "/V/100%/a.mp4", "/v/é/[*]?'\".mp4"]
+
+
+def test_within_is_a_file_or_folder_whatever_its_name(catalog: Catalog) -> None:
+    for path in ODD:
+        put(catalog, path, count=1)
+        catalog.put_failure(Failure(path + ".txt", 1, 2, "open", "text"))
+    assert [video.path for video in catalog.videos()] == sorted(ODD)
+    inside = {within: [video.path for video in catalog.videos(within)] for within in ("/v/100%", "/v/100%/", "/V", "/")}
+    assert inside["/v/100%"] == inside["/v/100%/"] == ["/v/100%", "/v/100%/a_b.mp4"]
+    assert inside["/V"] == ["/V/100%/a.mp4"]
+    assert len(inside["/"]) == len(ODD)
+    assert [video.path for video in catalog.videos("/v/100%/a_b.mp4")] == ["/v/100%/a_b.mp4"]
+    assert catalog.videos("/v/100%/aXb.mp4") == []
+    assert [failure.path for failure in catalog.failures("/v/100%")] == ["/v/100%/a_b.mp4.txt"]
+    assert catalog.segment_ids("/v/100%").tolist() == [1, 2]
+    assert catalog.segment_ids("/nowhere").tolist() == []
+    assert catalog.segment_ids("/nowhere").dtype == np.int64
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file names are bytes on POSIX only")
+def test_a_name_that_is_not_utf8_comes_back_as_it_was(catalog: Catalog) -> None:
+    path = os.fsdecode(b"/films/caf\xe9/a.mp4")
+    put(catalog, path)
+    assert [video.path for video in catalog.videos(os.path.dirname(path))] == [path]
+    video = catalog.video(path)
+    assert video is not None
+    assert video.id is not None
+    assert catalog.hits([1], [1.0])[0].path == path
+    assert catalog.move_video(video.id, a_video(path, size=3)).size == 3
+    catalog.put_failure(Failure(path, 1, 2, "open", "x"))
+    assert [failure.path for failure in catalog.failures()] == [path]
+
+
+# Subtitles
+
+
+def lines(catalog: Catalog, *texts: str) -> None:
+    catalog.put_video(a_video("/films/s.mp4"), [], [Cue(float(i), i + 1.0, text) for i, text in enumerate(texts)])
+
+
+def found(catalog: Catalog, words: str, limit: int = 10) -> list[str]:
+    return [cue.text for _, cue in catalog.search_cues(words, limit)]
+
+
+def test_cues_with_more_of_the_words_come_first(catalog: Catalog) -> None:
+    lines(catalog, "cut the bread", "the weather", "cut the onions", "something else")
+    assert found(catalog, "cut onions") == ["cut the onions", "cut the bread"]
+    assert found(catalog, "cut onions", limit=1) == ["cut the onions"]
+
+
+def test_case_and_accents_do_not_matter(catalog: Catalog) -> None:
+    lines(catalog, "Crème BRÛLÉE", "Über den Wolken")
+    assert found(catalog, "creme brulee") == ["Crème BRÛLÉE"]
+    assert found(catalog, "ÜBER") == ["Über den Wolken"]
+
+
+def test_operators_and_quotes_are_plain_text(catalog: Catalog) -> None:
+    lines(catalog, "do not stop", 'he said "go" now', "near the lake", "don't")
+    assert found(catalog, "NOT") == ["do not stop"]
+    assert found(catalog, '"go') == ['he said "go" now']
+    assert found(catalog, "NEAR(") == ["near the lake"]
+    assert found(catalog, "don't") == ["don't"]
+    for nothing in ("", "  ", '"', "?!", "text:", "*", "\0", "\ud800", "absent"):
+        assert found(catalog, nothing) == []
+
+
+def test_chinese_and_japanese_are_found_by_any_part(catalog: Catalog) -> None:
+    lines(catalog, "明日は東京タワーに行く", "京都に行く東", "我们切洋葱")
+    assert found(catalog, "東京") == ["明日は東京タワーに行く"]
+    assert found(catalog, "洋葱") == ["我们切洋葱"]
+    assert sorted(found(catalog, "行く")) == ["京都に行く東", "明日は東京タワーに行く"]
+
+
+def test_text_that_utf8_cannot_write_is_kept_as_far_as_it_can(catalog: Catalog) -> None:
+    lines(catalog, "caf\udce9 noir")
+    assert found(catalog, "noir") == ["caf? noir"]
+
+
+@pytest.fixture(scope="module")
+def one_line() -> Iterator[Catalog]:
+    with Catalog(":memory:") as opened:
+        lines(opened, "and or not near 東京 - a b c")
+        yield opened
+
+
+@settings(deadline=None)
+@given(words=st.text() | st.text('"*()^:+-{}ANDORT \0東', max_size=30))
+def test_any_text_is_a_safe_query(one_line: Catalog, words: str) -> None:
+    assert {number for number, _ in one_line.search_cues(words, 5)} <= {1}
+
+
+def test_a_very_long_query_is_answered(catalog: Catalog) -> None:
+    lines(catalog, "word 4000 is here")
+    assert found(catalog, " ".join(map(str, range(5000)))) == ["word 4000 is here"]
+
+
+# The encoder
+
+
+def test_the_encoder_is_remembered(tmp_path: Path) -> None:
+    with Catalog(tmp_path / "library.db") as catalog:
+        assert catalog.encoder() is None
+        catalog.bind_encoder("mini@1", DIM)
+        put(catalog)
+    with Catalog(tmp_path / "library.db") as catalog:
+        assert catalog.encoder() == ("mini@1", DIM)
+        catalog.bind_encoder("mini@1", DIM)
+        with pytest.raises(EncoderMismatch, match=r"mini@1 .* clip@9 .* another library folder, or remove the videos"):
+            catalog.bind_encoder("clip@9", DIM)
+        assert catalog.encoder() == ("mini@1", DIM)
+        catalog.remove_videos([1])
+        catalog.bind_encoder("clip@9", 7)
+        assert catalog.encoder() == ("clip@9", 7)
+
+
+def test_segments_need_a_bound_encoder() -> None:
+    with Catalog(":memory:") as catalog:
+        with pytest.raises(ValueError, match="bind_encoder"):
+            put(catalog)
+        assert catalog.videos() == []
+
+
+def test_two_indexers_cannot_mix_encoders_in_an_empty_library(tmp_path: Path) -> None:
+    with Catalog(tmp_path / "library.db") as one, Catalog(tmp_path / "library.db") as other:
+        one.bind_encoder("mini@1", DIM)
+        other.bind_encoder("clip@9", DIM)
+        with pytest.raises(EncoderMismatch):
+            put(one)
+        assert put(other) == 1
+
+
+# The file
+
+
+def test_the_file_and_its_folder_are_made_and_used_again(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "folder" / "library.db"
+    with Catalog(str(path)) as catalog:
+        name = catalog.library_id
+        lines(catalog, "hello")
+        assert catalog._db.journal_mode == "wal"
+    with Catalog(path) as catalog:
+        assert catalog.library_id == name
+        assert len(name) == 32
+        assert found(catalog, "hello") == ["hello"]
+    with Catalog(tmp_path / "other.db") as catalog:
+        assert catalog.library_id != name
+
+
+def test_an_empty_file_is_migrated_through_every_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "library.db"
+    path.touch()
+    with Catalog(path) as catalog:
+        assert migrations.version(catalog._db) == len(migrations.MIGRATIONS) == 1
+
+    def add_stars(db: Database) -> None:
+        db.execute("ALTER TABLE settings ADD COLUMN stars INTEGER")
+
+    def fail(db: Database) -> None:
+        db.execute("ALTER TABLE settings ADD COLUMN other INTEGER")
+        raise RuntimeError("no")
+
+    monkeypatch.setattr(migrations, "MIGRATIONS", (*migrations.MIGRATIONS, add_stars, fail))
+    with pytest.raises(RuntimeError, match="no"):
+        Catalog(path)
+    monkeypatch.setattr(migrations, "MIGRATIONS", migrations.MIGRATIONS[:2])
+    with Catalog(path) as catalog:
+        assert migrations.version(catalog._db) == 2
+        assert list(catalog._db.table("settings").columns_dict) == ["name", "value", "stars"]
+
+
+def test_a_library_of_a_newer_version_is_refused_untouched(tmp_path: Path) -> None:
+    path = tmp_path / "library.db"
+    with Catalog(path) as catalog:
+        catalog._db.execute("PRAGMA user_version = 7")
+    before = path.read_bytes()
+    with pytest.raises(NewerLibrary, match=r"newer version of this program: its schema is 7, this version knows 1"):
+        Catalog(path)
+    assert path.read_bytes() == before
+
+
+def test_files_that_are_no_library_are_refused_untouched(tmp_path: Path) -> None:
+    text, foreign = tmp_path / "text.db", tmp_path / "foreign.db"
+    text.write_text("not a database, but long enough to have a header " * 20)
+    with Database(foreign) as db:
+        db.table("bookmarks").insert({"url": "x"})
+    for path, message in ((text, "no SQLite database"), (foreign, "it holds bookmarks")):
+        before = path.read_bytes()
+        with pytest.raises(NotALibrary, match=message):
+            Catalog(path)
+        assert path.read_bytes() == before
+
+
+def test_a_folder_is_no_library(tmp_path: Path) -> None:
+    with pytest.raises(sqlite3.OperationalError):
+        Catalog(tmp_path)
+
+
+def test_every_refusal_is_a_store_error() -> None:
+    assert all(issubclass(kind, StoreError) for kind in (EncoderMismatch, NewerLibrary, NotALibrary, NotInLibrary))
+
+
+# Several threads and processes
+
+
+def test_another_connection_reads_the_old_rows_while_one_writes(tmp_path: Path) -> None:
+    path = tmp_path / "library.db"
+    with Catalog(path) as writer, Catalog(path) as reader:
+        writer.bind_encoder("mini@1", DIM)
+        put(writer)
+        with writer._writing():
+            writer._db.execute("DELETE FROM videos")
+            assert writer.videos() == []
+            assert reader.counts().videos == 1
+            assert reader.segment_ids().tolist() == [1, 2]
+            with Catalog(path) as late:
+                assert [number for number, _ in late.search_cues("onions", 5)] == [1]
+        assert reader.counts().videos == 0
+
+
+def test_making_a_library_waits_for_another_who_makes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "library.db"
+    path.touch()
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    waits: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        other.execute("ROLLBACK")
+
+    monkeypatch.setattr("time.sleep", wait)
+    with Catalog(path) as catalog:
+        assert catalog.counts().videos == 0
+    other.close()
+    assert len(waits) == 1
+
+
+def test_a_library_that_stays_locked_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store.connection, "_BUSY_SECONDS", 0)
+    path = tmp_path / "library.db"
+    path.touch()
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        Catalog(path)
+    other.close()
+
+
+def test_threads_share_a_catalog(tmp_path: Path) -> None:
+    with Catalog(tmp_path / "library.db") as catalog, ThreadPoolExecutor(4) as pool:
+        catalog.bind_encoder("mini@1", DIM)
+        written = [pool.submit(put, catalog, f"/films/{i}.mp4") for i in range(12)]
+        seen = [pool.submit(lambda: (len(catalog.segment_ids()), catalog.counts())) for _ in range(12)]
+        assert sorted(future.result() for future in written) == list(range(1, 13))
+        assert all(future.result()[0] % 2 == 0 for future in seen)
+        assert catalog.counts().segments == 24
+
+
+def test_writers_wait_for_each_other(tmp_path: Path) -> None:
+    path, start = tmp_path / "library.db", threading.Barrier(4)
+
+    def index(name: int) -> None:
+        start.wait()
+        with Catalog(path) as catalog:
+            catalog.bind_encoder("mini@1", DIM)
+            for i in range(5):
+                put(catalog, f"/films/{name}-{i}.mp4")
+
+    with ThreadPoolExecutor(4) as pool:
+        for future in [pool.submit(index, name) for name in range(4)]:
+            future.result()
+    with Catalog(path) as catalog:
+        assert catalog.counts().videos == 20
+        assert catalog.segment_ids().tolist() == list(range(1, 41))
