@@ -1,0 +1,1 @@
+"""Files -> segments -> rows: discovery, decoding in child processes, shots, subtitles, and the pipeline over them."""

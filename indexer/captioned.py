@@ -1,0 +1,99 @@
+"""Captioned photos and clips -> examples to train on: every file looked at once.
+
+A photo stands in for a clip as a moving camera would see it: its middle, then random parts of it. Clips are read
+like any other video, in child processes.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from indexer.media import MediaError
+from indexer.worker import Decoders
+from model.data import Captioned, Example
+from model.encoder import Encoder
+
+PHOTO_ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
+_SMALLEST_PART = 0.5  # of a photo's area
+
+
+def look_at(
+    rows: Sequence[Captioned],
+    folder: Path,
+    encoder: Encoder,
+    *,
+    views: int,
+    fps: float = 2.0,
+    seed: int = 0,
+    tell: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[list[Example], list[str]]:
+    """Turn rows of a captions file into examples.
+
+    Args:
+        folder: what the rows' `media` are relative to.
+        views: frames made of each photo.
+        fps: frames taken per second of a clip.
+        tell: called with rows done and rows in all.
+
+    Returns:
+        examples in the order of the rows, and a sentence for every row that could not be read.
+    """
+    rng = random.Random(seed)
+    examples: list[Example] = []
+    problems: list[str] = []
+    with Decoders(workers=1, fps=fps) as decoders:
+        for done, row in enumerate(rows, start=1):
+            path = folder / row.media
+            try:
+                if path.suffix.lower() in PHOTO_ENDINGS:
+                    features = encoder.features(photo_views(path, views, encoder.model.config.image_size, rng))
+                else:
+                    features = _clip_features(path, row, decoders, encoder)
+                examples.append(Example(features, row.captions, row.label))
+            except (MediaError, OSError, UnidentifiedImageError) as error:
+                problems.append(f"{row.media}: {error}")
+            tell(done, len(rows))
+    return examples, problems
+
+
+def photo_views(path: Path, views: int, size: int, rng: random.Random) -> NDArray[np.uint8]:
+    """The middle square of a photo and random parts of it, some mirrored: uint8 (views, 3, size, size)."""
+    with Image.open(path) as file:
+        photo = file.convert("RGB")
+    boxes = [_middle(photo), *(_part(photo, rng) for _ in range(views - 1))]
+    pictures = [photo.resize((size, size), Image.Resampling.BILINEAR, box=box) for box in boxes]
+    turned = [
+        p.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if i and rng.random() < 0.5 else p for i, p in enumerate(pictures)
+    ]
+    return np.stack([np.asarray(picture).transpose(2, 0, 1) for picture in turned])
+
+
+def _middle(photo: Image.Image) -> tuple[float, float, float, float]:
+    side = min(photo.size)
+    left, top = (photo.width - side) / 2, (photo.height - side) / 2
+    return left, top, left + side, top + side
+
+
+def _part(photo: Image.Image, rng: random.Random) -> tuple[float, float, float, float]:
+    side = rng.uniform(_SMALLEST_PART, 1.0) ** 0.5
+    stretch = rng.uniform(0.85, 1.18)
+    width, height = photo.width * min(1.0, side * stretch), photo.height * min(1.0, side / stretch)
+    left, top = rng.uniform(0, photo.width - width), rng.uniform(0, photo.height - height)
+    return left, top, left + width, top + height
+
+
+def _clip_features(path: Path, row: Captioned, decoders: Decoders, encoder: Encoder) -> NDArray[np.float16]:
+    chunks = [
+        encoder.features(frames.data)
+        for stream in decoders.streams([path], start_seconds=row.start, end_seconds=row.end)
+        for frames, _ in stream
+    ]
+    if not chunks:
+        raise MediaError("no frame between the given times", stage="decode")
+    return np.concatenate(chunks)

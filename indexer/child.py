@@ -1,0 +1,177 @@
+"""What a child process does: everything that touches untrusted media.
+
+It ends when its parent is gone, however that came about. It answers in JSON and raw bytes, never in pickles, so that
+nothing a file could make of this process runs in the parent.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import multiprocessing
+import os
+import signal
+import threading
+import traceback
+from collections import deque
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.decode import MediaError, MediaInfo, probe, read_frames
+from indexer.segments import ShotDetector
+from indexer.subtitles import SubtitleError, read_embedded, read_sidecar, sidecars
+
+_Answer = tuple[dict[str, Any], NDArray[np.uint8] | None]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is the same for every file."""
+
+    fps: float
+    short_side: int
+    memory_bytes: int  # address space
+
+
+@dataclass(frozen=True)
+class Job:
+    """A file to read, or an excerpt of one."""
+
+    number: int
+    path: Path
+    start_seconds: float = 0.0
+    end_seconds: float = math.inf
+
+
+def serve(connection: Connection, options: Options) -> None:
+    """Do job after job. Received: a `Job`, or the number of one that is no longer wanted.
+
+    Sent, each as JSON with the number of its job: the header; chunks of frames, their pixels following as bytes; the
+    end. Instead of any of them, the failure.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; it is the parent's to decide
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # codecs chatter about every damaged block
+    _load_decoders()
+    _limit_memory(options.memory_bytes)
+    inbox = _Inbox(connection)
+    with suppress(EOFError, OSError):  # the parent is gone
+        while True:
+            job = inbox.next()
+            for said, pixels in _guarded(job, options):
+                if inbox.cancelled(job):
+                    break
+                connection.send_bytes(json.dumps({"job": job.number, **said}).encode())
+                if pixels is not None:
+                    connection.send_bytes(pixels.reshape(-1).data)
+
+
+class _Inbox:
+    """The jobs still to do."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._jobs: deque[Job] = deque()
+        self._cancelled: set[int] = set()
+
+    def next(self) -> Job:
+        """Wait for a job that is wanted."""
+        while True:
+            while not self._jobs or self._connection.poll():
+                self._take()
+            job = self._jobs.popleft()
+            if job.number not in self._cancelled:
+                return job
+
+    def cancelled(self, job: Job) -> bool:
+        """Whether a job is no longer wanted, as far as the parent has said by now."""
+        while self._connection.poll():
+            self._take()
+        return job.number in self._cancelled
+
+    def _take(self) -> None:
+        message = self._connection.recv()
+        if isinstance(message, Job):
+            self._jobs.append(message)
+        else:
+            self._cancelled.add(message)
+
+
+def _guarded(job: Job, options: Options) -> Iterator[_Answer]:
+    """The answers to a job, with every error as its last answer."""
+    try:
+        yield from _answers(job, options)
+    except MediaError as error:
+        yield {"failure": str(error), "stage": error.stage, "traceback": ""}, None
+    except MemoryError:
+        limit = f"out of memory (limit {options.memory_bytes // 2**20} MiB)"
+        yield {"failure": limit, "stage": "decode", "traceback": ""}, None
+    except Exception as error:
+        failure = f"unexpected {type(error).__name__}: {error}"
+        yield {"failure": failure, "stage": "decode", "traceback": traceback.format_exc()}, None
+
+
+def _answers(job: Job, options: Options) -> Iterator[_Answer]:
+    info = probe(job.path)
+    yield {"info": asdict(info), **_subtitles(job.path, info)}, None
+    shots = ShotDetector()
+    for frames in read_frames(
+        job.path,
+        info=info,
+        fps=options.fps,
+        short_side=options.short_side,
+        start_seconds=job.start_seconds,
+        end_seconds=job.end_seconds,
+    ):
+        said = {"pts_seconds": frames.pts_seconds.tolist(), "cuts": shots.cuts(frames), "shape": frames.data.shape}
+        yield said, frames.data
+    yield {"end": True}, None
+
+
+def _subtitles(path: Path, info: MediaInfo) -> dict[str, Any]:
+    """Cues of the files beside a video; where they hold none, of the tracks in it."""
+    cues, malformed, problems = [], 0, []
+    for sidecar in sidecars(path):
+        try:
+            found, bad = read_sidecar(sidecar)
+            cues += found
+            malformed += bad
+        except SubtitleError as error:
+            problems.append(f"{sidecar.name}: {error}")
+    if not cues and info.subtitle_tracks:
+        cues, bad = read_embedded(path)
+        malformed += bad
+    return {"cues": [asdict(cue) for cue in cues], "malformed_cues": malformed, "problems": problems}
+
+
+def _load_decoders() -> None:
+    # Before memory is limited, so that a limit that is too tight fails a file, in words, and not an import.
+    import av
+    import decord
+    import scenedetect
+
+    del av, decord, scenedetect
+
+
+def _limit_memory(size: int) -> None:
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    with suppress(ValueError, OSError):  # macOS refuses
+        resource.setrlimit(resource.RLIMIT_AS, (size, size))
+
+
+def _die_with_parent() -> None:
+    """End at once when the parent is gone, though a decoder may hang in the main thread."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)

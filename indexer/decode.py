@@ -1,0 +1,212 @@
+"""Videos -> frames sampled on the player's clock.
+
+Two readers stand behind one function. decord seeks to the frames that are asked for and scales while decoding, which
+is cheaper where groups of pictures are short; it is believed only after its index has been checked, for its seeking
+is off by several frames where it is wrong. PyAV decodes all frames in order and reads everything else: transport
+streams, GIFs, raw streams, excerpts, and what is readable of a damaged file, also from where decord gave up.
+
+The process that indexes needs only the nouns of this file. So the decoders are imported by the functions that use
+them, which run in child processes (see worker.py).
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.instants import ALMOST_SECONDS, Instants
+from indexer.media import MediaError, MediaInfo, decoded, opened, probe, video_stream
+
+if TYPE_CHECKING:
+    from av import VideoFrame
+
+__all__ = ["Frames", "MediaError", "MediaInfo", "probe", "read_frames"]
+
+_INDEXED = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"}  # elsewhere seeking goes by bytes and misses
+_THREADS = min(4, os.cpu_count() or 1)  # more gain little, and each holds frames of full size
+_LONGEST_SIDE = 4  # times the short side; banners wider than this are squeezed
+_SET_BACK_SECONDS = 1.0  # a clock that jumps back by more begins anew: a recording was appended
+_UNKNOWN_FPS = 25.0
+
+
+@dataclass(frozen=True, eq=False)
+class Frames:
+    """Consecutive sampled frames of one video.
+
+    Raises:
+        ValueError: the arrays do not fit each other, or the times do not strictly increase.
+    """
+
+    data: NDArray[np.uint8]  # (T, 3, H, W) RGB, upright
+    pts_seconds: NDArray[np.float64]  # (T,) when each frame appears, on the player's clock
+
+    def __post_init__(self) -> None:
+        if self.data.dtype != np.uint8 or self.data.ndim != 4 or self.data.shape[1] != 3:
+            raise ValueError(f"data must be uint8 (T, 3, H, W), got {self.data.dtype} {self.data.shape}")
+        if self.pts_seconds.dtype != np.float64 or self.pts_seconds.shape != self.data.shape[:1]:
+            raise ValueError(
+                f"pts_seconds must be float64 ({len(self.data)},), "
+                f"got {self.pts_seconds.dtype} {self.pts_seconds.shape}"
+            )
+        if not np.isfinite(self.pts_seconds).all() or not np.all(np.diff(self.pts_seconds) > 0):
+            raise ValueError(f"pts_seconds must strictly increase, got {self.pts_seconds}")
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __repr__(self) -> str:
+        times = f"{self.pts_seconds[0]:.3f}..{self.pts_seconds[-1]:.3f} s" if len(self) else "none"
+        return f"Frames(data=uint8 {self.data.shape}, pts_seconds={times})"
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What to read of a file, and in which size."""
+
+    path: Path
+    info: MediaInfo
+    size: tuple[int, int]  # width and height
+    chunk: int
+
+
+def read_frames(
+    path: Path,
+    *,
+    info: MediaInfo | None = None,
+    fps: float = 2.0,
+    short_side: int = 224,
+    chunk: int = 32,
+    start_seconds: float = 0.0,
+    end_seconds: float = math.inf,
+) -> Iterator[Frames]:
+    """Sample the frames on screen at ``start_seconds + k / fps``.
+
+    A frame that stays on screen for several such instants comes once. Each carries the time at which it appears, so
+    the first may lie before `start_seconds`. A whole video with one readable frame yields at least one.
+
+    Args:
+        info: what `probe` said, to not ask again.
+        fps: instants per second.
+        short_side: pixels of the shorter side; the aspect is kept, up to 4 : 1, and small pictures are enlarged.
+        chunk: frames to hold at a time.
+        start_seconds: first instant, on the player's clock.
+        end_seconds: instants lie before it.
+
+    Yields:
+        At most `chunk` frames, all of one size with even sides.
+
+    Raises:
+        MediaError: there is no video, or nothing of it can be read in the range.
+    """
+    info = info or probe(path)
+    request = _Request(path, info, _fit(info.width, info.height, short_side), chunk)
+    instants = Instants(start_seconds, 1 / fps, end_seconds)
+    whole = start_seconds == 0 and end_seconds == math.inf
+    last = -math.inf
+    if whole and info.container in _INDEXED:  # for an excerpt, reading the whole index would cost more than it saves
+        from decord import DECORDError
+
+        try:
+            for frames in _with_decord(request, instants):
+                yield frames
+                last = float(frames.pts_seconds[-1])
+        except (DECORDError, RuntimeError, AssertionError):
+            instants = instants.after(last)
+        else:
+            if last > -math.inf:
+                return
+    for frames in _with_pyav(request, instants, after=last):
+        yield frames
+        last = float(frames.pts_seconds[-1])
+    if last == -math.inf:
+        where = "" if whole else f" between {start_seconds:g} s and {end_seconds:g} s"
+        raise MediaError(f"no frame could be decoded{where}", stage="decode")
+
+
+def _with_decord(request: _Request, instants: Instants) -> Iterator[Frames]:
+    """Frames by decord; none where it cannot be believed."""
+    import decord
+
+    decord.logging.set_level(decord.logging.QUIET)
+    width, height = request.size
+    reader = decord.VideoReader(str(request.path.absolute()), width=width, height=height, num_threads=_THREADS)
+    times = _checked_times(request, reader)
+    chosen = instants.sample(zip(times, range(len(times)), strict=True))
+    while part := list(islice(chosen, request.chunk)):
+        pictures = reader.get_batch([index for _, index in part]).asnumpy()
+        yield Frames(np.ascontiguousarray(pictures.transpose(0, 3, 1, 2)), np.array([time for time, _ in part]))
+
+
+def _checked_times(request: _Request, reader: Any) -> list[float]:
+    """When each frame of a decord reader appears; empty where it would hand out other frames than asked for.
+
+    When it seeks, decord takes the order of packets for the order of display. That is true where every group of
+    pictures is closed, so that nothing after a key frame is shown before it, and where no edit list hides a packet.
+    """
+    with opened(request.path) as container:
+        stream = video_stream(container)
+        packets = [(p.pts, p.is_keyframe, p.is_discard) for p in container.demux(stream) if p.size]
+        if any(pts is None or hidden for pts, _, hidden in packets):
+            return []
+        pts = np.array([pts for pts, _, _ in packets], np.int64)
+        keys = [index for index, (_, key, _) in enumerate(packets) if key]
+        order = np.argsort(pts, kind="stable")
+        times = (pts[order] - pts.min()) * float(stream.time_base or 0)
+    closed = np.array_equal(order[keys], keys)
+    said = reader.get_frame_timestamp(range(len(reader)))[:, 0]
+    same_times = said.shape == times.shape and np.allclose(said, times, rtol=1e-6, atol=ALMOST_SECONDS)
+    if not (closed and same_times and reader.get_key_indices() == keys and np.all(np.diff(times) > 0)):
+        return []
+    return list((times + request.info.first_seconds).tolist())
+
+
+def _with_pyav(request: _Request, instants: Instants, *, after: float) -> Iterator[Frames]:
+    """Frames by PyAV, those that appear later than `after`."""
+    info = request.info
+    with opened(request.path) as container:
+        stream = video_stream(container)
+        stream.thread_type, stream.codec_context.thread_count = "AUTO", _THREADS
+        if instants.start > 0 and container.start_time is not None:  # raw streams have no times to seek by
+            container.seek(round((instants.start + info.start_seconds) * 1e6))
+        chosen = instants.sample(_timed(decoded(container, stream), info))
+        pictures = ((time, _picture(frame, info.rotation, request.size)) for time, frame in chosen if time > after)
+        while part := list(islice(pictures, request.chunk)):
+            yield Frames(np.stack([picture for _, picture in part]), np.array([time for time, _ in part]))
+
+
+def _timed(frames: Iterable[VideoFrame], info: MediaInfo) -> Iterator[tuple[float, VideoFrame]]:
+    """Frames with their times on the player's clock, strictly increasing."""
+    step = 1 / (info.fps or _UNKNOWN_FPS)
+    shift, last = -info.start_seconds, -math.inf
+    for frame in frames:
+        due = last + step if last > -math.inf else 0.0
+        time = frame.time + shift if frame.time is not None else due
+        if time < last - _SET_BACK_SECONDS:
+            shift += due - time
+            time = due
+        time = max(time, 0.0)
+        if time > last:
+            yield time, frame
+            last = time
+
+
+def _picture(frame: VideoFrame, rotation: int, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """One frame as RGB (3, H, W), upright; transparency is dropped."""
+    width, height = size if rotation in (0, 180) else size[::-1]
+    coded = frame.reformat(width=width, height=height, format="rgb24").to_ndarray()
+    return np.ascontiguousarray(np.rot90(coded, -(rotation // 90)).transpose(2, 0, 1))
+
+
+def _fit(width: int, height: int, short_side: int) -> tuple[int, int]:
+    """Even width and height with the shorter side as asked for."""
+    scale = short_side / min(width, height)
+    longest = _LONGEST_SIDE * short_side
+    return 2 * round(min(width * scale, longest) / 2), 2 * round(min(height * scale, longest) / 2)

@@ -1,0 +1,155 @@
+"""Targets -> video files: folders are walked, globs expanded, and files named by themselves always taken.
+
+Nothing is decoded here; a file is judged by its name, and an ambiguous name by its first bytes.
+"""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from indexer.natural import natural
+from indexer.subtitles import SUBTITLE_SUFFIXES, sidecars
+
+_VIDEO_SUFFIXES = frozenset(
+    """
+    .264 .265 .3g2 .3gp .3gpp .amv .asf .av1 .avi .divx .dv .f4v .flv .gif .gxf .h261 .h263 .h264 .h265 .hevc
+    .ivf .m1v .m2p .m2t .m2ts .m2v .m4v .mj2 .mjpeg .mjpg .mk3d .mkv .mod .mov .mp2v .mp4 .mp4v .mpe .mpeg .mpg
+    .mpv .mts .mxf .nsv .nut .obu .ogm .ogv .ogx .qt .rm .rmvb .roq .swf .tod .trp .ts .vc1 .vob .vp8 .vp9 .webm
+    .wmv .wtv .y4m
+    """.split()  # noqa: SIM905, one name a line says nothing more
+)
+_PACKET_BYTES = 188  # of an MPEG transport stream, ISO/IEC 13818-1; each begins with the byte 0x47
+_HASH_CHUNK_BYTES = 4 * 2**20
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """What the targets led to."""
+
+    files: list[Path]  # absolute, each file once, in natural order
+    ignored: int  # files in folders whose names are neither of video nor of subtitles
+    problems: list[tuple[str, str]]  # targets and folders that could not be read, with reasons
+
+
+def discover(targets: Sequence[str | Path], *, all_files: bool = False) -> Discovery:
+    """Find the video files that targets name.
+
+    Args:
+        targets: files, folders (walked to the bottom) and globs such as ``films/**/*.mkv``. Hidden files and folders
+            are passed over unless they are targets themselves. Links are followed; a file or folder that is reached
+            twice counts once, under the first path.
+        all_files: in folders, take every file but the subtitles of others, whatever its name.
+    """
+    walk = _Walk(all_files=all_files)
+    for target in targets:
+        walk.target(str(target))
+    files = walk.files
+    if all_files:
+        subtitles = {subtitle for file in files for subtitle in sidecars(file) if file not in walk.named} - walk.named
+        files = [file for file in files if file not in subtitles]
+    return Discovery(
+        sorted(files, key=lambda file: [natural(part) for part in file.parts]), walk.ignored, walk.problems
+    )
+
+
+def content_hash(path: Path) -> str:
+    """BLAKE2b-128 of a whole file, in hex (RFC 7693); OSError where it cannot be read."""
+    digest = hashlib.blake2b(digest_size=16)
+    with path.open("rb", buffering=0) as file:
+        while part := file.read(_HASH_CHUNK_BYTES):
+            digest.update(part)
+    return digest.hexdigest()
+
+
+class _Walk:
+    """What was found so far, and which files and folders were visited."""
+
+    def __init__(self, *, all_files: bool) -> None:
+        self.files: list[Path] = []
+        self.named: set[Path] = set()  # those that a target named, by path or by glob
+        self.ignored = 0
+        self.problems: list[tuple[str, str]] = []
+        self._all_files = all_files
+        self._seen: set[tuple[int, int]] = set()  # device and inode
+
+    def target(self, target: str) -> None:
+        path = Path(os.path.abspath(os.path.expanduser(target)))
+        if os.path.lexists(path):
+            self._named(path)
+        elif glob.has_magic(target):
+            matches = sorted(glob.iglob(str(path), recursive=True), key=natural)
+            if not matches:
+                self.problems.append((target, "nothing matches"))
+            for match in matches:
+                self._named(Path(match))
+        else:
+            self.problems.append((target, "no such file or folder"))
+
+    def _named(self, path: Path) -> None:
+        try:
+            if path.is_dir():
+                self._folder(path)
+            elif not path.exists():
+                self.problems.append((str(path), "a link to nothing"))
+            elif not path.is_file():
+                self.problems.append((str(path), "neither a file nor a folder"))
+            else:
+                self.named.add(path)
+                if self._is_new(path):
+                    self.files.append(path)
+        except OSError as error:
+            self.problems.append((str(path), error.strerror or str(error)))
+
+    def _folder(self, top: Path) -> None:
+        todo = [top]
+        while todo:
+            folder = todo.pop()
+            try:
+                if not self._is_new(folder):
+                    continue
+                shown = [path for path in folder.iterdir() if not path.name.startswith(".")]
+            except OSError as error:
+                self.problems.append((str(folder), error.strerror or str(error)))
+                continue
+            for path in sorted(shown, key=lambda path: natural(path.name)):
+                if path.is_dir():
+                    todo.append(path)
+                elif path.is_file():
+                    self._file(path)
+
+    def _file(self, path: Path) -> None:
+        """A file that was come across in a folder."""
+        try:
+            if not (self._all_files or _looks_like_video(path)):
+                self.ignored += path.suffix.lower() not in SUBTITLE_SUFFIXES  # read with the video they belong to
+            elif self._is_new(path):
+                self.files.append(path)
+        except OSError as error:
+            self.problems.append((str(path), error.strerror or str(error)))
+
+    def _is_new(self, path: Path) -> bool:
+        status = path.stat()
+        identity = (status.st_dev, status.st_ino)
+        new = identity not in self._seen
+        self._seen.add(identity)
+        return new
+
+
+def _looks_like_video(path: Path) -> bool:
+    suffix = path.suffix.lower()
+    return suffix in _VIDEO_SUFFIXES and (suffix != ".ts" or _is_transport_stream(path))
+
+
+def _is_transport_stream(path: Path) -> bool:
+    """Whether a file that ends in .ts is no TypeScript: the mark of packets recurs, with or without 4-byte times."""
+    with path.open("rb") as file:
+        head = file.read(2 * (_PACKET_BYTES + 4))
+    return any(
+        head[start : start + 1] == head[start + length : start + length + 1] == b"\x47"
+        for start, length in ((0, _PACKET_BYTES), (4, _PACKET_BYTES + 4))
+    )

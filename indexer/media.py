@@ -1,0 +1,167 @@
+"""A media file as FFmpeg's demuxer opens it: what it is, its stream of moving pictures, and why it is no video.
+
+The process that indexes needs only the nouns of this file. So PyAV is imported by the functions that use it, which
+run in child processes (see worker.py).
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from av import VideoFrame
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+
+_IMAGE_BRANDS = {"avif", "heic", "heix", "heim", "heis", "mif1"}  # ISO/IEC 23008-12: still pictures in MP4 boxes
+_NO_VIDEO_FORMATS = {
+    "hls": "a playlist, not a video",
+    "dash": "a playlist, not a video",
+    "concat": "a playlist, not a video",
+    "tty": "text, not a video",  # FFmpeg would draw its letters
+}
+_HIGHEST_FPS = 480
+_ODDEST_ASPECT = 10.0  # of a pixel; beyond it the header lies
+
+
+class MediaError(Exception):
+    """A file that cannot be used, with the reason as a sentence for people."""
+
+    def __init__(self, message: str, *, stage: str) -> None:
+        super().__init__(message)
+        self.stage = stage  # "open": it is no video; "decode": it is one, but its pictures cannot be read
+
+
+@dataclass(frozen=True)
+class MediaInfo:
+    """What a file says about itself and its first frame shows."""
+
+    container: str  # as FFmpeg names it: "mov,mp4,m4a,3gp,3g2,mj2"
+    codec: str  # of the video stream: "h264"
+    duration: float  # seconds, 0.0 where unknown
+    fps: float  # average of the stream, 0.0 where unknown
+    width: int  # pixels as displayed: square, and after rotation
+    height: int
+    rotation: int  # clockwise degrees that turn the coded picture upright: 0, 90, 180 or 270
+    start_seconds: float  # the player's zero, on the clock of the container
+    first_seconds: float  # when the first frame appears, on the player's clock
+    subtitle_tracks: int  # embedded tracks of any kind
+
+
+def probe(path: Path) -> MediaInfo:
+    """Open a file and decode one frame.
+
+    Raises:
+        MediaError: it is no video, or no frame of it can be decoded.
+    """
+    with opened(path) as container:
+        stream = video_stream(container)
+        frame = next(decoded(container, stream), None)
+        if frame is None:
+            raise MediaError("no frame could be decoded", stage="decode")
+        rotation = round(-frame.rotation / 90) * 90 % 360  # FFmpeg counts counter-clockwise
+        aspect = float(stream.sample_aspect_ratio or 1)
+        aspect = aspect if 1 / _ODDEST_ASPECT < aspect < _ODDEST_ASPECT else 1.0
+        width, height = max(1, round(frame.width * aspect)), frame.height
+        if rotation in (90, 270):
+            width, height = height, width
+        rate = stream.average_rate or 0
+        if rate > _HIGHEST_FPS:  # the resolution of the clock, where the container tells no rate
+            rate = stream.guessed_rate or 0
+        zero = start_seconds(container)
+        duration = (container.duration or 0) / 1e6
+        if "matroska" in container.format.name:
+            duration -= zero  # there it is the time at the end
+        return MediaInfo(
+            container=container.format.name,
+            codec=stream.codec_context.codec.canonical_name,
+            duration=max(0.0, duration),
+            fps=float(rate),
+            width=width,
+            height=height,
+            rotation=rotation,
+            start_seconds=zero,
+            first_seconds=max(0.0, frame.time - zero) if frame.time is not None else 0.0,
+            subtitle_tracks=len(container.streams.subtitles),
+        )
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[InputContainer]:
+    """A media file, open in FFmpeg's demuxer.
+
+    Raises:
+        MediaError: the file cannot be opened as media.
+    """
+    import av
+
+    if not path.is_file():
+        raise MediaError("not a regular file" if path.exists() else "the file does not exist", stage="open")
+    if path.stat().st_size == 0:
+        raise MediaError("the file is empty", stage="open")
+    try:
+        # Absolute, so that no part of the name is taken for a protocol; files only, so that no playlist calls out.
+        options = {"protocol_whitelist": "file"}
+        container = av.open(str(path.absolute()), options=options, metadata_errors="replace")
+    except MemoryError:
+        raise
+    except av.error.InvalidDataError:
+        raise MediaError("not a media file, or too damaged to be opened", stage="open") from None
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        if getattr(error, "errno", None) == errno.ENOMEM:
+            raise MemoryError from None
+        reason = getattr(error, "strerror", None) or str(error)
+        raise MediaError(f"the file cannot be opened: {reason}", stage="open") from None
+    with container:
+        yield container
+
+
+def start_seconds(container: InputContainer) -> float:
+    """The time on a container's clock that a player shows as zero."""
+    return (container.start_time or 0) / 1e6
+
+
+def video_stream(container: InputContainer) -> VideoStream:
+    """The stream with the moving picture.
+
+    Raises:
+        MediaError: there is none.
+    """
+    from av.stream import Disposition
+
+    name = container.format.name
+    if name in _NO_VIDEO_FORMATS:
+        raise MediaError(_NO_VIDEO_FORMATS[name], stage="open")
+    moving = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
+    if not moving:
+        kinds = sorted({stream.type for stream in container.streams if stream.type != "video"})
+        cover = " with a cover picture" if container.streams.video else ""
+        found = f"{' and '.join(kinds)} only{cover}" if kinds else "nothing that can be decoded"
+        raise MediaError(f"no video stream: {found} ({name})", stage="open")
+    stream = moving[0]
+    still = stream.frames == 1 and (name == "gif" or container.metadata.get("major_brand") in _IMAGE_BRANDS)
+    if still or name == "image2" or name.endswith("_pipe"):
+        raise MediaError(f"a still image, not a video ({stream.codec_context.codec.canonical_name})", stage="open")
+    return stream
+
+
+def decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+    """Every frame that can be decoded, in the order of display; damage is stepped over."""
+    from av.error import FFmpegError
+
+    packets = container.demux(stream)
+    while True:
+        try:
+            frames = next(packets).decode()
+        except StopIteration:
+            return
+        except MemoryError:
+            raise
+        except (FFmpegError, OSError):
+            continue  # where it was the demuxer that failed, `packets` is at its end now
+        yield from frames

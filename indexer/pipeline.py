@@ -1,0 +1,251 @@
+"""Files -> rows: the stages of indexing, in order.
+
+    discover -> plan -> decode -> frame features -> segments -> embeddings -> one transaction a video
+
+Decoding runs ahead in child processes while this process encodes. An interruption at any instant loses at most the
+videos in flight, and running again goes on from there.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from indexer.decode import Frames
+from indexer.discover import discover
+from indexer.encode import Draft, drafts, embed
+from indexer.media import MediaError, MediaInfo
+from indexer.plan import Action, FileState, Planner, Step
+from indexer.worker import Decoders, Header, Stream
+from model.encoder import Encoder
+from store.catalog import Catalog
+from store.types import Failure, Video
+
+
+@dataclass(frozen=True)
+class IndexOptions:
+    """How files become segments."""
+
+    fps: float = 2.0  # frames looked at per second of video
+    max_segment_seconds: float = 10.0
+    workers: int = 1  # decoding processes
+    timeout_seconds: float = 60.0  # without a sign of life from a decoder
+    memory_mib: int = 4096  # of a decoder
+    all_files: bool = False  # in folders, also try files whose names are not of video
+    retry_failed: bool = False  # try again what failed before and has not changed since
+    prune: bool = False  # forget videos whose files are gone
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands; told after every chunk of frames and after every file."""
+
+    path: str
+    done: int  # files finished
+    total: int
+    video_seconds: float  # encoded so far
+
+
+@dataclass
+class Report:
+    """What a run did. Every file that was found is counted once."""
+
+    indexed: int = 0
+    unchanged: int = 0
+    relocated: int = 0  # content known under another path: moved or copied, not encoded again
+    resubtitled: int = 0  # only the subtitles had changed: fused again without decoding
+    failed: list[Failure] = field(default_factory=list)
+    failed_before: int = 0  # unchanged since they failed, and not tried again
+    vanished: list[str] = field(default_factory=list)  # in the library, but no longer on disk
+    pruned: int = 0
+    ignored: int = 0  # files in folders whose names are not of video
+    problems: list[tuple[str, str]] = field(default_factory=list)  # targets that could not be read, with reasons
+    malformed_cues: int = 0  # skipped
+    unread_subtitles: list[str] = field(default_factory=list)  # subtitle files that could not be read, with reasons
+    video_seconds: float = 0.0
+    elapsed_seconds: float = 0.0
+
+
+class Indexer:
+    """Brings a catalog up to date with files on disk."""
+
+    def __init__(self, catalog: Catalog, encoder: Encoder, options: IndexOptions) -> None:
+        self.catalog, self.encoder, self.options = catalog, encoder, options
+
+    def run(self, targets: Sequence[str | Path], *, tell: Callable[[Progress], None] = lambda progress: None) -> Report:
+        """Index files, folders and globs.
+
+        Args:
+            tell: called with the progress after every chunk of frames and after every file.
+
+        Raises:
+            EncoderMismatch: the library holds vectors of another encoder.
+            KeyboardInterrupt: passed on; what was committed stays.
+        """
+        self.catalog.bind_encoder(self.encoder.fingerprint, self.encoder.dim)
+        began = time.monotonic()
+        found = discover(targets, all_files=self.options.all_files)
+        run = _Run(self, Report(ignored=found.ignored, problems=list(found.problems)), len(found.files), tell)
+        with Decoders(
+            workers=self.options.workers,
+            fps=self.options.fps,
+            timeout_seconds=self.options.timeout_seconds,
+            memory_bytes=self.options.memory_mib * 2**20,
+        ) as decoders:
+            files = found.files
+            while files:  # later rounds serve files that waited for another of the same content
+                for stream in decoders.streams(run.to_open(files)):
+                    run.serve(stream)
+                files, run.waiting = run.waiting, []
+        run.sweep(targets)
+        run.report.elapsed_seconds = time.monotonic() - began
+        return run.report
+
+
+class _Run:
+    """One run over a list of files: the state that its stages share."""
+
+    def __init__(self, indexer: Indexer, report: Report, total: int, tell: Callable[[Progress], None]) -> None:
+        self.catalog, self.encoder, self.options = indexer.catalog, indexer.encoder, indexer.options
+        self.report, self.total, self.tell = report, total, tell
+        self.opened: dict[Path, Step] = {}
+        self.waiting: list[Path] = []
+        self.done = 0
+
+    def to_open(self, files: Sequence[Path]) -> Iterator[Path]:
+        """Do at once what needs no decoder, and give the rest, in order, to be opened."""
+        planner = Planner(self.catalog, retry_failed=self.options.retry_failed)
+        for path in files:
+            try:
+                step = planner.plan(path)
+                relocated = step.source is not None and step.action in (Action.MOVE, Action.COPY)
+                if relocated:
+                    self._relocate(step)
+                    step = planner.plan(path)  # its own subtitle files may still have to be read
+            except OSError as error:
+                self.report.problems.append((str(path), error.strerror or str(error)))
+                self._finished(path)
+                continue
+            if step.action in (Action.DECODE, Action.RESUBTITLE):
+                self.opened[path] = step
+                yield path
+            elif step.action is Action.WAIT:
+                self.waiting.append(path)
+            else:
+                self._count(step, relocated=relocated)
+                self._finished(path)
+
+    def serve(self, stream: Stream) -> None:
+        """Index one opened file, or write down why not."""
+        step = self.opened.pop(stream.path)
+        try:
+            if step.action is Action.RESUBTITLE and step.source:
+                self._resubtitle(step.file, step.source, stream)
+            else:
+                self._index(step.file, stream)
+        except MediaError as error:
+            self._fail(step.file, error)
+        finally:
+            stream.close()
+        self._finished(stream.path)
+
+    def sweep(self, targets: Sequence[str | Path]) -> None:
+        """Find videos of the library that lie under the targets and are gone from disk; forget them if told to."""
+        roots = [str(Path(os.path.abspath(target))) for target in targets]
+        gone = {v.path: v.id for root in roots for v in self.catalog.videos(within=root) if not Path(v.path).exists()}
+        self.report.vanished = sorted(gone)
+        if self.options.prune:
+            self.report.pruned = self.catalog.remove_videos([id for id in gone.values() if id is not None])
+            self.catalog.forget_failures([f.path for f in self.catalog.failures() if not Path(f.path).exists()])
+
+    def _index(self, file: FileState, stream: Stream) -> None:
+        header, before = stream.header, self.report.video_seconds
+        found = drafts(
+            self._watched(stream, before),
+            self.encoder,
+            duration=header.info.duration,
+            max_segment_seconds=self.options.max_segment_seconds,
+        )
+        if not file.still_true():
+            raise MediaError("the file changed while it was being read", stage="decode")
+        video = _video(file, header.info, duration=found[-1].end)
+        self.catalog.put_video(video, embed(found, header.cues, self.encoder), header.cues)
+        self.report.indexed += 1
+        self.report.video_seconds = before + video.duration
+        self._note_subtitles(header)
+
+    def _resubtitle(self, file: FileState, video: Video, stream: Stream) -> None:
+        cues = stream.header.cues
+        stored = [
+            Draft(segment.start, segment.end, *self.catalog.frame_features(id), *self.catalog.thumbnail(id))
+            for segment in self.catalog.segments(_id(video))
+            if (id := segment.id) is not None
+        ]
+        fresh = replace(video, subtitles_stamp=file.subtitles_stamp)
+        self.catalog.put_video(fresh, embed(stored, cues, self.encoder), cues)
+        self.report.resubtitled += 1
+        self._note_subtitles(stream.header)
+
+    def _relocate(self, step: Step) -> None:
+        assert step.source
+        # The stamp stays the source's, so that planning the file again finds out whether its subtitles are others.
+        video = replace(step.source, path=str(step.file.path), size=step.file.size, mtime_ns=step.file.mtime_ns)
+        relocate = self.catalog.copy_video if step.action is Action.COPY else self.catalog.move_video
+        relocate(_id(step.source), video)
+
+    def _note_subtitles(self, header: Header) -> None:
+        self.report.malformed_cues += header.malformed_cues
+        self.report.unread_subtitles += header.problems
+
+    def _fail(self, file: FileState, error: MediaError) -> None:
+        failure = Failure(str(file.path), file.size, file.mtime_ns, error.stage, str(error))
+        self.catalog.put_failure(failure)
+        self.report.failed.append(failure)
+
+    def _count(self, step: Step, *, relocated: bool) -> None:
+        if relocated:
+            self.report.relocated += 1
+        elif step.action is Action.SKIP:
+            self.report.failed_before += 1
+        else:
+            self.report.unchanged += 1
+
+    def _watched(self, stream: Stream, before: float) -> Iterator[tuple[Frames, list[bool]]]:
+        """The stream, telling the progress after each chunk; `before` counts the seconds of earlier videos."""
+        for frames, cuts in stream:
+            yield frames, cuts
+            self.report.video_seconds = before + float(frames.pts_seconds[-1])
+            self._tell(stream.path)
+
+    def _finished(self, path: Path) -> None:
+        self.done += 1
+        self._tell(path)
+
+    def _tell(self, path: Path) -> None:
+        self.tell(Progress(str(path), self.done, self.total, self.report.video_seconds))
+
+
+def _video(file: FileState, info: MediaInfo, *, duration: float) -> Video:
+    return Video(
+        path=str(file.path),
+        size=file.size,
+        mtime_ns=file.mtime_ns,
+        content_hash=file.content_hash,
+        container=info.container,
+        codec=info.codec,
+        duration=duration,
+        fps=info.fps,
+        width=info.width,
+        height=info.height,
+        rotation=info.rotation,
+        subtitles_stamp=file.subtitles_stamp,
+    )
+
+
+def _id(video: Video) -> int:
+    if video.id is None:
+        raise ValueError(f"{video.path} is not in the catalog")
+    return video.id
