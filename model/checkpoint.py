@@ -19,7 +19,7 @@ _FILES = ("config.json", "model.safetensors", TOKENIZER_FILE)
 def save(model: VideoBertModel, tokenizer: TextTokenizer, folder: Path) -> None:
     """Write a checkpoint folder; weights are stored in half precision, which keeps cosines to 1e-3."""
     transformers_logging.disable_progress_bar()
-    copy.deepcopy(model).half().save_pretrained(folder)
+    copy.deepcopy(model).to(torch.float16).save_pretrained(folder)  # type: ignore[arg-type]
     tokenizer.save(folder)
 
 

@@ -48,7 +48,6 @@ def distil_blocks(
         blocks: which ones; all by default. Ranges may run in processes of their own.
     """
     chosen = blocks or range(len(backbone.blocks))
-    _match_statistics(backbone, teacher(next(batches)), chosen)
     optimizer = _optimizer([backbone.blocks[i] for i in chosen], learning_rate)
     for step, (frames, targets) in enumerate(_taught(teacher, batches, steps)):
         _set_rate(optimizer, learning_rate, step / steps)
@@ -115,10 +114,16 @@ def _taught(teacher: Teacher, batches: Iterator[Tensor], steps: int) -> Iterator
         yield frames.contiguous(memory_format=torch.channels_last), teacher(pixels)
 
 
-def _match_statistics(backbone: Backbone, targets: list[Tensor], chosen: range) -> None:
+def match_statistics(backbone: Backbone, targets: list[Tensor], blocks: range) -> None:
+    """Prepare fresh blocks for `distil_blocks` with one batch of the teacher's outputs.
+
+    Args:
+        targets: the output of each block, float (N, C, H, W).
+        blocks: which blocks to prepare.
+    """
     # The last normalization of each block starts at the mean and spread it must produce: an optimizer with bounded
     # steps would spend most of its time on the way there.
-    for i in chosen:
+    for i in blocks:
         target = targets[i]
         if getattr(backbone.blocks[i], "use_res_connect", False):
             target = target - targets[i - 1]

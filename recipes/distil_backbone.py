@@ -25,7 +25,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from model.backbone import Backbone
-from model.distil import DistilStep, distil_blocks, distil_chain
+from model.distil import DistilStep, distil_blocks, distil_chain, match_statistics
 from recipes.teacher import TeacherNet
 
 SIZE = 224  # pixels
@@ -89,6 +89,8 @@ def main() -> None:
     backbone.train()
     if args.stage == "single":
         teacher = TeacherNet(args.teacher, first=max(first - 1, 0))
+        if not args.start:
+            match_statistics(backbone, teacher(next(batches)), blocks)
         distil_blocks(backbone, teacher, batches, steps=args.steps, blocks=blocks, report=report, **rate)
     else:
         # From end to end the largest maps are left alone: their errors show later.

@@ -14,7 +14,7 @@ from model.text import TextTokenizer
 from model.videobert import VideoBertConfig, VideoBertModel
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
-WORDS = "a the red green blue square circle dog cat moves left right up down".split()
+WORDS = ["a", "the", "red", "green", "blue", "square", "circle", "dog", "cat", "moves", "left", "right", "up", "down"]
 
 
 @pytest.fixture(scope="session")

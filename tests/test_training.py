@@ -10,7 +10,7 @@ import torch
 from model import losses
 from model.backbone import Backbone
 from model.data import CaptionedSet, Corruption, Example, read_captions
-from model.distil import distil_blocks, distil_chain
+from model.distil import distil_blocks, distil_chain, match_statistics
 from model.train import TrainingOptions, train
 from model.videobert import Inputs
 
@@ -96,7 +96,7 @@ def test_examples_of_one_label_are_right_for_each_other():
     examples = [example(0, captions=(), label="cat"), example(1, captions=(), label="cat"), example(2, captions=("x",))]
     (batch,) = CaptionedSet(examples).batches(3, rng=random.Random(0), max_frames=1, corruption=Corruption())
     cats = ["cat" in query for query in batch.queries]
-    assert batch.same.tolist() == [[a and b or i == j for j, b in enumerate(cats)] for i, a in enumerate(cats)]
+    assert batch.same.tolist() == [[(a and b) or i == j for j, b in enumerate(cats)] for i, a in enumerate(cats)]
 
 
 def test_training_learns_to_find_the_right_clip(model, tokenizer):
@@ -155,6 +155,7 @@ def test_distillation_brings_a_student_to_its_teacher():
             yield torch.randint(0, 256, (8, 3, 32, 32), generator=generator, dtype=torch.uint8)
 
     single, chained = [], []
+    match_statistics(student, teacher(next(batches())), range(0, 2))
     distil_blocks(student, teacher, batches(), steps=12, blocks=range(0, 2), report=single.append)
     assert len(single[-1].unexplained) == 2
     assert single[-1].unexplained[0] < 0.5 * single[0].unexplained[0]

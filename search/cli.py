@@ -1,0 +1,311 @@
+"""The command line. The only file that prints or exits; everything heavy is imported by the command that needs it.
+
+Exit codes: 0 done; 1 the input or the library could not be used; 2 wrong usage; 3 indexed, but some files failed;
+130 interrupted.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import sqlite3
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from search.library import LIBRARY_VARIABLE, Library
+from search.wording import clock, counted, moment_lines, report_lines
+from store.types import Moment
+
+if TYPE_CHECKING:
+    from indexer.pipeline import Report
+
+FAILED, SOME_FAILED, INTERRUPTED = 1, 3, 130
+
+app = typer.Typer(
+    name="videobert",
+    help="Search a folder of videos by words or by a clip, on your own machine.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+LibraryOption = Annotated[
+    Path | None,
+    typer.Option("--library", "-L", envvar=LIBRARY_VARIABLE, help="Folder of the library.", show_default=False),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+TopOption = Annotated[int, typer.Option("--top", "-n", min=1, help="How many moments at most.")]
+WithinOption = Annotated[
+    Path | None, typer.Option("--within", help="Only this video, or the videos of this folder.", show_default=False)
+]
+ThumbnailsOption = Annotated[
+    Path | None,
+    typer.Option("--thumbnails", help="Write a JPEG of each moment into this folder.", show_default=False),
+]
+
+
+@app.command()
+def index(
+    targets: Annotated[list[str], typer.Argument(help="Video files, folders and globs.")],
+    library: LibraryOption = None,
+    fps: Annotated[float, typer.Option(min=0.1, max=30, help="Frames looked at per second of video.")] = 2.0,
+    segment_seconds: Annotated[float, typer.Option(min=2, max=60, help="Longest segment.")] = 10.0,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Decoding processes.")] = 1,
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds a decoder may be silent.")] = 60.0,
+    memory: Annotated[int, typer.Option(min=256, help="MiB a decoder may use.")] = 4096,
+    all_files: Annotated[bool, typer.Option("--all-files", help="In folders, try every file.")] = False,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try again what failed before.")] = False,
+    prune: Annotated[bool, typer.Option("--prune", help="Forget videos whose files are gone.")] = False,
+    json_: JsonOption = False,
+) -> None:
+    """Index videos; what is known and unchanged is skipped."""
+    from indexer.pipeline import IndexOptions
+
+    options = IndexOptions(
+        fps=fps,
+        max_segment_seconds=segment_seconds,
+        workers=workers,
+        timeout_seconds=timeout,
+        memory_mib=memory,
+        all_files=all_files,
+        retry_failed=retry_failed,
+        prune=prune,
+    )
+    with _library(library) as opened:
+        try:
+            report = _index(opened, targets, options, quiet=json_)
+        except KeyboardInterrupt:
+            err.print("Interrupted. The library is consistent; run the same command again to go on.")
+            raise typer.Exit(INTERRUPTED) from None
+    if json_:
+        _print_json(asdict(report))
+    else:
+        for line in report_lines(report):
+            out.print(line, markup=False)
+    if report.failed or report.problems:
+        raise typer.Exit(SOME_FAILED)
+
+
+@app.command()
+def search(
+    text: Annotated[str, typer.Argument(help="What the moment shows or says.")],
+    library: LibraryOption = None,
+    top: TopOption = 10,
+    within: WithinOption = None,
+    thumbnails: ThumbnailsOption = None,
+    json_: JsonOption = False,
+) -> None:
+    """Find moments that a text describes."""
+    with _library(library) as opened:
+        _show_moments(opened, opened.search(text, top=top, within=within), thumbnails=thumbnails, as_json=json_)
+
+
+@app.command()
+def similar(
+    clip: Annotated[str, typer.Argument(help="A file, PATH@START-END for a part of it, or the id of a segment.")],
+    library: LibraryOption = None,
+    top: TopOption = 10,
+    within: WithinOption = None,
+    thumbnails: ThumbnailsOption = None,
+    json_: JsonOption = False,
+) -> None:
+    """Find moments that look like a clip, and where in them it matches."""
+    wanted = int(clip) if clip.isdecimal() and not Path(clip).exists() else clip
+    with _library(library) as opened:
+        _show_moments(opened, opened.similar(wanted, top=top, within=within), thumbnails=thumbnails, as_json=json_)
+
+
+@app.command(name="list")
+def list_(library: LibraryOption = None, within: WithinOption = None, json_: JsonOption = False) -> None:
+    """List the videos of the library."""
+    with _library(library) as opened:
+        videos = opened.videos(within=within)
+    if json_:
+        _print_json([asdict(video) for video in videos])
+        return
+    for video in videos:
+        out.print(
+            f"{video.id:>6}  {clock(video.duration):>9}  {video.width}x{video.height}  {video.path}", markup=False
+        )
+
+
+@app.command()
+def show(
+    video: Annotated[str, typer.Argument(help="Path of a video of the library, or the id of a segment.")],
+    library: LibraryOption = None,
+    json_: JsonOption = False,
+) -> None:
+    """Show what the library knows of one video: its data, segments and subtitles."""
+    with _library(library) as opened:
+        known, segments = opened.show(int(video) if video.isdecimal() and not Path(video).exists() else video)
+    if json_:
+        _print_json({"video": asdict(known), "segments": [asdict(segment) for segment in segments]})
+        return
+    out.print(known.path, markup=False)
+    out.print(
+        f"{clock(known.duration)}, {known.width}x{known.height}, {known.codec}, {known.fps:.2f} frames/s, "
+        f"indexed {known.indexed_at}",
+        markup=False,
+    )
+    for segment in segments:
+        line = f"{segment.id:>8}  {clock(segment.start)}–{clock(segment.end)}  {segment.text}"
+        out.print(line.rstrip(), markup=False)
+
+
+@app.command()
+def remove(
+    targets: Annotated[list[Path], typer.Argument(help="Videos or folders.")], library: LibraryOption = None
+) -> None:
+    """Take videos out of the library; the files themselves are not touched."""
+    with _library(library) as opened:
+        removed = opened.remove(targets)
+    out.print(f"Removed {counted(removed, 'video')} from the library.")
+    if not removed:
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def failures(library: LibraryOption = None, json_: JsonOption = False) -> None:
+    """List the files that could not be indexed, with reasons."""
+    with _library(library) as opened:
+        failed = opened.catalog.failures()
+    if json_:
+        _print_json([asdict(failure) for failure in failed])
+        return
+    for failure in failed:
+        out.print(f"{failure.path}: {failure.reason}", markup=False)
+
+
+@app.command()
+def status(library: LibraryOption = None, json_: JsonOption = False) -> None:
+    """Say what the library holds and which model made it."""
+    with _library(library) as opened:
+        facts = opened.status()
+    if json_:
+        _print_json(facts)
+        return
+    for name, value in facts.items():
+        out.print(f"{name.replace('_', ' '):>15}  {value}", markup=False)
+
+
+@app.command()
+def train(
+    captions: Annotated[Path, typer.Argument(help="JSON lines: media and captions, or media and a label.")],
+    media: Annotated[Path, typer.Option("--media", help="Folder that the rows' files are relative to.")],
+    output: Annotated[Path, typer.Option("--output", help="Checkpoint folder to write.")],
+    start: Annotated[
+        Path | None, typer.Option("--start", help="Checkpoint folder to start from.", show_default=False)
+    ] = None,
+    epochs: Annotated[int, typer.Option(min=1)] = 10,
+    batch_size: Annotated[int, typer.Option(min=2)] = 128,
+    learning_rate: Annotated[float, typer.Option(help="Of what does not come from BERT.")] = 5e-4,
+    bert_learning_rate: Annotated[float, typer.Option(help="Of what comes from BERT.")] = 3e-5,
+    seed: Annotated[int, typer.Option()] = 0,
+) -> None:
+    """Train VideoBERT on captioned photos and clips, starting from the model that comes with the program."""
+    from model.checkpoint import DEFAULT_CHECKPOINT
+    from model.train import TrainingOptions
+    from search.progress import reading_progress, training_progress
+    from search.training import train_on
+
+    options = TrainingOptions(epochs, batch_size, learning_rate, bert_learning_rate, seed=seed)
+    with _errors():
+        used, problems = train_on(
+            captions,
+            media,
+            start or DEFAULT_CHECKPOINT,
+            output,
+            options,
+            tell_reading=reading_progress(err),
+            tell_step=training_progress(err),
+        )
+    for problem in problems:
+        err.print(f"skipped {problem}", markup=False)
+    out.print(f"Trained on {counted(used, 'row')}, wrote {output}.", markup=False)
+
+
+@app.command()
+def doctor(library: LibraryOption = None, json_: JsonOption = False) -> None:
+    """Check that everything the program needs is there and works."""
+    from search.doctor import examine
+
+    findings = examine(library)
+    if json_:
+        _print_json([asdict(finding) for finding in findings])
+    else:
+        for finding in findings:
+            out.print(f"{'ok ' if finding.good else 'BAD'}  {finding.subject}: {finding.detail}", markup=False)
+    if not all(finding.good for finding in findings):
+        raise typer.Exit(FAILED)
+
+
+def _index(opened: Library, targets: list[str], options: Any, *, quiet: bool) -> Report:
+    """Run with a live bar on a terminal, with a line per file otherwise."""
+    from search.progress import live_progress, plain_progress
+
+    if quiet:
+        return opened.index(targets, options=options)
+    if err.is_terminal:
+        with live_progress(err) as tell:
+            return opened.index(targets, options=options, tell=tell)
+    return opened.index(targets, options=options, tell=plain_progress(err))
+
+
+def _show_moments(opened: Library, moments: list[Moment], *, thumbnails: Path | None, as_json: bool) -> None:
+    pictures = opened.write_thumbnails(moments, thumbnails) if thumbnails else [None] * len(moments)
+    if as_json:
+        rows = [moment.as_dict() for moment in moments]
+        for row, picture in zip(rows, pictures, strict=True):
+            if picture:
+                row["thumbnail"] = str(picture)
+        _print_json(rows)
+        return
+    if not moments:
+        err.print("The library holds nothing to search in here; `videobert index FOLDER` fills it.")
+    for rank, (moment, picture) in enumerate(zip(moments, pictures, strict=True), start=1):
+        for line in moment_lines(rank, moment, picture):
+            out.print(line, markup=False)
+
+
+@contextmanager
+def _library(folder: Path | None) -> Iterator[Library]:
+    with _errors(), Library(folder) as opened:
+        yield opened
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """What goes wrong for reasons outside the program becomes one line on stderr and exit code 1."""
+    from indexer.media import MediaError
+    from store.errors import StoreError
+
+    try:
+        yield
+    except (StoreError, MediaError, ValueError, OSError, sqlite3.Error) as error:
+        err.print(f"videobert: {error}", markup=False)
+        raise typer.Exit(FAILED) from error
+
+
+def _print_json(value: Any) -> None:
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+
+@app.callback()
+def main(
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what happens, to stderr.")] = False,
+) -> None:
+    """Set up logging and output for every command."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # file names need not be valid in the terminal's encoding
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
+    )

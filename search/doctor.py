@@ -1,0 +1,89 @@
+"""Checks that what the program stands on is there and works, on this machine and in this library."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from search.library import Library
+from search.wording import counted
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was examined."""
+
+    subject: str
+    good: bool
+    detail: str
+
+
+def examine(folder: Path | None) -> list[Finding]:
+    """Try every part once; a part that fails is a finding, not an exception."""
+    checks: dict[str, Callable[[], str]] = {
+        "Python": lambda: sys.version.split()[0],
+        "SQLite": _sqlite,
+        "decoders": _decoders,
+        "FAISS": _faiss,
+        "model": _model,
+        "library": lambda: _library(folder),
+    }
+    return list(_run(checks))
+
+
+def _run(checks: dict[str, Callable[[], str]]) -> Iterator[Finding]:
+    for subject, check in checks.items():
+        try:
+            yield Finding(subject, True, check())
+        except Exception as error:  # whatever is wrong is what the user asked for
+            yield Finding(subject, False, f"{type(error).__name__}: {error}")
+
+
+def _sqlite() -> str:
+    with sqlite3.connect(":memory:") as database:
+        database.execute("CREATE VIRTUAL TABLE words USING fts5(text)")
+    return f"{sqlite3.sqlite_version} with full-text search"
+
+
+def _decoders() -> str:
+    import av
+    import decord
+
+    return f"decord {decord.__version__}, PyAV {av.__version__}"
+
+
+def _faiss() -> str:
+    import faiss
+
+    return str(faiss.__version__)
+
+
+def _model() -> str:
+    import torch
+
+    from model.backbone import bf16_is_native
+    from model.encoder import Encoder
+
+    encoder = Encoder.load()
+    encoder.embed_text(["a dog runs on the beach"])
+    speed = ", bfloat16 in hardware" if bf16_is_native() else ""
+    libraries = f"torch {torch.__version__}, transformers {version('transformers')}"
+    return f"{encoder.fingerprint} on {encoder.device}{speed}; {libraries}"
+
+
+def _library(folder: Path | None) -> str:
+    with Library(folder) as library:
+        counts = library.catalog.counts()
+        held = library.catalog.encoder()
+        if held and held[0] != library.encoder.fingerprint:
+            raise ValueError(
+                f"{library.folder} was made with {held[0]}, this program has {library.encoder.fingerprint}"
+            )
+        in_index = len(library.engine.index) if counts.segments else 0
+        return (
+            f"{library.folder}: {counted(counts.videos, 'video')}, {counted(in_index, 'segment')} in the vector index"
+        )

@@ -1,0 +1,109 @@
+"""Queries -> moments: by text, by a clip from anywhere, by a segment of the library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.clip import Clip
+from model.encoder import Encoder
+from search.ranking import align, merge
+from store.catalog import Catalog
+from store.types import Hit, Match, Moment
+from store.vectors import FaissIndex
+
+_MEAN_SAMPLE = 256  # segments: enough for a mean, a moment to read
+_HITS_PER_MOMENT = 4  # neighbours merge, so more hits are fetched than moments are wanted
+
+
+class SearchEngine:
+    """Ranks the moments of a catalog with its vector index and encoder."""
+
+    def __init__(self, catalog: Catalog, index: FaissIndex, encoder: Encoder) -> None:
+        self.catalog, self.index, self.encoder = catalog, index, encoder
+
+    def by_text(self, text: str, *, top: int, within: str | None = None) -> list[Moment]:
+        """Moments that a text describes, best first, at most `top`.
+
+        Args:
+            within: only videos at this path or under this folder.
+
+        Raises:
+            ValueError: the text has no word in it, or `top` is not positive.
+        """
+        return self._moments(self.encoder.embed_text([text]), top=top, within=within)
+
+    def by_clip(self, clip: Clip, *, top: int, within: str | None = None) -> list[Moment]:
+        """Moments that look like a clip, best first, each with where it matches."""
+        moments = self._moments(clip.embeddings, top=top, within=within)
+        return [replace(moment, match=self._match(clip, moment)) for moment in moments]
+
+    def by_segment(self, segment_id: int, *, top: int, within: str | None = None) -> list[Moment]:
+        """Moments that look like a segment of the library, which is itself left out.
+
+        Raises:
+            ValueError: the library has no such segment.
+        """
+        if self.catalog.segment(segment_id) is None:
+            raise ValueError(f"no segment {segment_id} in this library")
+        pts_seconds, features = self.catalog.frame_features(segment_id)
+        clip = Clip(pts_seconds - pts_seconds[0], features, self.catalog.embeddings([segment_id]))
+        moments = self._moments(clip.embeddings, top=top, within=within, keep=lambda hit: hit.segment_id != segment_id)
+        return [replace(moment, match=self._match(clip, moment)) for moment in moments]
+
+    def _moments(
+        self,
+        queries: NDArray[np.float32],
+        *,
+        top: int,
+        within: str | None,
+        keep: Callable[[Hit], bool] = lambda hit: True,
+    ) -> list[Moment]:
+        """Search, fetching more hits until `top` moments are full or the library is exhausted."""
+        if top < 1:
+            raise ValueError(f"top must be at least 1, got {top}")
+        among = None if within is None else self.catalog.segment_ids(within=within)
+        most = len(self.index) if among is None else len(among)
+        wanted = top * _HITS_PER_MOMENT
+        while True:
+            hits = [hit for hit in self._hits(queries, wanted, among) if keep(hit)]
+            moments = merge(hits)
+            if len(moments) >= top or wanted >= most:
+                return moments[:top]
+            wanted *= 4
+
+    def _hits(self, queries: NDArray[np.float32], k: int, among: NDArray[np.int64] | None) -> Sequence[Hit]:
+        """The best hits for any of the queries, each segment once with its best score."""
+        scores, ids = self.index.search(queries, k, among=among)
+        best: dict[int, float] = {}
+        for segment_id, score in zip(ids.ravel().tolist(), scores.ravel().tolist(), strict=True):
+            if segment_id >= 0:
+                best[segment_id] = max(score, best.get(segment_id, -1.0))
+        ranked = sorted(best, key=lambda segment_id: -best[segment_id])[:k]
+        return self.catalog.hits(ranked, [best[segment_id] for segment_id in ranked])
+
+    def _match(self, clip: Clip, moment: Moment) -> Match:
+        """Align the clip with the frames of a moment."""
+        stored = [self.catalog.frame_features(hit.segment_id) for hit in sorted(moment.hits, key=lambda h: h.start)]
+        found_pts = np.concatenate([pts for pts, _ in stored])
+        found = np.concatenate([features for _, features in stored]).astype(np.float32)
+        query = clip.features.astype(np.float32)
+        mean = self._mean_feature
+        match = align(clip.pts_seconds, _unit(query - mean), found_pts, _unit(found - mean))
+        return replace(match, end=min(match.end, moment.end))
+
+    @cached_property
+    def _mean_feature(self) -> NDArray[np.float32]:
+        """What all pictures have in common, which has to go before cosines of CNN features tell them apart: (F,)."""
+        ids = self.catalog.segment_ids()
+        sample = ids[np.linspace(0, len(ids) - 1, min(len(ids), _MEAN_SAMPLE)).astype(int)].tolist()
+        features = [self.catalog.frame_features(segment_id)[1].astype(np.float32).mean(axis=0) for segment_id in sample]
+        return np.asarray(np.mean(features, axis=0))
+
+
+def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9))

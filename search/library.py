@@ -1,0 +1,225 @@
+"""A library: a folder with a catalog and a vector index, and everything one does with it.
+
+Opening one is quick: the encoder and the vector index are loaded when first needed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import platformdirs
+
+from store.catalog import Catalog
+from store.types import Moment, Segment, Video
+
+if TYPE_CHECKING:  # these bring torch, FAISS and the decoders with them
+    from indexer.clip import Clip
+    from indexer.pipeline import IndexOptions, Progress, Report
+    from model.encoder import Encoder
+    from search.engine import SearchEngine
+    from store.vectors import FaissIndex
+
+LIBRARY_VARIABLE = "VIDEOBERT_LIBRARY"
+
+
+def default_folder() -> Path:
+    """`$VIDEOBERT_LIBRARY`, or a folder of this user's data directory."""
+    chosen = os.environ.get(LIBRARY_VARIABLE)
+    return Path(chosen).expanduser() if chosen else Path(platformdirs.user_data_dir("videobert")) / "library"
+
+
+@dataclass(frozen=True)
+class ClipRange:
+    """A query clip: a file, or a part of it in seconds."""
+
+    path: Path
+    start: float | None = None
+    end: float | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> ClipRange:
+        """Read `PATH` or `PATH@START-END`, where a time is seconds or [hours:]minutes:seconds.
+
+        Raises:
+            ValueError: the times are no times, or the end is not after the start.
+        """
+        time = r"(?:\d+:){0,2}\d+(?:\.\d+)?"
+        found = re.fullmatch(rf"(?P<path>.+)@(?P<start>{time})-(?P<end>{time})", text)
+        if not found or Path(text).exists():
+            return cls(Path(text))
+        start, end = _seconds(found["start"]), _seconds(found["end"])
+        if end <= start:
+            raise ValueError(f"a clip must end after it starts, got {found['start']}-{found['end']}")
+        return cls(Path(found["path"]), start, end)
+
+
+class Library:
+    """Videos that were indexed, and the search over them.
+
+    Args:
+        folder: where the library lives; `default_folder()` if not given. It is made when missing.
+        encoder: the model to index and search with; the one that comes with the program if not given.
+    """
+
+    def __init__(self, folder: str | Path | None = None, *, encoder: Encoder | None = None) -> None:
+        self.folder = Path(folder).expanduser() if folder is not None else default_folder()
+        self.catalog = Catalog(self.folder / "catalog.sqlite")
+        if encoder is not None:
+            self.encoder = encoder
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the files; what was committed is safe without it."""
+        self.catalog.close()
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """The loaded model."""
+        from model.encoder import Encoder
+
+        return Encoder.load()
+
+    @cached_property
+    def vectors(self) -> FaissIndex:
+        """The vector index, brought up to date with the catalog."""
+        from store.vectors import FaissIndex
+
+        held = self.catalog.encoder()
+        return FaissIndex.open(self.folder / "vectors.faiss", held[1] if held else self.encoder.dim)
+
+    @property
+    def engine(self) -> SearchEngine:
+        """The search over what the catalog holds now."""
+        from search.engine import SearchEngine
+
+        self.catalog.bind_encoder(self.encoder.fingerprint, self.encoder.dim)
+        self._refresh_vectors()
+        return SearchEngine(self.catalog, self.vectors, self.encoder)
+
+    def index(
+        self,
+        targets: Sequence[str | Path],
+        *,
+        options: IndexOptions | None = None,
+        tell: Callable[[Progress], None] = lambda progress: None,
+    ) -> Report:
+        """Index files, folders and globs; what is already known and unchanged is skipped.
+
+        Raises:
+            EncoderMismatch: the library was made with another encoder.
+        """
+        from indexer.pipeline import Indexer, IndexOptions
+
+        try:
+            return Indexer(self.catalog, self.encoder, options or IndexOptions()).run(targets, tell=tell)
+        finally:
+            self._refresh_vectors()  # after an interruption too: what was committed can be found at once
+
+    def search(self, text: str, *, top: int = 10, within: str | Path | None = None) -> list[Moment]:
+        """Moments that a text describes, best first.
+
+        Args:
+            within: only videos at this path or under this folder.
+
+        Raises:
+            ValueError: the text has no word in it.
+        """
+        return self.engine.by_text(text, top=top, within=_absolute(within))
+
+    def similar(self, clip: str | Path | int, *, top: int = 10, within: str | Path | None = None) -> list[Moment]:
+        """Moments that look like a clip, best first, each with where in it the clip matches.
+
+        Args:
+            clip: a file from anywhere, `PATH@START-END` for a part of it, or the id of a segment of this library.
+
+        Raises:
+            ValueError: no such segment, or times that make no sense.
+            MediaError: the file cannot be read as video.
+        """
+        if isinstance(clip, int):
+            return self.engine.by_segment(clip, top=top, within=_absolute(within))
+        return self.engine.by_clip(self._look_at(ClipRange.parse(str(clip))), top=top, within=_absolute(within))
+
+    def videos(self, *, within: str | Path | None = None) -> list[Video]:
+        """The videos held, ordered by path."""
+        return self.catalog.videos(within=_absolute(within))
+
+    def show(self, what: str | Path | int) -> tuple[Video, list[Segment]]:
+        """One video with its segments, by its path or by the id of one of its segments.
+
+        Raises:
+            ValueError: the library holds no such thing.
+        """
+        if isinstance(what, int):
+            segment = self.catalog.segment(what)
+            video = self.catalog.video_by_id(segment.video_id) if segment else None
+        else:
+            video = self.catalog.video(str(_absolute(what)))
+        if video is None or video.id is None:
+            raise ValueError(f"this library holds no {'segment' if isinstance(what, int) else 'video'} {what}")
+        return video, self.catalog.segments(video.id)
+
+    def remove(self, targets: Sequence[str | Path]) -> int:
+        """Forget the videos at these paths or under these folders, and their failures; files are not touched.
+
+        Returns:
+            how many videos were forgotten.
+        """
+        ids = {video.id for target in targets for video in self.videos(within=target) if video.id is not None}
+        for target in targets:
+            self.catalog.forget_failures([failure.path for failure in self.catalog.failures(_absolute(target))])
+        removed = self.catalog.remove_videos(ids)
+        self._refresh_vectors()
+        return removed
+
+    def status(self) -> dict[str, str | int | float]:
+        """What the library holds, as names and values."""
+        counts, held = self.catalog.counts(), self.catalog.encoder()
+        return {
+            "library": str(self.folder),
+            "model": held[0] if held else "none yet",
+            **vars(counts),
+            "bytes": sum(file.stat().st_size for file in self.folder.iterdir() if file.is_file()),
+        }
+
+    def write_thumbnails(self, moments: Sequence[Moment], folder: Path) -> list[Path]:
+        """Write the picture of each moment as `RANK-SEGMENT.jpg` into a folder, which is made when missing."""
+        folder.mkdir(parents=True, exist_ok=True)
+        paths = [folder / f"{rank:03}-{moment.segment_id}.jpg" for rank, moment in enumerate(moments, start=1)]
+        for path, moment in zip(paths, moments, strict=True):
+            path.write_bytes(self.catalog.thumbnail(moment.segment_id)[0])
+        return paths
+
+    def _refresh_vectors(self) -> None:
+        from store.vectors import bring_up_to_date
+
+        if any(bring_up_to_date(self.vectors, self.catalog)):
+            self.vectors.save()
+
+    def _look_at(self, clip: ClipRange) -> Clip:
+        from indexer.clip import read_clip
+
+        return read_clip(clip.path.expanduser(), self.encoder, start=clip.start, end=clip.end)
+
+
+def _absolute(path: str | Path | None) -> str | None:
+    return None if path is None else os.path.abspath(os.path.expanduser(path))
+
+
+def _seconds(time: str) -> float:
+    """`90`, `1:30` or `0:01:30` -> 90.0."""
+    total = 0.0
+    for part in time.split(":"):
+        total = 60 * total + float(part)
+    return total

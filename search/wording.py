@@ -1,0 +1,77 @@
+"""What the command line says: reports and moments as lines of text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from store.types import Moment
+
+if TYPE_CHECKING:
+    from indexer.pipeline import Report
+
+_TEXT_WIDTH = 160  # characters of subtitle shown with a moment
+
+
+def clock(seconds: float) -> str:
+    """`4.25` -> "0:04", `3723` -> "1:02:03": what the clock of a player shows at that instant."""
+    minutes, second = divmod(int(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
+
+
+def counted(number: int, noun: str) -> str:
+    """`1, "video"` -> "1 video", `2, "video"` -> "2 videos"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def moment_lines(rank: int, moment: Moment, thumbnail: Path | None = None) -> Iterator[str]:
+    """One moment as a person reads it: rank, score, path and time, then what belongs to it."""
+    when = f"{clock(moment.start)}–{clock(moment.end)}"
+    yield f"{rank:>3}. {moment.score:.3f}  {moment.path}  {when}  #{moment.segment_id}"
+    if moment.match:
+        match = moment.match
+        there, here = (
+            f"{a:.1f}–{b:.1f} s" for a, b in ((match.start, match.end), (match.query_start, match.query_end))
+        )
+        yield f"            matches at {there} ↔ {here} of the clip (likeness {match.similarity:.2f})"
+    if moment.text:
+        text = moment.text if len(moment.text) <= _TEXT_WIDTH else moment.text[: _TEXT_WIDTH - 1] + "…"
+        yield f"            “{text}”"
+    if thumbnail:
+        yield f"            {thumbnail}"
+
+
+def report_lines(report: Report) -> Iterator[str]:
+    """What an indexing run did; failures with their reasons come last."""
+    counts = [
+        (report.indexed, "indexed"),
+        (report.unchanged, "unchanged"),
+        (report.relocated, "moved or copied"),
+        (report.resubtitled, "with new subtitles"),
+        (len(report.failed), "failed"),
+        (report.failed_before, "failed before (--retry-failed tries again)"),
+    ]
+    said = [f"{number:,} {what}" for number, what in counts if number] or ["nothing to do"]
+    yield ", ".join(said) + "."
+    if report.video_seconds and report.elapsed_seconds:
+        speed = report.video_seconds / report.elapsed_seconds
+        yield (
+            f"{clock(report.video_seconds)} of video in {clock(report.elapsed_seconds)}: "
+            f"{speed:.1f} seconds of video per second."
+        )
+    if report.ignored:
+        yield f"{counted(report.ignored, 'file')} ignored, not named like video (--all-files tries them too)."
+    if report.malformed_cues:
+        yield f"{counted(report.malformed_cues, 'malformed subtitle')} skipped."
+    yield from (f"  {problem}" for problem in report.unread_subtitles)
+    if report.pruned:
+        yield f"{counted(report.pruned, 'vanished video')} forgotten."
+    elif report.vanished:
+        yield f"{counted(len(report.vanished), 'video')} no longer on disk (--prune forgets them):"
+        yield from (f"  {path}" for path in report.vanished)
+    for path, reason in report.problems:
+        yield f"  {path}: {reason}"
+    for failure in report.failed:
+        yield f"  {failure.path}: {failure.reason}"

@@ -1,0 +1,113 @@
+"""Ranking over a catalog whose vectors are made by hand, with the tiny model for the queries."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from indexer.clip import Clip
+from model.encoder import Encoder
+from search.engine import SearchEngine
+from store.catalog import Catalog
+from store.types import NewSegment, Video
+from store.vectors import FaissIndex, bring_up_to_date
+
+FEATURES = 1280
+
+
+def unit(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    rows = rng.normal(size=shape).astype(np.float32)
+    return rows / np.linalg.norm(rows, axis=-1, keepdims=True)
+
+
+def put_film(catalog: Catalog, path: str, embeddings: np.ndarray, rng: np.random.Generator) -> Video:
+    """A film of 10-second segments with these embeddings and random frame features."""
+    segments = [
+        NewSegment(
+            start=10.0 * i,
+            end=10.0 * i + 10,
+            text=f"line {i}",
+            pts_seconds=10.0 * i + np.arange(20) / 2,
+            features=rng.normal(size=(20, FEATURES)).astype(np.float16),
+            embedding=embedding,
+            thumbnail=b"jpeg",
+            thumbnail_seconds=10.0 * i + 5,
+        )
+        for i, embedding in enumerate(embeddings)
+    ]
+    video = Video(path, 1, 1, path, "mp4", "h264", 10.0 * len(segments), 25.0, 640, 360, 0)
+    return catalog.put_video(video, segments, [])
+
+
+@pytest.fixture
+def engine(encoder: Encoder) -> SearchEngine:
+    rng = np.random.default_rng(0)
+    catalog = Catalog(":memory:")
+    catalog.bind_encoder(encoder.fingerprint, encoder.dim)
+    query = encoder.embed_text(["a red dog"])[0]
+    away = unit(rng, 6, encoder.dim)
+    away -= np.outer(away @ query, query)  # nothing in common with the query
+    away /= np.linalg.norm(away, axis=1, keepdims=True)
+    near = 0.9 * query + np.sqrt(1 - 0.81) * away[5]
+    put_film(catalog, "/films/a/one.mp4", np.stack([away[0], query, near]), rng)
+    put_film(catalog, "/films/b/two.mp4", np.stack([away[1], 0.6 * query + 0.8 * away[2], away[3]]), rng)
+    index = FaissIndex(encoder.dim)
+    bring_up_to_date(index, catalog)
+    return SearchEngine(catalog, index, encoder)
+
+
+def test_text_finds_the_moment_and_merges_its_neighbour(engine: SearchEngine):
+    best, second = engine.by_text("a red dog", top=2)
+    assert (best.path, best.start, best.end) == ("/films/a/one.mp4", 10.0, 30.0)
+    assert best.score == pytest.approx(1.0, abs=1e-4)
+    assert best.text == "line 1 line 2"
+    assert (second.path, second.start, second.score) == ("/films/b/two.mp4", 10.0, pytest.approx(0.6, abs=1e-3))
+
+
+def test_within_searches_only_there_and_still_fills_the_answer(engine: SearchEngine):
+    moments = engine.by_text("a red dog", top=2, within="/films/b")
+    assert {moment.path for moment in moments} == {"/films/b/two.mp4"}
+    assert len(moments) == 2
+    assert engine.by_text("a red dog", top=2, within="/films/c") == []
+
+
+def test_top_is_filled_although_hits_merge(engine: SearchEngine):
+    assert len(engine.by_text("a red dog", top=5)) == 5
+    assert sum(len(moment.hits) for moment in engine.by_text("a red dog", top=100)) == 6
+
+
+@pytest.mark.parametrize("top", [0, -1])
+def test_top_must_be_positive(engine: SearchEngine, top: int):
+    with pytest.raises(ValueError, match=f"top must be at least 1, got {top}"):
+        engine.by_text("a dog", top=top)
+
+
+def test_a_clip_says_where_it_matches(engine: SearchEngine):
+    wanted = engine.catalog.segments(engine.catalog.videos()[1].id)[2]
+    pts, features = engine.catalog.frame_features(wanted.id)
+    clip = Clip(pts[4:10] - pts[4], features[4:10], engine.catalog.embeddings([wanted.id]))
+    best = engine.by_clip(clip, top=1)[0]
+    assert best.segment_id == wanted.id
+    assert best.match is not None
+    assert (best.match.start, best.match.end) == (22.0, 25.0)
+    assert (best.match.query_start, best.match.query_end) == (0.0, 3.0)
+    assert best.as_dict()["match"]["similarity"] == pytest.approx(1.0, abs=1e-3)
+
+
+def test_a_segment_does_not_find_itself(engine: SearchEngine):
+    segment = engine.catalog.segments(engine.catalog.videos()[0].id)[1]
+    moments = engine.by_segment(segment.id, top=10)
+    assert segment.id not in {hit.segment_id for moment in moments for hit in moment.hits}
+    assert (moments[0].start, moments[0].score) == (20.0, pytest.approx(0.9, abs=1e-3))
+
+
+def test_an_unknown_segment_is_an_error(engine: SearchEngine):
+    with pytest.raises(ValueError, match="no segment 999"):
+        engine.by_segment(999, top=1)
+
+
+def test_an_empty_library_finds_nothing(encoder: Encoder, tmp_path: Path):
+    catalog = Catalog(tmp_path / "catalog.sqlite")
+    catalog.bind_encoder(encoder.fingerprint, encoder.dim)
+    with catalog:
+        assert SearchEngine(catalog, FaissIndex(encoder.dim), encoder).by_text("a dog", top=3) == []
