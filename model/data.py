@@ -110,7 +110,8 @@ class CaptionedSet:
     def batches(self, size: int, *, rng: random.Random, max_frames: int, corruption: Corruption) -> Iterator[Batch]:
         """One pass in random order; the last, smaller batch is left out unless it is the only one.
 
-        Each example gives 1 to `max_frames` of its frames, in order, so that the model meets every length.
+        Each example gives 1 to `max_frames` frames, in order and with repetitions, so that the model meets every length
+        and the stillness of real clips.
         """
         order = list(range(len(self.examples)))
         rng.shuffle(order)
@@ -123,8 +124,8 @@ class CaptionedSet:
             query, other = _two_captions(row, rng)
             queries.append(query)
             subtitles.append(_subtitle(other, self.examples, rng, corruption))
-            count = rng.randint(1, min(max_frames, len(row.features)))
-            frames.append(row.features[sorted(rng.sample(range(len(row.features)), count))])
+            count = rng.randint(1, max_frames)
+            frames.append(row.features[sorted(rng.choices(range(len(row.features)), k=count))])
         length = max(len(frame) for frame in frames)
         features = np.zeros((len(rows), length, frames[0].shape[1]), np.float16)
         mask = np.zeros((len(rows), length), bool)

@@ -48,6 +48,7 @@ def distil_blocks(
         blocks: which ones; all by default. Ranges may run in processes of their own.
     """
     chosen = blocks or range(len(backbone.blocks))
+    backbone.train()
     optimizer = _optimizer([backbone.blocks[i] for i in chosen], learning_rate)
     for step, (frames, targets) in enumerate(_taught(teacher, batches, steps)):
         _set_rate(optimizer, learning_rate, step / steps)
@@ -76,6 +77,9 @@ def distil_chain(
 ) -> None:
     """Train consecutive blocks together: each gets what the one before it gives, so errors that add up are seen.
 
+    Normalization keeps the statistics of the blocks' own training: those of a batch of few pictures, whose positions
+    resemble each other, are noise that grows from block to block.
+
     Args:
         blocks: the chain; all blocks by default. It starts from the frames, or from the teacher's output before it.
         compared: blocks whose outputs must meet the teacher's; the whole chain by default.
@@ -83,6 +87,7 @@ def distil_chain(
     """
     chain = blocks or range(len(backbone.blocks))
     compared = compared or chain
+    backbone.eval()
     optimizer = _optimizer([backbone.blocks[i] for i in chain], learning_rate)
     for step, (frames, targets) in enumerate(_taught(teacher, batches, steps)):
         _set_rate(optimizer, learning_rate, step / steps)

@@ -34,7 +34,6 @@ class TrainingOptions:
     bert_learning_rate: float = 3e-5  # of what starts from BERT
     weight_decay: float = 0.01
     warmup: float = 0.05  # share of the steps
-    max_frames: int = 4  # of an example, per step
     fused_weight: float = 1.0
     alignment_weight: float = 0.3
     anchor_weight: float = 1.0
@@ -81,7 +80,9 @@ def train(
     began, number = time.monotonic(), 0
     for epoch in range(options.epochs):
         totals: dict[str, float] = {}
-        batches = examples.batches(options.batch_size, rng=rng, max_frames=options.max_frames, corruption=corruption)
+        batches = examples.batches(
+            options.batch_size, rng=rng, max_frames=model.config.max_frames, corruption=corruption
+        )
         for count, batch in enumerate(batches, start=1):
             for group, peak in zip(optimizer.param_groups, peaks, strict=True):
                 group["lr"] = peak * _schedule(number / steps, options.warmup)
@@ -112,17 +113,15 @@ def _losses(
     silent = model.embed(Inputs(words[:, :0], word_mask[:, :0], features, frame_mask))
     fused = model.embed(Inputs(subtitles, subtitle_mask, features, frame_mask))
     scale = model.retrieval.scale
+    # Every other row is shown with a caption that is wrong for it.
+    aligned = torch.arange(len(words), device=device) % 2 == 0
     wrong = _hard_negatives(queries.detach() @ silent.detach().T, same)
-    aligned = model.align(Inputs(words, word_mask, features, frame_mask))
-    misaligned = model.align(Inputs(words[wrong], word_mask[wrong], features, frame_mask))
+    shown = torch.where(aligned, torch.arange(len(words), device=device), wrong)
+    belief = model.align(Inputs(words[shown], word_mask[shown], features, frame_mask))
     return {
         "silent": losses.multi_positive_contrastive(queries, silent, same, scale),
         "fused": options.fused_weight * losses.multi_positive_contrastive(queries, fused, same, scale),
-        "alignment": options.alignment_weight
-        * losses.alignment(
-            torch.cat([aligned, misaligned]),
-            torch.cat([torch.ones_like(aligned), torch.zeros_like(misaligned)]).bool(),
-        ),
+        "alignment": options.alignment_weight * losses.alignment(belief, aligned),
         "anchor": options.anchor_weight * losses.anchoring(queries, anchor(batch.queries)),
     }
 

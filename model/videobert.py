@@ -39,7 +39,7 @@ class VideoBertConfig(PreTrainedConfig):
     sep_token_id: int = 102
     video_token_id: int = 1  # `[>]` takes the vocabulary's first unused row
     max_words: int = 64  # tokens of text; longer text loses its end
-    max_frames: int = 32  # frames of a segment; more are thinned evenly
+    max_frames: int = 8  # frames of a segment; more are thinned evenly
     # Frames
     backbone: str = "mobilenet_v2"
     image_size: int = 224  # pixels, a square

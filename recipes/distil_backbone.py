@@ -86,7 +86,6 @@ def main() -> None:
             os.replace(f"{args.out}.part", args.out)
 
     rate = {} if args.learning_rate is None else {"learning_rate": args.learning_rate}
-    backbone.train()
     if args.stage == "single":
         teacher = TeacherNet(args.teacher, first=max(first - 1, 0))
         if not args.start:

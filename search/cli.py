@@ -6,6 +6,7 @@ Exit codes: 0 done; 1 the input or the library could not be used; 2 wrong usage;
 
 from __future__ import annotations
 
+import importlib.metadata
 import io
 import json
 import logging
@@ -299,9 +300,18 @@ def _print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        out.print(importlib.metadata.version("videobert-search"))
+        raise typer.Exit
+
+
 @app.callback()
 def main(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what happens, to stderr.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
+    ] = False,
 ) -> None:
     """Set up logging and output for every command."""
     if isinstance(sys.stdout, io.TextIOWrapper):

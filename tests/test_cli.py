@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -66,6 +67,24 @@ def test_indexing_reports_what_it_did(films: Path, tmp_path: Path):
     again = run("index", films, "--library", tmp_path)
     assert again.exit_code == 0
     assert again.stdout.startswith("2 unchanged, 1 failed before")
+
+
+def test_interrupted_it_says_how_to_go_on(tmp_path: Path):
+    for number in range(20):
+        render(tmp_path / f"{number}.mp4", frames=25 + number)
+    command = [Path(sys.executable).with_name("videobert"), "index", tmp_path, "--library", tmp_path / "library"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("[1/20]")
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert "run the same command again to go on" in said
+    assert "Traceback" not in said
+    held = json.loads(run("list", "--library", tmp_path / "library", "--json").stdout)
+    assert 1 <= len(held) < 20
+    assert run("index", tmp_path, "--library", tmp_path / "library").exit_code == 0
+    assert len(json.loads(run("list", "--library", tmp_path / "library", "--json").stdout)) == 20
 
 
 def test_search_as_json_and_only_json(library: Path, tmp_path: Path):
@@ -136,6 +155,10 @@ def test_bad_input_is_one_clear_line_on_stderr(library: Path, arguments: list[st
     assert result.stdout == ""
     assert message in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_version():
+    assert run("--version").stdout.strip() == "0.1.0"
 
 
 def test_wrong_usage_is_exit_code_2():

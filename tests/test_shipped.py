@@ -1,0 +1,85 @@
+"""The checkpoint that comes with the program: what it promises, on photographs that installable packages carry."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model.checkpoint import DEFAULT_CHECKPOINT
+from model.encoder import Encoder
+from recipes.demo import make_films
+from search import Library
+
+QUERIES = {
+    "a cat": "chelsea",
+    "a rocket taking off": "rocket",
+    "an astronaut in an orange suit": "astronaut",
+    "a cup of coffee on a table": "coffee",
+    "a motorcycle": "motorcycle_left",
+    "people riding bicycles": "bikes",
+    "a man talking in a car": "carphone_pristine",
+    "old coins": "coins",
+}
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Encoder:
+    return Encoder.load()
+
+
+@pytest.fixture(scope="module")
+def silent(shipped: Encoder, tmp_path_factory: pytest.TempPathFactory):
+    """The demo's films without their subtitles."""
+    films = tmp_path_factory.mktemp("films")
+    make_films(films)
+    for subtitles in films.glob("*.srt"):
+        subtitles.unlink()
+    with Library(tmp_path_factory.mktemp("library"), encoder=shipped) as library:
+        library.index([films])
+        yield library
+
+
+def test_it_is_small_and_says_what_it_is():
+    files = {path.name for path in DEFAULT_CHECKPOINT.iterdir()}
+    assert files == {"README.md", "config.json", "model.safetensors", "tokenizer.json"}
+    assert sum(path.stat().st_size for path in DEFAULT_CHECKPOINT.iterdir()) < 60e6
+    card = (DEFAULT_CHECKPOINT / "README.md").read_text(encoding="utf-8")
+    for topic in ("Data", "Recipe", "Scores", "Limits", "Licences"):
+        assert f"## {topic}" in card
+
+
+def test_it_finds_what_pictures_show(silent: Library):
+    found = {query: Path(silent.search(query, top=1)[0].path).stem for query in QUERIES}
+    right = [query for query, film in QUERIES.items() if found[query] == film]
+    assert len(right) >= 6, found
+
+
+def test_likeness_finds_the_other_half_of_a_film(silent: Library):
+    bikes = next(video.path for video in silent.videos() if video.path.endswith("bikes.mp4"))
+    best = silent.similar(f"{bikes}@6-9", top=1)[0]
+    assert best.path == bikes
+    assert best.match is not None
+    assert best.match.start == pytest.approx(6, abs=0.5)
+
+
+def test_alignment_tells_right_from_wrong(silent: Library, shipped: Encoder):
+    pairs = []
+    for query, film in QUERIES.items():
+        video = next(video for video in silent.videos() if Path(video.path).stem == film)
+        segment = silent.catalog.segments(video.id)[0]
+        pairs.append((query, silent.catalog.frame_features(segment.id)[1]))
+    features, mask = shipped.pad_frames([frames for _, frames in pairs])
+    texts = [text for text, _ in pairs]
+    beliefs = [shipped.align(features, mask, texts[shift:] + texts[:shift]) for shift in range(len(texts))]
+    assert np.mean(beliefs[0] > np.mean(beliefs[1:], axis=0)) >= 0.75
+
+
+def test_a_subtitle_is_found_by_its_words(silent: Library, shipped: Encoder, tmp_path: Path):
+    video = next(video for video in silent.videos() if video.path.endswith("moon.mp4"))
+    features, mask = shipped.pad_frames([silent.catalog.frame_features(silent.catalog.segments(video.id)[0].id)[1]])
+    query = shipped.embed_text(["how to make a good espresso"])[0]
+    spoken = shipped.embed_segments(features, mask, ["now let me show you how to make a good espresso"])[0]
+    mute = shipped.embed_segments(features, mask, [""])[0]
+    assert query @ spoken > query @ mute + 0.2
