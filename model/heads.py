@@ -10,13 +10,14 @@ from torch.nn import functional as F
 class RetrievalHead(nn.Module):
     """States of words and of frames -> one point in the shared space of text and video.
 
-    Each modality is averaged over its positions and projected; what is present is added. So a query (words), a silent
-    segment (frames) and a subtitled one (both) are one formula, and attention has already let both look at each other.
+    Each modality is averaged over its positions and projected. A query is its words; a segment is its frames, plus its
+    subtitles where it has some, with a projection of their own, since what is said says less than what is asked.
     """
 
     def __init__(self, hidden: int, dim: int) -> None:
         super().__init__()
         self.words = nn.Linear(hidden, dim)
+        self.subtitles = nn.Linear(hidden, dim)
         self.frames = nn.Linear(hidden, dim)
         self.log_scale = nn.Parameter(
             torch.tensor(3.0)
@@ -28,7 +29,8 @@ class RetrievalHead(nn.Module):
 
     def forward(self, words: Tensor, frames: Tensor, has_words: Tensor, has_frames: Tensor) -> Tensor:
         """Mean states (N, H), (N, H) and bool (N,), (N,) -> (N, D), unit length."""
-        point = self.words(words) * has_words[:, None] + self.frames(frames) * has_frames[:, None]
+        segment = self.frames(frames) + self.subtitles(words) * has_words[:, None]
+        point = torch.where(has_frames[:, None], segment, self.words(words))
         return F.normalize(point.float(), dim=-1)
 
     @property

@@ -31,8 +31,9 @@ class TrainingOptions:
     epochs: int = 10
     batch_size: int = 128
     learning_rate: float = 5e-4  # of what starts at random
-    bert_learning_rate: float = 3e-5  # of what starts from BERT
+    bert_learning_rate: float = 3e-5  # of what starts from BERT; 0 freezes it, and with it what a query means
     weight_decay: float = 0.01
+    max_words: int = 20  # tokens of a caption; a single long one would pad the whole batch
     warmup: float = 0.05  # share of the steps
     fused_weight: float = 1.0
     alignment_weight: float = 0.3
@@ -73,10 +74,9 @@ def train(
     steps = options.epochs * max(len(examples) // options.batch_size, 1)
     optimizer = torch.optim.AdamW(_parameter_groups(model, options))
     peaks = [group["lr"] for group in optimizer.param_groups]
-    anchor = _Anchor(model, tokenizer)
+    anchor = _Anchor(model, tokenizer, options.max_words)
     bf16 = device.type == "cuda" or bf16_is_native()
-    model.train()
-    model.backbone.eval()
+    _set_modes(model, frozen=options.bert_learning_rate == 0)
     began, number = time.monotonic(), 0
     for epoch in range(options.epochs):
         totals: dict[str, float] = {}
@@ -107,23 +107,38 @@ def _losses(
     features = torch.from_numpy(batch.features).float().to(device)
     frame_mask = torch.from_numpy(batch.frame_mask).to(device)
     same = torch.from_numpy(batch.same).to(device)
-    words, word_mask = (t.to(device) for t in tokenizer(batch.queries, max_tokens=model.config.max_words))
-    subtitles, subtitle_mask = (t.to(device) for t in tokenizer(batch.subtitles, max_tokens=model.config.max_words))
-    queries = model.embed(Inputs(words, word_mask, features[:, :0], frame_mask[:, :0]))
+    words, word_mask = (t.to(device) for t in tokenizer(batch.queries, max_tokens=options.max_words))
+    anchors = anchor(batch.queries)
+    frozen = options.bert_learning_rate == 0
+    queries = anchors if frozen else model.embed(Inputs(words, word_mask, features[:, :0], frame_mask[:, :0]))
     silent = model.embed(Inputs(words[:, :0], word_mask[:, :0], features, frame_mask))
-    fused = model.embed(Inputs(subtitles, subtitle_mask, features, frame_mask))
+    # Sequences of words and frames are the long ones: half of the batch is seen with subtitles, a quarter is aligned.
+    half, quarter = max(len(words) // 2, 2), max(len(words) // 4, 2)
+    subtitles, said = (t.to(device) for t in tokenizer(batch.subtitles[:half], max_tokens=options.max_words))
+    fused = model.embed(Inputs(subtitles, said, features[:half], frame_mask[:half]))
     scale = model.retrieval.scale
-    # Every other row is shown with a caption that is wrong for it.
-    aligned = torch.arange(len(words), device=device) % 2 == 0
+    rows = torch.arange(quarter, device=device) % len(words)  # every other one is shown with a wrong caption
+    aligned = rows % 2 == 0
     wrong = _hard_negatives(queries.detach() @ silent.detach().T, same)
-    shown = torch.where(aligned, torch.arange(len(words), device=device), wrong)
-    belief = model.align(Inputs(words[shown], word_mask[shown], features, frame_mask))
+    shown = torch.where(aligned, rows, wrong[rows])
+    belief = model.align(Inputs(words[shown], word_mask[shown], features[rows], frame_mask[rows]))
     return {
         "silent": losses.multi_positive_contrastive(queries, silent, same, scale),
-        "fused": options.fused_weight * losses.multi_positive_contrastive(queries, fused, same, scale),
+        "fused": options.fused_weight
+        * losses.multi_positive_contrastive(queries[:half], fused, same[:half, :half], scale),
         "alignment": options.alignment_weight * losses.alignment(belief, aligned),
-        "anchor": options.anchor_weight * losses.anchoring(queries, anchor(batch.queries)),
+        "anchor": options.anchor_weight * losses.anchoring(queries, anchors),
     }
+
+
+def _set_modes(model: VideoBertModel, *, frozen: bool) -> None:
+    """Training mode, except for what is not trained: the backbone, and BERT and the query's projection if frozen."""
+    model.train()
+    model.backbone.eval()
+    if frozen:
+        model.bert.eval()
+    for part in (model.bert, model.retrieval.words):
+        part.requires_grad_(not frozen)
 
 
 def _hard_negatives(similarity: Tensor, same: Tensor) -> Tensor:
@@ -139,7 +154,8 @@ def _hard_negatives(similarity: Tensor, same: Tensor) -> Tensor:
 class _Anchor:
     """Text embeddings of the model as it was before training, computed once a text."""
 
-    def __init__(self, model: VideoBertModel, tokenizer: TextTokenizer) -> None:
+    def __init__(self, model: VideoBertModel, tokenizer: TextTokenizer, max_words: int) -> None:
+        self.max_words = max_words
         self.bert = copy.deepcopy(model)
         self.bert.eval()  # type: ignore[no-untyped-call]
         self.tokenizer = tokenizer
@@ -150,7 +166,7 @@ class _Anchor:
         """(N, D), unit length."""
         new = [text for text in dict.fromkeys(texts) if text not in self.known]
         if new:
-            ids, mask = (t.to(self.bert.device) for t in self.tokenizer(new, max_tokens=self.bert.config.max_words))
+            ids, mask = (t.to(self.bert.device) for t in self.tokenizer(new, max_tokens=self.max_words))
             nothing = torch.zeros(len(new), 0, self.bert.backbone.feature_dim, device=ids.device)
             self.known.update(zip(new, self.bert.embed(Inputs(ids, mask, nothing, mask[:, :0])), strict=True))
         return torch.stack([self.known[text] for text in texts])
@@ -162,7 +178,9 @@ def _parameter_groups(model: VideoBertModel, options: TrainingOptions) -> Iterat
         named = [
             (name, parameter)
             for name, parameter in model.named_parameters()
-            if name.startswith("bert.") == module_is_bert and not name.startswith("backbone.")
+            if parameter.requires_grad
+            and name.startswith("bert.") == module_is_bert
+            and not name.startswith("backbone.")
         ]
         for is_matrix, decay in ((True, options.weight_decay), (False, 0.0)):
             chosen = [parameter for _, parameter in named if (parameter.ndim > 1) == is_matrix]

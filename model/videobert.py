@@ -93,7 +93,10 @@ class VideoBertModel(PreTrainedModel):
         self.backbone = Backbone(config.backbone)
         self.frame_projection = nn.Sequential(
             nn.LayerNorm(self.backbone.feature_dim),
-            nn.Linear(self.backbone.feature_dim, hidden),
+            nn.Linear(self.backbone.feature_dim, 2 * hidden),
+            nn.GELU(),
+            nn.Dropout(config.hidden_dropout_prob),
+            nn.Linear(2 * hidden, hidden),
         )
         self.temporal = TemporalModel(
             config.temporal,
@@ -143,7 +146,8 @@ class VideoBertModel(PreTrainedModel):
         states = self.bert(
             inputs_embeds=tokens, attention_mask=mask.long(), token_type_ids=types, position_ids=positions
         ).last_hidden_state
-        return states, mask, types
+        # A way around for frames: what a frame shows does not have to pass through layers made for words.
+        return states + tokens * (types == 1)[..., None], mask, types
 
     def embed(self, inputs: Inputs) -> Tensor:
         """One point per row in the space shared by text and video: float32 (N, D), unit length.

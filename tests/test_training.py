@@ -2,17 +2,18 @@
 
 import json
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from model import losses
+from model import checkpoint, losses
 from model.backbone import Backbone
 from model.data import CaptionedSet, Corruption, Example, read_captions
 from model.distil import distil_blocks, distil_chain, match_statistics
 from model.train import TrainingOptions, train
-from model.videobert import Inputs
+from model.videobert import Inputs, VideoBertModel
 
 
 def test_contrastive_loss_by_hand():
@@ -122,8 +123,6 @@ def test_training_learns_to_find_the_right_clip(model, tokenizer):
 
 
 def test_training_is_reproducible(tiny_checkpoint):
-    from model import checkpoint
-
     examples = CaptionedSet([example_of_1280(i) for i in range(4)])
     weights = []
     for _ in range(2):
@@ -133,8 +132,33 @@ def test_training_is_reproducible(tiny_checkpoint):
     assert torch.equal(*weights)
 
 
-def example_of_1280(i: int) -> Example:
-    return Example(np.random.default_rng(i).normal(size=(2, 1280)).astype(np.float16), ("a dog", "the cat"))
+def example_of_1280(i: int, *captions: str) -> Example:
+    frames = np.random.default_rng(i).normal(size=(2, 1280)).astype(np.float16)
+    return Example(frames, captions or ("a dog", "the cat"))
+
+
+def trained(folder: Path, captions: tuple[str, ...] = (), **options: object) -> VideoBertModel:
+    model, tokenizer = checkpoint.load(folder)
+    examples = CaptionedSet([example_of_1280(i, *captions) for i in range(4)])
+    train(model, tokenizer, examples, TrainingOptions(epochs=1, batch_size=4, **options))
+    return model
+
+
+def test_bert_and_queries_can_be_frozen(tiny_checkpoint):
+    before, frozen = checkpoint.load(tiny_checkpoint)[0], trained(tiny_checkpoint, bert_learning_rate=0.0)
+    for name, weight in before.named_parameters():
+        if name.startswith(("bert.", "backbone.", "retrieval.words.")):
+            assert torch.equal(weight, frozen.get_parameter(name)), name
+    assert not torch.equal(before.retrieval.frames.weight, frozen.retrieval.frames.weight)
+    tuned = trained(tiny_checkpoint, bert_learning_rate=1e-3)
+    assert not torch.equal(before.retrieval.words.weight, tuned.retrieval.words.weight)
+
+
+def test_long_captions_lose_their_end(tiny_checkpoint):
+    short, long = (("the red", "the red"), ("the red dog moves", "the red cat"))
+    weights = [trained(tiny_checkpoint, captions, max_words=2).retrieval.frames.weight for captions in (short, long)]
+    assert torch.equal(*weights)
+    assert not torch.equal(weights[0], trained(tiny_checkpoint, long, max_words=4).retrieval.frames.weight)
 
 
 def test_distillation_brings_a_student_to_its_teacher():
