@@ -21,6 +21,7 @@ class Clip:
 
     pts_seconds: NDArray[np.float64]  # (T,), from the beginning of the clip, which may be a part of its file
     features: NDArray[np.float16]  # (T, F)
+    lengths: tuple[int, ...]  # frames of each of the N segments, T in all
     embeddings: NDArray[np.float32]  # (N, D), one a segment, unit length
 
 
@@ -50,5 +51,6 @@ def read_clip(path: Path, encoder: Encoder, *, start: float | None = None, end: 
         # The frame on screen at `start` may have appeared a little earlier.
         np.maximum(np.concatenate([draft.pts_seconds for draft in found]) - (start or 0.0), 0.0),
         np.concatenate([draft.features for draft in found]),
+        tuple(len(draft.features) for draft in found),
         encoder.embed_segments(features, mask, [""] * len(found)),
     )

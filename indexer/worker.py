@@ -11,13 +11,14 @@ import json
 import logging
 import math
 import multiprocessing
+import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from types import TracebackType
+from types import ModuleType, TracebackType
 from typing import Any, Self
 
 import numpy as np
@@ -232,7 +233,8 @@ class _Child:
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
         self._process = context.Process(target=serve, args=(theirs, self._options), daemon=True)
-        self._process.start()
+        with _without_main():
+            self._process.start()
         theirs.close()  # so that the death of the child is the end of the pipe
 
     def _replace(self) -> None:
@@ -251,3 +253,13 @@ class _Child:
             return f"the decoder ended (exit code {code})"
         limit = self._options.memory_bytes // 2**20
         return f"the decoder crashed (signal {-code}), perhaps out of memory (limit {limit} MiB)"
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Hide the caller's script from children, which would run it again: a script of five lines has no guard."""
+    main, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main

@@ -23,9 +23,10 @@ class RetrievalHead(nn.Module):
             torch.tensor(3.0)
         )  # log of the inverse temperature, trained (Radford et al. 2021)
         if hidden == dim:
-            # A sentence encoder stays what it was before the first step.
-            nn.init.eye_(self.words.weight)
-            nn.init.zeros_(self.words.bias)
+            # Words mean what they meant to the sentence encoder, also those that no caption of the training uses.
+            for layer in (self.words, self.subtitles):
+                nn.init.eye_(layer.weight)
+                nn.init.zeros_(layer.bias)
 
     def forward(self, words: Tensor, frames: Tensor, has_words: Tensor, has_frames: Tensor) -> Tensor:
         """Mean states (N, H), (N, H) and bool (N,), (N,) -> (N, D), unit length."""
@@ -40,13 +41,19 @@ class RetrievalHead(nn.Module):
 
 
 class AlignmentHead(nn.Module):
-    """The state of [CLS] over text and video -> does this text belong to this video (logit)."""
+    """The joint reading of text and video -> does this text belong to this video (logit).
 
-    def __init__(self, hidden: int) -> None:
+    The state of [CLS], as in VideoBERT, beside the product of what is read and what is shown: with few captions to
+    learn from, [CLS] alone does not learn to compare.
+    """
+
+    def __init__(self, hidden: int, dim: int) -> None:
         super().__init__()
-        self.dense = nn.Linear(hidden, hidden)
+        self.dense = nn.Linear(hidden + dim, hidden)
         self.score = nn.Linear(hidden, 1)
 
-    def forward(self, cls_state: Tensor) -> Tensor:
-        """(N, H) -> (N,) logits."""
-        return self.score(torch.tanh(self.dense(cls_state))).squeeze(-1).float()  # type: ignore[no-any-return]
+    def forward(self, cls_state: Tensor, words: Tensor, frames: Tensor) -> Tensor:
+        """State (N, H), points of words and of frames (N, D) -> (N,) logits."""
+        # Products of unit vectors are of the order of 1/D; a layer learns from numbers of the order of one.
+        product = F.normalize(words, dim=-1) * F.normalize(frames, dim=-1) * words.shape[-1]
+        return self.score(torch.tanh(self.dense(torch.cat([cls_state, product], dim=-1)))).squeeze(-1).float()  # type: ignore[no-any-return]

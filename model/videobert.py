@@ -107,7 +107,7 @@ class VideoBertModel(PreTrainedModel):
         )
         self.bert = BertModel(_bert_config(config), add_pooling_layer=False)
         self.retrieval = RetrievalHead(hidden, config.embedding_size)
-        self.alignment = AlignmentHead(hidden)
+        self.alignment = AlignmentHead(hidden, config.embedding_size)
         self.post_init()  # type: ignore[no-untyped-call]
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -165,8 +165,10 @@ class VideoBertModel(PreTrainedModel):
 
     def align(self, inputs: Inputs) -> Tensor:
         """How well words and frames of each row belong together: float32 (N,), logits."""
-        states, _, _ = self(inputs)
-        return self.alignment(states[:, 0])  # type: ignore[no-any-return]
+        states, mask, types = self(inputs)
+        words = self.retrieval.words(_mean(states, mask & (types == 0)))
+        frames = self.retrieval.frames(_mean(states, mask & (types == 1)))
+        return self.alignment(states[:, 0], words, frames)  # type: ignore[no-any-return]
 
     def _sequence(self, inputs: Inputs) -> tuple[Tensor, Tensor, Tensor]:
         n, device = inputs.word_ids.shape[0], inputs.word_ids.device

@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from indexer.clip import Clip
 from model.encoder import Encoder
-from search.ranking import align, merge
+from search.ranking import align, likeness, merge
 from store.catalog import Catalog
 from store.types import Hit, Match, Moment
 from store.vectors import FaissIndex
 
 _MEAN_SAMPLE = 256  # segments: enough for a mean, a moment to read
 _HITS_PER_MOMENT = 4  # neighbours merge, so more hits are fetched than moments are wanted
+_LOOKED_AT = 200  # hits whose frames are compared with a clip's one by one: a tenth of a second
 
 
 class SearchEngine:
@@ -38,9 +39,11 @@ class SearchEngine:
         return self._moments(self.encoder.embed_text([text]), top=top, within=within)
 
     def by_clip(self, clip: Clip, *, top: int, within: str | None = None) -> list[Moment]:
-        """Moments that look like a clip, best first, each with where it matches."""
-        moments = self._moments(clip.embeddings, top=top, within=within)
-        return [replace(moment, match=self._match(clip, moment)) for moment in moments]
+        """Moments that look like a clip, best first, each with where it matches.
+
+        The vector index proposes, the frames decide: the score is the likeness of frames, -1 to 1.
+        """
+        return self._alike(clip, top=top, within=within)
 
     def by_segment(self, segment_id: int, *, top: int, within: str | None = None) -> list[Moment]:
         """Moments that look like a segment of the library, which is itself left out.
@@ -51,8 +54,15 @@ class SearchEngine:
         if self.catalog.segment(segment_id) is None:
             raise ValueError(f"no segment {segment_id} in this library")
         pts_seconds, features = self.catalog.frame_features(segment_id)
-        clip = Clip(pts_seconds - pts_seconds[0], features, self.catalog.embeddings([segment_id]))
-        moments = self._moments(clip.embeddings, top=top, within=within, keep=lambda hit: hit.segment_id != segment_id)
+        embedding = self.catalog.embeddings([segment_id])
+        clip = Clip(pts_seconds - pts_seconds[0], features, (len(features),), embedding)
+        return self._alike(clip, top=top, within=within, without=segment_id)
+
+    def _alike(self, clip: Clip, *, top: int, within: str | None, without: int | None = None) -> list[Moment]:
+        def judge(hits: Sequence[Hit]) -> list[Hit]:
+            return [replace(hit, score=self._likeness(clip, hit)) for hit in hits if hit.segment_id != without]
+
+        moments = self._moments(clip.embeddings, top=top, within=within, least=_LOOKED_AT, judge=judge)
         return [replace(moment, match=self._match(clip, moment)) for moment in moments]
 
     def _moments(
@@ -61,17 +71,22 @@ class SearchEngine:
         *,
         top: int,
         within: str | None,
-        keep: Callable[[Hit], bool] = lambda hit: True,
+        least: int = 1,
+        judge: Callable[[Sequence[Hit]], Sequence[Hit]] = lambda hits: hits,
     ) -> list[Moment]:
-        """Search, fetching more hits until `top` moments are full or the library is exhausted."""
+        """Search, fetching more hits until `top` moments are full or the library is exhausted.
+
+        Args:
+            least: hits to fetch at least.
+            judge: gives hits their final score, and may drop some.
+        """
         if top < 1:
             raise ValueError(f"top must be at least 1, got {top}")
         among = None if within is None else self.catalog.segment_ids(within=within)
         most = len(self.index) if among is None else len(among)
-        wanted = top * _HITS_PER_MOMENT
+        wanted = max(top * _HITS_PER_MOMENT, least)
         while True:
-            hits = [hit for hit in self._hits(queries, wanted, among) if keep(hit)]
-            moments = merge(hits)
+            moments = merge(judge(self._hits(queries, wanted, among)))
             if len(moments) >= top or wanted >= most:
                 return moments[:top]
             wanted *= 4
@@ -86,15 +101,27 @@ class SearchEngine:
         ranked = sorted(best, key=lambda segment_id: -best[segment_id])[:k]
         return self.catalog.hits(ranked, [best[segment_id] for segment_id in ranked])
 
+    def _likeness(self, clip: Clip, hit: Hit) -> float:
+        """Of the segment of the clip that is most like the hit."""
+        _, found = self._frames([hit])
+        parts = np.split(self._centred(clip.features), np.cumsum(clip.lengths)[:-1])
+        return max(likeness(part, found) for part in parts)
+
     def _match(self, clip: Clip, moment: Moment) -> Match:
         """Align the clip with the frames of a moment."""
-        stored = [self.catalog.frame_features(hit.segment_id) for hit in sorted(moment.hits, key=lambda h: h.start)]
-        found_pts = np.concatenate([pts for pts, _ in stored])
-        found = np.concatenate([features for _, features in stored]).astype(np.float32)
-        query = clip.features.astype(np.float32)
-        mean = self._mean_feature
-        match = align(clip.pts_seconds, _unit(query - mean), found_pts, _unit(found - mean))
+        found_pts, found = self._frames(sorted(moment.hits, key=lambda hit: hit.start))
+        match = align(clip.pts_seconds, self._centred(clip.features), found_pts, found)
         return replace(match, end=min(match.end, moment.end))
+
+    def _frames(self, hits: Sequence[Hit]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        stored = [self.catalog.frame_features(hit.segment_id) for hit in hits]
+        features = np.concatenate([features for _, features in stored])
+        return np.concatenate([pts for pts, _ in stored]), self._centred(features)
+
+    def _centred(self, features: NDArray[np.float16]) -> NDArray[np.float32]:
+        """Unit rows float32 (T, F) of what tells pictures apart."""
+        rows = features.astype(np.float32) - self._mean_feature
+        return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9))
 
     @cached_property
     def _mean_feature(self) -> NDArray[np.float32]:
@@ -103,7 +130,3 @@ class SearchEngine:
         sample = ids[np.linspace(0, len(ids) - 1, min(len(ids), _MEAN_SAMPLE)).astype(int)].tolist()
         features = [self.catalog.frame_features(segment_id)[1].astype(np.float32).mean(axis=0) for segment_id in sample]
         return np.asarray(np.mean(features, axis=0))
-
-
-def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9))

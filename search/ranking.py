@@ -56,6 +56,22 @@ def _moment(run: Sequence[Hit]) -> Moment:
     )
 
 
+def likeness(query: NDArray[np.float32], found: NDArray[np.float32]) -> float:
+    """How much of a query clip is to be seen in a found stretch: each frame's nearest frame, averaged.
+
+    One vector a segment mixes what its frames show; frame against frame also finds a part (MaxSim of Khattab and
+    Zaharia, "ColBERT", 2020).
+
+    Args:
+        query: float32 (Tq, F), unit rows.
+        found: float32 (Tf, F), unit rows.
+
+    Returns:
+        -1 to 1.
+    """
+    return float((query @ found.T).max(axis=1).mean())
+
+
 def align(
     query_pts: NDArray[np.float64],
     query: NDArray[np.float32],

@@ -208,6 +208,22 @@ def test_children_end_with_the_parent(videos, number):
     assert not any(map(alive, children))
 
 
+def test_a_script_needs_no_guard(tmp_path, videos):
+    """Children that ran the script again would start children of their own."""
+    program = """
+        import sys
+        from pathlib import Path
+        from indexer.worker import Decoders
+        with Decoders() as decoders:
+            for stream in decoders.streams(map(Path, sys.argv[1:])):
+                print(sum(len(frames) for frames, _ in stream))
+    """
+    script = tmp_path / "script.py"
+    script.write_text(textwrap.dedent(program), encoding="utf-8")
+    done = subprocess.run([sys.executable, script, videos[0]], capture_output=True, text=True, check=True)
+    assert done.stdout == "32\n"
+
+
 def test_neither_side_imports_what_it_does_not_need():
     program = "import sys, indexer.worker; print({'torch', 'faiss', 'decord', 'av', 'cv2'} & set(sys.modules))"
     assert subprocess.check_output([sys.executable, "-c", program], text=True) == "set()\n"
