@@ -3,7 +3,8 @@
 First block by block: each block gets the teacher's input of that block and must give the teacher's output (Wang et
 al., "Progressive blockwise knowledge distillation", IJCAI 2018); every block is a shallow problem of its own, which
 converges in a fraction of the time of the whole. Then in chains, at last from end to end: the student must reproduce
-the outputs and the pooled features from what its own blocks give.
+the outputs and the pooled features from what its own blocks give. Chains of late blocks learn from memory: what the
+blocks before them and the teacher make of some thousand crops is worked out once, which is ten times as fast.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +21,47 @@ from model.backbone import Backbone, bf16_is_native
 from model.frames import MEAN, STD
 
 Teacher = Callable[[Tensor], list[Tensor]]  # uint8 (N, 3, S, S) -> the output of each block, float (N, C, H, W)
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What goes into the first block that learns, and what the teacher's blocks make of the same pictures."""
+
+    inputs: Tensor  # float (N, C, H, W)
+    targets: list[Tensor]  # float (N, C, H, W), one a block of the whole network; blocks not needed may be empty
+
+
+def lessons(teacher: Teacher, batches: Iterator[Tensor], *, first: int = 0) -> Iterator[Lesson]:
+    """Endless lessons from endless pictures, uint8 (N, 3, S, S), for blocks from `first` on.
+
+    Blocks in the middle get the teacher's output of the block before.
+    """
+    for pixels in batches:
+        targets = teacher(pixels)
+        yield Lesson(_frames(pixels) if first == 0 else targets[first - 1], targets)
+
+
+def remembered(
+    backbone: Backbone, teacher: Teacher, batches: Iterator[Tensor], *, first: int, pictures: int, batch: int, seed: int
+) -> Iterator[Lesson]:
+    """Endless lessons from a fixed number of pictures, for a chain of the last blocks.
+
+    The blocks before `first` no longer change, so that their output and the teacher's are worked out once and kept
+    in half precision.
+    """
+    inputs: list[Tensor] = []
+    targets: list[list[Tensor]] = []
+    while sum(len(states) for states in inputs) < pictures:
+        pixels = next(batches)
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bf16_is_native()):
+            inputs.append(backbone.eval().blocks[:first](_frames(pixels)).half())
+        targets.append([output.half() for output in teacher(pixels)])
+    kept = torch.cat(inputs)
+    told = [torch.cat(outputs) for outputs in zip(*targets, strict=True)]
+    generator = torch.Generator().manual_seed(seed)
+    while True:
+        for rows in torch.randperm(len(kept), generator=generator).split(batch):
+            yield Lesson(kept[rows].float(), [output[rows].float() if len(output) else output for output in told])
 
 
 @dataclass(frozen=True)
@@ -31,8 +74,7 @@ class DistilStep:
 
 def distil_blocks(
     backbone: Backbone,
-    teacher: Teacher,
-    batches: Iterator[Tensor],
+    lessons: Iterator[Lesson],
     *,
     steps: int,
     learning_rate: float = 4e-3,
@@ -43,30 +85,28 @@ def distil_blocks(
 
     Args:
         backbone: its blocks correspond one to one to the teacher's.
-        teacher: gives the output of every block.
-        batches: endless uint8 (N, 3, S, S).
+        lessons: for the first of the blocks.
         blocks: which ones; all by default. Ranges may run in processes of their own.
     """
     chosen = blocks or range(len(backbone.blocks))
     backbone.train()
     optimizer = _optimizer([backbone.blocks[i] for i in chosen], learning_rate)
-    for step, (frames, targets) in enumerate(_taught(teacher, batches, steps)):
+    for step, lesson in enumerate(islice(lessons, steps)):
         _set_rate(optimizer, learning_rate, step / steps)
         optimizer.zero_grad(set_to_none=True)
         unexplained = []
         for i in chosen:
             with torch.autocast("cpu", torch.bfloat16, enabled=bf16_is_native()):
-                output = backbone.blocks[i](frames if i == 0 else targets[i - 1])
-            _relative_error(output, targets[i]).backward()
-            unexplained.append(_unexplained(output, targets[i]))
+                output = backbone.blocks[i](lesson.inputs if i == chosen.start else lesson.targets[i - 1])
+            _relative_error(output, lesson.targets[i]).backward()
+            unexplained.append(_unexplained(output, lesson.targets[i]))
         optimizer.step()
         report(DistilStep(step + 1, unexplained))
 
 
 def distil_chain(
     backbone: Backbone,
-    teacher: Teacher,
-    batches: Iterator[Tensor],
+    lessons: Iterator[Lesson],
     *,
     steps: int,
     learning_rate: float = 1e-3,
@@ -81,7 +121,8 @@ def distil_chain(
     resemble each other, are noise that grows from block to block.
 
     Args:
-        blocks: the chain; all blocks by default. It starts from the frames, or from the teacher's output before it.
+        lessons: for the first block of the chain.
+        blocks: the chain; all blocks by default.
         compared: blocks whose outputs must meet the teacher's; the whole chain by default.
         pooled_weight: of the pooled features, where the chain reaches the end.
     """
@@ -89,18 +130,18 @@ def distil_chain(
     compared = compared or chain
     backbone.eval()
     optimizer = _optimizer([backbone.blocks[i] for i in chain], learning_rate)
-    for step, (frames, targets) in enumerate(_taught(teacher, batches, steps)):
+    for step, lesson in enumerate(islice(lessons, steps)):
         _set_rate(optimizer, learning_rate, step / steps)
-        state = frames if chain.start == 0 else targets[chain.start - 1]
+        state = lesson.inputs
         pairs = []
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16_is_native()):
             for i in chain:
                 state = backbone.blocks[i](state)
                 if i in compared:
-                    pairs.append((state, targets[i]))
+                    pairs.append((state, lesson.targets[i]))
         loss = torch.stack([_relative_error(*pair) for pair in pairs]).mean()
         if chain.stop == len(backbone.blocks):
-            pairs.append((_pooled(state), _pooled(targets[-1])))
+            pairs.append((_pooled(state), _pooled(lesson.targets[-1])))
             loss = loss + pooled_weight * _relative_error(*pairs[-1])
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -112,11 +153,8 @@ def _pooled(maps: Tensor) -> Tensor:
     return maps.float().mean(dim=(2, 3), keepdim=True)
 
 
-def _taught(teacher: Teacher, batches: Iterator[Tensor], steps: int) -> Iterator[tuple[Tensor, list[Tensor]]]:
-    for _ in range(steps):
-        pixels = next(batches)
-        frames = (pixels.float() / 255 - MEAN) / STD
-        yield frames.contiguous(memory_format=torch.channels_last), teacher(pixels)
+def _frames(pixels: Tensor) -> Tensor:
+    return ((pixels.float() / 255 - MEAN) / STD).contiguous(memory_format=torch.channels_last)
 
 
 def match_statistics(backbone: Backbone, targets: list[Tensor], blocks: range) -> None:

@@ -11,7 +11,7 @@ import torch
 from model import checkpoint, losses
 from model.backbone import Backbone
 from model.data import CaptionedSet, Corruption, Example, read_captions
-from model.distil import distil_blocks, distil_chain, match_statistics
+from model.distil import distil_blocks, distil_chain, lessons, match_statistics, remembered
 from model.train import TrainingOptions, train
 from model.videobert import Inputs, VideoBertModel
 
@@ -180,11 +180,21 @@ def test_distillation_brings_a_student_to_its_teacher():
 
     single, chained = [], []
     match_statistics(student, teacher(next(batches())), range(0, 2))
-    distil_blocks(student, teacher, batches(), steps=12, blocks=range(0, 2), report=single.append)
+    distil_blocks(student, lessons(teacher, batches()), steps=12, blocks=range(0, 2), report=single.append)
     assert len(single[-1].unexplained) == 2
     assert single[-1].unexplained[0] < 0.5 * single[0].unexplained[0]
-    distil_chain(student, teacher, batches(), steps=3, compared=range(3, 5), report=chained.append)
+    distil_chain(student, lessons(teacher, batches()), steps=3, compared=range(3, 5), report=chained.append)
     assert len(chained[-1].unexplained) == 3  # two blocks and the pooled features
+
+    early, late = ([p.clone() for p in student.blocks[i].parameters()] for i in (2, 3))
+    taught = remembered(student, teacher, batches(), first=3, pictures=16, batch=6, seed=0)
+    sizes = [len(next(taught).inputs) for _ in range(4)]
+    assert sizes == [6, 6, 4, 6]  # pass after pass over the same sixteen
+    chained.clear()
+    distil_chain(student, taught, steps=20, learning_rate=3e-4, blocks=range(3, 5), report=chained.append)
+    assert chained[-1].unexplained[0] < chained[0].unexplained[0]
+    assert all(torch.equal(*pair) for pair in zip(early, student.blocks[2].parameters(), strict=True))
+    assert not all(torch.equal(*pair) for pair in zip(late, student.blocks[3].parameters(), strict=True))
 
 
 def test_captions_file_is_json_lines(tmp_path):
