@@ -83,9 +83,11 @@ class TemporalLayer(nn.Module):
         self.norm = nn.LayerNorm(dim)
         self.qkv = nn.Linear(dim, 3 * dim)
         self.out = nn.Linear(dim, dim)
-        self.feed_forward = nn.Sequential(
-            nn.LayerNorm(dim), nn.Linear(dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim)
-        )
+        narrow = nn.Linear(2 * dim, dim)
+        self.feed_forward = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, 2 * dim), nn.GELU(), narrow)
+        for last in (self.out, narrow):  # starts close to leaving frames as they are
+            nn.init.normal_(last.weight, std=0.002)
+            nn.init.zeros_(last.bias)
 
     def forward(self, frames: Tensor, mask: Tensor, positions: Tensor) -> Tensor:
         """(B, T, D), bool (B, T), (T, D) -> (B, T, D)."""

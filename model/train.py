@@ -36,7 +36,7 @@ class TrainingOptions:
     max_words: int = 20  # tokens of a caption; a single long one would pad the whole batch
     warmup: float = 0.05  # share of the steps
     fused_weight: float = 1.0
-    alignment_weight: float = 0.3
+    alignment_weight: float = 1.0
     anchor_weight: float = 1.0
     right_subtitles: float = 0.45  # share of the examples that get another caption of the same picture as subtitle
     wrong_subtitles: float = 0.15  # share that get a caption of another picture

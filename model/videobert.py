@@ -43,6 +43,8 @@ class VideoBertConfig(PreTrainedConfig):
     # Frames
     backbone: str = "mobilenet_v2"
     image_size: int = 224  # pixels, a square
+    frame_width: int = 1536  # of the layer between frame features and frame tokens
+    frame_dropout: float = 0.6  # within it, half of it before it; a few thousand pictures are soon known by heart
     temporal: str = "transformer"  # none, gru, lstm, transformer
     temporal_layers: int = 1
     temporal_heads: int = 6
@@ -93,10 +95,11 @@ class VideoBertModel(PreTrainedModel):
         self.backbone = Backbone(config.backbone)
         self.frame_projection = nn.Sequential(
             nn.LayerNorm(self.backbone.feature_dim),
-            nn.Linear(self.backbone.feature_dim, 2 * hidden),
+            nn.Dropout(config.frame_dropout / 2),
+            nn.Linear(self.backbone.feature_dim, config.frame_width),
             nn.GELU(),
-            nn.Dropout(config.hidden_dropout_prob),
-            nn.Linear(2 * hidden, hidden),
+            nn.Dropout(config.frame_dropout),
+            nn.Linear(config.frame_width, hidden),
         )
         self.temporal = TemporalModel(
             config.temporal,
@@ -106,6 +109,8 @@ class VideoBertModel(PreTrainedModel):
             attention=config.temporal_attention,
         )
         self.bert = BertModel(_bert_config(config), add_pooling_layer=False)
+        # What BERT adds to a frame, by channel: little at first, since its layers were made for words.
+        self.frame_gain = nn.Parameter(torch.full((hidden,), 0.1))
         self.retrieval = RetrievalHead(hidden, config.embedding_size)
         self.alignment = AlignmentHead(hidden, config.embedding_size)
         self.post_init()  # type: ignore[no-untyped-call]
@@ -147,7 +152,7 @@ class VideoBertModel(PreTrainedModel):
             inputs_embeds=tokens, attention_mask=mask.long(), token_type_ids=types, position_ids=positions
         ).last_hidden_state
         # A way around for frames: what a frame shows does not have to pass through layers made for words.
-        return states + tokens * (types == 1)[..., None], mask, types
+        return torch.where((types == 1)[..., None], tokens + self.frame_gain * states, states), mask, types
 
     def embed(self, inputs: Inputs) -> Tensor:
         """One point per row in the space shared by text and video: float32 (N, D), unit length.
@@ -158,17 +163,19 @@ class VideoBertModel(PreTrainedModel):
         has_words, has_frames = inputs.word_mask.any(dim=1), inputs.frame_mask.any(dim=1)
         if not bool((has_words | has_frames).all()):
             raise ValueError("every row needs a word or a frame to embed; got a row with neither")
-        states, mask, types = self(inputs)
-        words = _mean(states, mask & (types == 0))
-        frames = _mean(states, mask & (types == 1))
+        _, words, frames = self._read(inputs)
         return self.retrieval(words, frames, has_words, has_frames)  # type: ignore[no-any-return]
 
     def align(self, inputs: Inputs) -> Tensor:
         """How well words and frames of each row belong together: float32 (N,), logits."""
+        cls, words, frames = self._read(inputs)
+        return self.alignment(cls, self.retrieval.words(words), self.retrieval.frames(frames))  # type: ignore[no-any-return]
+
+    def _read(self, inputs: Inputs) -> tuple[Tensor, Tensor, Tensor]:
+        """The state of [CLS], the mean of the words with the marks around them, the mean of the frames: (N, H) each."""
         states, mask, types = self(inputs)
-        words = self.retrieval.words(_mean(states, mask & (types == 0)))
-        frames = self.retrieval.frames(_mean(states, mask & (types == 1)))
-        return self.alignment(states[:, 0], words, frames)  # type: ignore[no-any-return]
+        shown = states[:, 2 + inputs.word_ids.shape[1] : -1]  # after [CLS], the words, and [>]
+        return states[:, 0], _mean(states, mask & (types == 0)), _mean(shown, inputs.frame_mask)
 
     def _sequence(self, inputs: Inputs) -> tuple[Tensor, Tensor, Tensor]:
         n, device = inputs.word_ids.shape[0], inputs.word_ids.device

@@ -49,6 +49,7 @@ def tiny_config(**changes: object) -> VideoBertConfig:
         "max_frames": 8,
         "image_size": 32,
         "temporal_heads": 4,
+        "frame_width": 48,
     }
     return VideoBertConfig(**(shape | changes))
 
