@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,9 @@ from model import checkpoint
 from model.encoder import Encoder
 from model.text import TextTokenizer
 from model.videobert import VideoBertConfig, VideoBertModel
+
+# A shell ignores interrupts in what it starts in the background, and programs started by the tests would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 WORDS = ["a", "the", "red", "green", "blue", "square", "circle", "dog", "cat", "moves", "left", "right", "up", "down"]
