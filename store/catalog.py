@@ -1,7 +1,7 @@
 """The catalog: what a library knows, in one SQLite file. It is the truth; everything else can be made from it.
 
-``Connection`` opens the file, ``Segments`` adds what is asked by segment id, ``Catalog`` adds videos, subtitles and
-failures: one object, in three files because none should be longer than can be read at once.
+``Connection`` opens the file, ``Segments`` adds what is asked by segment id, ``Judgements`` saved queries, ``Catalog``
+adds videos, subtitles and failures: one object, in four files because none should be longer than can be read at once.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 
 from store.connection import AMONG, PATH, json_ids, within_clause
 from store.errors import NotInLibrary
+from store.judgements import Judgements
 from store.segments import Segments
 from store.types import Cue, Failure, NewSegment, Video
 from store.words import match_expression, spaced, storable
@@ -31,7 +32,7 @@ class Counts:
     seconds: float  # of video
 
 
-class Catalog(Segments):
+class Catalog(Segments, Judgements):
     """A library: videos with their segments and subtitles, and the files that could not be indexed.
 
     Usable from several threads. See ``Connection`` for how it is opened and closed.
@@ -113,7 +114,7 @@ class Catalog(Segments):
 
     def move_video(self, source_id: int, video: Video) -> Video:
         """Give the video ``source_id`` the path and file facts of ``video``; it keeps its ids, its times of adding
-        and indexing, and all it owns.
+        and indexing, all it owns, and what was judged of it.
 
         Another video that was held under the new path is removed, a failure of that path forgotten.
 
@@ -125,6 +126,10 @@ class Catalog(Segments):
             path = os.fsencode(video.path)
             self._db.execute("DELETE FROM videos WHERE path = CAST(? AS TEXT) AND id <> ?", (path, source_id))
             self.forget_failures([video.path])
+            self._db.execute(
+                "UPDATE judgements SET path = CAST(? AS TEXT) WHERE path = CAST(? AS TEXT)",
+                (path, os.fsencode(source.path)),
+            )
             moved = replace(video, id=source_id, added_at=source.added_at, indexed_at=source.indexed_at)
             self._db.table("videos").update(source_id, asdict(moved) | {"path": path}, conversions=PATH)
         return moved

@@ -87,7 +87,30 @@ def create_library(db: Database) -> None:
     db.table("settings").insert({"name": "library_id", "value": uuid.uuid4().hex})
 
 
-MIGRATIONS = (create_library,)
+def add_judgements(db: Database) -> None:
+    """Step 2: saved queries with judged answers, and where those stood when they were run."""
+    db.executescript(
+        """
+        CREATE TABLE judgements (
+            id INTEGER PRIMARY KEY,
+            text TEXT NOT NULL,
+            path TEXT NOT NULL,
+            "right" INTEGER NOT NULL,
+            start REAL,
+            "end" REAL
+        );
+        CREATE INDEX judgements_path ON judgements (path);
+        CREATE TABLE judged_runs (
+            id INTEGER PRIMARY KEY,
+            ran_at TEXT NOT NULL,
+            encoder TEXT NOT NULL,
+            ranks TEXT NOT NULL
+        );
+        """
+    )
+
+
+MIGRATIONS = (create_library, add_judgements)
 
 
 def version(db: Database) -> int:

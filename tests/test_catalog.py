@@ -467,7 +467,7 @@ def test_an_empty_file_is_migrated_through_every_step(tmp_path: Path, monkeypatc
     path = tmp_path / "library.db"
     path.touch()
     with Catalog(path) as catalog:
-        assert migrations.version(catalog._db) == len(migrations.MIGRATIONS) == 1
+        assert migrations.version(catalog._db) == len(migrations.MIGRATIONS) == 2
 
     def add_stars(db: Database) -> None:
         db.execute("ALTER TABLE settings ADD COLUMN stars INTEGER")
@@ -479,10 +479,21 @@ def test_an_empty_file_is_migrated_through_every_step(tmp_path: Path, monkeypatc
     monkeypatch.setattr(migrations, "MIGRATIONS", (*migrations.MIGRATIONS, add_stars, fail))
     with pytest.raises(RuntimeError, match="no"):
         Catalog(path)
-    monkeypatch.setattr(migrations, "MIGRATIONS", migrations.MIGRATIONS[:2])
+    monkeypatch.setattr(migrations, "MIGRATIONS", migrations.MIGRATIONS[:3])
     with Catalog(path) as catalog:
-        assert migrations.version(catalog._db) == 2
+        assert migrations.version(catalog._db) == 3
         assert list(catalog._db.table("settings").columns_dict) == ["name", "value", "stars"]
+
+
+def test_a_library_of_the_first_release_keeps_what_it_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as before:
+        before.setattr(migrations, "MIGRATIONS", migrations.MIGRATIONS[:1])
+        with Catalog(tmp_path / "library.db") as catalog:
+            catalog.put_failure(Failure("/films/broken.mp4", 1, 1, "open", "no video"))
+            assert "judgements" not in catalog._db.table_names()
+    with Catalog(tmp_path / "library.db") as catalog:
+        assert [failure.path for failure in catalog.failures()] == ["/films/broken.mp4"]
+        assert catalog.judgements() == []
 
 
 def test_a_library_of_a_newer_version_is_refused_untouched(tmp_path: Path) -> None:
@@ -490,7 +501,7 @@ def test_a_library_of_a_newer_version_is_refused_untouched(tmp_path: Path) -> No
     with Catalog(path) as catalog:
         catalog._db.execute("PRAGMA user_version = 7")
     before = path.read_bytes()
-    with pytest.raises(NewerLibrary, match=r"newer version of this program: its schema is 7, this version knows 1"):
+    with pytest.raises(NewerLibrary, match=r"newer version of this program: its schema is 7, this version knows 2"):
         Catalog(path)
     assert path.read_bytes() == before
 
