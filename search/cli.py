@@ -1,34 +1,30 @@
-"""The command line. The only file that prints or exits; everything heavy is imported by the command that needs it.
+"""The command line; everything heavy is imported by the command that needs it.
 
-Exit codes: 0 done; 1 the input or the library could not be used; 2 wrong usage; 3 indexed, but some files failed;
-130 interrupted.
+What commands share is in `search.console`, longer commands are in `search.commands`; nothing else prints or exits.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
 import io
-import json
 import logging
-import sqlite3
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from search.library import LIBRARY_VARIABLE, Library
+from search.commands.evaluate import evaluate
+from search.commands.judge import judge
+from search.console import FAILED, SOME_FAILED, JsonOption, LibraryOption, err, out
+from search.console import errors as _errors
+from search.console import index as _index
+from search.console import opened as _library
+from search.console import print_json as _print_json
+from search.library import Library
 from search.wording import clock, counted, moment_lines, report_lines
 from store.types import Moment
-
-if TYPE_CHECKING:
-    from indexer.pipeline import Report
-
-FAILED, SOME_FAILED, INTERRUPTED = 1, 3, 130
 
 app = typer.Typer(
     name="videobert",
@@ -36,14 +32,9 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+app.command()(evaluate)
+app.command()(judge)
 
-LibraryOption = Annotated[
-    Path | None,
-    typer.Option("--library", "-L", envvar=LIBRARY_VARIABLE, help="Folder of the library.", show_default=False),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 TopOption = Annotated[int, typer.Option("--top", "-n", min=1, help="How many moments at most.")]
 WithinOption = Annotated[
     Path | None, typer.Option("--within", help="Only this video, or the videos of this folder.", show_default=False)
@@ -82,11 +73,7 @@ def index(
         prune=prune,
     )
     with _library(library) as opened:
-        try:
-            report = _index(opened, targets, options, quiet=json_)
-        except KeyboardInterrupt:
-            err.print("Interrupted. The library is consistent; run the same command again to go on.")
-            raise typer.Exit(INTERRUPTED) from None
+        report = _index(opened, targets, options, quiet=json_)
     if json_:
         _print_json(asdict(report))
     else:
@@ -249,18 +236,6 @@ def doctor(library: LibraryOption = None, json_: JsonOption = False) -> None:
         raise typer.Exit(FAILED)
 
 
-def _index(opened: Library, targets: list[str], options: Any, *, quiet: bool) -> Report:
-    """Run with a live bar on a terminal, with a line per file otherwise."""
-    from search.progress import live_progress, plain_progress
-
-    if quiet:
-        return opened.index(targets, options=options)
-    if err.is_terminal:
-        with live_progress(err) as tell:
-            return opened.index(targets, options=options, tell=tell)
-    return opened.index(targets, options=options, tell=plain_progress(err))
-
-
 def _show_moments(opened: Library, moments: list[Moment], *, thumbnails: Path | None, as_json: bool) -> None:
     pictures = opened.write_thumbnails(moments, thumbnails) if thumbnails else [None] * len(moments)
     if as_json:
@@ -275,29 +250,6 @@ def _show_moments(opened: Library, moments: list[Moment], *, thumbnails: Path | 
     for rank, (moment, picture) in enumerate(zip(moments, pictures, strict=True), start=1):
         for line in moment_lines(rank, moment, picture):
             out.print(line, markup=False)
-
-
-@contextmanager
-def _library(folder: Path | None) -> Iterator[Library]:
-    with _errors(), Library(folder) as opened:
-        yield opened
-
-
-@contextmanager
-def _errors() -> Iterator[None]:
-    """What goes wrong for reasons outside the program becomes one line on stderr and exit code 1."""
-    from indexer.media import MediaError
-    from store.errors import StoreError
-
-    try:
-        yield
-    except (StoreError, MediaError, ValueError, OSError, sqlite3.Error) as error:
-        err.print(f"videobert: {error}", markup=False)
-        raise typer.Exit(FAILED) from error
-
-
-def _print_json(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
 
 
 def _print_version(wanted: bool) -> None:

@@ -1,0 +1,1 @@
+"""Commands that are too long for `search.cli`, one in a file."""

@@ -1,0 +1,75 @@
+"""What the commands share: where they write, how they fail, and the options that many of them have.
+
+Exit codes: 0 done; 1 the input or the library could not be used; 2 wrong usage; 3 done, but some files failed or were
+missing; 4 a score fell below the gate; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from search.library import LIBRARY_VARIABLE, Library
+
+if TYPE_CHECKING:
+    from indexer.pipeline import IndexOptions, Report
+
+FAILED, SOME_FAILED, FELL, INTERRUPTED = 1, 3, 4, 130
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+LibraryOption = Annotated[
+    Path | None,
+    typer.Option("--library", "-L", envvar=LIBRARY_VARIABLE, help="Folder of the library.", show_default=False),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+
+
+@contextmanager
+def opened(folder: Path | None) -> Iterator[Library]:
+    """A library, closed at the end, whose errors are told as in `errors`."""
+    with errors(), Library(folder) as library:
+        yield library
+
+
+@contextmanager
+def errors() -> Iterator[None]:
+    """What goes wrong for reasons outside the program becomes one line on stderr and exit code 1."""
+    from indexer.media import MediaError
+    from store.errors import StoreError
+
+    try:
+        yield
+    except (StoreError, MediaError, ValueError, OSError, sqlite3.Error) as error:
+        err.print(f"videobert: {error}", markup=False)
+        raise typer.Exit(FAILED) from error
+
+
+def index(library: Library, targets: Sequence[str | Path], options: IndexOptions, *, quiet: bool) -> Report:
+    """Index with a live bar on a terminal, with a line per file otherwise; an interruption says how to go on."""
+    from search.progress import live_progress, plain_progress
+
+    try:
+        if quiet:
+            return library.index(targets, options=options)
+        if err.is_terminal:
+            with live_progress(err) as tell:
+                return library.index(targets, options=options, tell=tell)
+        return library.index(targets, options=options, tell=plain_progress(err))
+    except KeyboardInterrupt:
+        err.print("Interrupted. The library is consistent; run the same command again to go on.")
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def print_json(value: Any) -> None:
+    """Write to stdout as it is, whatever the width of the terminal."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
