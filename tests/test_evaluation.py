@@ -272,6 +272,12 @@ def test_a_whole_set_is_exit_code_0(films: Path, home: Path, tmp_path: Path):
     assert run(*arguments, "--format", "msvd").exit_code == 1
 
 
+def test_a_folder_without_any_of_the_videos_is_one_clear_line(films: Path, tmp_path: Path):
+    result = run("evaluate", films / "own.jsonl", "--videos", tmp_path, "--library", tmp_path / "library")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == f"videobert: none of the 4 annotated videos, such as quarters, is in {tmp_path}\n"
+
+
 def test_recall_is_drawn(films: Path, home: Path, tmp_path: Path):
     pytest.importorskip("matplotlib", reason="matplotlib is not installed")
     measure(films, home, "--plot", tmp_path / "recall.png")

@@ -101,6 +101,8 @@ def _evaluate_annotated(
             check_plot(plot)
         annotations = read_annotations(path, format=format, only=only)
         files, missing = locate(annotations.videos, videos)
+        if not files:
+            raise ValueError(f"none of the {len(missing):,} annotated videos, such as {missing[0]}, is in {videos}")
         index(library, sorted(set(files.values())), IndexOptions(), quiet=as_json)
         failed = {name: _reason(library, file) for name, file in files.items() if not library.catalog.video(str(file))}
         evaluation = evaluate(library, annotations, files, options)
