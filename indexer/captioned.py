@@ -6,6 +6,7 @@ like any other video, in child processes.
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,6 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
+from safetensors import safe_open
+from safetensors.numpy import save_file
 
 from indexer.media import MediaError
 from indexer.worker import Decoders
@@ -55,7 +58,7 @@ def look_at(
                     features = encoder.features(photo_views(path, views, encoder.model.config.image_size, rng))
                 else:
                     features = _clip_features(path, row, decoders, encoder)
-                examples.append(Example(features, row.captions, row.label))
+                examples.append(Example(features, row.captions, row.label, row.media, row.start))
             except (MediaError, OSError, UnidentifiedImageError) as error:
                 problems.append(f"{row.media}: {error}")
             tell(done, len(rows))
@@ -97,3 +100,33 @@ def _clip_features(path: Path, row: Captioned, decoders: Decoders, encoder: Enco
     if not chunks:
         raise MediaError("no frame between the given times", stage="decode")
     return np.concatenate(chunks)
+
+
+def save_examples(path: Path, examples: Sequence[Example], problems: Sequence[str], *, key: str) -> None:
+    """Keep what was looked at in one file, replaced in one move; `key` names what it was made from."""
+    features = np.concatenate([example.features for example in examples])
+    rows = [(len(e.features), e.captions, e.label, e.media, e.start) for e in examples]
+    metadata = {"key": key, "rows": json.dumps(rows), "problems": json.dumps(list(problems))}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    save_file({"features": features}, part, metadata=metadata)
+    part.replace(path)
+
+
+def load_examples(path: Path, *, key: str) -> tuple[list[Example], list[str]]:
+    """What `save_examples` kept.
+
+    Raises:
+        ValueError: it was made from something else.
+    """
+    with safe_open(path, framework="numpy") as file:
+        metadata, features = file.metadata(), file.get_tensor("features")
+    if metadata["key"] != key:
+        raise ValueError(f"{path} was made from other captions or by another backbone; delete it or name another file")
+    rows = json.loads(metadata["rows"])
+    parts = np.split(features, np.cumsum([length for length, *_ in rows])[:-1])
+    examples = [
+        Example(part, tuple(captions), label, media, start)
+        for part, (_, captions, label, media, start) in zip(parts, rows, strict=True)
+    ]
+    return examples, json.loads(metadata["problems"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers.utils import logging as transformers_logging
@@ -28,12 +29,28 @@ def load(folder: Path = DEFAULT_CHECKPOINT) -> tuple[VideoBertModel, TextTokeniz
 
     Raises:
         FileNotFoundError: the folder is no checkpoint; the message names what is missing.
+        ValueError: the weights are not exactly those of the network that `config.json` describes.
     """
     for name in _FILES:
         if not (folder / name).is_file():
             raise FileNotFoundError(f"no {name} in {folder}: not a checkpoint folder")
     transformers_logging.disable_progress_bar()
-    model = VideoBertModel.from_pretrained(folder, dtype=torch.float32)
+    told = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()  # what does not fit is said below, in one sentence
+    try:
+        # With loading info the call returns a pair, which its annotation does not know.
+        loaded: Any = VideoBertModel.from_pretrained(
+            folder, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True
+        )
+    finally:
+        transformers_logging.set_verbosity(told)
+    model, found = loaded
+    # A weight left at random would be a fault that nobody sees.
+    faults = [f"{name} is missing" for name in sorted(found["missing_keys"])]
+    faults += [f"{name} is not in that network" for name in sorted(found["unexpected_keys"])]
+    faults += [f"{name} has shape {tuple(was)}, not {tuple(be)}" for name, was, be in sorted(found["mismatched_keys"])]
+    if faults:
+        raise ValueError(f"{folder} does not hold the network that its config.json describes: {', '.join(faults)}")
     return model, TextTokenizer.from_folder(folder)
 
 

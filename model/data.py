@@ -6,15 +6,20 @@ A captions file is JSON lines, one photo or clip a line:
     {"media": "0001.jpg", "label": "border collie"}
 
 `media` is relative to a folder of your choice; `start` and `end` (seconds) choose a part of a clip; a `label` instead
-of captions is put into sentence templates, and examples of one label count as right answers for each other.
+of captions is put into sentence templates, and examples of one label count as right answers for each other. Rows of one
+`media` that have a `start` are neighbours in time.
+
+Everything random about a batch comes from the `random.Random` that is handed in, and the order of an epoch from its
+number and the seed: a run that goes on later deals the same batches.
 """
 
 from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +46,19 @@ class Example:
     features: NDArray[np.float16]  # (T, F)
     captions: tuple[str, ...]
     label: str = ""
+    media: str = ""
+    start: float | None = None  # seconds
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How texts and frames are drawn from examples."""
+
+    max_frames: int
+    right_subtitles: float = 0.45  # share of the examples that get another caption of the same picture as subtitle
+    wrong_subtitles: float = 0.15  # share that get a caption of another picture; the rest gets none
+    joined_sentences: float = 0.0  # share whose sentence goes on with that of the next neighbour
+    largest_step: int = 1  # paced frames are every n-th, n drawn from 1 to this
 
 
 @dataclass(frozen=True)
@@ -49,9 +67,13 @@ class Batch:
 
     queries: list[str]  # one caption each
     subtitles: list[str]  # another caption of the same row, of another row, or ""
-    features: NDArray[np.float16]  # (N, T, F)
+    sentences: list[str]  # the query, some joined with the sentence of a neighbour
+    features: NDArray[np.float16]  # (N, T, F), drawn with repetitions
     frame_mask: NDArray[np.bool_]  # (N, T), True = real
+    paced_features: NDArray[np.float16]  # (N, T', F), every n-th frame once
+    paced_mask: NDArray[np.bool_]  # (N, T')
     same: NDArray[np.bool_]  # (N, N), True where two rows show the same
+    told: NDArray[np.bool_]  # (N, N), True where sentence i tells of row j, wholly or in part
 
 
 def read_captions(path: Path) -> tuple[list[Captioned], list[str]]:
@@ -88,14 +110,6 @@ def _captioned(row: object) -> Captioned:
     return Captioned(media, tuple(captions), label.strip(), start, end)
 
 
-@dataclass(frozen=True)
-class Corruption:
-    """How subtitles are made from captions, as shares of the examples that have a second caption; the rest has none."""
-
-    right: float = 0.45
-    wrong: float = 0.15
-
-
 class CaptionedSet:
     """Examples in memory, dealt out in batches."""
 
@@ -103,51 +117,87 @@ class CaptionedSet:
         if not examples:
             raise ValueError("training needs at least one example, got none")
         self.examples = examples
+        self._next = _next_in_time(examples)
 
     def __len__(self) -> int:
         return len(self.examples)
 
-    def batches(self, size: int, *, rng: random.Random, max_frames: int, corruption: Corruption) -> Iterator[Batch]:
-        """One pass in random order; the last, smaller batch is left out unless it is the only one.
+    def texts(self) -> list[str]:
+        """Everything that can be a query, without repetitions."""
+        return list(dict.fromkeys(text for example in self.examples for text in _texts(example)))
 
-        Each example gives 1 to `max_frames` frames, in order and with repetitions, so that the model meets every length
-        and the stillness of real clips.
-        """
+    def order(self, *, seed: int, epoch: int) -> list[int]:
+        """The examples in the random order of one epoch."""
         order = list(range(len(self.examples)))
-        rng.shuffle(order)
-        for first in range(0, max(len(order) - size + 1, 1), size):
-            yield self._batch([self.examples[i] for i in order[first : first + size]], rng, max_frames, corruption)
+        random.Random(f"order {seed} {epoch}").shuffle(order)
+        return order
 
-    def _batch(self, rows: list[Example], rng: random.Random, max_frames: int, corruption: Corruption) -> Batch:
-        queries, subtitles, frames = [], [], []
-        for row in rows:
+    def batch(self, chosen: Sequence[int], *, rng: random.Random, sampling: Sampling) -> Batch:
+        """Draw texts and frames of the chosen examples.
+
+        Each gives 1 to `max_frames` frames, in order and with repetitions, so that the model meets every length and the
+        stillness of real clips; and its paced frames, after the random sub-sampling of Sun et al. 2019.
+        """
+        rows = [self.examples[i] for i in chosen]
+        queries, subtitles, sentences, frames, paced = [], [], [], [], []
+        for i, row in zip(chosen, rows, strict=True):
             query, other = _two_captions(row, rng)
             queries.append(query)
-            subtitles.append(_subtitle(other, self.examples, rng, corruption))
-            count = rng.randint(1, max_frames)
+            subtitles.append(_subtitle(other, self.examples, rng, sampling))
+            following = _two_captions(self.examples[self._next[i]], rng)[0] if i in self._next else other
+            joined = rng.random() < sampling.joined_sentences
+            sentences.append(f"{query} {following}".strip() if joined else query)
+            count = rng.randint(1, sampling.max_frames)
             frames.append(row.features[sorted(rng.choices(range(len(row.features)), k=count))])
-        length = max(len(frame) for frame in frames)
-        features = np.zeros((len(rows), length, frames[0].shape[1]), np.float16)
-        mask = np.zeros((len(rows), length), bool)
-        for i, frame in enumerate(frames):
-            features[i, : len(frame)] = frame
-            mask[i, : len(frame)] = True
+            paced.append(_paced(row.features, rng, sampling))
         labels = np.array([row.label for row in rows])
         same = ((labels[:, None] == labels[None, :]) & (labels != "")[:, None]) | np.eye(len(rows), dtype=bool)
-        return Batch(queries, subtitles, features, mask, same)
+        neighbours = np.array([self._next.get(i, -1) for i in chosen])
+        told = same | (neighbours[:, None] == np.array(chosen)[None, :])
+        return Batch(queries, subtitles, sentences, *_padded(frames), *_padded(paced), same, told)
+
+
+def _next_in_time(examples: Sequence[Example]) -> dict[int, int]:
+    """For every example that has one, the index of its neighbour: the part of the same clip that starts next."""
+    timed = [i for i, example in enumerate(examples) if example.start is not None]
+    timed.sort(key=lambda i: (examples[i].media, examples[i].start))
+    return {i: j for i, j in pairwise(timed) if examples[i].media == examples[j].media}
+
+
+def _texts(row: Example) -> list[str]:
+    return list(row.captions) or [template.format(row.label) for template in LABEL_TEMPLATES]
 
 
 def _two_captions(row: Example, rng: random.Random) -> tuple[str, str]:
     """A query, and another text about the same picture ("" where there is none)."""
-    captions = list(row.captions) or [template.format(row.label) for template in LABEL_TEMPLATES]
+    captions = _texts(row)
     chosen = rng.sample(captions, min(2, len(captions)))
     return chosen[0], chosen[1] if len(chosen) == 2 and row.captions else ""
 
 
-def _subtitle(right: str, examples: Sequence[Example], rng: random.Random, corruption: Corruption) -> str:
+def _subtitle(right: str, examples: Sequence[Example], rng: random.Random, sampling: Sampling) -> str:
     draw = rng.random()
-    if draw < corruption.right:
+    if draw < sampling.right_subtitles:
         return right
-    if draw < corruption.right + corruption.wrong:
+    if draw < sampling.right_subtitles + sampling.wrong_subtitles:
         return _two_captions(rng.choice(examples), rng)[0]
     return ""
+
+
+def _paced(features: NDArray[np.float16], rng: random.Random, sampling: Sampling) -> NDArray[np.float16]:
+    """Every n-th frame from a random first one, `max_frames` in a row at most."""
+    step = rng.randint(1, sampling.largest_step)
+    frames = features[rng.randrange(min(step, len(features))) :: step]
+    first = rng.randint(0, max(len(frames) - sampling.max_frames, 0))
+    return np.asarray(frames[first : first + sampling.max_frames])
+
+
+def _padded(frames: list[NDArray[np.float16]]) -> tuple[NDArray[np.float16], NDArray[np.bool_]]:
+    """N times (T_i, F) -> (N, T, F) and its mask (N, T)."""
+    length = max(len(frame) for frame in frames)
+    features = np.zeros((len(frames), length, frames[0].shape[1]), np.float16)
+    mask = np.zeros((len(frames), length), bool)
+    for i, frame in enumerate(frames):
+        features[i, : len(frame)] = frame
+        mask[i, : len(frame)] = True
+    return features, mask

@@ -57,3 +57,33 @@ class AlignmentHead(nn.Module):
         # Products of unit vectors are of the order of 1/D; a layer learns from numbers of the order of one.
         product = F.normalize(words, dim=-1) * F.normalize(frames, dim=-1) * words.shape[-1]
         return self.score(torch.tanh(self.dense(torch.cat([cls_state, product], dim=-1)))).squeeze(-1).float()  # type: ignore[no-any-return]
+
+
+class MaskedWordHead(nn.Module):
+    """States of masked words -> logits over the vocabulary.
+
+    BERT's head (Devlin et al., 2019) with its decoder tied to the word embeddings; they are handed in, so that a
+    checkpoint holds them once.
+    """
+
+    def __init__(self, hidden: int, vocab_size: int) -> None:
+        super().__init__()
+        self.dense = nn.Linear(hidden, hidden)
+        self.norm = nn.LayerNorm(hidden)
+        self.bias = nn.Parameter(torch.zeros(vocab_size))
+
+    def forward(self, states: Tensor, word_embeddings: Tensor) -> Tensor:
+        """(M, H), (V, H) -> (M, V) logits."""
+        return F.linear(self.norm(F.gelu(self.dense(states))), word_embeddings, self.bias).float()
+
+
+class MaskedFrameHead(nn.Module):
+    """States of masked frames -> logits over the visual words."""
+
+    def __init__(self, hidden: int, words: int) -> None:
+        super().__init__()
+        self.score = nn.Linear(hidden, words)
+
+    def forward(self, states: Tensor) -> Tensor:
+        """(M, H) -> (M, W) logits."""
+        return self.score(states).float()  # type: ignore[no-any-return]

@@ -1,57 +1,46 @@
 """Training VideoBERT on captioned frames: one readable loop.
 
-Every step embeds a caption alone, the frames alone, and the frames with a subtitle that is right, wrong or missing, and
-pulls together what belongs together; a classifier over [CLS] learns which captions and frames are aligned. The text
-regime is held near the sentence encoder it started from, because the captions cover far fewer words than queries do.
+Everything random in a step follows from the seed, the step's number, and the number of the batch within the step. So a
+run that is resumed goes on as if it had never stopped, and n processes of one batch each do what one process does with
+`accumulate` n.
 """
 
 from __future__ import annotations
 
-import copy
+import hashlib
 import math
 import random
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from model import losses
 from model.backbone import bf16_is_native
-from model.data import Batch, CaptionedSet, Corruption
+from model.data import CaptionedSet, Sampling
+from model.objectives import Objectives
+from model.options import TrainingOptions
+from model.processes import Processes
+from model.run import Run
 from model.text import TextTokenizer
-from model.videobert import Inputs, VideoBertModel
+from model.videobert import VideoBertModel
 
-
-@dataclass(frozen=True)
-class TrainingOptions:
-    """What a run is made of; together with the data and the seed it reproduces the run."""
-
-    epochs: int = 10
-    batch_size: int = 128
-    learning_rate: float = 5e-4  # of what starts at random
-    bert_learning_rate: float = 3e-5  # of what starts from BERT; 0 freezes it, and with it what a query means
-    weight_decay: float = 0.01
-    max_words: int = 20  # tokens of a caption; a single long one would pad the whole batch
-    warmup: float = 0.05  # share of the steps
-    fused_weight: float = 1.0
-    alignment_weight: float = 1.0
-    anchor_weight: float = 1.0
-    right_subtitles: float = 0.45  # share of the examples that get another caption of the same picture as subtitle
-    wrong_subtitles: float = 0.15  # share that get a caption of another picture
-    seed: int = 0
+__all__ = ["Step", "TrainingOptions", "made_of", "train"]
+_ALONE = Processes()
 
 
 @dataclass(frozen=True)
 class Step:
-    """What a run reports after each step: losses averaged over the epoch so far."""
+    """What a run reports after each step."""
 
     epoch: int
     step: int
     steps: int
-    losses: dict[str, float]
-    seconds: float
+    losses: dict[str, float]  # of each objective, unweighted, averaged over the epoch so far
+    seconds_left: float
 
 
 def train(
@@ -60,75 +49,130 @@ def train(
     examples: CaptionedSet,
     options: TrainingOptions,
     *,
+    run: Run | None = None,
+    processes: Processes = _ALONE,
     report: Callable[[Step], None] = lambda step: None,
 ) -> None:
     """Train in place; the backbone stays as it is, since examples hold its features.
 
+    What objectives need and the model lacks (the head for masked words, visual words) is added first.
+
     Args:
+        run: where the state is kept and taken up again; None for a run that is not kept.
+        processes: that train together; each calls this function with the same arguments.
         report: called after every step.
+
+    Raises:
+        ValueError: there are fewer examples than batches in a step, or visual words are needed and not asked for.
     """
-    device = model.device
-    rng = random.Random(options.seed)
+    parts = processes.count * options.accumulate
+    if len(examples) < parts:
+        raise ValueError(f"a step of {parts} batches needs at least as many examples, got {len(examples)}")
     torch.manual_seed(options.seed)
-    corruption = Corruption(options.right_subtitles, options.wrong_subtitles)
-    steps = options.epochs * max(len(examples) // options.batch_size, 1)
+    _add_what_is_missing(model, examples, options, fit=run is None or not run.resumed)
+    processes.share(model)
+    objectives = Objectives(model, tokenizer, examples.texts(), options)
+    sampling = Sampling(
+        model.config.max_frames,
+        options.right_subtitles,
+        options.wrong_subtitles,
+        options.joined_sentences,
+        options.largest_step,
+    )
+    _set_modes(model, frozen=options.frozen)
     optimizer = torch.optim.AdamW(_parameter_groups(model, options))
     peaks = [group["lr"] for group in optimizer.param_groups]
-    anchor = _Anchor(model, tokenizer, options.max_words)
-    bf16 = device.type == "cuda" or bf16_is_native()
-    _set_modes(model, frozen=options.bert_learning_rate == 0)
-    began, number = time.monotonic(), 0
-    for epoch in range(options.epochs):
-        totals: dict[str, float] = {}
-        batches = examples.batches(
-            options.batch_size, rng=rng, max_frames=model.config.max_frames, corruption=corruption
-        )
-        for count, batch in enumerate(batches, start=1):
-            for group, peak in zip(optimizer.param_groups, peaks, strict=True):
-                group["lr"] = peak * _schedule(number / steps, options.warmup)
+    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(options.ema)) if options.ema else None
+    done = run.restore(model, optimizer, average) if run else 0
+
+    device, bf16 = model.device, model.device.type == "cuda" or bf16_is_native()
+    steps_an_epoch = max(len(examples) // (options.batch_size * parts), 1)
+    steps = options.epochs * steps_an_epoch
+    means = _Means()
+    began = time.monotonic()
+    for number in range(done, steps):
+        epoch, place = divmod(number, steps_an_epoch)
+        if place == 0 or number == done:
+            order, means = examples.order(seed=options.seed, epoch=epoch), _Means()
+        chosen = order[place * options.batch_size * parts : (place + 1) * options.batch_size * parts]
+        for group, peak in zip(optimizer.param_groups, peaks, strict=True):
+            group["lr"] = peak * _schedule(number / steps, options.warmup)
+        optimizer.zero_grad(set_to_none=True)
+        now = _Means()
+        for part in range(processes.index * options.accumulate, (processes.index + 1) * options.accumulate):
+            rng = _seed(options.seed, number, part)
+            rows = chosen[len(chosen) * part // parts : len(chosen) * (part + 1) // parts]
+            batch = examples.batch(rows, rng=rng, sampling=sampling)
             with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-                terms = _losses(model, tokenizer, anchor, batch, options)
-            optimizer.zero_grad(set_to_none=True)
-            torch.stack(list(terms.values())).sum().backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            number += 1
-            for name, value in terms.items():
-                totals[name] = totals.get(name, 0.0) + value.item()
-            means = {name: total / count for name, total in totals.items()}
-            report(Step(epoch, number, steps, means, time.monotonic() - began))
+                terms = objectives(batch, step=number)
+            loss = torch.stack([options.weights[name] * term for name, term in terms.items()]).sum()
+            (loss / options.accumulate).backward()
+            now.add({name: term.item() for name, term in terms.items()})
+        processes.average_gradients(model.parameters())
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        if average is not None:
+            average.update_parameters(model)
+        means.add(now.values)
+        last = number + 1 == steps
+        if run is not None:
+            run.log(number + 1, list(options.weights), now.values)
+            run.save(number + 1, model, optimizer, average, last=last)
+        pace = (time.monotonic() - began) / (number + 1 - done)
+        report(Step(epoch, number + 1, steps, means.values, pace * (steps - number - 1)))
+    if average is not None:
+        model.load_state_dict(average.module.state_dict())
     model.eval()  # type: ignore[no-untyped-call]
 
 
-def _losses(
-    model: VideoBertModel, tokenizer: TextTokenizer, anchor: _Anchor, batch: Batch, options: TrainingOptions
-) -> dict[str, Tensor]:
-    device = model.device
-    features = torch.from_numpy(batch.features).float().to(device)
-    frame_mask = torch.from_numpy(batch.frame_mask).to(device)
-    same = torch.from_numpy(batch.same).to(device)
-    words, word_mask = (t.to(device) for t in tokenizer(batch.queries, max_tokens=options.max_words))
-    anchors = anchor(batch.queries)
-    frozen = options.bert_learning_rate == 0
-    queries = anchors if frozen else model.embed(Inputs(words, word_mask, features[:, :0], frame_mask[:, :0]))
-    silent = model.embed(Inputs(words[:, :0], word_mask[:, :0], features, frame_mask))
-    # Sequences of words and frames are the long ones: half of the batch is seen with subtitles, a quarter is aligned.
-    half, quarter = max(len(words) // 2, 2), max(len(words) // 4, 2)
-    subtitles, said = (t.to(device) for t in tokenizer(batch.subtitles[:half], max_tokens=options.max_words))
-    fused = model.embed(Inputs(subtitles, said, features[:half], frame_mask[:half]))
-    scale = model.retrieval.scale
-    rows = torch.arange(quarter, device=device) % len(words)  # every other one is shown with a wrong caption
-    aligned = rows % 2 == 0
-    wrong = _hard_negatives(queries.detach() @ silent.detach().T, same)
-    shown = torch.where(aligned, rows, wrong[rows])
-    belief = model.align(Inputs(words[shown], word_mask[shown], features[rows], frame_mask[rows]))
-    return {
-        "silent": losses.multi_positive_contrastive(queries, silent, same, scale),
-        "fused": options.fused_weight
-        * losses.multi_positive_contrastive(queries[:half], fused, same[:half, :half], scale),
-        "alignment": options.alignment_weight * losses.alignment(belief, aligned),
-        "anchor": options.anchor_weight * losses.anchoring(queries, anchors),
-    }
+def made_of(options: TrainingOptions, *, data: str, start: str, processes: Processes = _ALONE) -> dict[str, Any]:
+    """What decides the outcome of a run, for `Run` to keep and compare.
+
+    Args:
+        data: names exactly this data.
+        start: names the weights that the run starts from.
+    """
+    # How the batches of a step are spread over processes makes no difference, their number does.
+    batches = {"batches_a_step": options.accumulate * processes.count}
+    return {"start": start, "data": data} | batches | {k: v for k, v in asdict(options).items() if k != "accumulate"}
+
+
+class _Means:
+    """Running means of the losses, each over the times it was computed."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, float] = {}
+        self.counts: dict[str, int] = {}
+
+    def add(self, losses: dict[str, float]) -> None:
+        for name, value in losses.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value
+            self.counts[name] = self.counts.get(name, 0) + 1
+
+    @property
+    def values(self) -> dict[str, float]:
+        return {name: total / self.counts[name] for name, total in self.sums.items()}
+
+
+def _seed(seed: int, step: int, part: int) -> random.Random:
+    """Seed torch, and give a generator for what is drawn in Python."""
+    name = f"{seed} {step} {part}"
+    torch.manual_seed(int.from_bytes(hashlib.blake2b(name.encode(), digest_size=7).digest()))
+    return random.Random(name)
+
+
+def _add_what_is_missing(model: VideoBertModel, examples: CaptionedSet, options: TrainingOptions, *, fit: bool) -> None:
+    """Heads that the objectives need; visual words are fitted unless a saved state will bring them."""
+    config, device = model.config, model.device
+    if options.masked_word_weight and not config.masked_words:
+        model.add_masked_words()
+    if options.visual_branching and not config.visual_branching:
+        model.add_visual_words(options.visual_branching, options.visual_depth, frame_input=options.frame_input)
+        if fit:
+            model.fit_visual_words(np.concatenate([e.features for e in examples.examples]), seed=options.seed)
+    if options.masked_frame_weight and not config.visual_branching:
+        raise ValueError("masked frames need visual words: set visual_branching and visual_depth")
+    model.to(device)  # type: ignore[arg-type]
 
 
 def _set_modes(model: VideoBertModel, *, frozen: bool) -> None:
@@ -139,37 +183,6 @@ def _set_modes(model: VideoBertModel, *, frozen: bool) -> None:
         model.bert.eval()
     for part in (model.bert, model.retrieval.words):
         part.requires_grad_(not frozen)
-
-
-def _hard_negatives(similarity: Tensor, same: Tensor) -> Tensor:
-    """For each item the index of a query that is wrong but likely to be mistaken for right: int64 (N,).
-
-    Drawn by the model's own similarities, as in ALBEF (Li et al., 2021).
-    """
-    likely = torch.softmax(10 * similarity.T.float(), dim=1) + 1e-6
-    # The floor matters only where a whole batch shows the same, and there is nothing wrong to draw.
-    return torch.multinomial(likely.masked_fill(same.T, 0.0).clamp(min=1e-12), 1).squeeze(1)
-
-
-class _Anchor:
-    """Text embeddings of the model as it was before training, computed once a text."""
-
-    def __init__(self, model: VideoBertModel, tokenizer: TextTokenizer, max_words: int) -> None:
-        self.max_words = max_words
-        self.bert = copy.deepcopy(model)
-        self.bert.eval()  # type: ignore[no-untyped-call]
-        self.tokenizer = tokenizer
-        self.known: dict[str, Tensor] = {}
-
-    @torch.no_grad()
-    def __call__(self, texts: list[str]) -> Tensor:
-        """(N, D), unit length."""
-        new = [text for text in dict.fromkeys(texts) if text not in self.known]
-        if new:
-            ids, mask = (t.to(self.bert.device) for t in self.tokenizer(new, max_tokens=self.max_words))
-            nothing = torch.zeros(len(new), 0, self.bert.backbone.feature_dim, device=ids.device)
-            self.known.update(zip(new, self.bert.embed(Inputs(ids, mask, nothing, mask[:, :0])), strict=True))
-        return torch.stack([self.known[text] for text in texts])
 
 
 def _parameter_groups(model: VideoBertModel, options: TrainingOptions) -> Iterator[dict[str, object]]:

@@ -2,23 +2,33 @@
 
 After Sun et al., "VideoBERT: A Joint Model for Video and Language Representation Learning", ICCV 2019. One set of
 weights serves three regimes: words alone (a query), frames alone (a silent segment), and both (a subtitled segment).
-Frames enter as continuous CNN features through a temporal model.
+Frames enter through a temporal model, as continuous CNN features or as the visual words that these fall into.
+
+Heads that only some checkpoints have are part of the configuration (`masked_words`, `visual_branching`), so weights
+always fit the network exactly; training adds what its objectives need.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel, PreTrainedConfig, PreTrainedModel
 
 from model.backbone import Backbone
-from model.heads import AlignmentHead, RetrievalHead
+from model.heads import AlignmentHead, MaskedFrameHead, MaskedWordHead, RetrievalHead
+from model.inputs import Inputs
 from model.temporal import TemporalModel
+from model.visual_words import VisualWords
+
+__all__ = ["Inputs", "VideoBertConfig", "VideoBertModel"]
+
+FRAME_INPUTS = ("features", "visual_words")
 
 
 class VideoBertConfig(PreTrainedConfig):
@@ -37,6 +47,7 @@ class VideoBertConfig(PreTrainedConfig):
     attention_probs_dropout_prob: float = 0.1
     cls_token_id: int = 101
     sep_token_id: int = 102
+    mask_token_id: int = 103
     video_token_id: int = 1  # `[>]` takes the vocabulary's first unused row
     max_words: int = 64  # tokens of text; longer text loses its end
     max_frames: int = 8  # frames of a segment; more are thinned evenly
@@ -49,37 +60,13 @@ class VideoBertConfig(PreTrainedConfig):
     temporal_layers: int = 1
     temporal_heads: int = 6
     temporal_attention: str = "standard"  # standard, positional
+    frame_input: str = "features"  # features, visual_words
+    # Visual words: branching**depth of them; 0 for a checkpoint without, which cannot predict masked frames
+    visual_branching: int = 0
+    visual_depth: int = 0
+    masked_words: bool = False  # whether masked words can be predicted
     # The shared space
     embedding_size: int = 384
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """A batch for the joint Transformer. Masks are True where something real stands.
-
-    A batch of pure text has T = 0, a batch of silent segments has L = 0, and rows of both kinds may be mixed.
-    """
-
-    word_ids: Tensor  # int64 (N, L), without special tokens
-    word_mask: Tensor  # bool (N, L)
-    features: Tensor  # float (N, T, F)
-    frame_mask: Tensor  # bool (N, T)
-
-    def __post_init__(self) -> None:
-        n, length = self.word_ids.shape
-        if self.word_mask.shape != (n, length) or self.word_mask.dtype != torch.bool:
-            raise ValueError(f"word_mask must be bool {(n, length)}, got {self.word_mask.dtype} {self.word_mask.shape}")
-        if self.features.ndim != 3 or self.features.shape[0] != n:
-            raise ValueError(f"features must be ({n}, T, F), got {tuple(self.features.shape)}")
-        if self.frame_mask.shape != self.features.shape[:2] or self.frame_mask.dtype != torch.bool:
-            raise ValueError(
-                f"frame_mask must be bool {tuple(self.features.shape[:2])}, "
-                f"got {self.frame_mask.dtype} {tuple(self.frame_mask.shape)}"
-            )
-
-    def to(self, device: torch.device) -> Inputs:
-        """The same batch on another device."""
-        return Inputs(*(tensor.to(device) for tensor in vars(self).values()))
 
 
 class VideoBertModel(PreTrainedModel):
@@ -91,6 +78,10 @@ class VideoBertModel(PreTrainedModel):
 
     def __init__(self, config: VideoBertConfig) -> None:
         super().__init__(config)
+        if config.frame_input not in FRAME_INPUTS:
+            raise ValueError(f"frame_input must be one of {', '.join(FRAME_INPUTS)}, got {config.frame_input!r}")
+        if config.frame_input == "visual_words" and not config.visual_branching:
+            raise ValueError("frame_input 'visual_words' needs visual_branching and visual_depth, got 0")
         hidden = config.hidden_size
         self.backbone = Backbone(config.backbone)
         self.frame_projection = nn.Sequential(
@@ -113,12 +104,43 @@ class VideoBertModel(PreTrainedModel):
         self.frame_gain = nn.Parameter(torch.full((hidden,), 0.1))
         self.retrieval = RetrievalHead(hidden, config.embedding_size)
         self.alignment = AlignmentHead(hidden, config.embedding_size)
+        if config.masked_words:
+            self.add_masked_words()
+        if config.visual_branching:
+            self.add_visual_words(config.visual_branching, config.visual_depth, frame_input=config.frame_input)
         self.post_init()  # type: ignore[no-untyped-call]
 
     def _init_weights(self, module: nn.Module) -> None:
         # Every part initialises itself as its paper says; the default would overwrite the backbone's He and the
         # retrieval head's identity.
         pass
+
+    def add_masked_words(self) -> None:
+        """Give the model a head for masked words, at random."""
+        self.masked_words = MaskedWordHead(self.config.hidden_size, self.config.vocab_size)
+        self.config.masked_words = True
+
+    def add_visual_words(self, branching: int, depth: int, *, frame_input: str) -> None:
+        """Give the model visual words, to be fitted or loaded, and what needs them: the head for masked frames, the
+        vector that stands for a hidden frame, and the embedding of words where they are the input.
+        """
+        feature_dim, hidden = self.backbone.feature_dim, self.config.hidden_size
+        self.visual_words = VisualWords(feature_dim, branching=branching, depth=depth)
+        self.masked_frames = MaskedFrameHead(hidden, len(self.visual_words))
+        self.hidden_frame = nn.Parameter(torch.randn(hidden) * 0.02)
+        if frame_input == "visual_words":
+            self.visual_word_features = nn.Embedding(len(self.visual_words), feature_dim)
+        self.config.visual_branching, self.config.visual_depth = branching, depth
+        self.config.frame_input = frame_input
+
+    @torch.no_grad()
+    def fit_visual_words(self, features: NDArray[np.floating], *, seed: int) -> None:
+        """Fit the visual words to frame features (N, F); where words are the input, their embedding starts as the
+        centroids.
+        """
+        self.visual_words.fit(features, seed=seed)
+        if self.config.frame_input == "visual_words":
+            self.visual_word_features.weight.copy_(self.visual_words.centroids)
 
     def load_bert(self, folder: Path) -> None:
         """Start the joint Transformer from a BERT or sentence-encoder checkpoint of the same shape.
@@ -177,6 +199,35 @@ class VideoBertModel(PreTrainedModel):
         shown = states[:, 2 + inputs.word_ids.shape[1] : -1]  # after [CLS], the words, and [>]
         return states[:, 0], _mean(states, mask & (types == 0)), _mean(shown, inputs.frame_mask)
 
+    def masked_logits(self, inputs: Inputs, words_at: Tensor, frames_at: Tensor) -> tuple[Tensor, Tensor]:
+        """What stands where something was masked, computed at these positions alone.
+
+        Args:
+            inputs: with `[MASK]` and other replacements among the words, and `hidden` frames.
+            words_at: bool (N, L), the words to predict.
+            frames_at: bool (N, T), the frames to predict.
+
+        Returns:
+            float32 (M, V) over the vocabulary and (M', W) over the visual words, in the order of rows and positions.
+
+        Raises:
+            ValueError: this checkpoint has no head for what is asked.
+        """
+        words_wanted, frames_wanted = bool(words_at.any()), bool(frames_at.any())
+        if words_wanted and not self.config.masked_words:
+            raise ValueError("this checkpoint cannot predict masked words: it was trained without them")
+        if frames_wanted and not self.config.visual_branching:
+            raise ValueError("this checkpoint cannot predict masked frames: it has no visual words")
+        states, _, _ = self(inputs)
+        length = inputs.word_ids.shape[1]
+        nothing = states.new_zeros(0, 0, dtype=torch.float32)
+        words = states[:, 1 : 1 + length][words_at]
+        frames = states[:, 2 + length : -1][frames_at]
+        return (
+            self.masked_words(words, self.bert.embeddings.word_embeddings.weight) if words_wanted else nothing,
+            self.masked_frames(frames) if frames_wanted else nothing,
+        )
+
     def _sequence(self, inputs: Inputs) -> tuple[Tensor, Tensor, Tensor]:
         n, device = inputs.word_ids.shape[0], inputs.word_ids.device
         embed_words = self.bert.embeddings.word_embeddings
@@ -202,7 +253,15 @@ class VideoBertModel(PreTrainedModel):
     def _frame_tokens(self, inputs: Inputs) -> Tensor:
         if inputs.features.shape[1] == 0:
             return inputs.features.new_zeros(inputs.features.shape[0], 0, self.config.hidden_size)
-        return self.temporal(self.frame_projection(inputs.features), inputs.frame_mask)  # type: ignore[no-any-return]
+        features = inputs.features
+        if self.config.frame_input == "visual_words":
+            features = self.visual_word_features(self.visual_words(features))
+        tokens = self.frame_projection(features)
+        if inputs.hidden is not None:
+            if not self.config.visual_branching:
+                raise ValueError("frames can only be hidden from a checkpoint with visual words; this one has none")
+            tokens = torch.where(inputs.hidden[..., None], self.hidden_frame.to(tokens.dtype), tokens)
+        return self.temporal(tokens, inputs.frame_mask)  # type: ignore[no-any-return]
 
 
 def _mean(states: Tensor, mask: Tensor) -> Tensor:

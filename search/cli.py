@@ -17,11 +17,19 @@ import typer
 
 from search.commands.evaluate import evaluate
 from search.commands.judge import judge
-from search.console import FAILED, SOME_FAILED, JsonOption, LibraryOption, err, out
-from search.console import errors as _errors
+from search.console import (
+    FAILED,
+    INTERRUPTED,
+    SOME_FAILED,
+    JsonOption,
+    LibraryOption,
+    err,
+    errors,
+    opened,
+    out,
+    print_json,
+)
 from search.console import index as _index
-from search.console import opened as _library
-from search.console import print_json as _print_json
 from search.library import Library
 from search.wording import clock, counted, moment_lines, report_lines
 from store.types import Moment
@@ -72,10 +80,10 @@ def index(
         retry_failed=retry_failed,
         prune=prune,
     )
-    with _library(library) as opened:
-        report = _index(opened, targets, options, quiet=json_)
+    with opened(library) as held:
+        report = _index(held, targets, options, quiet=json_)
     if json_:
-        _print_json(asdict(report))
+        print_json(asdict(report))
     else:
         for line in report_lines(report):
             out.print(line, markup=False)
@@ -93,8 +101,8 @@ def search(
     json_: JsonOption = False,
 ) -> None:
     """Find moments that a text describes."""
-    with _library(library) as opened:
-        _show_moments(opened, opened.search(text, top=top, within=within), thumbnails=thumbnails, as_json=json_)
+    with opened(library) as held:
+        _show_moments(held, held.search(text, top=top, within=within), thumbnails=thumbnails, as_json=json_)
 
 
 @app.command()
@@ -108,17 +116,17 @@ def similar(
 ) -> None:
     """Find moments that look like a clip, and where in them it matches."""
     wanted = int(clip) if clip.isdecimal() and not Path(clip).exists() else clip
-    with _library(library) as opened:
-        _show_moments(opened, opened.similar(wanted, top=top, within=within), thumbnails=thumbnails, as_json=json_)
+    with opened(library) as held:
+        _show_moments(held, held.similar(wanted, top=top, within=within), thumbnails=thumbnails, as_json=json_)
 
 
 @app.command(name="list")
 def list_(library: LibraryOption = None, within: WithinOption = None, json_: JsonOption = False) -> None:
     """List the videos of the library."""
-    with _library(library) as opened:
-        videos = opened.videos(within=within)
+    with opened(library) as held:
+        videos = held.videos(within=within)
     if json_:
-        _print_json([asdict(video) for video in videos])
+        print_json([asdict(video) for video in videos])
         return
     for video in videos:
         out.print(
@@ -133,10 +141,10 @@ def show(
     json_: JsonOption = False,
 ) -> None:
     """Show what the library knows of one video: its data, segments and subtitles."""
-    with _library(library) as opened:
-        known, segments = opened.show(int(video) if video.isdecimal() and not Path(video).exists() else video)
+    with opened(library) as held:
+        known, segments = held.show(int(video) if video.isdecimal() and not Path(video).exists() else video)
     if json_:
-        _print_json({"video": asdict(known), "segments": [asdict(segment) for segment in segments]})
+        print_json({"video": asdict(known), "segments": [asdict(segment) for segment in segments]})
         return
     out.print(known.path, markup=False)
     out.print(
@@ -154,8 +162,8 @@ def remove(
     targets: Annotated[list[Path], typer.Argument(help="Videos or folders.")], library: LibraryOption = None
 ) -> None:
     """Take videos out of the library; the files themselves are not touched."""
-    with _library(library) as opened:
-        removed = opened.remove(targets)
+    with opened(library) as held:
+        removed = held.remove(targets)
     out.print(f"Removed {counted(removed, 'video')} from the library.")
     if not removed:
         raise typer.Exit(FAILED)
@@ -164,10 +172,10 @@ def remove(
 @app.command()
 def failures(library: LibraryOption = None, json_: JsonOption = False) -> None:
     """List the files that could not be indexed, with reasons."""
-    with _library(library) as opened:
-        failed = opened.catalog.failures()
+    with opened(library) as held:
+        failed = held.catalog.failures()
     if json_:
-        _print_json([asdict(failure) for failure in failed])
+        print_json([asdict(failure) for failure in failed])
         return
     for failure in failed:
         out.print(f"{failure.path}: {failure.reason}", markup=False)
@@ -176,10 +184,10 @@ def failures(library: LibraryOption = None, json_: JsonOption = False) -> None:
 @app.command()
 def status(library: LibraryOption = None, json_: JsonOption = False) -> None:
     """Say what the library holds and which model made it."""
-    with _library(library) as opened:
-        facts = opened.status()
+    with opened(library) as held:
+        facts = held.status()
     if json_:
-        _print_json(facts)
+        print_json(facts)
         return
     for name, value in facts.items():
         out.print(f"{name.replace('_', ' '):>15}  {value}", markup=False)
@@ -187,35 +195,63 @@ def status(library: LibraryOption = None, json_: JsonOption = False) -> None:
 
 @app.command()
 def train(
-    captions: Annotated[Path, typer.Argument(help="JSON lines: media and captions, or media and a label.")],
-    media: Annotated[Path, typer.Option("--media", help="Folder that the rows' files are relative to.")],
+    captions: Annotated[Path, typer.Option("--captions", help="JSON lines: media and captions, or media and a label.")],
+    videos: Annotated[Path, typer.Option("--videos", help="Folder that the rows' files, clips or photos, are in.")],
     output: Annotated[Path, typer.Option("--output", help="Checkpoint folder to write.")],
     start: Annotated[
         Path | None, typer.Option("--start", help="Checkpoint folder to start from.", show_default=False)
     ] = None,
-    epochs: Annotated[int, typer.Option(min=1)] = 10,
-    batch_size: Annotated[int, typer.Option(min=2)] = 128,
-    learning_rate: Annotated[float, typer.Option(help="Of what does not come from BERT.")] = 5e-4,
-    bert_learning_rate: Annotated[float, typer.Option(help="Of what comes from BERT.")] = 3e-5,
-    seed: Annotated[int, typer.Option()] = 0,
+    recipe: Annotated[
+        Path | None, typer.Option("--recipe", help="TOML file of training options.", show_default=False)
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the rows.", show_default="10")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Rows compared with each other.", show_default="128")] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Of what does not come from BERT.", show_default="5e-4")
+    ] = None,
+    bert_learning_rate: Annotated[
+        float | None, typer.Option(help="Of what comes from BERT; 0 freezes it.", show_default="3e-5")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Another seed is another run.", show_default="0")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
+    save_minutes: Annotated[float, typer.Option(min=0, help="Minutes between states that a run can go on from.")] = 5.0,
+    features: Annotated[
+        Path | None,
+        typer.Option("--features", help="File of what the backbone saw, to share between runs.", show_default=False),
+    ] = None,
 ) -> None:
     """Train VideoBERT on captioned photos and clips, starting from the model that comes with the program."""
     from model.checkpoint import DEFAULT_CHECKPOINT
-    from model.train import TrainingOptions
+    from model.options import TrainingOptions, read_recipe
     from search.progress import reading_progress, training_progress
     from search.training import train_on
 
-    options = TrainingOptions(epochs, batch_size, learning_rate, bert_learning_rate, seed=seed)
-    with _errors():
-        used, problems = train_on(
-            captions,
-            media,
-            start or DEFAULT_CHECKPOINT,
-            output,
-            options,
-            tell_reading=reading_progress(err),
-            tell_step=training_progress(err),
-        )
+    flags = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "bert_learning_rate": bert_learning_rate,
+        "seed": seed,
+    }
+    with errors():
+        chosen = {name: value for name, value in flags.items() if value is not None}
+        options = TrainingOptions(**((read_recipe(recipe) if recipe else {}) | chosen))
+        try:
+            used, problems = train_on(
+                captions,
+                videos,
+                start or DEFAULT_CHECKPOINT,
+                output,
+                options,
+                resume=resume,
+                save_seconds=60 * save_minutes,
+                features=features,
+                tell_reading=reading_progress(err),
+                tell_step=training_progress(err),
+            )
+        except KeyboardInterrupt:
+            err.print("Interrupted. The same command with --resume goes on from the last saved state.")
+            raise typer.Exit(INTERRUPTED) from None
     for problem in problems:
         err.print(f"skipped {problem}", markup=False)
     out.print(f"Trained on {counted(used, 'row')}, wrote {output}.", markup=False)
@@ -228,7 +264,7 @@ def doctor(library: LibraryOption = None, json_: JsonOption = False) -> None:
 
     findings = examine(library)
     if json_:
-        _print_json([asdict(finding) for finding in findings])
+        print_json([asdict(finding) for finding in findings])
     else:
         for finding in findings:
             out.print(f"{'ok ' if finding.good else 'BAD'}  {finding.subject}: {finding.detail}", markup=False)
@@ -236,14 +272,14 @@ def doctor(library: LibraryOption = None, json_: JsonOption = False) -> None:
         raise typer.Exit(FAILED)
 
 
-def _show_moments(opened: Library, moments: list[Moment], *, thumbnails: Path | None, as_json: bool) -> None:
-    pictures = opened.write_thumbnails(moments, thumbnails) if thumbnails else [None] * len(moments)
+def _show_moments(held: Library, moments: list[Moment], *, thumbnails: Path | None, as_json: bool) -> None:
+    pictures = held.write_thumbnails(moments, thumbnails) if thumbnails else [None] * len(moments)
     if as_json:
         rows = [moment.as_dict() for moment in moments]
         for row, picture in zip(rows, pictures, strict=True):
             if picture:
                 row["thumbnail"] = str(picture)
-        _print_json(rows)
+        print_json(rows)
         return
     if not moments:
         err.print("The library holds nothing to search in here; `videobert index FOLDER` fills it.")

@@ -1,8 +1,8 @@
-"""How far an indexing run is: a live bar on a terminal, a line per file elsewhere."""
+"""How far an indexing or a training run is: a live bar on a terminal, a line per file or epoch elsewhere."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from model.train import Step
 from search.wording import clock
 
 Tell = Callable[[Progress], None]
+_BARS = "▁▂▃▄▅▆▇█"
 
 
 @contextmanager
@@ -81,16 +82,25 @@ def reading_progress(console: Console) -> Callable[[int, int], None]:
 
 
 def training_progress(console: Console) -> Callable[[Step], None]:
-    """A line for every epoch, with its mean losses and the time left."""
+    """A line for every epoch: its mean losses, each after the curve of the epochs so far, and the time left."""
     latest: Step | None = None
+    curves: dict[str, list[float]] = {}
 
     def tell(step: Step) -> None:
         nonlocal latest
         if latest is not None and (step.epoch > latest.epoch or step.step == step.steps):
             ended = step if step.step == step.steps else latest
-            losses = "  ".join(f"{name} {value:.3f}" for name, value in ended.losses.items())
-            left = ended.seconds / ended.step * (ended.steps - ended.step)
-            console.print(f"epoch {ended.epoch + 1}  {losses}  {clock(left)} left")
+            for name, value in ended.losses.items():
+                curves.setdefault(name, []).append(value)
+            losses = "  ".join(f"{name} {sparkline(curves[name])} {value:.3f}" for name, value in ended.losses.items())
+            console.print(f"epoch {ended.epoch + 1}  {losses}  {clock(ended.seconds_left)} left")
         latest = step
 
     return tell
+
+
+def sparkline(values: Sequence[float], *, width: int = 12) -> str:
+    """The last `width` values as a line of bars, the lowest and the highest of them at the ends of the scale."""
+    shown = values[-width:]
+    low, span = min(shown), max(shown) - min(shown)
+    return "".join(_BARS[round((value - low) / span * (len(_BARS) - 1)) if span else 0] for value in shown)

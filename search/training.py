@@ -1,18 +1,27 @@
-"""`videobert train`: a captions file and a folder of photos and clips -> a checkpoint folder."""
+"""`videobert train`: a captions file and a folder of photos and clips -> a checkpoint folder.
+
+The output folder also gets `run/`: the state that `--resume` goes on from, and the losses as CSV and as a picture.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from indexer.captioned import look_at
+from indexer.captioned import load_examples, look_at, save_examples
 from model import checkpoint
-from model.data import CaptionedSet, read_captions
+from model.data import CaptionedSet, Example, read_captions
 from model.encoder import Encoder
-from model.train import Step, TrainingOptions, train
+from model.options import TrainingOptions
+from model.processes import Processes
+from model.run import Run
+from model.train import Step, made_of, train
+from search.curves import draw_curves
 
 VIEWS = 6  # frames made of a photo
+_STEPS_BETWEEN_PICTURES = 200
 
 
 def train_on(
@@ -22,6 +31,9 @@ def train_on(
     output: Path,
     options: TrainingOptions,
     *,
+    resume: bool = False,
+    save_seconds: float = 300,
+    features: Path | None = None,
     tell_reading: Callable[[int, int], None],
     tell_step: Callable[[Step], None],
 ) -> tuple[int, list[str]]:
@@ -32,6 +44,10 @@ def train_on(
         media: folder that the rows' files are relative to.
         start: checkpoint folder to start from.
         output: checkpoint folder to write.
+        resume: go on with the run in `output`.
+        save_seconds: time between two states of the run that are kept.
+        features: file where frame features are kept; used if it is there, made if not. `run/examples.safetensors` of
+            the output folder by default.
         tell_reading: called with rows read and rows in all.
         tell_step: called after every step.
 
@@ -39,13 +55,44 @@ def train_on(
         how many rows were trained on, and a sentence for every row that was skipped.
 
     Raises:
-        ValueError: no row is usable.
+        ValueError: no row is usable; or a run cannot be resumed, or is there and was not to be resumed.
     """
+    processes = Processes.launched()
     rows, problems = read_captions(captions)
+    data = hashlib.blake2b(captions.read_bytes(), digest_size=8).hexdigest()
+    folder = output / "run"
+    description = made_of(options, data=data, start=checkpoint.fingerprint(start), processes=processes)
+    run = Run(folder, description, resume=resume, save_seconds=save_seconds, write=processes.first)
     encoder = Encoder.load(start)
-    examples, unreadable = look_at(rows, media, encoder, views=VIEWS, seed=options.seed, tell=tell_reading)
-    train(encoder.model, encoder.tokenizer, CaptionedSet(examples), options, report=tell_step)
-    output.mkdir(parents=True, exist_ok=True)
-    encoder.model.config.training = asdict(options)
-    checkpoint.save(encoder.model, encoder.tokenizer, output)
+
+    kept, key = features or folder / "examples.safetensors", f"{data} {VIEWS} {_backbone(encoder)}"
+    if processes.first and not kept.exists():
+        seen, unreadable = look_at(rows, media, encoder, views=VIEWS, tell=tell_reading)
+        if seen:
+            save_examples(kept, seen, unreadable, key=key)
+    processes.wait()
+    examples: list[Example] = []
+    if kept.exists():
+        examples, unreadable = load_examples(kept, key=key)
+
+    def tell(step: Step) -> None:
+        if processes.first:
+            tell_step(step)
+            if step.step == step.steps or step.step % _STEPS_BETWEEN_PICTURES == 0:
+                draw_curves(run.losses, folder / "losses.png")
+
+    train(encoder.model, encoder.tokenizer, CaptionedSet(examples), options, run=run, processes=processes, report=tell)
+    if processes.first:
+        output.mkdir(parents=True, exist_ok=True)
+        encoder.model.config.training = asdict(options)
+        checkpoint.save(encoder.model, encoder.tokenizer, output)
+    processes.wait()
     return len(examples), problems + unreadable
+
+
+def _backbone(encoder: Encoder) -> str:
+    """A name for what decides the features of a frame."""
+    digest = hashlib.blake2b(str(encoder.model.config.image_size).encode(), digest_size=8)
+    for tensor in encoder.model.backbone.state_dict().values():
+        digest.update(tensor.cpu().contiguous().numpy())
+    return digest.hexdigest()

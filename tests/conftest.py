@@ -17,6 +17,9 @@ from model.videobert import VideoBertConfig, VideoBertModel
 # A shell ignores interrupts in what it starts in the background, and programs started by the tests would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Threads cost tiny networks far more than they give, above all beside other work.
+torch.set_num_threads(1)
+
 DATA = Path(__file__).parents[2] / "shared" / "data"
 WORDS = ["a", "the", "red", "green", "blue", "square", "circle", "dog", "cat", "moves", "left", "right", "up", "down"]
 
@@ -30,7 +33,7 @@ def data() -> Path:
 
 @pytest.fixture
 def tokenizer() -> TextTokenizer:
-    vocabulary = {word: i for i, word in enumerate(["[PAD]", "[>]", "[UNK]", "[CLS]", "[SEP]", *WORDS])}
+    vocabulary = {word: i for i, word in enumerate(["[PAD]", "[>]", "[UNK]", "[CLS]", "[SEP]", *WORDS, "[MASK]"])}
     wordpiece = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
     wordpiece.normalizer = normalizers.BertNormalizer()
     wordpiece.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
@@ -40,7 +43,7 @@ def tokenizer() -> TextTokenizer:
 def tiny_config(**changes: object) -> VideoBertConfig:
     """Two small layers over 32-pixel frames."""
     shape: dict[str, object] = {
-        "vocab_size": 5 + len(WORDS),
+        "vocab_size": 6 + len(WORDS),
         "hidden_size": 24,
         "embedding_size": 24,
         "num_hidden_layers": 2,
@@ -49,6 +52,7 @@ def tiny_config(**changes: object) -> VideoBertConfig:
         "max_position_embeddings": 64,
         "cls_token_id": 3,
         "sep_token_id": 4,
+        "mask_token_id": 5 + len(WORDS),
         "max_words": 16,
         "max_frames": 8,
         "image_size": 32,

@@ -1,7 +1,5 @@
-"""Losses, data, the training loop and distillation."""
+"""Losses, the training loop and distillation."""
 
-import json
-import random
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +8,7 @@ import torch
 
 from model import checkpoint, losses
 from model.backbone import Backbone
-from model.data import CaptionedSet, Corruption, Example, read_captions
+from model.data import CaptionedSet, Example
 from model.distil import distil_blocks, distil_chain, lessons, match_statistics, remembered
 from model.train import TrainingOptions, train
 from model.videobert import Inputs, VideoBertModel
@@ -36,68 +34,6 @@ def test_alignment_and_anchor_losses_by_hand():
     points = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
     assert losses.anchoring(points, points) == pytest.approx(0.0)
     assert losses.anchoring(points, points.flip(0)) == pytest.approx(1.0)
-
-
-def test_captions_with_bad_rows(tmp_path):
-    rows = [
-        '{"media": "a.mp4", "captions": ["a dog", " "], "start": 1, "end": 2.5}',
-        "not json",
-        '{"media": "b.jpg", "label": "cat"}',
-        '{"captions": ["no media"]}',
-        '{"media": "c.jpg"}',
-        "",
-        '{"media": "d.jpg", "captions": "a string"}',
-    ]
-    path = tmp_path / "captions.jsonl"
-    path.write_text("\n".join(rows))
-    good, problems = read_captions(path)
-    assert [(row.media, row.captions, row.label, row.start, row.end) for row in good] == [
-        ("a.mp4", ("a dog",), "", 1.0, 2.5),
-        ("b.jpg", (), "cat", None, None),
-    ]
-    assert [problem.split(":")[1] for problem in problems] == ["2", "4", "5", "7"]
-
-
-def example(i: int, **kwargs) -> Example:
-    features = np.full((3, 4), i, np.float16) + np.arange(3, dtype=np.float16)[:, None] / 8
-    return Example(features, **kwargs)
-
-
-def test_batches_keep_rows_together():
-    examples = [example(i, captions=(f"{i} one", f"{i} two")) for i in range(10)]
-    dealt = CaptionedSet(examples).batches(
-        4, rng=random.Random(0), max_frames=2, corruption=Corruption(right=1.0, wrong=0.0)
-    )
-    seen = []
-    for batch in dealt:
-        assert batch.same.tolist() == np.eye(4, dtype=bool).tolist()
-        for row, query in enumerate(batch.queries):
-            number = int(query.split()[0])
-            seen.append(number)
-            assert int(batch.subtitles[row].split()[0]) == number
-            assert batch.subtitles[row] != query
-            frames = batch.features[row][batch.frame_mask[row]]
-            assert 1 <= len(frames) <= 2
-            assert (frames.astype(int) == number).all()
-            assert (np.diff(frames[:, 0]) >= 0).all()  # in the order of time
-    assert len(set(seen)) == 8  # the smaller rest is left out
-
-
-def test_wrong_and_missing_subtitles_come_in_the_asked_shares():
-    examples = [example(i, captions=(f"{i} one", f"{i} two")) for i in range(200)]
-    corruption = Corruption(right=0.5, wrong=0.2)
-    (batch,) = CaptionedSet(examples).batches(200, rng=random.Random(1), max_frames=1, corruption=corruption)
-    missing = sum(not subtitle for subtitle in batch.subtitles)
-    right = sum(s.split()[:1] == q.split()[:1] for s, q in zip(batch.subtitles, batch.queries, strict=True))
-    assert 40 <= missing <= 80
-    assert 80 <= right <= 120
-
-
-def test_examples_of_one_label_are_right_for_each_other():
-    examples = [example(0, captions=(), label="cat"), example(1, captions=(), label="cat"), example(2, captions=("x",))]
-    (batch,) = CaptionedSet(examples).batches(3, rng=random.Random(0), max_frames=1, corruption=Corruption())
-    cats = ["cat" in query for query in batch.queries]
-    assert batch.same.tolist() == [[(a and b) or i == j for j, b in enumerate(cats)] for i, a in enumerate(cats)]
 
 
 def test_training_learns_to_find_the_right_clip(model, tokenizer):
@@ -195,9 +131,3 @@ def test_distillation_brings_a_student_to_its_teacher():
     assert chained[-1].unexplained[0] < chained[0].unexplained[0]
     assert all(torch.equal(*pair) for pair in zip(early, student.blocks[2].parameters(), strict=True))
     assert not all(torch.equal(*pair) for pair in zip(late, student.blocks[3].parameters(), strict=True))
-
-
-def test_captions_file_is_json_lines(tmp_path):
-    path = tmp_path / "one.jsonl"
-    path.write_text(json.dumps({"media": "ä.mp4", "captions": ["größer"]}), encoding="utf-8")
-    assert read_captions(path)[0][0].captions == ("größer",)

@@ -1,0 +1,185 @@
+"""What a step learns: six objectives over text alone, video alone, and both.
+
+- *silent*, *fused*: a caption is pulled to the frames it tells of, alone or with a subtitle, which may be wrong;
+- *alignment*: a classifier over [CLS] learns which sentences and frames belong together (Sun et al., 2019);
+- *masked words*, *masked frames*: what was hidden is guessed from what stands around it, in text alone, in video alone
+  and in both by turns (Sun et al., 2019);
+- *anchor*: text stays near the sentence encoder it started from: captions cover far fewer words than queries do.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from model import losses
+from model.data import Batch
+from model.masking import choose, mask_words
+from model.options import TrainingOptions
+from model.text import TextTokenizer
+from model.videobert import Inputs, VideoBertModel
+
+_ANCHORS_AT_ONCE = 64
+Frames = tuple[Tensor, Tensor]  # float (N, T, F), bool (N, T)
+
+
+class Objectives:
+    """The losses of a batch. They hold a copy of the model as it is when they are made, to anchor text to."""
+
+    def __init__(
+        self, model: VideoBertModel, tokenizer: TextTokenizer, texts: list[str], options: TrainingOptions
+    ) -> None:
+        self.model, self.tokenizer, self.options = model, tokenizer, options
+        self.wanted = options.weights.keys()
+        self.anchor = _Anchor(model, tokenizer, texts, options.max_words)
+        self.sentence_words = options.max_words * (2 if options.joined_sentences else 1)
+
+    def __call__(self, batch: Batch, *, step: int) -> dict[str, Tensor]:
+        """The loss of each objective whose turn it is: scalars, unweighted."""
+        terms: dict[str, Tensor] = {}
+        if self.wanted & {"silent", "fused", "alignment", "anchor"}:
+            terms |= self._of_pairs(batch)
+        if self.wanted & {"masked_words", "masked_frames"}:
+            terms |= self._masked(batch, step)
+        return terms
+
+    def _of_pairs(self, batch: Batch) -> dict[str, Tensor]:
+        model, options, wanted = self.model, self.options, self.wanted
+        terms: dict[str, Tensor] = {}
+        features, frame_mask = self._frames(batch.features, batch.frame_mask)
+        same = torch.from_numpy(batch.same).to(model.device)
+        anchors = self.anchor(batch.queries) if options.frozen or "anchor" in wanted else None
+        if options.frozen and anchors is not None:
+            queries = anchors
+        else:
+            with torch.set_grad_enabled(bool(wanted & {"silent", "fused", "anchor"})):
+                queries = model.embed(self._inputs(batch.queries))
+        if "anchor" in wanted and anchors is not None:
+            terms["anchor"] = losses.anchoring(queries, anchors)
+        scale = model.retrieval.scale
+        # Sequences of words and frames are long: half of the batch is seen with subtitles, a quarter is aligned.
+        half, quarter = max(len(same) // 2, 2), max(len(same) // 4, 2)
+        if wanted & {"silent", "alignment"}:
+            with torch.set_grad_enabled("silent" in wanted):
+                silent = model.embed(self._inputs([], (features, frame_mask)))
+        if "silent" in wanted:
+            terms["silent"] = losses.multi_positive_contrastive(queries, silent, same, scale)
+        if "fused" in wanted:
+            fused = model.embed(self._inputs(batch.subtitles[:half], (features[:half], frame_mask[:half])))
+            terms["fused"] = losses.multi_positive_contrastive(queries[:half], fused, same[:half, :half], scale)
+        if "alignment" in wanted:
+            similarity = queries.detach() @ silent.detach().T
+            terms["alignment"] = self._alignment(batch, quarter, similarity, (features, frame_mask))
+        return terms
+
+    def _alignment(self, batch: Batch, count: int, similarity: Tensor, frames: Frames) -> Tensor:
+        if self.options.largest_step > 1:
+            frames = self._frames(batch.paced_features, batch.paced_mask)
+        rows = torch.arange(count) % len(batch.queries)  # every other one is shown with a wrong sentence
+        aligned = rows % 2 == 0
+        wrong = _hard_negatives(similarity.cpu(), torch.from_numpy(batch.told))
+        shown = torch.where(aligned, rows, wrong[rows])
+        sentences = [batch.sentences[i] for i in shown.tolist()]
+        seen = self._inputs(sentences, (frames[0][rows], frames[1][rows]), max_words=self.sentence_words)
+        belief = self.model.align(seen)
+        return losses.alignment(belief, aligned.to(belief.device))
+
+    def _masked(self, batch: Batch, step: int) -> dict[str, Tensor]:
+        """Text alone, video alone, and both (half of the batch) by turns."""
+        turns = [["masked_words"], ["masked_frames"], ["masked_words", "masked_frames"]]
+        possible = [turn for turn in turns if self.wanted & set(turn)]
+        turn = possible[step % len(possible)]
+        rows = max(len(batch.queries) // 2, 1) if len(turn) == 2 else len(batch.queries)
+        features, frame_mask = self._frames(batch.paced_features[:rows], batch.paced_mask[:rows])
+        if "masked_frames" not in turn:
+            features, frame_mask = features[:, :0], frame_mask[:, :0]
+        texts = batch.sentences[:rows] if "masked_words" in turn else [""] * rows
+        inputs = self._inputs(texts, (features, frame_mask), max_words=self.sentence_words)
+        return masked_losses(self.model, inputs, self.wanted & set(turn))
+
+    def _inputs(self, texts: list[str], frames: Frames | None = None, *, max_words: int = 0) -> Inputs:
+        """Texts alone, frames alone (no texts), or both; a text is cut to the length of a caption by default."""
+        features, mask = frames or self._frames(*_nothing(len(texts), self.model.backbone.feature_dim))
+        ids, word_mask = self.tokenizer(texts or [""] * len(features), max_tokens=max_words or self.options.max_words)
+        return Inputs(ids, word_mask, features, mask).to(self.model.device)
+
+    def _frames(self, features: NDArray[np.float16], mask: NDArray[np.bool_]) -> Frames:
+        device = self.model.device
+        return torch.from_numpy(features).float().to(device), torch.from_numpy(mask).to(device)
+
+
+def masked_losses(model: VideoBertModel, inputs: Inputs, wanted: set[str]) -> dict[str, Tensor]:
+    """Hide words and frames of what is `wanted` and let the model guess them: mean cross-entropies.
+
+    Args:
+        inputs: unmasked.
+        wanted: of "masked_words" and "masked_frames"; what is not wanted is shown whole.
+    """
+    device, config = model.device, model.config
+    terms: dict[str, Tensor] = {}
+    ids, words_at = inputs.word_ids, torch.zeros_like(inputs.word_mask)
+    frames_at = torch.zeros_like(inputs.frame_mask)
+    if "masked_words" in wanted:
+        masked = mask_words(
+            ids.cpu(), inputs.word_mask.cpu(), mask_token_id=config.mask_token_id, vocab_size=config.vocab_size
+        )
+        ids, words_at = (tensor.to(device) for tensor in masked)
+    if "masked_frames" in wanted:
+        frames_at = choose(inputs.frame_mask.cpu()).to(device)
+    hidden = frames_at if "masked_frames" in wanted else None
+    shown = Inputs(ids, inputs.word_mask, inputs.features, inputs.frame_mask, hidden)
+    words, frames = model.masked_logits(shown, words_at, frames_at)
+    if len(words):
+        terms["masked_words"] = F.cross_entropy(words, inputs.word_ids[words_at])
+    if len(frames):
+        terms["masked_frames"] = F.cross_entropy(frames, model.visual_words(inputs.features[frames_at]))
+    return terms
+
+
+def _nothing(rows: int, feature_dim: int) -> tuple[NDArray[np.float16], NDArray[np.bool_]]:
+    return np.zeros((rows, 0, feature_dim), np.float16), np.zeros((rows, 0), bool)
+
+
+def _hard_negatives(similarity: Tensor, told: Tensor) -> Tensor:
+    """For each item the index of a query that is wrong but likely to be mistaken for right: int64 (N,).
+
+    Drawn by the model's own similarities, as in ALBEF (Li et al., 2021).
+    """
+    likely = torch.softmax(10 * similarity.T.float(), dim=1) + 1e-6
+    # The floor matters only where a whole batch shows the same, and there is nothing wrong to draw.
+    return torch.multinomial(likely.masked_fill(told.T, 0.0).clamp(min=1e-12), 1).squeeze(1)
+
+
+class _Anchor:
+    """Text embeddings of the model as it was before training, computed once a text.
+
+    Texts are always computed in the same company: what stands beside a text in a batch moves its last bits, and a run
+    that was resumed would no longer be the same run.
+    """
+
+    def __init__(self, model: VideoBertModel, tokenizer: TextTokenizer, texts: list[str], max_words: int) -> None:
+        self.max_words = max_words
+        self.bert = copy.deepcopy(model)
+        self.bert.eval()  # type: ignore[no-untyped-call]
+        self.tokenizer = tokenizer
+        self.texts = texts
+        self.places = {text: divmod(i, _ANCHORS_AT_ONCE) for i, text in enumerate(texts)}
+        self.known: dict[int, Tensor] = {}
+
+    @torch.no_grad()
+    def __call__(self, texts: list[str]) -> Tensor:
+        """(N, D), unit length."""
+        places = [self.places[text] for text in texts]
+        for group in {group for group, _ in places} - self.known.keys():
+            self.known[group] = self._embed(self.texts[group * _ANCHORS_AT_ONCE : (group + 1) * _ANCHORS_AT_ONCE])
+        return torch.stack([self.known[group][row] for group, row in places])
+
+    def _embed(self, texts: list[str]) -> Tensor:
+        ids, mask = (t.to(self.bert.device) for t in self.tokenizer(texts, max_tokens=self.max_words))
+        nothing = torch.zeros(len(texts), 0, self.bert.backbone.feature_dim, device=ids.device)
+        return self.bert.embed(Inputs(ids, mask, nothing, mask[:, :0]))

@@ -1,0 +1,101 @@
+"""What the visual words of a checkpoint stand for, as a picture: a row a word, its nearest photos side by side.
+
+    python -m recipes.contact_sheet --checkpoint videobert-mini --media photos --captions captions.jsonl --out sheet.png
+
+After the figure of Sun et al., ICCV 2019, that shows cluster centroids by the frames nearest to them. The words shown
+are those that most photos fall into.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from indexer.captioned import PHOTO_ENDINGS, photo_views
+from model.data import read_captions
+from model.encoder import Encoder
+
+TILE = 112  # pixels, a square
+MARGIN = 44  # pixels left of a row, for the number of its word
+PHOTOS_AT_ONCE = 64
+
+
+def nearest_members(
+    features: NDArray[np.float16], words: NDArray[np.int64], centroids: NDArray[np.float32], *, rows: int, columns: int
+) -> list[tuple[int, list[int]]]:
+    """The words with most members, and for each the members nearest to its centroid.
+
+    Args:
+        features: (N, F).
+        words: (N,), the word of each feature.
+        centroids: (W, F).
+        rows: how many words at most.
+        columns: how many members of each at most.
+
+    Returns:
+        pairs of a word and indices into `features`, nearest first.
+    """
+    counts = np.bincount(words, minlength=len(centroids))
+    chosen = [int(word) for word in np.argsort(-counts, kind="stable")[:rows] if counts[word]]
+    shown = []
+    for word in chosen:
+        members = np.flatnonzero(words == word)
+        distances = np.square(features[members].astype(np.float32) - centroids[word]).sum(axis=1)
+        shown.append((word, members[np.argsort(distances, kind="stable")[:columns]].tolist()))
+    return shown
+
+
+def sheet(rows: Sequence[tuple[int, Sequence[Image.Image]]]) -> Image.Image:
+    """Draw words and their pictures: one row each, the number of the word on the left."""
+    width = MARGIN + TILE * max(len(pictures) for _, pictures in rows)
+    drawn = Image.new("RGB", (width, TILE * len(rows)), "white")
+    pen = ImageDraw.Draw(drawn)
+    for row, (word, pictures) in enumerate(rows):
+        pen.text((6, row * TILE + TILE // 2 - 6), str(word), fill="black")
+        for column, picture in enumerate(pictures):
+            drawn.paste(picture.resize((TILE, TILE)), (MARGIN + column * TILE, row * TILE))
+    return drawn
+
+
+def main() -> None:
+    """Read the arguments, look at the middle of every photo, and write the sheet."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--checkpoint", type=Path, required=True)
+    parser.add_argument("--media", type=Path, required=True)
+    parser.add_argument("--captions", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--words", type=int, default=24, help="rows of the sheet")
+    parser.add_argument("--photos", type=int, default=8, help="columns of the sheet")
+    args = parser.parse_args()
+    encoder = Encoder.load(args.checkpoint)
+    if not encoder.model.config.visual_branching:
+        raise SystemExit(f"{args.checkpoint} has no visual words")
+    rows, _ = read_captions(args.captions)
+    paths = [args.media / row.media for row in rows if Path(row.media).suffix.lower() in PHOTO_ENDINGS]
+
+    def middles(some: Sequence[Path]) -> NDArray[np.uint8]:
+        return np.concatenate([photo_views(p, 1, encoder.model.config.image_size, random.Random(0)) for p in some])
+
+    parts = [paths[first : first + PHOTOS_AT_ONCE] for first in range(0, len(paths), PHOTOS_AT_ONCE)]
+    features = np.concatenate([encoder.features(middles(part)) for part in parts])
+    tree = encoder.model.visual_words
+    with torch.inference_mode():
+        words = tree(torch.from_numpy(features).to(encoder.device)).cpu().numpy()
+    centroids = tree.centroids.cpu().numpy()
+    found = nearest_members(features, words, centroids, rows=args.words, columns=args.photos)
+    pictures = [
+        (word, [Image.fromarray(middle.transpose(1, 2, 0)) for middle in middles([paths[i] for i in members])])
+        for word, members in found
+    ]
+    sheet(pictures).save(args.out)
+
+
+if __name__ == "__main__":
+    main()
