@@ -20,7 +20,7 @@ from safetensors.numpy import save_file
 from indexer.media import MediaError
 from indexer.worker import Decoders
 from model.data import Captioned, Example
-from model.encoder import Encoder
+from model.encoder import Encoder, VideoBertEncoder
 
 PHOTO_ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 _SMALLEST_PART = 0.5  # of a photo's area
@@ -29,7 +29,7 @@ _SMALLEST_PART = 0.5  # of a photo's area
 def look_at(
     rows: Sequence[Captioned],
     folder: Path,
-    encoder: Encoder,
+    encoder: VideoBertEncoder,
     *,
     views: int,
     fps: float = 2.0,

@@ -1,11 +1,15 @@
 """The Encoder: the only class of the model that the rest of the house uses. Arrays in, arrays out.
 
-It hides torch, devices and batching. Frames, segments and text all end in one space, as unit vectors.
+It hides torch, devices and batching. Frames, segments and text all end in one space, as unit vectors. `Encoder` is the
+contract; VideoBERT keeps it here, models of two towers in `model.two_tower`.
 """
 
 from __future__ import annotations
 
+import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -15,39 +19,150 @@ from numpy.typing import NDArray
 from model import checkpoint
 from model.backbone import bf16_is_native
 from model.frames import prepare_frames
+from model.registry import DEFAULT_MODEL, Located, locate
 from model.text import TextTokenizer
 from model.videobert import Inputs, VideoBertModel
 
 _SEGMENTS_AT_ONCE = 64  # rows of ~90 tokens: some 100 MB of activations
 
 
-class Encoder:
-    """A loaded VideoBERT checkpoint.
+class Encoder(ABC):
+    """What a model has to offer to index and to search with.
 
-    `fingerprint` names the weights: two encoders with one fingerprint give the same vectors. `dim` is D, the length of
-    an embedding; `feature_dim` is F, the length of a frame feature.
+    `fingerprint` names the weights: two encoders with one fingerprint give the same vectors. `backbone` names what
+    decides the frame features, in the same way. `dim` is D, the length of an embedding; `feature_dim` is F, the length
+    of a frame feature. `name` is what `load` takes to get the encoder again, `tier` says where its weights come from.
     """
 
-    def __init__(self, model: VideoBertModel, tokenizer: TextTokenizer, *, fingerprint: str) -> None:
+    name: str
+    tier: str
+    fingerprint: str
+    dim: int
+    feature_dim: int
+    max_frames: int | None  # of a segment that are read, more are thinned; None where all are
+    device: torch.device
+
+    @classmethod
+    def load(cls, source: str | Path = DEFAULT_MODEL) -> Encoder:
+        """Load a model by its name in the table of models, or from a folder.
+
+        Raises:
+            FileNotFoundError: it is not on this machine; the message says what to do.
+            ValueError: the folder holds something else, or files other than those that were fetched.
+        """
+        from model.two_tower import FAMILIES, TwoTowerEncoder
+
+        place = locate(source)
+        return TwoTowerEncoder.read(place) if place.family in FAMILIES else VideoBertEncoder.read(place)
+
+    @property
+    @abstractmethod
+    def backbone(self) -> str:
+        """A name for what decides the features of a frame."""
+
+    @abstractmethod
+    def features(self, frames: NDArray[np.uint8]) -> NDArray[np.float16]:
+        """Look at frames: uint8 (T, 3, H, W), RGB, of any size -> float16 (T, F)."""
+
+    @abstractmethod
+    def embed_segments(
+        self, features: NDArray[np.float16], mask: NDArray[np.bool_], texts: Sequence[str]
+    ) -> NDArray[np.float32]:
+        """Make one vector of each segment.
+
+        Args:
+            features: float16 (N, T, F).
+            mask: bool (N, T), True where a real frame stands; see `pad_frames`.
+            texts: N strings, the subtitles; "" for a segment without words.
+
+        Returns:
+            float32 (N, D), unit length.
+
+        Raises:
+            ValueError: there is not one text per segment, or a segment has neither frames nor words.
+        """
+
+    @abstractmethod
+    def embed_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Embed queries: float32 (N, D), unit length.
+
+        Raises:
+            ValueError: a text has no word in it.
+        """
+
+    @abstractmethod
+    def align(
+        self, features: NDArray[np.float16], mask: NDArray[np.bool_], texts: Sequence[str]
+    ) -> NDArray[np.float32]:
+        """How well N pairs of segment and text belong together: float32 (N,), the higher the better.
+
+        Arguments as in `embed_segments`.
+        """
+
+    def pad_frames(self, segments: Sequence[NDArray[np.float16]]) -> tuple[NDArray[np.float16], NDArray[np.bool_]]:
+        """Segments of different lengths in one array: N times (T_i, F) -> float16 (N, T, F), bool (N, T).
+
+        A segment of more frames than the model was built for is thinned evenly.
+        """
+        segments = [_thin(segment, self.max_frames) for segment in segments]
+        length = max((len(segment) for segment in segments), default=0)
+        features = np.zeros((len(segments), length, self.feature_dim), np.float16)
+        mask = np.zeros((len(segments), length), bool)
+        for i, segment in enumerate(segments):
+            features[i, : len(segment)] = segment
+            mask[i, : len(segment)] = True
+        return features, mask
+
+
+class VideoBertEncoder(Encoder):
+    """A loaded VideoBERT checkpoint."""
+
+    def __init__(
+        self,
+        model: VideoBertModel,
+        tokenizer: TextTokenizer,
+        *,
+        fingerprint: str,
+        name: str = "",
+        tier: str = "in memory",
+    ) -> None:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model: VideoBertModel = model.eval().to(self.device)  # type: ignore
         self.model.backbone.to(memory_format=torch.channels_last)
         self.tokenizer = tokenizer
-        self.fingerprint = fingerprint
+        self.fingerprint, self.name, self.tier = fingerprint, name, tier
         self.dim: int = model.config.embedding_size
         self.feature_dim: int = model.backbone.feature_dim
+        self.max_frames = model.config.max_frames
         # The CNN keeps a cosine of 0.9999 to float32 in bfloat16, at more than twice the speed where the CPU has it.
         self._bf16 = self.device.type == "cuda" or bf16_is_native()
 
     @classmethod
-    def load(cls, folder: Path = checkpoint.DEFAULT_CHECKPOINT) -> Encoder:
-        """Load a checkpoint folder (`config.json`, `model.safetensors`, `tokenizer.json`).
+    def load(cls, source: str | Path = DEFAULT_MODEL) -> VideoBertEncoder:
+        """Load VideoBERT by name or from a checkpoint folder (`config.json`, `model.safetensors`, `tokenizer.json`).
 
         Raises:
-            FileNotFoundError: the folder is no checkpoint; the message names what is missing.
+            FileNotFoundError: it is not on this machine, or the folder lacks a file that the message names.
+            ValueError: the folder holds another model.
         """
-        model, tokenizer = checkpoint.load(folder)
-        return cls(model, tokenizer, fingerprint=checkpoint.fingerprint(folder))
+        return cls.read(locate(source))
+
+    @classmethod
+    def read(cls, place: Located) -> VideoBertEncoder:
+        """Load the checkpoint of a located folder."""
+        if place.family not in ("", "videobert"):
+            raise ValueError(f"{place.folder} holds a model of the family {place.family!r}, not VideoBERT")
+        model, tokenizer = checkpoint.load(place.folder)
+        fingerprint = checkpoint.fingerprint(place.folder)
+        return cls(model, tokenizer, fingerprint=fingerprint, name=place.name, tier=place.tier)
+
+    @cached_property
+    def backbone(self) -> str:
+        """A name for what decides the features of a frame: a BLAKE2b-64 of the backbone's weights and picture size."""
+        digest = hashlib.blake2b(str(self.model.config.image_size).encode(), digest_size=8)
+        for tensor in self.model.backbone.state_dict().values():
+            digest.update(tensor.cpu().contiguous().numpy())
+        return digest.hexdigest()
 
     @torch.inference_mode()
     def features(self, frames: NDArray[np.uint8]) -> NDArray[np.float16]:
@@ -91,9 +206,7 @@ class Encoder:
         Raises:
             ValueError: a text has no word in it.
         """
-        for text in texts:
-            if not text.strip():
-                raise ValueError(f"a query needs at least one word, got {text!r}")
+        require_words(texts)
         nothing = np.zeros((len(texts), 0, self.feature_dim), np.float16)
         rows = [self.model.embed(inputs) for inputs in self._batches(nothing, np.zeros(nothing.shape[:2], bool), texts)]
         return _stack(rows, self.dim)
@@ -121,23 +234,16 @@ class Encoder:
             frames = torch.from_numpy(features[rows]).float()
             yield Inputs(ids, word_mask, frames, torch.from_numpy(mask[rows])).to(self.device)
 
-    def pad_frames(self, segments: Sequence[NDArray[np.float16]]) -> tuple[NDArray[np.float16], NDArray[np.bool_]]:
-        """Segments of different lengths in one array: N times (T_i, F) -> float16 (N, T, F), bool (N, T).
 
-        A segment of more frames than the model was built for is thinned evenly.
-        """
-        segments = [_thin(segment, self.model.config.max_frames) for segment in segments]
-        length = max((len(segment) for segment in segments), default=0)
-        features = np.zeros((len(segments), length, self.feature_dim), np.float16)
-        mask = np.zeros((len(segments), length), bool)
-        for i, segment in enumerate(segments):
-            features[i, : len(segment)] = segment
-            mask[i, : len(segment)] = True
-        return features, mask
+def require_words(texts: Sequence[str]) -> None:
+    """Raise ValueError for a query without a word."""
+    for text in texts:
+        if not text.strip():
+            raise ValueError(f"a query needs at least one word, got {text!r}")
 
 
-def _thin(frames: NDArray[np.float16], most: int) -> NDArray[np.float16]:
-    if len(frames) <= most:
+def _thin(frames: NDArray[np.float16], most: int | None) -> NDArray[np.float16]:
+    if most is None or len(frames) <= most:
         return frames
     kept = np.linspace(0, len(frames) - 1, most).round().astype(int)
     return np.asarray(frames[kept])

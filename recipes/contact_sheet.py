@@ -20,7 +20,7 @@ from PIL import Image, ImageDraw
 
 from indexer.captioned import PHOTO_ENDINGS, photo_views
 from model.data import read_captions
-from model.encoder import Encoder
+from model.encoder import VideoBertEncoder
 
 TILE = 112  # pixels, a square
 MARGIN = 44  # pixels left of a row, for the number of its word
@@ -74,7 +74,7 @@ def main() -> None:
     parser.add_argument("--words", type=int, default=24, help="rows of the sheet")
     parser.add_argument("--photos", type=int, default=8, help="columns of the sheet")
     args = parser.parse_args()
-    encoder = Encoder.load(args.checkpoint)
+    encoder = VideoBertEncoder.load(args.checkpoint)
     if not encoder.model.config.visual_branching:
         raise SystemExit(f"{args.checkpoint} has no visual words")
     rows, _ = read_captions(args.captions)

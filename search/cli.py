@@ -17,6 +17,7 @@ import typer
 
 from search.commands.evaluate import evaluate
 from search.commands.judge import judge
+from search.commands.models import models
 from search.console import (
     FAILED,
     INTERRUPTED,
@@ -42,6 +43,7 @@ app = typer.Typer(
 )
 app.command()(evaluate)
 app.command()(judge)
+app.add_typer(models)
 
 TopOption = Annotated[int, typer.Option("--top", "-n", min=1, help="How many moments at most.")]
 WithinOption = Annotated[

@@ -13,7 +13,7 @@ from pathlib import Path
 from indexer.captioned import load_examples, look_at, save_examples
 from model import checkpoint
 from model.data import CaptionedSet, Example, read_captions
-from model.encoder import Encoder
+from model.encoder import VideoBertEncoder
 from model.options import TrainingOptions
 from model.processes import Processes
 from model.run import Run
@@ -63,9 +63,9 @@ def train_on(
     folder = output / "run"
     description = made_of(options, data=data, start=checkpoint.fingerprint(start), processes=processes)
     run = Run(folder, description, resume=resume, save_seconds=save_seconds, write=processes.first)
-    encoder = Encoder.load(start)
+    encoder = VideoBertEncoder.load(start)
 
-    kept, key = features or folder / "examples.safetensors", f"{data} {VIEWS} {_backbone(encoder)}"
+    kept, key = features or folder / "examples.safetensors", f"{data} {VIEWS} {encoder.backbone}"
     if processes.first and not kept.exists():
         seen, unreadable = look_at(rows, media, encoder, views=VIEWS, tell=tell_reading)
         if seen:
@@ -88,11 +88,3 @@ def train_on(
         checkpoint.save(encoder.model, encoder.tokenizer, output)
     processes.wait()
     return len(examples), problems + unreadable
-
-
-def _backbone(encoder: Encoder) -> str:
-    """A name for what decides the features of a frame."""
-    digest = hashlib.blake2b(str(encoder.model.config.image_size).encode(), digest_size=8)
-    for tensor in encoder.model.backbone.state_dict().values():
-        digest.update(tensor.cpu().contiguous().numpy())
-    return digest.hexdigest()

@@ -1,0 +1,128 @@
+"""Bringing a model onto this machine: the one place that reaches for a network, and only when it is told to.
+
+Files are checked against the checksums that their source gives, turned into safetensors where they are pickles, and
+pinned by a lock; see `model.lock`. What is not complete lies in a folder of another name, and is gone on with.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+
+from model import lock
+from model.registry import Entry
+
+WEIGHTS = "model.safetensors"
+_SETTINGS = (
+    "config.json",
+    "preprocessor_config.json",
+    "tokenizer*.json",
+    "special_tokens_map.json",
+    "vocab.json",
+    "vocab.txt",
+    "merges.txt",
+    "*.model",
+)
+_PICKLES = "pytorch_model.bin"
+
+
+class FetchFailed(OSError):  # noqa: N818 - the name says the state found
+    """A download did not succeed; nothing that could be used before has changed."""
+
+
+def fetch(known: Entry, *, revision: str | None = None) -> Path:
+    """Download a model of the table, check and pin it.
+
+    Args:
+        revision: commit, tag or branch of the hub; the newest if not given. Files of torchvision have none.
+
+    Returns:
+        its folder. One that is here already is left as it is.
+
+    Raises:
+        FetchFailed: the source cannot be reached, or sent other bytes than it promised.
+        ValueError: the model comes with the program, or has no revisions.
+    """
+    if known.bundled:
+        raise ValueError(f"{known.name} comes with the program, there is nothing to fetch")
+    if revision and not known.repo:
+        raise ValueError(f"{known.name} is one file of torchvision and has no revisions, got {revision!r}")
+    if known.here:
+        return known.folder
+    part = known.folder.with_name(known.folder.name + ".part")
+    part.mkdir(parents=True, exist_ok=True)
+    try:
+        facts = _from_hub(known, part, revision) if known.repo else _from_torchvision(known, part)
+    except (OSError, RuntimeError) as error:  # RuntimeError is what torch.hub raises for a wrong checksum
+        raise FetchFailed(f"{known.name} could not be fetched, run the same command again to go on: {error}") from error
+    lock.write(part, **facts)
+    part.replace(known.folder)
+    return known.folder
+
+
+def remove(known: Entry) -> bool:
+    """Delete a fetched model, and what an interrupted download left; whether there was anything.
+
+    Raises:
+        ValueError: the model comes with the program.
+    """
+    if known.bundled:
+        raise ValueError(f"{known.name} comes with the program and cannot be removed")
+    folders = [
+        folder for folder in (known.folder, known.folder.with_name(known.folder.name + ".part")) if folder.is_dir()
+    ]
+    for folder in folders:
+        shutil.rmtree(folder)
+    return bool(folders)
+
+
+def _from_hub(known: Entry, part: Path, revision: str | None) -> dict[str, str]:
+    from huggingface_hub import HfApi, hf_hub_download
+
+    info = HfApi().model_info(known.repo, revision=revision, files_metadata=True)
+    there = {file.rfilename: file for file in info.siblings or []}
+    for name in _wanted(list(there), known.repo):
+        path = Path(hf_hub_download(known.repo, name, revision=info.sha, local_dir=part))
+        large = there[name].lfs
+        if large is not None and lock.sha256(path) != large.sha256:
+            path.unlink()
+            raise OSError(f"{name} is not the file of SHA-256 {large.sha256} that the hub lists")
+    if (part / _PICKLES).is_file():
+        _as_safetensors(part / _PICKLES, part / WEIGHTS)
+    shutil.rmtree(part / ".cache", ignore_errors=True)  # the hub client's notes on the download
+    licence = getattr(info.card_data, "license", None) or "not stated"
+    return {"source": known.repo, "revision": str(info.sha), "licence": str(licence)}
+
+
+def _wanted(names: list[str], repo: str) -> list[str]:
+    """The files of a repository that are used: settings, and weights as safetensors where there are any."""
+    weights = [name for name in names if fnmatch(name, WEIGHTS)]
+    weights = weights or [name for name in names if fnmatch(name, "model-*-of-*.safetensors")]
+    weights = weights or [name for name in names if name == _PICKLES]
+    if not weights:
+        raise OSError(f"{repo} holds neither {WEIGHTS} nor {_PICKLES}")
+    index = [name for name in names if name == f"{WEIGHTS}.index.json" and weights != [WEIGHTS]]
+    return [name for name in names if any(fnmatch(name, pattern) for pattern in _SETTINGS)] + index + weights
+
+
+def _from_torchvision(known: Entry, part: Path) -> dict[str, str]:
+    file = part / known.url.rpartition("/")[2]
+    # The name holds the first digits of the checksum, which torch.hub compares.
+    torch.hub.download_url_to_file(known.url, str(file), hash_prefix=file.stem.rpartition("-")[2], progress=False)
+    _as_safetensors(file, part / WEIGHTS)
+    (part / "config.json").write_text(json.dumps({"model_type": known.backbone}) + "\n", encoding="utf-8")
+    return {"source": known.url, "revision": "", "licence": known.licence}
+
+
+def _as_safetensors(pickle: Path, target: Path) -> None:
+    """Read nothing but tensors from a pickle, write them as safetensors, and delete the pickle."""
+    weights: dict[str, Any] = torch.load(pickle, map_location="cpu", weights_only=True)
+    tensors = {name: value.clone().contiguous() for name, value in weights.items() if isinstance(value, torch.Tensor)}
+    save_file(tensors, target, metadata={"format": "pt"})
+    pickle.unlink()

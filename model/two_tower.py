@@ -1,0 +1,181 @@
+"""Models of two towers behind the `Encoder` contract: CLIP, SigLIP, SigLIP 2 and X-CLIP, through transformers.
+
+A picture tower and a text tower that meet only in their last vectors (Radford et al. 2021, Zhai et al. 2023, Tschannen
+et al. 2025, Ni et al. 2022). How the contract is kept:
+
+- a frame feature is the picture tower's vector of that frame;
+- a segment is the mean of its frames' unit vectors. X-CLIP goes on with its own Transformer over time, which takes a
+  fixed number of frames: they are drawn evenly from the segment;
+- subtitles are not read. The two towers end in different regions of the space (Liang et al. 2022), any text is nearer
+  to any other text than to a picture, so a segment with the mean of both would beat silent ones whatever is asked. Only
+  a segment without a frame is its words;
+- alignment is the cosine of text and segment.
+
+X-CLIP lets the frames of a clip exchange messages while they are looked at. A stored feature must not depend on which
+frames were decoded beside it, so each frame is looked at as the still clip of itself; what moves is left to the
+Transformer over time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
+from transformers.utils import logging as transformers_logging
+
+from model.backbone import bf16_is_native
+from model.encoder import Encoder, require_words
+from model.registry import Located
+
+FAMILIES = ("clip", "siglip", "siglip2", "xclip")  # as `model_type` in config.json
+_AT_ONCE = 64  # texts, or frames
+
+
+class TwoTowerEncoder(Encoder):
+    """A loaded model of two towers."""
+
+    def __init__(self, model: Any, tokenizer: Any, look: Callable[..., Any], *, fingerprint: str) -> None:
+        """`look` prepares frames as the picture tower wants them."""
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.model = model.eval().to(self.device)
+        self.tokenizer, self.look, self.fingerprint = tokenizer, look, fingerprint
+        self.name, self.tier = "", "in memory"
+        config = model.config
+        self.temporal = config.model_type == "xclip"
+        self.max_frames = config.vision_config.num_frames if self.temporal else None
+        if self.temporal:
+            for layer in model.vision_model.encoder.layers:
+                layer.num_frames = 1  # messages of a still clip are those of a clip of one frame
+        self.siglip = config.model_type.startswith("siglip")
+        self.max_words = int(config.text_config.max_position_embeddings)
+        self._bf16 = self.device.type == "cuda" or bf16_is_native()
+        with torch.inference_mode():
+            self.dim = self.feature_dim = len(self._read_texts(["a"])[0])
+
+    @classmethod
+    def read(cls, place: Located) -> TwoTowerEncoder:
+        """Load the model of a located folder.
+
+        Raises:
+            FileNotFoundError: the weights, the tokenizer or the picture settings are missing.
+            ValueError: the weights are not exactly those of the network that `config.json` describes.
+        """
+        folder = place.folder
+        for name in ("model.safetensors", "preprocessor_config.json", "tokenizer_config.json"):
+            if not (folder / name).is_file() and not (folder / f"{name}.index.json").is_file():
+                raise FileNotFoundError(f"no {name} in {folder}: not a model of two towers")
+        transformers_logging.disable_progress_bar()
+        told = transformers_logging.get_verbosity()
+        transformers_logging.set_verbosity_error()
+        try:
+            model, found = AutoModel.from_pretrained(
+                folder, dtype=torch.float32, local_files_only=True, use_safetensors=True, output_loading_info=True
+            )
+            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            look = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
+        finally:
+            transformers_logging.set_verbosity(told)
+        if found["missing_keys"]:
+            raise ValueError(f"{folder} lacks weights of its network: {', '.join(sorted(found['missing_keys']))}")
+        digest = hashlib.blake2b("".join(sorted(place.sha256().values())).encode(), digest_size=6)
+        encoder = cls(model, tokenizer, look, fingerprint=f"{folder.name}-{digest.hexdigest()}")
+        encoder.name, encoder.tier = place.name, place.tier
+        return encoder
+
+    @property
+    def backbone(self) -> str:
+        """The fingerprint: the towers were trained together, and their frame features serve nothing else."""
+        return self.fingerprint
+
+    @torch.inference_mode()
+    def features(self, frames: NDArray[np.uint8]) -> NDArray[np.float16]:
+        """Look at frames one by one: uint8 (T, 3, H, W), RGB, any size -> float16 (T, F)."""
+        rows = [self._look_at(torch.from_numpy(part)) for part in _parts(frames)]
+        return _stack(rows, self.feature_dim).astype(np.float16)
+
+    @torch.inference_mode()
+    def embed_segments(
+        self, features: NDArray[np.float16], mask: NDArray[np.bool_], texts: Sequence[str]
+    ) -> NDArray[np.float32]:
+        """One vector a segment, of its frames alone where it has any; see `Encoder.embed_segments`."""
+        if len(texts) != len(features):
+            raise ValueError(f"one text per segment: got {len(texts)} texts for {len(features)} segments")
+        embeddings = np.zeros((len(texts), self.dim), np.float32)
+        shown = mask.any(axis=1)
+        unseen = np.flatnonzero(~shown).tolist()
+        if any(not texts[i].strip() for i in unseen):
+            raise ValueError("every row needs a word or a frame to embed; got a row with neither")
+        if unseen:
+            embeddings[unseen] = self.embed_text([texts[i] for i in unseen])
+        pool = self._over_time if self.temporal else _mean
+        rows = [
+            F.normalize(pool(torch.from_numpy(features[part]).to(self.device), torch.from_numpy(mask[part])), dim=-1)
+            for part in _parts(np.flatnonzero(shown))
+        ]
+        embeddings[shown] = _stack(rows, self.dim)
+        return embeddings
+
+    @torch.inference_mode()
+    def embed_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Embed queries: float32 (N, D), unit length; ValueError for one without a word."""
+        require_words(texts)
+        rows = [F.normalize(self._read_texts(list(part)).float(), dim=-1) for part in _parts(texts)]
+        return _stack(rows, self.dim)
+
+    def align(
+        self, features: NDArray[np.float16], mask: NDArray[np.bool_], texts: Sequence[str]
+    ) -> NDArray[np.float32]:
+        """The cosine of N pairs of segment and text: float32 (N,)."""
+        segments = self.embed_segments(features, mask, [""] * len(texts)) if len(texts) else np.zeros((0, self.dim))
+        return np.asarray((segments * self.embed_text(texts)).sum(axis=1), np.float32)
+
+    def _look_at(self, frames: Tensor) -> Tensor:
+        """uint8 (T, 3, H, W) -> (T, F)."""
+        prepared = self.look(list(frames), return_tensors="pt").to(self.device)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._bf16):
+            if self.temporal:
+                pixels = prepared["pixel_values"].reshape(len(frames), *prepared["pixel_values"].shape[-3:])
+                states = self.model.vision_model(pixel_values=pixels).pooler_output
+                return self.model.visual_projection(states)  # type: ignore[no-any-return]
+            return self.model.get_image_features(**prepared).pooler_output  # type: ignore[no-any-return]
+
+    def _read_texts(self, texts: list[str]) -> Tensor:
+        """(N, D) of any length."""
+        names = ["input_ids", "attention_mask"]
+        padding: bool | str = True
+        if self.siglip:  # it was trained on lower-case texts padded to full length, and reads its padding
+            texts, padding, names = [text.lower() for text in texts], "max_length", names[:1]
+        inputs = self.tokenizer(texts, padding=padding, truncation=True, max_length=self.max_words, return_tensors="pt")
+        return self.model.get_text_features(**{name: inputs[name].to(self.device) for name in names}).pooler_output  # type: ignore[no-any-return]
+
+    def _over_time(self, features: Tensor, mask: Tensor) -> Tensor:
+        """X-CLIP's Transformer over its number of frames, drawn evenly: (N, T, F), bool (N, T) -> (N, D)."""
+        places = torch.linspace(0, 1, self.max_frames)
+        last = mask.sum(dim=1, keepdim=True) - 1  # (N, 1)
+        chosen = (places * last).round().long().to(features.device)  # (N, num_frames)
+        frames = features.float().gather(1, chosen[..., None].expand(-1, -1, features.shape[2]))
+        return self.model.mit(frames).pooler_output  # type: ignore[no-any-return]
+
+
+def _mean(features: Tensor, mask: Tensor) -> Tensor:
+    """The mean of the frames' unit vectors: (N, T, F), bool (N, T) -> (N, F)."""
+    unit = F.normalize(features.float(), dim=-1)
+    return (unit * mask[..., None].to(unit)).sum(dim=1)
+
+
+def _parts(rows: Any) -> list[Any]:
+    """Slices of an array or a sequence that are small enough to work on at once."""
+    return [rows[first : first + _AT_ONCE] for first in range(0, len(rows), _AT_ONCE)]
+
+
+def _stack(rows: list[Tensor], width: int) -> NDArray[np.float32]:
+    if not rows:
+        return np.zeros((0, width), np.float32)
+    return np.asarray(torch.cat(rows).float().cpu().numpy())

@@ -1,0 +1,106 @@
+"""`videobert models`: which models there are; fetching and removing those that do not come with the program."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from search.console import FAILED, JsonOption, err, errors, out, print_json
+
+if TYPE_CHECKING:
+    from model.registry import Entry
+
+NameArgument = Annotated[str, typer.Argument(help="A name from `videobert models list`.", show_default=False)]
+
+models = typer.Typer(
+    name="models", help="List, show, fetch and remove models; nothing else downloads.", no_args_is_help=True
+)
+
+
+@models.command(name="list")
+def list_(json_: JsonOption = False) -> None:
+    """List the models that there are, and which of them are on this machine."""
+    from model.registry import entries
+
+    if json_:
+        print_json([_facts(entry) for entry in entries().values()])
+        return
+    table = Table("name", "kind", "here", "MB", "what it is", box=None, pad_edge=False)
+    for entry in entries().values():
+        table.add_row(entry.name, entry.kind, "yes" if entry.here else "no", _size(entry), entry.summary)
+    out.print(table)
+
+
+@models.command()
+def show(name: NameArgument, json_: JsonOption = False) -> None:
+    """Show one model: its licence, where it comes from and, once fetched, its pinned revision and checksums."""
+    from model.registry import entry
+
+    with errors():
+        facts = _facts(entry(name))
+    if json_:
+        print_json(facts)
+        return
+    for fact, value in facts.items():
+        if fact == "files":
+            for file, pinned in value.items():
+                out.print(f"{'':>12}  {file}  {pinned['bytes']:,} bytes  sha256 {pinned['sha256']}", markup=False)
+        elif value not in ("", ()):
+            out.print(f"{fact.replace('_', ' '):>12}  {_said(value)}", markup=False)
+
+
+@models.command()
+def fetch(
+    name: NameArgument,
+    revision: Annotated[
+        str | None, typer.Option(help="Commit, tag or branch of the hub; the newest if not given.", show_default=False)
+    ] = None,
+) -> None:
+    """Download a model, check it, and pin what was downloaded."""
+    from model import fetch as fetching
+    from model.registry import entry
+
+    with errors():
+        known = entry(name)
+        if known.here and not known.bundled:
+            out.print(f"{name} is here already: {known.folder}", markup=False)
+            return
+        err.print(f"Fetching {known.repo or known.url or name}, about {known.size_mb:,} MB.", markup=False)
+        folder = fetching.fetch(known, revision=revision)
+    out.print(f"Fetched {name} into {folder} and pinned it there.", markup=False)
+
+
+@models.command()
+def remove(name: NameArgument) -> None:
+    """Delete a fetched model from this machine."""
+    from model import fetch as fetching
+    from model.registry import entry
+
+    with errors():
+        removed = fetching.remove(entry(name))
+    out.print(f"Removed {name}." if removed else f"{name} was not here.")
+    if not removed:
+        raise typer.Exit(FAILED)
+
+
+def _facts(entry: Entry) -> dict[str, Any]:
+    from model import lock
+
+    facts = asdict(entry) | {"here": entry.here, "folder": str(entry.folder)}
+    if entry.here and not entry.bundled:
+        pinned = lock.read(entry.folder)
+        facts |= {"revision": pinned["revision"], "fetched_at": pinned["fetched_at"], "files": pinned["files"]}
+    return facts
+
+
+def _size(entry: Entry) -> str:
+    return f"{entry.size_mb:,}" if entry.size_mb else ""
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(value) if isinstance(value, tuple) else str(value)
