@@ -22,7 +22,7 @@ from indexer.plan import Action, FileState, Planner, Step
 from indexer.worker import Decoders, Header, Stream
 from model.encoder import Encoder
 from store.catalog import Catalog
-from store.types import Failure, Video
+from store.types import Failure, Origin, Video
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Indexer:
             EncoderMismatch: the library holds vectors of another encoder.
             KeyboardInterrupt: passed on; what was committed stays.
         """
-        self.catalog.bind_encoder(self.encoder.fingerprint, self.encoder.dim)
+        self.catalog.bind_encoder(self.encoder.fingerprint, self.encoder.dim, origin(self.encoder))
         began = time.monotonic()
         found = discover(targets, all_files=self.options.all_files)
         run = _Run(self, Report(ignored=found.ignored, problems=list(found.problems)), len(found.files), tell)
@@ -226,6 +226,11 @@ class _Run:
 
     def _tell(self, path: Path) -> None:
         self.tell(Progress(str(path), self.done, self.total, self.report.video_seconds))
+
+
+def origin(encoder: Encoder) -> Origin:
+    """What a library remembers of its encoder, to load it again and to know whose frame features it holds."""
+    return Origin(encoder.name, encoder.tier, encoder.backbone)
 
 
 def _video(file: FileState, info: MediaInfo, *, duration: float) -> Video:

@@ -18,12 +18,14 @@ import typer
 from search.commands.evaluate import evaluate
 from search.commands.judge import judge
 from search.commands.models import models
+from search.commands.reindex import reindex
 from search.console import (
     FAILED,
     INTERRUPTED,
     SOME_FAILED,
     JsonOption,
     LibraryOption,
+    ModelOption,
     err,
     errors,
     opened,
@@ -43,6 +45,7 @@ app = typer.Typer(
 )
 app.command()(evaluate)
 app.command()(judge)
+app.command()(reindex)
 app.add_typer(models)
 
 TopOption = Annotated[int, typer.Option("--top", "-n", min=1, help="How many moments at most.")]
@@ -59,6 +62,7 @@ ThumbnailsOption = Annotated[
 def index(
     targets: Annotated[list[str], typer.Argument(help="Video files, folders and globs.")],
     library: LibraryOption = None,
+    model: ModelOption = None,
     fps: Annotated[float, typer.Option(min=0.1, max=30, help="Frames looked at per second of video.")] = 2.0,
     segment_seconds: Annotated[float, typer.Option(min=2, max=60, help="Longest segment.")] = 10.0,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Decoding processes.")] = 1,
@@ -82,7 +86,7 @@ def index(
         retry_failed=retry_failed,
         prune=prune,
     )
-    with opened(library) as held:
+    with opened(library, model=model) as held:
         report = _index(held, targets, options, quiet=json_)
     if json_:
         print_json(asdict(report))

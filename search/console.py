@@ -31,13 +31,21 @@ LibraryOption = Annotated[
     Path | None,
     typer.Option("--library", "-L", envvar=LIBRARY_VARIABLE, help="Folder of the library.", show_default=False),
 ]
+ModelOption = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        help="Name (`videobert models list`) or folder of the model; the library's own if not given.",
+        show_default=False,
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 
 @contextmanager
-def opened(folder: Path | None) -> Iterator[Library]:
+def opened(folder: Path | None, *, model: str | None = None) -> Iterator[Library]:
     """A library, closed at the end, whose errors are told as in `errors`."""
-    with errors(), Library(folder) as library:
+    with errors(), Library(folder, model=model) as library:
         yield library
 
 
@@ -56,15 +64,11 @@ def errors() -> Iterator[None]:
 
 def index(library: Library, targets: Sequence[str | Path], options: IndexOptions, *, quiet: bool) -> Report:
     """Index with a live bar on a terminal, with a line per file otherwise; an interruption says how to go on."""
-    from search.progress import live_progress, plain_progress
+    from search.progress import progress
 
     try:
-        if quiet:
-            return library.index(targets, options=options)
-        if err.is_terminal:
-            with live_progress(err) as tell:
-                return library.index(targets, options=options, tell=tell)
-        return library.index(targets, options=options, tell=plain_progress(err))
+        with progress(err, quiet=quiet) as tell:
+            return library.index(targets, options=options, tell=tell)
     except KeyboardInterrupt:
         err.print("Interrupted. The library is consistent; run the same command again to go on.")
         raise typer.Exit(INTERRUPTED) from None

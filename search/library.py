@@ -21,6 +21,7 @@ from store.types import Moment, Segment, Video
 if TYPE_CHECKING:  # these bring torch, FAISS and the decoders with them
     from indexer.clip import Clip
     from indexer.pipeline import IndexOptions, Progress, Report
+    from indexer.reindex import Report as ReindexReport
     from model.encoder import Encoder
     from search.engine import SearchEngine
     from store.vectors import FaissIndex
@@ -64,12 +65,16 @@ class Library:
 
     Args:
         folder: where the library lives; `default_folder()` if not given. It is made when missing.
-        encoder: the model to index and search with; the one that comes with the program if not given.
+        encoder: the model to index and search with; loaded by `model` if not given.
+        model: its name or folder; that of the library if not given, and for a new one what comes with the program.
     """
 
-    def __init__(self, folder: str | Path | None = None, *, encoder: Encoder | None = None) -> None:
+    def __init__(
+        self, folder: str | Path | None = None, *, encoder: Encoder | None = None, model: str | Path | None = None
+    ) -> None:
         self.folder = Path(folder).expanduser() if folder is not None else default_folder()
         self.catalog = Catalog(self.folder / "catalog.sqlite")
+        self._model = model
         if encoder is not None:
             self.encoder = encoder
 
@@ -88,7 +93,9 @@ class Library:
         """The loaded model."""
         from model.encoder import Encoder
 
-        return Encoder.load()
+        origin = self.catalog.origin()
+        chosen = self._model or (origin.model if origin else None)
+        return Encoder.load(chosen) if chosen else Encoder.load()
 
     @cached_property
     def vectors(self) -> FaissIndex:
@@ -125,6 +132,38 @@ class Library:
             return Indexer(self.catalog, self.encoder, options or IndexOptions()).run(targets, tell=tell)
         finally:
             self._refresh_vectors()  # after an interruption too: what was committed can be found at once
+
+    def reindex(
+        self,
+        model: str | Path | None = None,
+        *,
+        options: IndexOptions | None = None,
+        forget_missing: bool = False,
+        tell: Callable[[Progress], None] = lambda progress: None,
+    ) -> ReindexReport:
+        """Move the library to another encoder, or to newer weights of its own; the old one serves until all is done.
+
+        It can be interrupted, and goes on when it is called again with the same model.
+
+        Args:
+            model: name or folder; the library's own if not given.
+            options: of decoding, for videos whose frames have to be looked at again.
+            forget_missing: let videos go that cannot be read any more; without it they keep the old encoder in place.
+        """
+        from indexer.pipeline import IndexOptions
+        from indexer.reindex import Reindexer
+        from model.encoder import Encoder
+
+        if model is not None:
+            self._model, self.encoder = model, Encoder.load(model)
+        report = Reindexer(self.catalog, self.encoder, options or IndexOptions()).run(
+            forget_missing=forget_missing, tell=tell
+        )
+        if report.done:
+            self.__dict__.pop("vectors", None)  # of the old encoder, and maybe of another length
+            (self.folder / "vectors.faiss").unlink(missing_ok=True)
+            self._refresh_vectors()
+        return report
 
     def search(self, text: str, *, top: int = 10, within: str | Path | None = None) -> list[Moment]:
         """Moments that a text describes, best first.
@@ -185,10 +224,11 @@ class Library:
 
     def status(self) -> dict[str, str | int | float]:
         """What the library holds, as names and values."""
-        counts, held = self.catalog.counts(), self.catalog.encoder()
+        counts, held, origin = self.catalog.counts(), self.catalog.encoder(), self.catalog.origin()
         return {
             "library": str(self.folder),
             "model": held[0] if held else "none yet",
+            "tier": origin.tier if origin else "comes with the program" if held else "none yet",
             **vars(counts),
             "bytes": sum(file.stat().st_size for file in self.folder.iterdir() if file.is_file()),
         }

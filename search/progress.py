@@ -26,6 +26,18 @@ _BARS = "▁▂▃▄▅▆▇█"
 
 
 @contextmanager
+def progress(console: Console, *, quiet: bool) -> Iterator[Tell]:
+    """Nothing if quiet, a live bar on a terminal, a line per file otherwise."""
+    if quiet:
+        yield lambda progress: None
+    elif console.is_terminal:
+        with live_progress(console) as tell:
+            yield tell
+    else:
+        yield plain_progress(console)
+
+
+@contextmanager
 def live_progress(console: Console) -> Iterator[Tell]:
     """Videos done, seconds of video, speed and time left, redrawn in place."""
     bar = Bar(

@@ -41,7 +41,11 @@ def unit_vectors(vectors: ArrayLike, dim: int) -> NDArray[np.float32]:
 def check_segment(segment: NewSegment, dim: int) -> None:
     """Raise ``ValueError`` unless the arrays of ``segment`` fit each other and the embedding has ``dim`` components."""
     unit_vectors(segment.embedding[None], dim)
-    features, pts_seconds = segment.features, segment.pts_seconds
+    check_features(segment.features, segment.pts_seconds)
+
+
+def check_features(features: NDArray[np.float16], pts_seconds: NDArray[np.float64]) -> None:
+    """Raise ``ValueError`` unless these are the frame features of a segment, each with its finite timestamp."""
     if features.ndim != 2 or features.shape[1] == 0:
         raise ValueError(f"The frame features must have the shape (T, F) with F >= 1, got {features.shape}.")
     if pts_seconds.shape != features.shape[:1]:
@@ -49,7 +53,7 @@ def check_segment(segment: NewSegment, dim: int) -> None:
             f"Every frame needs its timestamp: got features {features.shape} and pts_seconds {pts_seconds.shape}."
         )
     if not (np.isfinite(features).all() and np.isfinite(pts_seconds).all()):
-        raise ValueError(f"The frame features of the segment at {segment.start} s hold values that are not finite.")
+        raise ValueError(f"The frame features at {pts_seconds[:1]} s hold values that are not finite.")
 
 
 def to_blob(array: NDArray[Any], dtype: np.dtype[Any]) -> bytes:

@@ -84,7 +84,9 @@ class Connection:
 
     @property
     def library_id(self) -> str:
-        """A random name given at creation, by which files beside the catalog tell whether they belong to it."""
+        """A random name, by which files beside the catalog tell whether they belong to it. It is given at creation, and
+        again when another encoder takes over: what was made of the old vectors belongs to it no more.
+        """
         return self.setting("library_id") or ""
 
     def _rows(self, sql: str, *parameters: Any) -> list[dict[str, Any]]:

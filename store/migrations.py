@@ -110,7 +110,25 @@ def add_judgements(db: Database) -> None:
     )
 
 
-MIGRATIONS = (create_library, add_judgements)
+def add_successors(db: Database) -> None:
+    """Step 5: what another encoder makes of the segments, until it takes over."""
+    db.executescript(
+        """
+        CREATE TABLE next_embeddings (
+            segment_id INTEGER PRIMARY KEY REFERENCES segments (id) ON DELETE CASCADE,
+            vector BLOB NOT NULL
+        );
+        CREATE TABLE next_frame_features (
+            segment_id INTEGER PRIMARY KEY REFERENCES segments (id) ON DELETE CASCADE,
+            width INTEGER NOT NULL,
+            pts BLOB NOT NULL,
+            data BLOB NOT NULL
+        );
+        """
+    )
+
+
+MIGRATIONS = (create_library, add_judgements, add_successors)
 
 
 def version(db: Database) -> int:

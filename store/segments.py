@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from store.arrays import FEATURE, SECONDS, VECTOR, check_segment, from_blob, to_blob
 from store.connection import AMONG, Connection, json_ids, within_clause
 from store.errors import EncoderMismatch, NotInLibrary
-from store.types import Hit, NewSegment, Segment
+from store.types import Hit, NewSegment, Origin, Segment
 from store.words import storable
 
 _CHUNK = 4096  # rows read at a time: about 6 MB of vectors of 384 components
@@ -35,10 +36,18 @@ class Segments(Connection):
         fingerprint, dim = json.loads(value)
         return fingerprint, dim
 
-    def bind_encoder(self, fingerprint: str, dim: int) -> None:
+    def origin(self) -> Origin | None:
+        """Return where that encoder comes from, None where it was never said."""
+        value = self.setting("encoder_origin")
+        return None if value is None else Origin(**json.loads(value))
+
+    def bind_encoder(self, fingerprint: str, dim: int, origin: Origin | None = None) -> None:
         """Declare which encoder makes the vectors of ``dim`` components that this object will be given.
 
         A library without videos takes any encoder, one with videos only its own.
+
+        Args:
+            origin: remembered with it; None leaves what is remembered.
 
         Raises:
             EncoderMismatch: the library holds vectors of another encoder.
@@ -47,6 +56,8 @@ class Segments(Connection):
             if self._rows("SELECT 1 FROM videos LIMIT 1"):
                 self._refuse_other_encoder(fingerprint, dim)
             self.set_setting("encoder", json.dumps([fingerprint, dim]))
+            if origin is not None:
+                self.set_setting("encoder_origin", json.dumps(asdict(origin)))
         self._bound = (fingerprint, dim)
 
     def segments(self, video_id: int) -> list[Segment]:
@@ -133,8 +144,8 @@ class Segments(Connection):
         if held is not None and held != (fingerprint, dim):
             raise EncoderMismatch(
                 f"This library holds vectors of the encoder {held[0]} (dimension {held[1]}), and vectors of "
-                f"{fingerprint} (dimension {dim}) cannot be compared with them. Index into another library folder, "
-                "or remove the videos of this library first."
+                f"{fingerprint} (dimension {dim}) cannot be compared with them. `videobert reindex` moves a library to "
+                "another encoder; or index into another library folder, or remove the videos of this library first."
             )
 
     def _insert_segments(self, video_id: int, segments: Sequence[NewSegment]) -> None:

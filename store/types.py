@@ -82,6 +82,15 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Where the encoder of a library comes from, as far as the store has to know."""
+
+    model: str  # by which it is loaded again: a name, or an absolute folder
+    tier: str  # where its weights come from, for people
+    backbone: str  # names what decides frame features: where it is the same, they can be used again
+
+
+@dataclass(frozen=True)
 class Hit:
     """One segment that answers a query."""
 

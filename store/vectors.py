@@ -224,7 +224,7 @@ def bring_up_to_date(index: FaissIndex, catalog: Catalog) -> tuple[int, int]:
     wanted, before = catalog.segment_ids(), index.ids()
     kept = np.intersect1d(before, wanted, assume_unique=True)
     if index.library_id != catalog.library_id:
-        kept = kept[:0]  # the same ids, but of other segments
+        kept = kept[:0]  # the same ids, but of other segments, or with the vectors of another encoder
         index.library_id = catalog.library_id
     if not kept.size:
         index.clear()

@@ -1,0 +1,161 @@
+"""A library moves to another encoder: every segment is embedded anew beside its old vector, then all change at once.
+
+Where both encoders have the same backbone, the frame features that the library holds are used and no video is opened.
+Otherwise each video is decoded again, and its frames go to the segments that it has: they keep their times, words,
+thumbnails and ids. The catalog keeps what is made, so an interrupted run goes on; see `store.succession`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.media import MediaError
+from indexer.pipeline import IndexOptions, Progress, origin
+from indexer.worker import Decoders, Stream
+from model.encoder import Encoder
+from store.catalog import Catalog
+from store.succession import Successor
+from store.types import Segment, Video
+
+
+@dataclass
+class Report:
+    """What a run did."""
+
+    done: bool = False  # whether the new encoder has taken over
+    embedded: int = 0  # videos, in this run
+    decoded: int = 0  # of these, as their frames had to be looked at again
+    forgotten: int = 0
+    left: list[tuple[str, str]] = field(default_factory=list)  # videos that could not be read, with reasons
+    video_seconds: float = 0.0
+    elapsed_seconds: float = 0.0
+
+
+class Reindexer:
+    """Brings the vectors of a catalog from its encoder to another."""
+
+    def __init__(self, catalog: Catalog, encoder: Encoder, options: IndexOptions) -> None:
+        self.catalog, self.encoder, self.options = catalog, encoder, options
+
+    def run(self, *, forget_missing: bool = False, tell: Callable[[Progress], None] = lambda progress: None) -> Report:
+        """Embed what is not yet embedded, and let the encoder take over if nothing is left.
+
+        Args:
+            forget_missing: videos that cannot be read leave the library; without it the old encoder stays.
+            tell: called with the progress after every video.
+
+        Raises:
+            EncoderMismatch: another process changes the library to yet another encoder.
+            KeyboardInterrupt: passed on; what was made is kept.
+        """
+        began = time.monotonic()
+        report = Report()
+        if self.catalog.encoder() == (self.encoder.fingerprint, self.encoder.dim):
+            self.catalog.bind_encoder(self.encoder.fingerprint, self.encoder.dim, origin(self.encoder))
+            report.done = True
+            return report
+        keeps_features = self.catalog.begin_succession(self.encoder.fingerprint, self.encoder.dim, origin(self.encoder))
+        unreadable: dict[int, tuple[str, str]] = {}
+        while todo := [number for number in self.catalog.unsucceeded() if number not in unreadable]:
+            for video, problem in self._stored(todo) if keeps_features else self._decoded(todo):
+                if problem:
+                    unreadable[_id(video)] = (video.path, problem)
+                else:
+                    report.embedded += 1
+                    report.decoded += not keeps_features
+                    report.video_seconds += video.duration
+                finished = report.embedded + len(unreadable)
+                tell(Progress(video.path, finished, max(finished, len(todo)), report.video_seconds))
+        report.left = sorted(unreadable.values())
+        if forget_missing or not unreadable:
+            report.done = self.catalog.succeed(forget=unreadable)
+            report.forgotten = len(unreadable) if report.done else 0
+        report.elapsed_seconds = time.monotonic() - began
+        return report
+
+    def _stored(self, ids: Sequence[int]) -> Iterator[tuple[Video, str]]:
+        """Embed from the frame features that the library holds."""
+        for video, segments in self._held(ids):
+            features = [self.catalog.frame_features(_id(segment))[1] for segment in segments]
+            embeddings = self._embed(features, segments)
+            self.catalog.put_successors(
+                [Successor(_id(segment), row) for segment, row in zip(segments, embeddings, strict=True)]
+            )
+            yield video, ""
+
+    def _decoded(self, ids: Sequence[int]) -> Iterator[tuple[Video, str]]:
+        """Decode and look at every frame again; the second of each pair says why that was not possible."""
+        held = {Path(video.path): (video, segments) for video, segments in self._held(ids)}
+        for video, _ in held.values():
+            if problem := _changed(video):
+                yield video, problem
+        with Decoders(
+            workers=self.options.workers,
+            fps=self.options.fps,
+            timeout_seconds=self.options.timeout_seconds,
+            memory_bytes=self.options.memory_mib * 2**20,
+        ) as decoders:
+            for stream in decoders.streams(path for path, (video, _) in held.items() if not _changed(video)):
+                video, segments = held[stream.path]
+                try:
+                    pts_seconds, features = self._look_at(stream)
+                except MediaError as error:
+                    yield video, str(error)
+                    continue
+                parts = _shared_out(pts_seconds, [segment.start for segment in segments])
+                embeddings = self._embed([features[part] for part in parts], segments)
+                self.catalog.put_successors(
+                    [
+                        Successor(_id(segment), row, pts_seconds[part], features[part])
+                        for segment, row, part in zip(segments, embeddings, parts, strict=True)
+                    ]
+                )
+                yield video, ""
+
+    def _held(self, ids: Sequence[int]) -> Iterator[tuple[Video, list[Segment]]]:
+        for number in ids:
+            video = self.catalog.video_by_id(number)
+            if video is not None:  # not removed since
+                yield video, self.catalog.segments(number)
+
+    def _look_at(self, stream: Stream) -> tuple[NDArray[np.float64], NDArray[np.float16]]:
+        chunks = [(frames.pts_seconds, self.encoder.features(frames.data)) for frames, _ in stream]
+        if not chunks:
+            raise MediaError("no frame could be decoded", stage="decode")
+        return np.concatenate([pts for pts, _ in chunks]), np.concatenate([features for _, features in chunks])
+
+    def _embed(self, features: Sequence[NDArray[np.float16]], segments: Sequence[Segment]) -> NDArray[np.float32]:
+        padded, mask = self.encoder.pad_frames(features)
+        return self.encoder.embed_segments(padded, mask, [segment.text for segment in segments])
+
+
+def _shared_out(pts_seconds: NDArray[np.float64], starts: Sequence[float]) -> list[NDArray[np.int64]]:
+    """For each segment the frames that fall into it; where none does, the nearest one."""
+    at = np.clip(np.searchsorted(starts, pts_seconds, side="right") - 1, 0, None)
+    parts = [np.flatnonzero(at == number) for number in range(len(starts))]
+    return [
+        part if part.size else np.array([np.abs(pts_seconds - start).argmin()])
+        for part, start in zip(parts, starts, strict=True)
+    ]
+
+
+def _changed(video: Video) -> str:
+    """Why the file is not the one that was indexed, "" if it is."""
+    try:
+        now = Path(video.path).stat()
+    except OSError as error:
+        return error.strerror or str(error)
+    same = (now.st_size, now.st_mtime_ns) == (video.size, video.mtime_ns)
+    return "" if same else "it has changed since it was indexed"
+
+
+def _id(row: Video | Segment) -> int:
+    if row.id is None:
+        raise ValueError(f"{row} is not in the catalog")
+    return row.id
