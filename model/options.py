@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass, fields
-from pathlib import Path
-from typing import Any
 
 
 @dataclass(frozen=True)
@@ -66,22 +63,3 @@ class TrainingOptions:
             "masked_frames": self.masked_frame_weight,
         }
         return {name: weight for name, weight in weights.items() if weight}
-
-
-def read_recipe(path: Path) -> dict[str, Any]:
-    """Read a recipe: a TOML file whose keys are fields of `TrainingOptions`.
-
-    Raises:
-        ValueError: the file is no TOML, or a key or the type of a value is unknown.
-    """
-    try:
-        recipe = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{path}: {error}") from error
-    known = {field.name: type(getattr(TrainingOptions, field.name)) for field in fields(TrainingOptions)}
-    for name, value in recipe.items():
-        if name not in known:
-            raise ValueError(f"{path}: {name!r} is no training option; there are {', '.join(known)}")
-        if type(value) is not known[name] and not (known[name] is float and type(value) is int):
-            raise ValueError(f"{path}: {name} must be {known[name].__name__}, got {value!r}")
-    return {name: known[name](value) for name, value in recipe.items()}

@@ -153,6 +153,10 @@ class VideoBertModel(PreTrainedModel):
         """
         weights = load_file(folder / "model.safetensors")
         weights = {name.removeprefix("bert."): tensor for name, tensor in weights.items()}
+        # What TensorFlow called them, which the checkpoints of the BERT paper have kept.
+        told = (("LayerNorm.gamma", "LayerNorm.weight"), ("LayerNorm.beta", "LayerNorm.bias"))
+        for theirs, ours in told:
+            weights = {name.replace(theirs, ours): tensor for name, tensor in weights.items()}
         expected = set(self.bert.state_dict())
         self.bert.load_state_dict({name: tensor for name, tensor in weights.items() if name in expected})
 

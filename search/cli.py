@@ -208,7 +208,8 @@ def train(
         Path | None, typer.Option("--start", help="Checkpoint folder to start from.", show_default=False)
     ] = None,
     recipe: Annotated[
-        Path | None, typer.Option("--recipe", help="TOML file of training options.", show_default=False)
+        str | None,
+        typer.Option("--recipe", help="TOML file of options and network, or its name.", show_default=False),
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the rows.", show_default="10")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Rows compared with each other.", show_default="128")] = None,
@@ -228,7 +229,8 @@ def train(
 ) -> None:
     """Train VideoBERT on captioned photos and clips, starting from the model that comes with the program."""
     from model.checkpoint import DEFAULT_CHECKPOINT
-    from model.options import TrainingOptions, read_recipe
+    from model.options import TrainingOptions
+    from model.recipe import Recipe, read_recipe
     from search.progress import reading_progress, training_progress
     from search.training import train_on
 
@@ -241,7 +243,8 @@ def train(
     }
     with errors():
         chosen = {name: value for name, value in flags.items() if value is not None}
-        options = TrainingOptions(**((read_recipe(recipe) if recipe else {}) | chosen))
+        read = read_recipe(recipe) if recipe else Recipe()
+        options = TrainingOptions(**(dict(read.options) | chosen))
         try:
             used, problems = train_on(
                 captions,
@@ -249,11 +252,13 @@ def train(
                 start or DEFAULT_CHECKPOINT,
                 output,
                 options,
+                network=read.network,
                 resume=resume,
                 save_seconds=60 * save_minutes,
                 features=features,
                 tell_reading=reading_progress(err),
                 tell_step=training_progress(err),
+                tell_fresh=lambda parts: err.print(f"begins at random: {', '.join(parts)}"),
             )
         except KeyboardInterrupt:
             err.print("Interrupted. The same command with --resume goes on from the last saved state.")

@@ -6,9 +6,10 @@ The output folder also gets `run/`: the state that `--resume` goes on from, and 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from indexer.captioned import load_examples, look_at, save_examples
 from model import checkpoint
@@ -17,10 +18,12 @@ from model.encoder import VideoBertEncoder
 from model.options import TrainingOptions
 from model.processes import Processes
 from model.run import Run
+from model.start import begin, check_options
 from model.train import Step, made_of, train
 from search.curves import draw_curves
 
 VIEWS = 6  # frames made of a photo
+_ALONE = Processes()
 _STEPS_BETWEEN_PICTURES = 200
 
 
@@ -31,11 +34,13 @@ def train_on(
     output: Path,
     options: TrainingOptions,
     *,
+    network: Mapping[str, Any] | None = None,
     resume: bool = False,
     save_seconds: float = 300,
     features: Path | None = None,
     tell_reading: Callable[[int, int], None],
     tell_step: Callable[[Step], None],
+    tell_fresh: Callable[[list[str]], None] = lambda parts: None,
 ) -> tuple[int, list[str]]:
     """Look at everything once, train, and write the checkpoint with the options it was trained with.
 
@@ -44,36 +49,34 @@ def train_on(
         media: folder that the rows' files are relative to.
         start: checkpoint folder to start from.
         output: checkpoint folder to write.
+        network: what is to be another network than the start's; see `model.start`.
         resume: go on with the run in `output`.
         save_seconds: time between two states of the run that are kept.
         features: file where frame features are kept; used if it is there, made if not. `run/examples.safetensors` of
             the output folder by default.
         tell_reading: called with rows read and rows in all.
         tell_step: called after every step.
+        tell_fresh: called with the parts of the network that begin at random, if there are any.
 
     Returns:
         how many rows were trained on, and a sentence for every row that was skipped.
 
     Raises:
-        ValueError: no row is usable; or a run cannot be resumed, or is there and was not to be resumed.
+        ValueError: no row is usable; or a run cannot be resumed, or is there and was not to be resumed; or network and
+            options do not go together.
     """
     processes = Processes.launched()
-    rows, problems = read_captions(captions)
-    data = hashlib.blake2b(captions.read_bytes(), digest_size=8).hexdigest()
     folder = output / "run"
-    description = made_of(options, data=data, start=checkpoint.fingerprint(start), processes=processes)
+    description = made_of(
+        options, data=fingerprint(captions), start=checkpoint.fingerprint(start), processes=processes
+    ) | ({"network": dict(network)} if network else {})
     run = Run(folder, description, resume=resume, save_seconds=save_seconds, write=processes.first)
-    encoder = VideoBertEncoder.load(start)
-
-    kept, key = features or folder / "examples.safetensors", f"{data} {VIEWS} {encoder.backbone}"
-    if processes.first and not kept.exists():
-        seen, unreadable = look_at(rows, media, encoder, views=VIEWS, tell=tell_reading)
-        if seen:
-            save_examples(kept, seen, unreadable, key=key)
-    processes.wait()
-    examples: list[Example] = []
-    if kept.exists():
-        examples, unreadable = load_examples(kept, key=key)
+    encoder, fresh = starting(start, options, network or {})
+    if fresh and processes.first:
+        tell_fresh(fresh)
+    examples, problems = examples_of(
+        captions, media, encoder, features or folder / "examples.safetensors", processes=processes, tell=tell_reading
+    )
 
     def tell(step: Step) -> None:
         if processes.first:
@@ -87,4 +90,47 @@ def train_on(
         encoder.model.config.training = asdict(options)
         checkpoint.save(encoder.model, encoder.tokenizer, output)
     processes.wait()
-    return len(examples), problems + unreadable
+    return len(examples), problems
+
+
+def starting(start: Path, options: TrainingOptions, network: Mapping[str, Any]) -> tuple[VideoBertEncoder, list[str]]:
+    """What to train, as an encoder around it, and the names of its parts that begin at random."""
+    encoder = VideoBertEncoder.load(start)
+    model, fresh = begin(encoder.model, network, seed=options.seed)
+    check_options(options, fresh)
+    if model is not encoder.model:
+        encoder = VideoBertEncoder(model, encoder.tokenizer, fingerprint="")
+    return encoder, fresh
+
+
+def examples_of(
+    captions: Path,
+    media: Path,
+    encoder: VideoBertEncoder,
+    kept: Path,
+    *,
+    processes: Processes = _ALONE,
+    tell: Callable[[int, int], None],
+) -> tuple[list[Example], list[str]]:
+    """Look at what the captions name, or take what was seen before from the file `kept`.
+
+    Returns:
+        the examples, and a sentence for every row that was skipped.
+    """
+    rows, problems = read_captions(captions)
+    unreadable: list[str] = []
+    key = f"{fingerprint(captions)} {VIEWS} {encoder.backbone}"
+    if processes.first and not kept.exists():
+        seen, unreadable = look_at(rows, media, encoder, views=VIEWS, tell=tell)
+        if seen:
+            save_examples(kept, seen, unreadable, key=key)
+    processes.wait()
+    examples: list[Example] = []
+    if kept.exists():
+        examples, unreadable = load_examples(kept, key=key)
+    return examples, problems + unreadable
+
+
+def fingerprint(captions: Path) -> str:
+    """A name for exactly these captions."""
+    return hashlib.blake2b(captions.read_bytes(), digest_size=8).hexdigest()

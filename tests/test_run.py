@@ -16,8 +16,9 @@ from safetensors import safe_open
 from model import checkpoint
 from model.data import CaptionedSet, Example, Sampling
 from model.objectives import Objectives
-from model.options import TrainingOptions, read_recipe
+from model.options import TrainingOptions
 from model.processes import Processes
+from model.recipe import read_recipe
 from model.run import Run
 from model.train import Step, made_of, train
 from model.videobert import VideoBertModel
@@ -258,7 +259,7 @@ def test_without_a_launcher_there_is_one_process(monkeypatch):
 def test_recipes_are_checked(tmp_path):
     path = tmp_path / "recipe.toml"
     path.write_text("epochs = 3\nlearning_rate = 1\nframe_input = 'visual_words'\n")
-    assert read_recipe(path) == {"epochs": 3, "learning_rate": 1.0, "frame_input": "visual_words"}
+    assert read_recipe(path).options == {"epochs": 3, "learning_rate": 1.0, "frame_input": "visual_words"}
     for text, message in (
         ("epoch = 3", "'epoch' is no training option; there are epochs, batch_size"),
         ("epochs = 2.5", "epochs must be int, got 2.5"),
@@ -272,7 +273,7 @@ def test_recipes_are_checked(tmp_path):
 
 @pytest.mark.parametrize("recipe", sorted(RECIPES.glob("*/*.toml")), ids=lambda path: path.stem)
 def test_the_recipes_of_the_shipped_checkpoint_are_valid(recipe):
-    options = TrainingOptions(**read_recipe(recipe))
+    options = TrainingOptions(**read_recipe(recipe).options)
     assert json.loads(json.dumps(made_of(options, data="", start="")))["epochs"] == options.epochs
 
 
