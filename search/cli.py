@@ -19,6 +19,7 @@ from search.commands.evaluate import evaluate
 from search.commands.judge import judge
 from search.commands.models import models
 from search.commands.reindex import reindex
+from search.commands.tune import tune
 from search.console import (
     FAILED,
     INTERRUPTED,
@@ -46,6 +47,7 @@ app = typer.Typer(
 app.command()(evaluate)
 app.command()(judge)
 app.command()(reindex)
+app.command()(tune)
 app.add_typer(models)
 
 TopOption = Annotated[int, typer.Option("--top", "-n", min=1, help="How many moments at most.")]

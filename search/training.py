@@ -119,7 +119,7 @@ def examples_of(
     """
     rows, problems = read_captions(captions)
     unreadable: list[str] = []
-    key = f"{fingerprint(captions)} {VIEWS} {encoder.backbone}"
+    key = features_key(captions, encoder)
     if processes.first and not kept.exists():
         seen, unreadable = look_at(rows, media, encoder, views=VIEWS, tell=tell)
         if seen:
@@ -129,6 +129,11 @@ def examples_of(
     if kept.exists():
         examples, unreadable = load_examples(kept, key=key)
     return examples, problems + unreadable
+
+
+def features_key(captions: Path, encoder: VideoBertEncoder) -> str:
+    """Names what kept features were made from."""
+    return f"{fingerprint(captions)} {VIEWS} {encoder.backbone}"
 
 
 def fingerprint(captions: Path) -> str:

@@ -13,7 +13,7 @@ ALLOWED = {
     "search": {"search", "indexer", "store", "model"},
 }
 # What ranks knows of the indexer only what reads a clip; the API and the command line put everything together.
-COMPOSING = {"library.py", "cli.py", "console.py", "training.py", "progress.py", "wording.py", "doctor.py"}
+COMPOSING = {"library.py", "cli.py", "console.py", "training.py", "tuning.py", "progress.py", "wording.py", "doctor.py"}
 FILES = sorted(path for room in ALLOWED for path in (ROOT / room).rglob("*.py"))
 
 
