@@ -17,6 +17,7 @@ from PIL import Image, UnidentifiedImageError
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
+from indexer.encode import in_clips
 from indexer.media import MediaError
 from indexer.worker import Decoders
 from model.data import Captioned, Example
@@ -32,7 +33,6 @@ def look_at(
     encoder: VideoBertEncoder,
     *,
     views: int,
-    fps: float = 2.0,
     seed: int = 0,
     tell: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[list[Example], list[str]]:
@@ -41,7 +41,6 @@ def look_at(
     Args:
         folder: what the rows' `media` are relative to.
         views: frames made of each photo.
-        fps: frames taken per second of a clip.
         tell: called with rows done and rows in all.
 
     Returns:
@@ -50,12 +49,15 @@ def look_at(
     rng = random.Random(seed)
     examples: list[Example] = []
     problems: list[str] = []
-    with Decoders(workers=1, fps=fps) as decoders:
+    with Decoders(workers=1, fps=encoder.fps) as decoders:
         for done, row in enumerate(rows, start=1):
             path = folder / row.media
             try:
                 if path.suffix.lower() in PHOTO_ENDINGS:
-                    features = encoder.features(photo_views(path, views, encoder.model.config.image_size, rng))
+                    seen = photo_views(path, views, encoder.model.config.image_size, rng)
+                    # No view follows another, so none may share a clip with another.
+                    parts = [seen] if encoder.clip_frames == 1 else np.split(seen, views)
+                    features = np.concatenate([encoder.features(part) for part in parts])
                 else:
                     features = _clip_features(path, row, decoders, encoder)
                 examples.append(Example(features, row.captions, row.label, row.media, row.start))
@@ -95,11 +97,11 @@ def _clip_features(path: Path, row: Captioned, decoders: Decoders, encoder: Enco
     chunks = [
         encoder.features(frames.data)
         for stream in decoders.streams([path], start_seconds=row.start, end_seconds=row.end)
-        for frames, _ in stream
+        for frames, _ in in_clips(stream, encoder.clip_frames)
     ]
     if not chunks:
         raise MediaError("no frame between the given times", stage="decode")
-    return np.concatenate(chunks)
+    return encoder.one_a_clip(np.concatenate(chunks))
 
 
 def save_examples(path: Path, examples: Sequence[Example], problems: Sequence[str], *, key: str) -> None:

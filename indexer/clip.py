@@ -38,7 +38,7 @@ def read_clip(path: Path, encoder: Encoder, *, start: float | None = None, end: 
     if not path.is_file():
         raise MediaError(f"no such file: {path}", stage="open")
     options = IndexOptions()
-    with Decoders(workers=1, fps=options.fps) as decoders:
+    with Decoders(workers=1, fps=encoder.fps) as decoders:
         for stream in decoders.streams([path], start_seconds=start, end_seconds=end):
             found = drafts(
                 stream,

@@ -6,7 +6,7 @@ Only the frames of segments that are still open are held, so memory does not gro
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,7 +64,7 @@ def drafts(
     seen: list[_Seen] = []
     done: list[Draft] = []
     last = None
-    for frames, cuts in stream:
+    for frames, cuts in in_clips(stream, encoder.clip_frames):
         features = encoder.features(frames.data)
         seen += map(_Seen, frames.pts_seconds.tolist(), frames.data, features)
         last = seen[-1].pts_seconds
@@ -76,6 +76,25 @@ def drafts(
     for start, end in segmenter.finish(max(duration, float(np.nextafter(last, np.inf)))):
         done.append(_close(seen, start, end))
     return done
+
+
+def in_clips(stream: Iterable[tuple[Frames, Sequence[bool]]], clip_frames: int) -> Iterator[tuple[Frames, list[bool]]]:
+    """The same frames in chunks of whole clips, all but the last, so that no clip depends on how they were decoded."""
+    data: list[NDArray[np.uint8]] = []
+    pts_seconds: list[float] = []
+    cuts: list[bool] = []
+    for frames, new_shots in stream:
+        data, pts_seconds, cuts = (
+            [*data, *frames.data],
+            [*pts_seconds, *frames.pts_seconds.tolist()],
+            [*cuts, *new_shots],
+        )
+        whole = len(data) // clip_frames * clip_frames
+        if whole:
+            yield Frames(np.stack(data[:whole]), np.array(pts_seconds[:whole])), cuts[:whole]
+            data, pts_seconds, cuts = data[whole:], pts_seconds[whole:], cuts[whole:]
+    if data:
+        yield Frames(np.stack(data), np.array(pts_seconds)), cuts
 
 
 def embed(drafts: Sequence[Draft], cues: Sequence[Cue], encoder: Encoder) -> list[NewSegment]:

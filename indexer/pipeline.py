@@ -29,7 +29,7 @@ from store.types import Failure, Origin, Video
 class IndexOptions:
     """How files become segments."""
 
-    fps: float = 2.0  # frames looked at per second of video
+    fps: float | None = None  # frames looked at per second of video; None for what the encoder is made for
     max_segment_seconds: float = 10.0
     workers: int = 1  # decoding processes
     timeout_seconds: float = 60.0  # without a sign of life from a decoder
@@ -91,7 +91,7 @@ class Indexer:
         run = _Run(self, Report(ignored=found.ignored, problems=list(found.problems)), len(found.files), tell)
         with Decoders(
             workers=self.options.workers,
-            fps=self.options.fps,
+            fps=self.options.fps or self.encoder.fps,
             timeout_seconds=self.options.timeout_seconds,
             memory_bytes=self.options.memory_mib * 2**20,
         ) as decoders:

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.encode import in_clips
 from indexer.media import MediaError
 from indexer.pipeline import IndexOptions, Progress, origin
 from indexer.worker import Decoders, Stream
@@ -97,7 +98,7 @@ class Reindexer:
                 yield video, problem
         with Decoders(
             workers=self.options.workers,
-            fps=self.options.fps,
+            fps=self.options.fps or self.encoder.fps,
             timeout_seconds=self.options.timeout_seconds,
             memory_bytes=self.options.memory_mib * 2**20,
         ) as decoders:
@@ -125,7 +126,10 @@ class Reindexer:
                 yield video, self.catalog.segments(number)
 
     def _look_at(self, stream: Stream) -> tuple[NDArray[np.float64], NDArray[np.float16]]:
-        chunks = [(frames.pts_seconds, self.encoder.features(frames.data)) for frames, _ in stream]
+        chunks = [
+            (frames.pts_seconds, self.encoder.features(frames.data))
+            for frames, _ in in_clips(stream, self.encoder.clip_frames)
+        ]
         if not chunks:
             raise MediaError("no frame could be decoded", stage="decode")
         return np.concatenate([pts for pts, _ in chunks]), np.concatenate([features for _, features in chunks])

@@ -40,6 +40,8 @@ class Encoder(ABC):
     dim: int
     feature_dim: int
     max_frames: int | None  # of a segment that are read, more are thinned; None where all are
+    fps: float = 2.0  # frames per second of video that it is made for
+    clip_frames: int = 1  # frames in a row that share one feature; whoever looks at a video gives whole clips
     device: torch.device
 
     @classmethod
@@ -102,9 +104,10 @@ class Encoder(ABC):
     def pad_frames(self, segments: Sequence[NDArray[np.float16]]) -> tuple[NDArray[np.float16], NDArray[np.bool_]]:
         """Segments of different lengths in one array: N times (T_i, F) -> float16 (N, T, F), bool (N, T).
 
-        A segment of more frames than the model was built for is thinned evenly.
+        A segment of more frames than the model was built for is thinned evenly. Where frames share the feature of
+        their clip, each clip is read once.
         """
-        segments = [_thin(segment, self.max_frames) for segment in segments]
+        segments = [_thin(self.one_a_clip(segment), self.max_frames) for segment in segments]
         length = max((len(segment) for segment in segments), default=0)
         features = np.zeros((len(segments), length, self.feature_dim), np.float16)
         mask = np.zeros((len(segments), length), bool)
@@ -112,6 +115,13 @@ class Encoder(ABC):
             features[i, : len(segment)] = segment
             mask[i, : len(segment)] = True
         return features, mask
+
+    def one_a_clip(self, features: NDArray[np.float16]) -> NDArray[np.float16]:
+        """Leave out what repeats the feature before it, for encoders that look at clips: (T, F) -> (T', F)."""
+        if self.clip_frames == 1 or not len(features):
+            return features
+        differs = (features[1:] != features[:-1]).any(axis=1)
+        return np.asarray(features[np.concatenate([[True], differs])])
 
 
 class VideoBertEncoder(Encoder):
@@ -128,7 +138,9 @@ class VideoBertEncoder(Encoder):
     ) -> None:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model: VideoBertModel = model.eval().to(self.device)  # type: ignore
-        self.model.backbone.to(memory_format=torch.channels_last)
+        self.fps, self.clip_frames = model.config.fps, model.config.clip_frames
+        if self.clip_frames == 1:
+            self.model.backbone.to(memory_format=torch.channels_last)
         self.tokenizer = tokenizer
         self.fingerprint, self.name, self.tier = fingerprint, name, tier
         self.dim: int = model.config.embedding_size
@@ -166,7 +178,7 @@ class VideoBertEncoder(Encoder):
 
     @torch.inference_mode()
     def features(self, frames: NDArray[np.uint8]) -> NDArray[np.float16]:
-        """Look at frames one by one.
+        """Look at frames one by one, or in clips of `clip_frames` where the backbone does.
 
         Args:
             frames: uint8 (T, 3, H, W), RGB, any size.

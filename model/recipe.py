@@ -7,6 +7,7 @@
     temporal = "gru"
     num_hidden_layers = 4
     bert = "bert-large"        # model whose weights the joint Transformer begins with
+    backbone = "dinov2-small"  # model that looks at frames, or vision:FOLDER
 
 Some come with the program and are known by name (`videobert models list`: configurations).
 """
@@ -28,6 +29,7 @@ _OPTIONS = {field.name: type(getattr(TrainingOptions, field.name)) for field in 
 _DECIDED_ELSEWHERE = {
     *("vocab_size", "cls_token_id", "sep_token_id", "mask_token_id", "video_token_id"),
     *("masked_words", "visual_branching", "visual_depth", "frame_input"),
+    "vision",  # comes with the backbone
 }
 _NETWORK = {"bert": str} | {
     name: type(getattr(VideoBertConfig, name))

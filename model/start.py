@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from model.options import TrainingOptions
+from model.pretrained import find_weights
 from model.registry import locate
 from model.videobert import VideoBertConfig, VideoBertModel
 
@@ -23,7 +24,8 @@ def begin(start: VideoBertModel, network: Mapping[str, Any], *, seed: int) -> tu
 
     Args:
         start: it, where nothing changes, is returned itself.
-        network: fields of `VideoBertConfig`, and `bert`, the name or folder of a BERT to begin with.
+        network: fields of `VideoBertConfig`; as `backbone`, the name of one of the table of models or `vision:FOLDER`;
+            and as `bert`, the name or folder of a BERT to begin with.
         seed: of what begins at random.
 
     Returns:
@@ -31,11 +33,18 @@ def begin(start: VideoBertModel, network: Mapping[str, Any], *, seed: int) -> tu
 
     Raises:
         ValueError: the fields do not fit each other, or the BERT not the network.
-        FileNotFoundError: the BERT is not on this machine.
+        FileNotFoundError: the backbone or the BERT is not on this machine.
     """
-    bert, wanted = network.get("bert"), {name: value for name, value in network.items() if name != "bert"}
+    wanted, bert, seen = dict(network), network.get("bert"), None
+    wanted.pop("bert", None)
+    if wanted.get("backbone", start.config.backbone) != start.config.backbone:
+        seen = find_weights(wanted.pop("backbone"))
+        wanted = dict(seen.fields) | wanted
     changes = {name: value for name, value in wanted.items() if getattr(start.config, name) != value}
     model, fresh = _changed(start, changes, seed=seed) if changes else (start, [])
+    if seen:
+        model.backbone.load_state_dict(seen.state)
+        fresh = [part for part in fresh if part != "backbone"]
     if bert:
         try:
             model.load_bert(locate(bert).folder)
@@ -75,8 +84,6 @@ def _changed(start: VideoBertModel, changes: Mapping[str, Any], *, seed: int) ->
                     tensor.copy_(before[name])
         else:
             fresh.append(part)
-    if "backbone" in fresh:
-        raise ValueError("the backbone cannot begin at random: training looks through it and does not change it")
     return model, fresh
 
 

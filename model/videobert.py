@@ -20,9 +20,9 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel, PreTrainedConfig, PreTrainedModel
 
-from model.backbone import Backbone
 from model.heads import AlignmentHead, MaskedFrameHead, MaskedWordHead, RetrievalHead
 from model.inputs import Inputs
+from model.pretrained import build_backbone
 from model.temporal import TemporalModel
 from model.visual_words import VisualWords
 
@@ -52,8 +52,11 @@ class VideoBertConfig(PreTrainedConfig):
     max_words: int = 64  # tokens of text; longer text loses its end
     max_frames: int = 8  # frames of a segment; more are thinned evenly
     # Frames
-    backbone: str = "mobilenet_v2"
+    backbone: str = "mobilenet_v2"  # or resnet18, resnet50, torchvision:NAME, vision
+    vision: dict[str, Any] | None = None  # the tower of the backbone "vision"; see `model.pretrained`
     image_size: int = 224  # pixels, a square
+    fps: float = 2.0  # frames per second of video that it is made for
+    clip_frames: int = 1  # frames that make one feature; more than one for a backbone that looks at clips
     frame_width: int = 1536  # of the layer between frame features and frame tokens
     frame_dropout: float = 0.6  # within it, half of it before it; a few thousand pictures are soon known by heart
     temporal: str = "transformer"  # none, gru, lstm, transformer
@@ -83,7 +86,7 @@ class VideoBertModel(PreTrainedModel):
         if config.frame_input == "visual_words" and not config.visual_branching:
             raise ValueError("frame_input 'visual_words' needs visual_branching and visual_depth, got 0")
         hidden = config.hidden_size
-        self.backbone = Backbone(config.backbone)
+        self.backbone = build_backbone(config.backbone, clip_frames=config.clip_frames, vision=config.vision)
         self.frame_projection = nn.Sequential(
             nn.LayerNorm(self.backbone.feature_dim),
             nn.Dropout(config.frame_dropout / 2),

@@ -65,7 +65,12 @@ def index(
     targets: Annotated[list[str], typer.Argument(help="Video files, folders and globs.")],
     library: LibraryOption = None,
     model: ModelOption = None,
-    fps: Annotated[float, typer.Option(min=0.1, max=30, help="Frames looked at per second of video.")] = 2.0,
+    fps: Annotated[
+        float | None,
+        typer.Option(
+            min=0.1, max=30, help="Frames looked at per second of video.", show_default="2, or the model's own"
+        ),
+    ] = None,
     segment_seconds: Annotated[float, typer.Option(min=2, max=60, help="Longest segment.")] = 10.0,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Decoding processes.")] = 1,
     timeout: Annotated[float, typer.Option(min=1, help="Seconds a decoder may be silent.")] = 60.0,

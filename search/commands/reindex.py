@@ -24,7 +24,12 @@ from search.wording import clock, counted
 def reindex(
     library: LibraryOption = None,
     model: ModelOption = None,
-    fps: Annotated[float, typer.Option(min=0.1, max=30, help="As with index, where videos are decoded again.")] = 2.0,
+    fps: Annotated[
+        float | None,
+        typer.Option(
+            min=0.1, max=30, help="As with index, where videos are decoded again.", show_default="2, or the model's own"
+        ),
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Decoding processes.")] = 1,
     forget_missing: Annotated[
         bool, typer.Option("--forget-missing", help="Let videos go that are gone from disk, changed or unreadable.")
