@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from model.data import Example
 from model.encoder import Encoder
+from model.options import TrainingOptions
 from model.recipe import read_recipe
 from model.space import Range, read_space
 from search import study, trials, tuning
@@ -313,3 +314,11 @@ def test_without_matplotlib_or_scores_there_is_no_picture(tmp_path: Path, monkey
     empty.add_trial(optuna.trial.create_trial(value=0.5))
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert not trials.draw(empty, tmp_path / "trials.png")
+
+
+def test_the_space_of_the_documentation_can_be_read(tmp_path: Path):
+    page = (Path(__file__).parents[1] / "docs" / "tuning.md").read_text()
+    (tmp_path / "space.toml").write_text(page.split("```toml\n")[1].split("```")[0])
+    space, trial = read_space(tmp_path / "space.toml"), First()
+    TrainingOptions(**space.choose(trial).options)
+    assert len(trial.asked) == 6
