@@ -233,7 +233,7 @@ class _Child:
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
         self._process = context.Process(target=serve, args=(theirs, self._options), daemon=True)
-        with _without_main():
+        with without_main():
             self._process.start()
         theirs.close()  # so that the death of the child is the end of the pipe
 
@@ -256,7 +256,7 @@ class _Child:
 
 
 @contextmanager
-def _without_main() -> Iterator[None]:
+def without_main() -> Iterator[None]:
     """Hide the caller's script from children, which would run it again: a script of five lines has no guard."""
     main, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
     try:

@@ -20,6 +20,7 @@ import torch
 from optuna.trial import TrialState
 
 from indexer.captioned import load_examples
+from indexer.worker import without_main
 from model.data import CaptionedSet, Example
 from model.encoder import VideoBertEncoder
 from model.options import TrainingOptions
@@ -32,6 +33,8 @@ from search.study import Tuning
 from search.training import examples_of, features_key
 
 _TRIALS = 20  # at random or by TPE, where no number was given
+# All trials share what the backbone of the start saw, at its pace.
+_SHARED = {f"network.{name}" for name in ("backbone", "image_size", "fps", "clip_frames")}
 
 
 def tune(
@@ -55,6 +58,11 @@ def tune(
         ValueError: the space, the captions or the output folder cannot be used, or the search to resume is another.
     """
     space = read_space(tuning.space)
+    if shared := sorted(_SHARED & {*space.fixed, *space.choices, *space.ranges}):
+        raise ValueError(
+            f"{tuning.space} names {', '.join(shared)}, which decides what frames look like and is the same for all "
+            "trials: name a start that has it"
+        )
     grid = space.grid() if tuning.sampler == "grid" else []
     tuning.output.mkdir(parents=True, exist_ok=True)
     with study.alone(tuning.output):
@@ -163,8 +171,9 @@ def _work_side_by_side(tuning: Tuning, most: int, workers: int) -> None:
     context = multiprocessing.get_context("spawn")
     threads = max(1, torch.get_num_threads() // workers)
     processes = [context.Process(target=_work_quietly, args=(tuning, most, threads)) for _ in range(workers)]
-    for process in processes:
-        process.start()
+    with without_main():
+        for process in processes:
+            process.start()
     try:
         for process in processes:
             process.join()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,13 @@ def clock(seconds: float) -> str:
 def counted(number: int, noun: str) -> str:
     """`1, "video"` -> "1 video", `2, "video"` -> "2 videos"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Rows of equally many cells as lines, whatever the width of the terminal, so that `grep` and `cut` can read them."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
 def moment_lines(rank: int, moment: Moment, thumbnail: Path | None = None) -> Iterator[str]:

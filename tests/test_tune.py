@@ -251,6 +251,15 @@ def test_a_grid_is_tried_whole_and_bad_combinations_say_why(photos: Path, tiny_c
     assert len(json.loads(again.stdout)["trials"]) == 4
 
 
+def test_what_decides_the_features_is_not_searched(photos: Path, tiny_checkpoint: Path, tmp_path: Path):
+    (tmp_path / "space.toml").write_text(
+        "epochs = [1, 2]\n[network]\nbackbone = 's3d-kinetics400'\nimage_size = [32, 64]\n"
+    )
+    done = tune(photos, tiny_checkpoint)
+    assert done.exit_code == 1
+    assert "names network.backbone, network.image_size, which decides what frames look like" in done.stderr
+
+
 def test_when_nothing_works_the_reasons_are_said(photos: Path, tiny_checkpoint: Path, tmp_path: Path):
     (tmp_path / "space.toml").write_text("epochs = 1\nbert_learning_rate = 0\n[network]\nnum_hidden_layers = [1]\n")
     done = tune(photos, tiny_checkpoint, "--sampler", "grid")

@@ -6,9 +6,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
 from search.console import FAILED, JsonOption, err, errors, out, print_json
+from search.wording import aligned
 
 if TYPE_CHECKING:
     from model.registry import Entry
@@ -28,10 +28,12 @@ def list_(json_: JsonOption = False) -> None:
     if json_:
         print_json([_facts(entry) for entry in entries().values()])
         return
-    table = Table("name", "kind", "here", "MB", "what it is", box=None, pad_edge=False)
+    rows = [("name", "kind", "here", "MB", "what it is")]
     for entry in entries().values():
-        table.add_row(entry.name, entry.kind, "yes" if entry.here else "no", _size(entry), entry.summary)
-    out.print(table)
+        size = f"{entry.size_mb:,}" if entry.size_mb else ""
+        rows.append((entry.name, entry.kind, "yes" if entry.here else "no", size, entry.summary))
+    for line in aligned(rows):
+        out.print(line, markup=False)
 
 
 @models.command()
@@ -94,10 +96,6 @@ def _facts(entry: Entry) -> dict[str, Any]:
         pinned = lock.read(entry.folder)
         facts |= {"revision": pinned["revision"], "fetched_at": pinned["fetched_at"], "files": pinned["files"]}
     return facts
-
-
-def _size(entry: Entry) -> str:
-    return f"{entry.size_mb:,}" if entry.size_mb else ""
 
 
 def _said(value: Any) -> str:

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
 from search.console import INTERRUPTED, JsonOption, err, errors, out, print_json
-from search.wording import counted
+from search.wording import aligned, counted
 
 if TYPE_CHECKING:
     from search.study import Tuning
@@ -114,12 +113,10 @@ def _show(rows: list[dict[str, Any]]) -> None:
     columns = [
         name for name in dict.fromkeys(name for row in shown for name in row) if any(row.get(name) for row in shown)
     ]
-    lines = Table(*columns, box=None, pad_edge=False)
-    for row in shown:
-        lines.add_row(
-            *(
-                f"{row.get(name, ''):.4g}" if isinstance(row.get(name), float) else str(row.get(name, ""))
-                for name in columns
-            )
-        )
-    out.print(lines)
+    cells = [[_cell(row.get(name, "")) for name in columns] for row in shown]
+    for line in aligned([columns, *cells]):
+        out.print(line, markup=False)
+
+
+def _cell(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
