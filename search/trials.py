@@ -7,7 +7,7 @@ import importlib.util
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
@@ -15,6 +15,9 @@ from optuna.trial import FrozenTrial, TrialState
 from model.recipe import Recipe
 from model.space import Space
 from search.study import tried
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _SCORES = ("MRR", "R@1", "R@10")
 
@@ -91,6 +94,12 @@ def draw(study: optuna.Study, picture: Path) -> bool:
     scored = [trial for trial in tried(study) if _score(trial) >= 0]
     if importlib.util.find_spec("matplotlib") is None or not scored:
         return False
+    charts(scored).savefig(picture, dpi=120)
+    return True
+
+
+def charts(scored: Sequence[FrozenTrial]) -> Figure:
+    """One chart over the number of the trial with the best so far, and one for every open value."""
     from matplotlib.figure import Figure  # drawn without a display and without pyplot's global state
 
     names = list(dict.fromkeys(name for trial in scored for name in trial.params))
@@ -102,16 +111,20 @@ def draw(study: optuna.Study, picture: Path) -> bool:
     for axes, name in zip([first, *others], ["", *names], strict=True):
         for state, marker in ((TrialState.COMPLETE, "o"), (TrialState.PRUNED, "x")):
             shown = [trial for trial in scored if trial.state == state and (not name or name in trial.params)]
-            at = [trial.params[name] if name else trial.number for trial in shown]
-            kinds = [str(value) if isinstance(value, str | bool) else value for value in at]
-            axes.plot(kinds, [_score(trial) for trial in shown], marker, color="tab:blue", markersize=4)
+            if shown:  # matplotlib would forget the names of an axis for an empty row
+                at = [_place(trial.params[name]) if name else trial.number for trial in shown]
+                axes.plot(at, [_score(trial) for trial in shown], marker, color="tab:blue", markersize=4)
         if name:
             axes.set_xlabel(name)
-            spread = study.trials and any(_is_log(trial, name) for trial in scored)
-            axes.set_xscale("log" if spread else axes.get_xscale())
+        if any(getattr(trial.distributions.get(name), "log", False) for trial in scored):
+            axes.set_xscale("log")
     figure.suptitle("o finished   x given up", fontsize=8)
-    figure.savefig(picture, dpi=120)
-    return True
+    return figure
+
+
+def _place(value: Any) -> Any:
+    """Where a value stands on an axis: numbers by size, anything else by name."""
+    return str(value) if isinstance(value, str | bool) else value
 
 
 def _score(trial: FrozenTrial) -> float:
@@ -120,10 +133,6 @@ def _score(trial: FrozenTrial) -> float:
         return trial.value
     values = trial.intermediate_values
     return values[max(values)] if values and trial.state == TrialState.PRUNED else -1.0
-
-
-def _is_log(trial: FrozenTrial, name: str) -> bool:
-    return bool(getattr(trial.distributions.get(name), "log", False))
 
 
 def _toml(value: Any) -> str:

@@ -27,7 +27,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Rows of equally many cells as lines, whatever the width of the terminal, so that `grep` and `cut` can read them."""
+    """Rows of equally many cells as lines, however wide the terminal is, so that `grep` can read them."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

@@ -108,6 +108,14 @@ def test_a_model_of_the_hub_is_fetched_pinned_and_loaded_by_name(clip, folder: P
     assert run("remove", "clip-vit-b32").exit_code == 1
 
 
+def test_a_revision_can_be_chosen(clip, folder: Path, monkeypatch):
+    with served({"openai/clip-vit-base-patch32": clip}) as (address, asked):
+        point_to(monkeypatch, address)
+        assert run("fetch", "clip-vit-b32", "--revision", "v1.0").exit_code == 0
+    assert any(path.startswith("/api/models/openai/clip-vit-base-patch32/revision/v1.0") for path in asked)
+    assert all(f"/resolve/{COMMIT}/" in path for path in asked if "/resolve/" in path)
+
+
 def test_pickled_weights_become_safetensors(clip, folder: Path, monkeypatch, tmp_path: Path):
     weights = load_file(tmp_path / "clip" / "model.safetensors")
     pickled = io.BytesIO()

@@ -317,6 +317,21 @@ def test_without_optuna_it_says_what_to_install(photos: Path, tiny_checkpoint: P
     assert 'pip install "videobert-search[tune]"' in tune(photos, tiny_checkpoint).stderr
 
 
+def test_the_picture_has_a_chart_for_everything_that_was_open():
+    kinds = optuna.distributions.CategoricalDistribution(["none", "gru"])
+    rates = optuna.distributions.FloatDistribution(1e-4, 1e-2, log=True)
+    found = optuna.create_study(direction="maximize")
+    for kind, rate, value in (("none", 1e-3, 0.4), ("gru", 2e-3, 0.6), ("none", 1e-4, 0.5)):
+        chosen, spaces = {"temporal": kind, "learning_rate": rate}, {"temporal": kinds, "learning_rate": rates}
+        found.add_trial(optuna.trial.create_trial(value=value, params=chosen, distributions=spaces))
+    over, temporal, rate = trials.charts(found.trials).axes
+    assert over.lines[0].get_ydata().tolist() == [0.4, 0.6, 0.6]
+    assert [label.get_text() for label in temporal.get_xticklabels()] == ["none", "gru"]
+    assert (temporal.get_xlabel(), temporal.get_xscale()) == ("temporal", "linear")
+    assert rate.get_xscale() == "log"
+    assert rate.lines[0].get_ydata().tolist() == [0.4, 0.6, 0.5]
+
+
 def test_without_matplotlib_or_scores_there_is_no_picture(tmp_path: Path, monkeypatch):
     empty = optuna.create_study()
     assert not trials.draw(empty, tmp_path / "trials.png")

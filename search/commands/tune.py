@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -87,10 +88,9 @@ def _report(tuning: Tuning, *, as_json: bool) -> None:
         reasons = {row["reason"] for row in rows if row["reason"]}
         raise ValueError(f"no trial finished: {'; '.join(sorted(reasons)) or 'all were given up'}")
     trial, recipe = found
-    command = (
-        f"videobert train --captions {tuning.captions} --videos {tuning.media} --start {tuning.start} "
-        f"--output FOLDER --recipe {output / 'best.toml'}"
-    )
+    places = {"captions": tuning.captions, "videos": tuning.media, "start": tuning.start, "output": "FOLDER"}
+    told = [word for name, place in places.items() for word in (f"--{name}", str(place))]
+    command = shlex.join(["videobert", "train", *told, "--recipe", str(output / "best.toml")])
     score = (
         f"Trial {trial.number} of {len(rows)}: held-out MRR {trial.value:.4f} over {tuning.held_out:.0%} of the media."
     )
