@@ -195,6 +195,19 @@ def test_the_whole_way_on_the_command_line(films: Path, tiny_checkpoint: Path, t
     assert len(json.loads(run("list", "--library", home, "--json").stdout)) == 1
 
 
+def test_interrupted_on_the_command_line(library: Library, sibling: Path, monkeypatch: pytest.MonkeyPatch):
+    def interrupt(progress: Progress) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("search.progress.plain_progress", lambda console: interrupt)
+        stopped = run("reindex", "--library", library.folder, "--model", sibling)
+    assert stopped.exit_code == 130
+    assert stopped.stderr == "Interrupted. The library is as it was; run the same command again to go on.\n"
+    done = run("reindex", "--library", library.folder, "--model", sibling)
+    assert done.stdout.startswith("1 video embedded, 0 of them decoded again")
+
+
 def test_a_model_that_is_not_here_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("VIDEOBERT_MODELS", str(tmp_path / "models"))
     done = run("index", tmp_path, "--library", tmp_path / "home", "--model", "siglip2-base")

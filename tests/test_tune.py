@@ -287,6 +287,18 @@ def test_what_is_tried_follows_from_the_seed_whoever_runs_it(photos: Path, tiny_
     np.testing.assert_allclose([t.value for t in beside.get_trials()], [t.value for t in alone.get_trials()], atol=0.05)
 
 
+def test_a_worker_that_dies_is_noticed(photos: Path, tiny_checkpoint: Path, tmp_path: Path, monkeypatch):
+    begin = study.begin
+
+    def begin_and_lose_the_features(*arguments: object) -> None:
+        begin(*arguments)
+        (tmp_path / "features.safetensors").unlink()
+
+    monkeypatch.setattr(study, "begin", begin_and_lose_the_features)
+    with pytest.raises(ValueError, match="a worker died; --resume goes on"):
+        tuning.tune(search(photos, tiny_checkpoint), workers=2)
+
+
 def test_tpe_learns_from_the_trials(photos: Path, tiny_checkpoint: Path, monkeypatch):
     monkeypatch.setattr(
         tuning, "_run", lambda trial, space, *rest: -abs(np.log10(space.choose(trial).options["learning_rate"]) + 3)
