@@ -24,7 +24,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.decode import MediaError, MediaInfo, probe, read_frames
+from indexer.cut import cut
+from indexer.decode import MediaError, MediaInfo, probe, read_frames, read_stills
 from indexer.segments import ShotDetector
 from indexer.subtitles import SubtitleError, read_embedded, read_sidecar, sidecars
 
@@ -42,19 +43,41 @@ class Options:
 
 @dataclass(frozen=True)
 class Job:
-    """A file to read, or an excerpt of one."""
+    """Something to do with a file."""
 
     number: int
     path: Path
+
+
+@dataclass(frozen=True)
+class Look(Job):
+    """Read a file, or an excerpt of one."""
+
     start_seconds: float = 0.0
     end_seconds: float = math.inf
+
+
+@dataclass(frozen=True)
+class Stills(Job):
+    """Take the pictures on screen at some instants."""
+
+    at_seconds: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Cut(Job):
+    """Write parts of a file, one after the other, into another file."""
+
+    parts: tuple[tuple[float, float], ...]  # start and end in seconds
+    target: Path
 
 
 def serve(connection: Connection, options: Options) -> None:
     """Do job after job. Received: a `Job`, or the number of one that is no longer wanted.
 
-    Sent, each as JSON with the number of its job: the header; chunks of frames, their pixels following as bytes; the
-    end. Instead of any of them, the failure.
+    Sent, each as JSON with the number of its job: for a `Look` the header, then chunks of frames, their pixels
+    following as bytes; for `Stills` frames one by one; for a `Cut` how far it has come; at last the end. Instead of any
+    of them, the failure.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; it is the parent's to decide
     threading.Thread(target=_die_with_parent, daemon=True).start()
@@ -119,6 +142,19 @@ def _guarded(job: Job, options: Options) -> Iterator[_Answer]:
 
 
 def _answers(job: Job, options: Options) -> Iterator[_Answer]:
+    match job:
+        case Look():
+            yield from _look(job, options)
+        case Stills():
+            for still in read_stills(job.path, job.at_seconds, short_side=options.short_side):
+                yield {"pts_seconds": still.pts_seconds.tolist(), "shape": still.data.shape}, still.data
+        case Cut():
+            for seconds in cut(job.path, job.parts, job.target):
+                yield {"written_seconds": seconds}, None
+    yield {"end": True}, None
+
+
+def _look(job: Look, options: Options) -> Iterator[_Answer]:
     info = probe(job.path)
     yield {"info": asdict(info), **_subtitles(job.path, info)}, None
     shots = ShotDetector()
@@ -132,7 +168,6 @@ def _answers(job: Job, options: Options) -> Iterator[_Answer]:
     ):
         said = {"pts_seconds": frames.pts_seconds.tolist(), "cuts": shots.cuts(frames), "shape": frames.data.shape}
         yield said, frames.data
-    yield {"end": True}, None
 
 
 def _subtitles(path: Path, info: MediaInfo) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -28,13 +28,13 @@ from indexer.media import MediaError, MediaInfo, decoded, opened, probe, video_s
 if TYPE_CHECKING:
     from av import VideoFrame
 
-__all__ = ["Frames", "MediaError", "MediaInfo", "probe", "read_frames"]
+__all__ = ["Frames", "MediaError", "MediaInfo", "probe", "read_frames", "read_stills"]
 
 _INDEXED = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"}  # elsewhere seeking goes by bytes and misses
-_THREADS = min(4, os.cpu_count() or 1)  # more gain little, and each holds frames of full size
+THREADS = min(4, os.cpu_count() or 1)  # more gain little, and each holds frames of full size
 _LONGEST_SIDE = 4  # times the short side; banners wider than this are squeezed
 _SET_BACK_SECONDS = 1.0  # a clock that jumps back by more begins anew: a recording was appended
-_UNKNOWN_FPS = 25.0
+UNKNOWN_FPS = 25.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,13 +131,25 @@ def read_frames(
         raise MediaError(f"no frame could be decoded{where}", stage="decode")
 
 
+def read_stills(path: Path, at_seconds: Sequence[float], *, short_side: int) -> Iterator[Frames]:
+    """The frame on screen at each of some instants, one by one, in the order given; sizes as in `read_frames`.
+
+    Raises:
+        MediaError: there is no video, or nothing is on screen at one of the instants.
+    """
+    info = probe(path)
+    for time in at_seconds:
+        once = read_frames(path, info=info, fps=1.0, short_side=short_side, start_seconds=time, end_seconds=time + 0.5)
+        yield next(once)
+
+
 def _with_decord(request: _Request, instants: Instants) -> Iterator[Frames]:
     """Frames by decord; none where it cannot be believed."""
     import decord
 
     decord.logging.set_level(decord.logging.QUIET)
     width, height = request.size
-    reader = decord.VideoReader(str(request.path.absolute()), width=width, height=height, num_threads=_THREADS)
+    reader = decord.VideoReader(str(request.path.absolute()), width=width, height=height, num_threads=THREADS)
     times = _checked_times(request, reader)
     chosen = instants.sample(zip(times, range(len(times)), strict=True))
     while part := list(islice(chosen, request.chunk)):
@@ -173,18 +185,18 @@ def _with_pyav(request: _Request, instants: Instants, *, after: float) -> Iterat
     info = request.info
     with opened(request.path) as container:
         stream = video_stream(container)
-        stream.thread_type, stream.codec_context.thread_count = "AUTO", _THREADS
+        stream.thread_type, stream.codec_context.thread_count = "AUTO", THREADS
         if instants.start > 0 and container.start_time is not None:  # raw streams have no times to seek by
             container.seek(round((instants.start + info.start_seconds) * 1e6))
-        chosen = instants.sample(_timed(decoded(container, stream), info))
+        chosen = instants.sample(timed(decoded(container, stream), info))
         pictures = ((time, _picture(frame, info.rotation, request.size)) for time, frame in chosen if time > after)
         while part := list(islice(pictures, request.chunk)):
             yield Frames(np.stack([picture for _, picture in part]), np.array([time for time, _ in part]))
 
 
-def _timed(frames: Iterable[VideoFrame], info: MediaInfo) -> Iterator[tuple[float, VideoFrame]]:
+def timed(frames: Iterable[VideoFrame], info: MediaInfo) -> Iterator[tuple[float, VideoFrame]]:
     """Frames with their times on the player's clock, strictly increasing."""
-    step = 1 / (info.fps or _UNKNOWN_FPS)
+    step = 1 / (info.fps or UNKNOWN_FPS)
     shift, last = -info.start_seconds, -math.inf
     for frame in frames:
         due = last + step if last > -math.inf else 0.0

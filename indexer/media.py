@@ -7,14 +7,15 @@ run in child processes (see worker.py).
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, overload
 
 if TYPE_CHECKING:
-    from av import VideoFrame
+    from av import AudioFrame, VideoFrame
+    from av.audio.stream import AudioStream
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
@@ -150,14 +151,18 @@ def video_stream(container: InputContainer) -> VideoStream:
     return stream
 
 
-def decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+@overload
+def decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]: ...
+@overload
+def decoded(container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame]: ...
+def decoded(container: InputContainer, stream: VideoStream | AudioStream) -> Iterator[VideoFrame | AudioFrame]:
     """Every frame that can be decoded, in the order of display; damage is stepped over."""
     from av.error import FFmpegError
 
     packets = container.demux(stream)
     while True:
         try:
-            frames = next(packets).decode()
+            frames: Sequence[Any] = next(packets).decode()
         except StopIteration:
             return
         except MemoryError:

@@ -1,37 +1,28 @@
 """Reading untrusted media through child processes, which may hang, crash or burst.
 
 Files are read in order and each child holds the next one ready, so that decoding runs ahead of whoever takes the
-frames. A child sends a chunk only as fast as it is taken, which bounds memory on both sides. A child that stalls or
-dies is replaced, and costs the file it was at.
+frames. A child sends a chunk only as fast as it is taken, which bounds memory on both sides.
 """
 
 from __future__ import annotations
 
-import json
-import logging
 import math
-import multiprocessing
-import sys
 from collections import deque
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from types import ModuleType, TracebackType
+from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.child import Job, Options, serve
-from indexer.decode import Frames, MediaError, MediaInfo
+from indexer.child import Cut, Job, Look, Options, Stills
+from indexer.decode import Frames, MediaInfo
+from indexer.parent import Child, Errand
 from store.types import Cue
-
-log = logging.getLogger(__name__)
-
-_SLOWEST_BYTES_PER_SECOND = 20e6  # of a disk; the index of a file may only be complete at its end
-_KILL_SECONDS = 10.0  # that a killed process may take to end
 
 
 @dataclass(frozen=True)
@@ -66,7 +57,7 @@ class Decoders:
     ) -> None:
         if workers < 1:
             raise ValueError(f"workers must be at least 1, got {workers}")
-        self._children = [_Child(Options(fps, short_side, memory_bytes), timeout_seconds) for _ in range(workers)]
+        self._children = [Child(Options(fps, short_side, memory_bytes), timeout_seconds) for _ in range(workers)]
         self._numbers = count()
 
     def __enter__(self) -> Self:
@@ -97,8 +88,8 @@ class Decoders:
         try:
             while True:
                 while len(ahead) <= len(self._children) and (path := next(todo, None)) is not None:
-                    job = Job(next(self._numbers), path, start, end)
-                    ahead.append(Stream(self._children[job.number % len(self._children)], job))
+                    job = Look(next(self._numbers), path, start, end)
+                    ahead.append(Stream(self._child_for(job), job))
                 if not ahead:
                     return
                 stream = ahead.popleft()
@@ -110,16 +101,42 @@ class Decoders:
             for stream in ahead:
                 stream.close()
 
+    def stills(self, path: Path, at_seconds: Sequence[float]) -> Iterator[Frames]:
+        """The frame on screen at each of some instants, one by one, in the order given.
 
-class Stream:
+        Raises:
+            MediaError: one of them cannot be read.
+        """
+        for said, pixels in self._answers(Stills(next(self._numbers), path, tuple(at_seconds))):
+            yield Frames(pixels, np.array(said["pts_seconds"], np.float64))
+
+    def cut(self, path: Path, parts: Sequence[tuple[float, float]], target: Path) -> Iterator[float]:
+        """Write parts of a file, each from `start` to `end` in seconds, one after the other; see `indexer.cut.cut`.
+
+        Yields:
+            How many seconds of film are written.
+
+        Raises:
+            MediaError: the parts cannot be read, or the target cannot be written.
+        """
+        for said, _ in self._answers(Cut(next(self._numbers), path, tuple(parts), target)):
+            yield said["written_seconds"]
+
+    def _answers(self, job: Job) -> Iterator[tuple[dict[str, Any], NDArray[np.uint8]]]:
+        with closing(Errand(self._child_for(job), job)) as errand:
+            while "end" not in (answer := errand.answer())[0]:
+                yield answer
+
+    def _child_for(self, job: Job) -> Child:
+        return self._children[job.number % len(self._children)]
+
+
+class Stream(Errand):
     """One file on its way through a child: its header, then its frames."""
 
-    def __init__(self, child: _Child, job: Job) -> None:
-        self.path = job.path
-        self._child, self._job = child, job
+    def __init__(self, child: Child, job: Look) -> None:
         self._header: Header | None = None
-        self._open = True
-        child.ask(job)
+        super().__init__(child, job)
 
     @property
     def header(self) -> Header:
@@ -129,7 +146,7 @@ class Stream:
             MediaError: the file is no video, or it cost a child its life.
         """
         if self._header is None:
-            said, _ = self._answer()
+            said, _ = self.answer()
             self._header = Header(
                 info=MediaInfo(**said["info"]),
                 cues=[Cue(**cue) for cue in said["cues"]],
@@ -146,120 +163,7 @@ class Stream:
         """
         _ = self.header
         while True:
-            said, pixels = self._answer()
+            said, pixels = self.answer()
             if "end" in said:
-                self._settle()
                 return
             yield Frames(pixels, np.array(said["pts_seconds"], np.float64)), said["cuts"]
-
-    def close(self) -> None:
-        """Let go of the file, whether read or not; its child turns to the next one."""
-        if self._open:
-            self._settle()
-            self._child.cancel(self._job)
-
-    def _answer(self) -> tuple[dict[str, Any], NDArray[np.uint8]]:
-        if not self._open:
-            raise MediaError("the stream is closed", stage="decode")
-        try:
-            said, pixels = self._child.answer(self._job)
-        except MediaError:
-            self._settle()
-            raise
-        if "failure" in said:
-            self._settle()
-            if said["traceback"]:
-                log.error("%s: %s", self.path, said["traceback"])
-            raise MediaError(said["failure"], stage=said["stage"])
-        return said, pixels
-
-    def _settle(self) -> None:
-        self._open = False
-        self._child.settle(self._job)
-
-
-class _Child:
-    """The parent's side of a child process, and the jobs that it has been given and that are not settled."""
-
-    def __init__(self, options: Options, timeout_seconds: float) -> None:
-        self._options, self._timeout_seconds = options, timeout_seconds
-        self._jobs: deque[Job] = deque()
-        self._start()
-
-    def ask(self, job: Job) -> None:
-        self._jobs.append(job)
-        self._send(job)
-
-    def settle(self, job: Job) -> None:
-        with suppress(ValueError):
-            self._jobs.remove(job)
-
-    def cancel(self, job: Job) -> None:
-        self._send(job.number)
-
-    def answer(self, job: Job) -> tuple[dict[str, Any], NDArray[np.uint8]]:
-        """What the child says next about a job; what it still says about jobs before is thrown away.
-
-        Raises:
-            MediaError: it says nothing, and has been replaced.
-        """
-        patience = self._timeout_seconds
-        with suppress(OSError):
-            patience += job.path.stat().st_size / _SLOWEST_BYTES_PER_SECOND
-        try:
-            while self._connection.poll(patience):
-                said = json.loads(self._connection.recv_bytes())
-                pixels = np.empty(said.get("shape", 0), np.uint8)
-                if pixels.size:
-                    self._connection.recv_bytes_into(pixels.reshape(-1))
-                if said["job"] == job.number:
-                    return said, pixels
-            reason = f"the decoder did not answer for {patience:.0f} s"
-        except (EOFError, OSError):
-            self._process.join(_KILL_SECONDS)
-            reason = self._cause_of_death()
-        self.settle(job)
-        self._replace()
-        raise MediaError(reason, stage="decode")
-
-    def stop(self) -> None:
-        self._process.kill()
-        self._process.join(_KILL_SECONDS)
-        self._process.close()
-        self._connection.close()
-
-    def _start(self) -> None:
-        # Spawned: a fork would inherit the parent's threads, open files and memory.
-        context = multiprocessing.get_context("spawn")
-        self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=serve, args=(theirs, self._options), daemon=True)
-        with without_main():
-            self._process.start()
-        theirs.close()  # so that the death of the child is the end of the pipe
-
-    def _replace(self) -> None:
-        self.stop()
-        self._start()
-        for job in self._jobs:
-            self._send(job)
-
-    def _send(self, message: Job | int) -> None:
-        with suppress(OSError):  # it is dead; whoever waits for its answer will learn why
-            self._connection.send(message)
-
-    def _cause_of_death(self) -> str:
-        code = self._process.exitcode
-        if code is None or code >= 0:
-            return f"the decoder ended (exit code {code})"
-        limit = self._options.memory_bytes // 2**20
-        return f"the decoder crashed (signal {-code}), perhaps out of memory (limit {limit} MiB)"
-
-
-@contextmanager
-def without_main() -> Iterator[None]:
-    """Hide the caller's script from children, which would run it again: a script of five lines has no guard."""
-    main, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main

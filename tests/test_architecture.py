@@ -50,4 +50,4 @@ def test_only_the_command_line_prints_or_exits(path: Path):
 
 def test_few_files_know_a_decoder():
     knowing = {path.name for path in FILES if {m.split(".")[0] for m in imported(path)} & {"decord", "av"}}
-    assert knowing <= {"child.py", "decode.py", "media.py", "subtitles.py", "doctor.py"}
+    assert knowing <= {"child.py", "cut.py", "decode.py", "media.py", "subtitles.py", "doctor.py"}

@@ -1,0 +1,184 @@
+"""Parts of a video, one after the other, in a new file with their sound.
+
+A part begins and ends at the frame, not at the key frame, so everything is encoded again. The picture goes out at a
+constant rate, at every instant the frame that is on screen: so slides, variable rates and damage keep their length,
+and the sound, which is laid out by the same count of frames, never drifts.
+
+This is the work of a child process (see child.py), for it decodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.decode import THREADS, UNKNOWN_FPS, timed
+from indexer.instants import ALMOST_SECONDS
+from indexer.media import MediaError, MediaInfo, decoded, opened, probe, start_seconds, video_stream
+
+if TYPE_CHECKING:
+    from av.audio.stream import AudioStream
+    from av.container import InputContainer, OutputContainer
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+_LOWEST_FPS, _HIGHEST_FPS = 15.0, 60.0  # slides and animations tell less, some clocks more
+_HERTZ = 48_000  # of the sound that is written, in two channels
+_FADE_SECONDS = 0.01  # in and out of each part, or joints would click
+_GAP_SECONDS = 0.1  # a clock of the sound that is off by more has jumped, by less it is rounded
+_QUALITY = {"crf": "20", "preset": "veryfast"}  # of H.264: visually close to the source, faster than it plays
+
+
+def cut(path: Path, parts: Sequence[tuple[float, float]], target: Path) -> Iterator[float]:
+    """Write parts of a video into `target` as H.264 and AAC, in the container that its name tells.
+
+    Args:
+        path: the video.
+        parts: start and end of each, in seconds on the player's clock; each becomes a whole number of frames.
+        target: is overwritten.
+
+    Yields:
+        How many seconds of film are written, about once a second.
+
+    Raises:
+        MediaError: there is no video, nothing can be decoded in a part, or the target cannot be written.
+    """
+    info = probe(path)
+    rate = Fraction(min(max(info.fps or UNKNOWN_FPS, _LOWEST_FPS), _HIGHEST_FPS)).limit_denominator(1001)
+    with opened(path) as source, _created(target) as film:
+        picture = _picture_stream(film, info, rate)
+        sound = film.add_stream("aac", rate=_HERTZ, layout="stereo") if _sound_stream(source) else None
+        done = 0  # frames
+        for start, end in parts:
+            first = done
+            for frame in _shown(path, info, start, max(1, round((end - start) * rate)), rate):
+                film.mux(picture.encode(_stamped(frame, picture, done, 1 / rate)))
+                done += 1
+                if done % round(rate) == 0:
+                    yield float(done / rate)
+            if done == first:
+                raise MediaError(f"no frame could be decoded between {start:g} s and {end:g} s", stage="decode")
+            if sound is not None:
+                _mux_sound(film, sound, path, start, *(round(_HERTZ * count / rate) for count in (first, done)))
+        for stream in (picture, sound):
+            if stream is not None:
+                film.mux(stream.encode(None))
+    yield float(done / rate)
+
+
+def _shown(path: Path, info: MediaInfo, start: float, count: int, rate: Fraction) -> Iterator[VideoFrame]:
+    """The frames on screen at `count` instants from `start` on; the last one stays where the video ends before."""
+    instants = [start + float(index / rate) for index in range(count)]
+    with opened(path) as container:
+        stream = video_stream(container)
+        stream.thread_type, stream.codec_context.thread_count = "AUTO", THREADS
+        _seek(container, start)
+        given, before = 0, None
+        for time, frame in timed(decoded(container, stream), info):
+            while before is not None and given < count and instants[given] < time - ALMOST_SECONDS:
+                yield before
+                given += 1
+            if given == count:
+                return
+            before = frame
+        if before is not None:
+            yield from [before] * (count - given)
+
+
+def _stamped(frame: VideoFrame, stream: VideoStream, number: int, step: Fraction) -> VideoFrame:
+    """A frame in the size and format of a stream, and at its place in it."""
+    from av.video.frame import PictureType
+
+    fitted = frame.reformat(width=stream.width, height=stream.height, format="yuv420p")
+    fitted.pict_type = PictureType.NONE  # or the encoder would keep the source's pattern of key frames
+    fitted.pts, fitted.time_base = number, step
+    return fitted
+
+
+def _mux_sound(film: OutputContainer, stream: AudioStream, path: Path, start: float, first: int, last: int) -> None:
+    """Encode what is heard from `start` seconds on as the samples from `first` to before `last`, a second at a time."""
+    from av import AudioFrame
+
+    heard = _heard(path, start, last - first)
+    for begin in range(0, heard.shape[1], _HERTZ):
+        block = AudioFrame.from_ndarray(np.ascontiguousarray(heard[:, begin : begin + _HERTZ]), "fltp", "stereo")
+        block.sample_rate, block.pts, block.time_base = _HERTZ, first + begin, Fraction(1, _HERTZ)
+        film.mux(stream.encode(block))
+
+
+def _heard(path: Path, start: float, samples: int) -> NDArray[np.float32]:
+    """So many samples of sound from `start` seconds on, silent where there is none: float32 (2, samples)."""
+    heard = np.zeros((2, samples), np.float32)
+    place = None  # of the next sample
+    with opened(path) as container:
+        stream = _sound_stream(container)
+        _seek(container, start)
+        zero = start_seconds(container) + start
+        for due, block in _resampled(container, stream, zero) if stream else ():
+            if place is None or (due is not None and abs(due - place) > _GAP_SECONDS * _HERTZ):
+                place = due or 0
+            if place >= samples:
+                break
+            begin, end = max(place, 0), min(place + block.shape[1], samples)
+            if begin < end:
+                heard[:, begin:end] = block[:, begin - place : end - place]
+            place += block.shape[1]
+    fade = min(round(_FADE_SECONDS * _HERTZ), samples // 2)
+    ramp = np.linspace(0, 1, fade, dtype=np.float32)
+    heard[:, :fade] *= ramp
+    heard[:, samples - fade :] *= ramp[::-1]
+    return heard
+
+
+def _resampled(
+    container: InputContainer, stream: AudioStream, zero: float
+) -> Iterator[tuple[int | None, NDArray[np.float32]]]:
+    """Sound as float32 (2, N), each with the sample at which it is due, from `zero` seconds of the container on."""
+    from av import AudioResampler
+
+    resampler, was = None, None
+    for frame in decoded(container, stream):
+        kind = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if resampler is None or kind != was:  # broadcasts change from stereo to surround and back
+            resampler, was = AudioResampler("fltp", "stereo", _HERTZ), kind
+        due = None if frame.time is None else round((frame.time - zero) * _HERTZ)
+        for block in resampler.resample(frame):
+            samples = np.asarray(block.to_ndarray(), np.float32)
+            yield due, samples
+            due = None if due is None else due + samples.shape[1]
+
+
+def _sound_stream(container: InputContainer) -> AudioStream | None:
+    return next((stream for stream in container.streams.audio if stream.codec_context is not None), None)
+
+
+def _seek(container: InputContainer, start: float) -> None:
+    """Go to a key frame at or before `start` seconds; raw streams have no times to seek by."""
+    if start > 0 and container.start_time is not None:
+        container.seek(round((start + start_seconds(container)) * 1e6))
+
+
+def _created(target: Path) -> OutputContainer:
+    import av
+
+    try:
+        return av.open(str(target), "w")
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise MediaError(f"{target} cannot be written: {error}", stage="write") from None
+
+
+def _picture_stream(film: OutputContainer, info: MediaInfo, rate: Fraction) -> VideoStream:
+    """Square pixels in the size of the source, coded as it lies; players turn it upright."""
+    stream = film.add_stream("libx264", rate=rate, options=_QUALITY)
+    width, height = (info.width, info.height) if info.rotation in (0, 180) else (info.height, info.width)
+    stream.width, stream.height = (2 * max(1, round(side / 2)) for side in (width, height))
+    stream.pix_fmt, stream.time_base = "yuv420p", 1 / rate
+    stream.codec_context.time_base, stream.codec_context.thread_count = 1 / rate, THREADS
+    if info.rotation:
+        stream.set_display_rotation(-info.rotation)
+    return stream

@@ -1,0 +1,160 @@
+"""The parent's side of a child process, and of the jobs on their way through it.
+
+A child that stalls or dies is replaced, and costs the job it was at.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import multiprocessing
+import sys
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.child import Job, Options, serve
+from indexer.media import MediaError
+
+log = logging.getLogger(__name__)
+
+_SLOWEST_BYTES_PER_SECOND = 20e6  # of a disk; the index of a file may only be complete at its end
+_KILL_SECONDS = 10.0  # that a killed process may take to end
+
+
+class Errand:
+    """One job on its way through a child."""
+
+    def __init__(self, child: Child, job: Job) -> None:
+        self.path = job.path
+        self._child, self._job = child, job
+        self._open = True
+        child.ask(job)
+
+    def answer(self) -> tuple[dict[str, Any], NDArray[np.uint8]]:
+        """What the child says next, and the pixels that follow.
+
+        Raises:
+            MediaError: the child failed or died at it, or the errand was closed.
+        """
+        if not self._open:
+            raise MediaError("the stream is closed", stage="decode")
+        try:
+            said, pixels = self._child.answer(self._job)
+        except MediaError:
+            self._settle()
+            raise
+        if "failure" in said:
+            self._settle()
+            if said["traceback"]:
+                log.error("%s: %s", self.path, said["traceback"])
+            raise MediaError(said["failure"], stage=said["stage"])
+        if "end" in said:
+            self._settle()
+        return said, pixels
+
+    def close(self) -> None:
+        """Let go of the job, whether done or not; its child turns to the next one."""
+        if self._open:
+            self._settle()
+            self._child.cancel(self._job)
+
+    def _settle(self) -> None:
+        self._open = False
+        self._child.settle(self._job)
+
+
+class Child:
+    """A child process, and the jobs that it has been given and that are not settled."""
+
+    def __init__(self, options: Options, timeout_seconds: float) -> None:
+        self._options, self._timeout_seconds = options, timeout_seconds
+        self._jobs: deque[Job] = deque()
+        self._start()
+
+    def ask(self, job: Job) -> None:
+        """Give it a job, which it does after those before."""
+        self._jobs.append(job)
+        self._send(job)
+
+    def settle(self, job: Job) -> None:
+        """Forget a job: nothing more is expected of it."""
+        with suppress(ValueError):
+            self._jobs.remove(job)
+
+    def cancel(self, job: Job) -> None:
+        """Say that a job is no longer wanted."""
+        self._send(job.number)
+
+    def answer(self, job: Job) -> tuple[dict[str, Any], NDArray[np.uint8]]:
+        """What the child says next about a job; what it still says about jobs before is thrown away.
+
+        Raises:
+            MediaError: it says nothing, and has been replaced.
+        """
+        patience = self._timeout_seconds
+        with suppress(OSError):
+            patience += job.path.stat().st_size / _SLOWEST_BYTES_PER_SECOND
+        try:
+            while self._connection.poll(patience):
+                said = json.loads(self._connection.recv_bytes())
+                pixels = np.empty(said.get("shape", 0), np.uint8)
+                if pixels.size:
+                    self._connection.recv_bytes_into(pixels.reshape(-1))
+                if said["job"] == job.number:
+                    return said, pixels
+            reason = f"the decoder did not answer for {patience:.0f} s"
+        except (EOFError, OSError):
+            self._process.join(_KILL_SECONDS)
+            reason = self._cause_of_death()
+        self.settle(job)
+        self._replace()
+        raise MediaError(reason, stage="decode")
+
+    def stop(self) -> None:
+        """End it, whatever it is doing."""
+        self._process.kill()
+        self._process.join(_KILL_SECONDS)
+        self._process.close()
+        self._connection.close()
+
+    def _start(self) -> None:
+        # Spawned: a fork would inherit the parent's threads, open files and memory.
+        context = multiprocessing.get_context("spawn")
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(target=serve, args=(theirs, self._options), daemon=True)
+        with without_main():
+            self._process.start()
+        theirs.close()  # so that the death of the child is the end of the pipe
+
+    def _replace(self) -> None:
+        self.stop()
+        self._start()
+        for job in self._jobs:
+            self._send(job)
+
+    def _send(self, message: Job | int) -> None:
+        with suppress(OSError):  # it is dead; whoever waits for its answer will learn why
+            self._connection.send(message)
+
+    def _cause_of_death(self) -> str:
+        code = self._process.exitcode
+        if code is None or code >= 0:
+            return f"the decoder ended (exit code {code})"
+        limit = self._options.memory_bytes // 2**20
+        return f"the decoder crashed (signal {-code}), perhaps out of memory (limit {limit} MiB)"
+
+
+@contextmanager
+def without_main() -> Iterator[None]:
+    """Hide the caller's script from children, which would run it again: a script of five lines has no guard."""
+    main, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
