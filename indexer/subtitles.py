@@ -139,16 +139,20 @@ def read_embedded(path: Path) -> tuple[list[Cue], int]:
 
 
 def text_between(cues: Sequence[Cue], start: float, end: float) -> str:
-    """The lines on screen at some time in ``start <= t < end``, in order, joined by spaces.
+    """The lines on screen at some time in ``start <= t < end``, in order and in one language, joined by spaces.
 
-    A line that repeats the one before is left out, as in captions that roll. Of several languages one is used:
-    English, else the untagged one, else that of the first cue.
+    A line that repeats the one before is left out, as in captions that roll.
     """
+    on_screen = [cue for cue in in_one_language(cues) if cue.start < end and cue.end > start]
+    return " ".join(line for line, _ in groupby(line for cue in on_screen for line in cue.text.split("\n")))
+
+
+def in_one_language(cues: Sequence[Cue]) -> list[Cue]:
+    """The cues of one language: English, else the untagged ones, else those in the language of the first."""
     languages = {cue.language for cue in cues}
     english = {language for language in languages if re.split("[-_]", language.lower())[0] in ("en", "eng", "english")}
     used = english or languages & {""} or {cue.language for cue in cues[:1]}
-    on_screen = [cue for cue in cues if cue.language in used and cue.start < end and cue.end > start]
-    return " ".join(line for line, _ in groupby(line for cue in on_screen for line in cue.text.split("\n")))
+    return [cue for cue in cues if cue.language in used]
 
 
 def _listed(folder: Path) -> tuple[list[str], list[str]]:

@@ -19,6 +19,7 @@ from search.commands.evaluate import evaluate
 from search.commands.judge import judge
 from search.commands.models import models
 from search.commands.reindex import reindex
+from search.commands.summarize import summarize
 from search.commands.train import train
 from search.commands.tune import tune
 from search.console import (
@@ -49,6 +50,7 @@ app.command()(reindex)
 app.command()(train)
 app.command()(tune)
 app.add_typer(models)
+app.command()(summarize)
 
 TopOption = Annotated[int, typer.Option("--top", "-n", min=1, help="How many moments at most.")]
 WithinOption = Annotated[

@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # these bring torch, FAISS and the decoders with them
     from indexer.reindex import Report as ReindexReport
     from model.encoder import Encoder
     from search.engine import SearchEngine
+    from search.summary import Summary
     from store.vectors import FaissIndex
 
 LIBRARY_VARIABLE = "VIDEOBERT_LIBRARY"
@@ -190,6 +191,39 @@ class Library:
             return self.engine.by_segment(clip, top=top, within=_absolute(within))
         return self.engine.by_clip(self._look_at(ClipRange.parse(str(clip))), top=top, within=_absolute(within))
 
+    def summarize(
+        self,
+        video: str | Path,
+        *,
+        frames: int = 12,
+        seconds: float | None = None,
+        about: str | None = None,
+        chapters: int | None = None,
+    ) -> Summary:
+        """Keyframes, chapters and highlights of a video of this library, or of any file.
+
+        Args:
+            frames: keyframes at most.
+            seconds: highlights at most; none where not given.
+            about: what to show more of; whatever the video shows where not given.
+            chapters: at most; by the length of the video where not given.
+
+        Raises:
+            ValueError: a number is not positive, or `about` has no word in it.
+            MediaError: a file that the library does not hold cannot be read as video.
+        """
+        from indexer.film import read_film, stored_film
+        from search.summary import summarize
+
+        path = Path(os.path.abspath(os.path.expanduser(video)))
+        held = self.catalog.video(str(path))
+        if held and not _changed(held):
+            self.catalog.bind_encoder(self.encoder.fingerprint, self.encoder.dim)
+            film = stored_film(self.catalog, held)
+        else:
+            film = read_film(path, self.encoder)
+        return summarize(film, self.encoder, frames=frames, seconds=seconds, about=about, chapters=chapters)
+
     def videos(self, *, within: str | Path | None = None) -> list[Video]:
         """The videos held, ordered by path."""
         return self.catalog.videos(within=_absolute(within))
@@ -251,6 +285,15 @@ class Library:
         from indexer.clip import read_clip
 
         return read_clip(clip.path.expanduser(), self.encoder, start=clip.start, end=clip.end)
+
+
+def _changed(video: Video) -> bool:
+    """Whether the file of a video is another one now than when it was indexed; one that is gone has not changed."""
+    try:
+        state = os.stat(video.path)
+    except OSError:
+        return False
+    return (state.st_size, state.st_mtime_ns) != (video.size, video.mtime_ns)
 
 
 def _absolute(path: str | Path | None) -> str | None:

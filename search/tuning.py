@@ -20,7 +20,7 @@ import torch
 from optuna.trial import TrialState
 
 from indexer.captioned import load_examples
-from indexer.worker import without_main
+from indexer.parent import without_main
 from model.data import CaptionedSet, Example
 from model.encoder import VideoBertEncoder
 from model.options import TrainingOptions

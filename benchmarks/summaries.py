@@ -1,0 +1,145 @@
+"""How much of a film its summary shows, against pictures taken evenly and at random.
+
+    python -m benchmarks.summaries DATA/clips.json DATA/clips
+
+`clips.json`: [{"clip": file, "caption": text}]. Films are made on the spot: each of 16 clips in random order, of each
+the first 1 to 8 seconds, encoded anew and read as `videobert summarize` reads any file.
+
+- coverage: the mean, over the seconds of the film, of the cosine of a frame's features and those of the nearest frame
+  of the summary; this is what the selection maximizes;
+- clips shown: the share of the film's clips of which the summary has a frame; the selection does not know of clips;
+- best possible: no choice of that size covers more (a bound from the last gains; Leskovec et al. 2007);
+- about: the share of the keyframes that show the clip whose caption was asked for;
+- chapters: their beginnings against those of the clips, half a second apart at most.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from collections import defaultdict
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+
+from indexer.film import Film, read_film
+from model.encoder import Encoder
+from search.outline import chapter_edges
+from search.selection import coverage, likeness
+from search.summary import summarize
+
+CLIPS, FRAMES, SECONDS, DRAWS = 16, (4, 8, 16), (12.0, 24.0), 20
+FPS, WIDTH, HEIGHT = 25, 320, 180
+NEAR_SECONDS = 0.5
+
+Scores = dict[str, dict[str, list[float]]]  # measure -> method -> one value a film
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("captions", type=Path)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--films", type=int, default=12)
+    args = parser.parse_args()
+    captions = {row["clip"]: row["caption"] for row in json.loads(args.captions.read_text(encoding="utf-8"))}
+    rng = np.random.default_rng(0)
+    order = rng.permutation(sorted(captions))[: args.films * CLIPS].reshape(-1, CLIPS).tolist()
+    encoder = Encoder.load()
+    scores: Scores = defaultdict(lambda: defaultdict(list))
+    with tempfile.TemporaryDirectory() as home:
+        for clips in order:
+            path = Path(home) / "film.mp4"
+            ends = join([args.folder / clip for clip in clips], rng.uniform(1, 8, CLIPS), path)
+            film = read_film(path, encoder)
+            measure(film, encoder, ends, [captions[clip] for clip in clips], rng, scores)
+    print(f"{len(order)} films of {CLIPS} clips")
+    for name, methods in scores.items():
+        print(f"{name:<28}" + "  ".join(f"{method} {np.mean(values):.3f}" for method, values in methods.items()))
+
+
+def join(clips: list[Path], seconds: np.ndarray, target: Path) -> np.ndarray:
+    """Write the beginnings of clips one after the other; returns when each of them ends, in seconds."""
+    ends, written = [], 0
+    with av.open(str(target), "w") as film:
+        stream = film.add_stream("libx264", rate=FPS, options={"preset": "ultrafast", "crf": "23"})
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        for clip, limit in zip(clips, seconds, strict=True):
+            begin = written
+            with av.open(str(clip)) as source:
+                for frame in source.decode(video=0):
+                    if frame.time >= limit:
+                        break
+                    picture = frame.reformat(WIDTH, HEIGHT, "rgb24").to_ndarray()
+                    while (written - begin) / FPS <= frame.time:
+                        again = av.VideoFrame.from_ndarray(picture, "rgb24")
+                        again.pts, again.time_base = written, Fraction(1, FPS)
+                        film.mux(stream.encode(again))
+                        written += 1
+            ends.append(written / FPS)
+        film.mux(stream.encode(None))
+    return np.array(ends)
+
+
+def measure(
+    film: Film, encoder: Encoder, ends: np.ndarray, captions: list[str], rng: np.random.Generator, scores: Scores
+) -> None:
+    alike, worth = likeness(film.features), np.diff(film.pts_seconds, append=film.duration)
+    clip_of_frame = np.searchsorted(ends, film.pts_seconds, side="right").clip(max=len(ends) - 1)
+
+    def note(what: str, method: str, *choices: list[int]) -> None:
+        scores[f"{what}, coverage"][method].append(float(np.mean([coverage(alike, worth, c) for c in choices])))
+        shown = [len(set(clip_of_frame[c].tolist())) / len(ends) for c in choices]
+        scores[f"{what}, clips shown"][method].append(float(np.mean(shown)))
+
+    def at(times: list[float]) -> list[int]:
+        return [int(frame) for frame in np.searchsorted(film.pts_seconds, times, side="right") - 1]
+
+    for count in FRAMES:
+        what, summary = f"{count} keyframes", summarize(film, encoder, frames=count)
+        chosen = at([frame.seconds for frame in summary.keyframes])
+        even = at([(n + 0.5) * film.duration / count for n in range(count)])
+        note(what, "chosen", chosen)
+        note(what, "even", even)
+        note(what, "random", *(rng.choice(len(worth), count, replace=False).tolist() for _ in range(DRAWS)))
+        scores[f"{what}, coverage"]["best possible"].append(bound(alike, worth, chosen, count))
+    for seconds in SECONDS:
+        what, count = f"highlights of {seconds:.0f} s", round(seconds / 3)
+        parts = summarize(film, encoder, seconds=seconds).highlights
+        starts = [(n + 0.5) * film.duration / count - 1.5 for n in range(count)]
+        draws = [rng.uniform(0, film.duration - 3, count) for _ in range(DRAWS)]
+        note(what, "chosen", within(film, parts))
+        note(what, "even", within(film, [(start, start + 3) for start in starts]))
+        note(what, "random", *(within(film, [(start, start + 3) for start in starts]) for starts in draws))
+    for number, caption in enumerate(captions):
+        right = clip_of_frame == number
+        summary = summarize(film, encoder, frames=6, seconds=12, about=caption)
+        found = right[at([frame.seconds for frame in summary.keyframes])]
+        scores["about, keyframes"]["chosen"].append(float(found.mean()))
+        scores["about, keyframes"]["random"].append(float(worth[right].sum() / film.duration))
+        scores["about, shown at all"]["chosen"].append(float(found.any()))
+        plain = summarize(film, encoder, frames=6)
+        scores["about, shown at all"]["not asked"].append(float(right[at([f.seconds for f in plain.keyframes])].any()))
+    edges = film.bounds[chapter_edges(film, most=len(film.embeddings))][1:-1]
+    hits = [bool((np.abs(edges - end) <= NEAR_SECONDS).any()) for end in ends[:-1]]
+    scores["chapters"]["recall"].append(float(np.mean(hits)))
+    scores["chapters"]["precision"].append(sum(hits) / max(1, len(edges)))
+    scores["chapters"]["number"].append(len(edges) + 1)
+
+
+def within(film: Film, parts: list[tuple[float, float]] | tuple[tuple[float, float], ...]) -> list[int]:
+    """The frames that parts of a film show."""
+    return [n for n, time in enumerate(film.pts_seconds) if any(start <= time < end for start, end in parts)]
+
+
+def bound(alike: np.ndarray, worth: np.ndarray, chosen: list[int], count: int) -> float:
+    """Nothing of that size covers more than a choice and the `count` largest gains over it together."""
+    covered = alike[:, chosen].max(axis=1, keepdims=True)
+    gains = np.sort(worth @ np.maximum(alike - covered, 0))[-count:].sum() / worth.sum()
+    return coverage(alike, worth, chosen) + float(gains)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""A whole video as the model saw it: what a summary is made from.
+
+A video of the library is read from the catalog, without a second look; any other file is looked at the same way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.encode import drafts, embed
+from indexer.media import MediaError
+from indexer.pipeline import IndexOptions
+from indexer.subtitles import in_one_language, text_between
+from indexer.worker import Decoders
+from model.encoder import Encoder
+from store.catalog import Catalog
+from store.types import Cue, Video
+
+
+@dataclass(frozen=True, eq=False)
+class Film:
+    """A video with its frames, segments and subtitle lines."""
+
+    path: Path
+    pts_seconds: NDArray[np.float64]  # (T,)
+    features: NDArray[np.float16]  # (T, F)
+    bounds: NDArray[np.float64]  # (N + 1,) where its N segments begin, and where the last one ends
+    embeddings: NDArray[np.float32]  # (N, D), one a segment, unit length
+    cues: tuple[Cue, ...]  # in one language
+
+    @property
+    def duration(self) -> float:
+        """Seconds."""
+        return float(self.bounds[-1])
+
+    @property
+    def segment_of_frame(self) -> NDArray[np.int64]:
+        """The number of the segment that each frame lies in: int64 (T,)."""
+        inner = self.bounds[1:-1]
+        return np.searchsorted(inner, self.pts_seconds, side="right").astype(np.int64)
+
+    def text(self, start: float, end: float) -> str:
+        """The subtitle lines on screen at some time in ``start <= t < end``, joined by spaces."""
+        return text_between(self.cues, start, end)
+
+
+def read_film(path: Path, encoder: Encoder) -> Film:
+    """Decode a file from anywhere in a child process and look at it.
+
+    Raises:
+        MediaError: the file is missing, is no video, or holds no frame that can be decoded.
+    """
+    if not path.is_file():
+        raise MediaError(f"no such file: {path}", stage="open")
+    options = IndexOptions()
+    with Decoders(fps=options.fps) as decoders:
+        for stream in decoders.streams([path]):
+            cues = stream.header.cues
+            found = drafts(
+                stream,
+                encoder,
+                duration=stream.header.info.duration,
+                max_segment_seconds=options.max_segment_seconds,
+            )
+    return Film(
+        path,
+        np.concatenate([draft.pts_seconds for draft in found]),
+        np.concatenate([draft.features for draft in found]),
+        np.array([draft.start for draft in found] + [found[-1].end]),
+        np.stack([segment.embedding for segment in embed(found, cues, encoder)]),
+        tuple(in_one_language(cues)),
+    )
+
+
+def stored_film(catalog: Catalog, video: Video) -> Film:
+    """Read a video of the library from its catalog; the file is not touched.
+
+    Raises:
+        ValueError: the video did not come from a catalog.
+    """
+    if video.id is None:
+        raise ValueError(f"{video.path} is not in the catalog")
+    segments = catalog.segments(video.id)
+    ids = [segment.id for segment in segments if segment.id is not None]
+    frames = [catalog.frame_features(id) for id in ids]
+    return Film(
+        Path(video.path),
+        np.concatenate([pts for pts, _ in frames]),
+        np.concatenate([features for _, features in frames]),
+        np.array([segment.start for segment in segments] + [segments[-1].end]),
+        catalog.embeddings(ids),
+        tuple(in_one_language(catalog.cues(video.id))),
+    )

@@ -1,0 +1,111 @@
+"""A storyboard: the keyframes of a film with their times and subtitle lines, as one picture or as one page.
+
+The page holds everything in one file and needs no network. Its letters are those of the reader's browser, so it shows
+every script; the picture is drawn with the letters that come with Pillow, which are Latin.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import math
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+
+from search.summary import Keyframe, Summary
+from search.wording import clock
+
+SHORT_SIDE = 216  # pixels of a keyframe: 384 wide at 16 : 9
+
+_COLUMNS = 4
+_GAP, _LETTER = 12, 15  # pixels
+_LINES = 3  # of subtitles under a picture; the page shows them all
+_PAPER, _INK, _FAINT = "#ffffff", "#1c1c1c", "#6a6a6a"
+_JPEG_QUALITY = 85
+_STYLE = """
+body { margin: 2em auto; max-width: 84em; padding: 0 1em; font: 16px/1.45 system-ui, sans-serif; color: #1c1c1c }
+ol.chapters { columns: 22em; padding-left: 1.5em } ol.chapters li { break-inside: avoid }
+.board { display: grid; grid-template-columns: repeat(auto-fill, minmax(17em, 1fr)); gap: 1.2em }
+figure { margin: 0 } img { width: 100%; display: block; border-radius: 4px }
+time { font-variant-numeric: tabular-nums; font-weight: 600 } .faint { color: #6a6a6a }
+@media (prefers-color-scheme: dark) { body { background: #161616; color: #e8e8e8 } .faint { color: #a0a0a0 } }
+"""
+
+
+def write_picture(summary: Summary, stills: Sequence[Image.Image], target: Path) -> None:
+    """Write the storyboard as PNG: rows of pictures, below each its time and the beginning of its lines.
+
+    Args:
+        stills: the pictures of the keyframes, in their order, all of one size.
+
+    Raises:
+        ValueError: there are not as many stills as keyframes.
+    """
+    width, height = stills[0].size
+    font = ImageFont.load_default(_LETTER)
+    line = math.ceil(_LETTER * 1.35)
+    captions = [_caption(frame, round(width / (_LETTER * 0.5))) for frame in summary.keyframes]
+    deepest = max(len(caption) for caption in captions) + 1
+    columns = min(_COLUMNS, len(stills))
+    across, down = width + _GAP, height + deepest * line + _GAP
+    rows = math.ceil(len(stills) / columns)
+    board = Image.new("RGB", (_GAP + columns * across, _GAP + rows * down), _PAPER)
+    draw = ImageDraw.Draw(board)
+    for number, (frame, still, caption) in enumerate(zip(summary.keyframes, stills, captions, strict=True)):
+        left, top = _GAP + number % columns * across, _GAP + number // columns * down
+        board.paste(still, (left, top))
+        draw.text((left, top + height + 3), clock(frame.seconds), _INK, font)
+        for depth, words in enumerate(caption, start=1):
+            draw.text((left, top + height + 3 + depth * line), words, _FAINT, font)
+    board.save(target, "PNG", optimize=True)
+
+
+def write_page(summary: Summary, stills: Sequence[Image.Image], target: Path) -> None:
+    """Write the storyboard as one HTML file: the chapters, then the keyframes.
+
+    Arguments and errors as in `write_picture`.
+    """
+    name = html.escape(summary.path.name)
+    about = f", about “{html.escape(summary.about)}”" if summary.about else ""
+    chapters = "\n".join(
+        f"<li><time>{clock(chapter.start)}</time> {html.escape(chapter.title)}</li>" for chapter in summary.chapters
+    )
+    figures = "\n".join(_figure(frame, still) for frame, still in zip(summary.keyframes, stills, strict=True))
+    page = f"""<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>{name}</title>
+<style>{_STYLE}</style>
+<h1>{name}</h1>
+<p class="faint">{clock(summary.duration)}, {len(stills)} pictures{about}</p>
+<ol class="chapters">
+{chapters}
+</ol>
+<div class="board">
+{figures}
+</div>
+</html>
+"""
+    target.write_text(page, encoding="utf-8")
+
+
+def _caption(frame: Keyframe, width: int) -> list[str]:
+    lines = textwrap.wrap(frame.text, width)
+    return lines if len(lines) <= _LINES else [*lines[: _LINES - 1], lines[_LINES - 1][: width - 1] + "…"]
+
+
+def _figure(frame: Keyframe, still: Image.Image) -> str:
+    file = io.BytesIO()
+    still.save(file, "JPEG", quality=_JPEG_QUALITY)
+    picture = base64.b64encode(file.getvalue()).decode()
+    when, text = clock(frame.seconds), html.escape(frame.text)
+    return (
+        f'<figure><img alt="the film at {when}" src="data:image/jpeg;base64,{picture}">'
+        f'<figcaption><time>{when}</time> <span class="faint">{frame.share:.0%} of the film</span>'
+        f"<br>{text}</figcaption></figure>"
+    )
