@@ -57,7 +57,7 @@ def read_film(path: Path, encoder: Encoder) -> Film:
     if not path.is_file():
         raise MediaError(f"no such file: {path}", stage="open")
     options = IndexOptions()
-    with Decoders(fps=options.fps) as decoders:
+    with Decoders(fps=encoder.fps) as decoders:
         for stream in decoders.streams([path]):
             cues = stream.header.cues
             found = drafts(

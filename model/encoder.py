@@ -39,6 +39,7 @@ class Encoder(ABC):
     fingerprint: str
     dim: int
     feature_dim: int
+    scale: float  # of cosines, as they were compared in training
     max_frames: int | None  # of a segment that are read, more are thinned; None where all are
     fps: float = 2.0  # frames per second of video that it is made for
     clip_frames: int = 1  # frames in a row that share one feature; whoever looks at a video gives whole clips
@@ -146,6 +147,7 @@ class VideoBertEncoder(Encoder):
         self.dim: int = model.config.embedding_size
         self.feature_dim: int = model.backbone.feature_dim
         self.max_frames = model.config.max_frames
+        self.scale = float(model.retrieval.scale.detach())
         # The CNN keeps a cosine of 0.9999 to float32 in bfloat16, at more than twice the speed where the CPU has it.
         self._bf16 = self.device.type == "cuda" or bf16_is_native()
 

@@ -53,6 +53,7 @@ class TwoTowerEncoder(Encoder):
         if self.temporal:
             for layer in model.vision_model.encoder.layers:
                 layer.num_frames = 1  # messages of a still clip are those of a clip of one frame
+        self.scale = float(model.logit_scale.detach().exp())
         self.siglip = config.model_type.startswith("siglip")
         self.max_words = int(config.text_config.max_position_embeddings)
         self._bf16 = self.device.type == "cuda" or bf16_is_native()

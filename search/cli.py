@@ -15,7 +15,9 @@ from typing import Annotated
 
 import typer
 
+from search.commands.classify import classify
 from search.commands.evaluate import evaluate
+from search.commands.fill import fill
 from search.commands.judge import judge
 from search.commands.models import models
 from search.commands.reindex import reindex
@@ -44,7 +46,9 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+app.command()(classify)
 app.command()(evaluate)
+app.command()(fill)
 app.command()(judge)
 app.command()(reindex)
 app.command()(train)
@@ -112,12 +116,15 @@ def search(
     library: LibraryOption = None,
     top: TopOption = 10,
     within: WithinOption = None,
+    tag: Annotated[
+        str | None, typer.Option("--tag", help="Only what `videobert classify` gave this tag.", show_default=False)
+    ] = None,
     thumbnails: ThumbnailsOption = None,
     json_: JsonOption = False,
 ) -> None:
     """Find moments that a text describes."""
     with opened(library) as held:
-        _show_moments(held, held.search(text, top=top, within=within), thumbnails=thumbnails, as_json=json_)
+        _show_moments(held, held.search(text, top=top, within=within, tag=tag), thumbnails=thumbnails, as_json=json_)
 
 
 @app.command()

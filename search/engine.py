@@ -27,16 +27,17 @@ class SearchEngine:
     def __init__(self, catalog: Catalog, index: FaissIndex, encoder: Encoder) -> None:
         self.catalog, self.index, self.encoder = catalog, index, encoder
 
-    def by_text(self, text: str, *, top: int, within: str | None = None) -> list[Moment]:
+    def by_text(self, text: str, *, top: int, within: str | None = None, tag: str | None = None) -> list[Moment]:
         """Moments that a text describes, best first, at most `top`.
 
         Args:
             within: only videos at this path or under this folder.
+            tag: only segments with this tag.
 
         Raises:
             ValueError: the text has no word in it, or `top` is not positive.
         """
-        return self._moments(self.encoder.embed_text([text]), top=top, within=within)
+        return self._moments(self.encoder.embed_text([text]), top=top, within=within, tag=tag)
 
     def by_clip(self, clip: Clip, *, top: int, within: str | None = None) -> list[Moment]:
         """Moments that look like a clip, best first, each with where it matches.
@@ -71,6 +72,7 @@ class SearchEngine:
         *,
         top: int,
         within: str | None,
+        tag: str | None = None,
         least: int = 1,
         judge: Callable[[Sequence[Hit]], Sequence[Hit]] = lambda hits: hits,
     ) -> list[Moment]:
@@ -82,7 +84,8 @@ class SearchEngine:
         """
         if top < 1:
             raise ValueError(f"top must be at least 1, got {top}")
-        among = None if within is None else self.catalog.segment_ids(within=within)
+        narrowed = within is not None or tag is not None
+        among = self.catalog.segment_ids(within=within, tag=tag) if narrowed else None
         most = len(self.index) if among is None else len(among)
         wanted = max(top * _HITS_PER_MOMENT, least)
         while True:

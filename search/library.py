@@ -20,10 +20,15 @@ from store.types import Moment, Segment, Video
 
 if TYPE_CHECKING:  # these bring torch, FAISS and the decoders with them
     from indexer.clip import Clip
+    from indexer.film import Film
     from indexer.pipeline import IndexOptions, Progress, Report
     from indexer.reindex import Report as ReindexReport
+    from model.classification import Classifier
     from model.encoder import Encoder
+    from model.fill import Guess
+    from search.classification import Classification
     from search.engine import SearchEngine
+    from search.labels import Labels
     from search.summary import Summary
     from store.vectors import FaissIndex
 
@@ -166,16 +171,19 @@ class Library:
             self._refresh_vectors()
         return report
 
-    def search(self, text: str, *, top: int = 10, within: str | Path | None = None) -> list[Moment]:
+    def search(
+        self, text: str, *, top: int = 10, within: str | Path | None = None, tag: str | None = None
+    ) -> list[Moment]:
         """Moments that a text describes, best first.
 
         Args:
             within: only videos at this path or under this folder.
+            tag: only what has this tag; see `tag`.
 
         Raises:
             ValueError: the text has no word in it.
         """
-        return self.engine.by_text(text, top=top, within=_absolute(within))
+        return self.engine.by_text(text, top=top, within=_absolute(within), tag=tag)
 
     def similar(self, clip: str | Path | int, *, top: int = 10, within: str | Path | None = None) -> list[Moment]:
         """Moments that look like a clip, best first, each with where in it the clip matches.
@@ -212,17 +220,101 @@ class Library:
             ValueError: a number is not positive, or `about` has no word in it.
             MediaError: a file that the library does not hold cannot be read as video.
         """
-        from indexer.film import read_film, stored_film
         from search.summary import summarize
+
+        film = self.film(video)
+        return summarize(film, self.encoder, frames=frames, seconds=seconds, about=about, chapters=chapters)
+
+    def classify(self, video: str | Path, by: Labels | Classifier) -> Classification:
+        """How likely labels are in a video of this library, or of any file.
+
+        Raises:
+            MediaError: a file that the library does not hold cannot be read as video.
+        """
+        from search.classification import classify
+
+        return classify(self.film(video), by)
+
+    def tag(
+        self,
+        by: Labels | Classifier,
+        *,
+        origin: str,
+        least: float = 0.5,
+        within: str | Path | None = None,
+        tell: Callable[[Classification], None] = lambda found: None,
+    ) -> None:
+        """Give every segment of the library the labels that are at least so probable, for searches to filter by.
+
+        What the same origin said of these videos before is replaced, video by video.
+
+        Args:
+            origin: who says so, such as a classifier's name.
+            least: probability, 0 to 1.
+            within: only videos at this path or under this folder.
+            tell: called with what was found in each video.
+        """
+        from indexer.film import stored_film
+        from search.classification import classify
+        from search.labels import NONE
+        from store.tags import Tag
+
+        self.catalog.bind_encoder(self.encoder.fingerprint, self.encoder.dim)
+        for video in self.videos(within=within):
+            found = classify(stored_film(self.catalog, video), by)
+            assert video.id is not None  # it came from the catalog
+            rows = zip(self.catalog.segments(video.id), found.probabilities, strict=True)
+            tags = [
+                Tag(segment.id, name, float(share), origin)
+                for segment, row in rows
+                for name, share in zip(found.names, row, strict=True)
+                if share >= least and name != NONE and segment.id is not None
+            ]
+            self.catalog.put_tags(tags, origin=origin, video_ids=[video.id])
+            tell(found)
+
+    def fill(self, video: str | Path, text: str, *, top: int = 5) -> list[list[Guess]]:
+        """Guess the words that are missing from a sentence about a video.
+
+        Args:
+            video: of this library or any other file, `PATH@START-END` for a part of it.
+            text: with `[MASK]` for each word to guess.
+            top: guesses for each blank.
+
+        Raises:
+            ValueError: the text has no blank, no frame lies in the part, or the model cannot predict words.
+            MediaError: a file that the library does not hold cannot be read as video.
+        """
+        from model.encoder import VideoBertEncoder
+        from model.fill import fill
+
+        if not isinstance(self.encoder, VideoBertEncoder):
+            raise ValueError(  # noqa: TRY004 - of what the user chose, not of an argument
+                f"only VideoBERT can fill in words; this library uses {self.encoder.fingerprint}"
+            )
+        part = ClipRange.parse(str(video))
+        film = self.film(part.path)
+        shown = film.pts_seconds >= (part.start or 0.0)
+        if part.end is not None:
+            shown &= film.pts_seconds < part.end
+        if not shown.any():
+            raise ValueError(f"{video} has no frame between these times; it lasts {film.duration:.1f} s")
+        return fill(self.encoder, film.features[shown], text, top=top)
+
+    def film(self, video: str | Path) -> Film:
+        """A video as the model saw it: from the library where it holds it unchanged, looked at now otherwise.
+
+        Raises:
+            MediaError: it cannot be read as video.
+        """
+        from indexer.film import read_film, stored_film
 
         path = Path(os.path.abspath(os.path.expanduser(video)))
         held = self.catalog.video(str(path))
         if held and not _changed(held):
             self.catalog.bind_encoder(self.encoder.fingerprint, self.encoder.dim)
-            film = stored_film(self.catalog, held)
-        else:
-            film = read_film(path, self.encoder)
-        return summarize(film, self.encoder, frames=frames, seconds=seconds, about=about, chapters=chapters)
+            return stored_film(self.catalog, held)
+        return read_film(path, self.encoder)
 
     def videos(self, *, within: str | Path | None = None) -> list[Video]:
         """The videos held, ordered by path."""

@@ -113,13 +113,14 @@ def _chapter(film: Film, encoder: Encoder, first: int, last: int) -> Chapter:
     if lines:
         title = max(zip(encoder.embed_text(lines[:_LINES]) @ centre, lines, strict=False))[1]
     else:
-        phrases, vectors = _phrases(encoder)
-        title = ", ".join(phrases[i] for i in np.argsort(-(vectors @ centre))[:2])
+        named, vectors = phrases(encoder)
+        title = ", ".join(named[i] for i in np.argsort(-(vectors @ centre))[:2])
     return Chapter(start, end, title if len(title) <= _LONGEST else title[: _LONGEST - 1] + "…", bool(lines))
 
 
 @lru_cache(maxsize=1)
-def _phrases(encoder: Encoder) -> tuple[list[str], NDArray[np.float32]]:
-    phrases = PHRASES.read_text(encoding="utf-8").split("\n")
-    phrases = [phrase for phrase in phrases if phrase and not phrase.startswith("#")]
-    return phrases, encoder.embed_text(phrases)
+def phrases(encoder: Encoder) -> tuple[list[str], NDArray[np.float32]]:
+    """What people film, in words, and as points: N phrases, float32 (N, D), unit length."""
+    lines = PHRASES.read_text(encoding="utf-8").split("\n")
+    named = [line for line in lines if line and not line.startswith("#")]
+    return named, encoder.embed_text(named)

@@ -1,8 +1,8 @@
 """The catalog: what a library knows, in one SQLite file. It is the truth; everything else can be made from it.
 
 ``Connection`` opens the file, ``Segments`` adds what is asked by segment id, ``Succession`` the change to another
-encoder, ``Judgements`` saved queries, ``Catalog`` videos, subtitles and failures: one object, in five files because
-none should be longer than can be read at once.
+encoder, ``Judgements`` saved queries, ``Tags`` labels, ``Catalog`` videos, subtitles and failures: one object, in six
+files because none should be longer than can be read at once.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from store.connection import AMONG, PATH, json_ids, within_clause
 from store.errors import NotInLibrary
 from store.judgements import Judgements
 from store.succession import Succession
+from store.tags import Tags
 from store.types import Cue, Failure, NewSegment, Video
 from store.words import match_expression, spaced, storable
 
@@ -33,7 +34,7 @@ class Counts:
     seconds: float  # of video
 
 
-class Catalog(Succession, Judgements):
+class Catalog(Succession, Judgements, Tags):
     """A library: videos with their segments and subtitles, and the files that could not be indexed.
 
     Usable from several threads. See ``Connection`` for how it is opened and closed.

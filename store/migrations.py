@@ -111,7 +111,7 @@ def add_judgements(db: Database) -> None:
 
 
 def add_successors(db: Database) -> None:
-    """Step 5: what another encoder makes of the segments, until it takes over."""
+    """Step 3: what another encoder makes of the segments, until it takes over."""
     db.executescript(
         """
         CREATE TABLE next_embeddings (
@@ -128,7 +128,23 @@ def add_successors(db: Database) -> None:
     )
 
 
-MIGRATIONS = (create_library, add_judgements, add_successors)
+def add_tags(db: Database) -> None:
+    """Step 4: labels of segments."""
+    db.executescript(
+        """
+        CREATE TABLE tags (
+            segment_id INTEGER NOT NULL REFERENCES segments (id) ON DELETE CASCADE,
+            name TEXT NOT NULL COLLATE NOCASE,
+            probability REAL NOT NULL,
+            origin TEXT NOT NULL,
+            PRIMARY KEY (segment_id, origin, name)
+        ) WITHOUT ROWID;
+        CREATE INDEX tags_name ON tags (name);
+        """
+    )
+
+
+MIGRATIONS = (create_library, add_judgements, add_successors, add_tags)
 
 
 def version(db: Database) -> int:

@@ -87,11 +87,18 @@ class Segments(Connection):
         pairs = zip(map(int, ids), map(float, scores), strict=True)
         return [Hit(segment_id=number, score=score, **found[number]) for number, score in pairs if number in found]
 
-    def segment_ids(self, within: str | None = None) -> NDArray[np.int64]:
-        """Return the ids of all segments, or of those at or below the file or folder ``within``: int64 (N,), sorted."""
+    def segment_ids(self, within: str | None = None, tag: str | None = None) -> NDArray[np.int64]:
+        """Return the ids of segments: int64 (N,), sorted.
+
+        Args:
+            within: only those of videos at or below this file or folder.
+            tag: only those with this tag, whoever gave it; case does not matter.
+        """
         condition, bounds = within_clause(within)
-        chosen = "" if within is None else f"WHERE video_id IN (SELECT id FROM videos WHERE {condition})"
-        rows = self._rows(f"SELECT id FROM segments {chosen}", *bounds)
+        chosen = f"WHERE video_id IN (SELECT id FROM videos WHERE {condition})"
+        if tag is not None:
+            chosen += " AND id IN (SELECT segment_id FROM tags WHERE name = ?)"
+        rows = self._rows(f"SELECT id FROM segments {chosen}", *bounds, *([] if tag is None else [tag]))
         return np.sort(np.fromiter((row["id"] for row in rows), np.int64, len(rows)))
 
     def embeddings(self, ids: ArrayLike) -> NDArray[np.float32]:

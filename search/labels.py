@@ -1,0 +1,76 @@
+"""Labels for pictures that nobody trained on: zero-shot classification (Radford et al., CLIP, 2021, section 3.1.4).
+
+A label is the mean of the vectors of several sentences with it. How well labels fit is compared with how well the
+phrases of `phrases.txt` do, which name what people film: where these fit better than all labels, the answer is none of
+them. Cosines are scaled as they were when the model was trained, so the same rule serves every model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.data import LABEL_TEMPLATES
+from model.encoder import Encoder
+from search.outline import phrases
+
+NONE = "none of these"
+# Fitted on every other clip by `python -m benchmarks.classification`, which also says how well they do on the rest.
+SHARPNESS = 1.0  # of the scale of the training
+NONE_MARGIN = 0.0  # by which the best phrases must fit better than a label to be as likely, in cosines
+_NEAREST = 5  # phrases whose mean fit stands for everything that is not a label
+_SYNONYM = 0.6  # cosine of texts from which a phrase says the same as a label
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """Labels and what they are compared with, as points of the shared space."""
+
+    names: tuple[str, ...]  # L
+    points: NDArray[np.float32]  # (L, D), unit length
+    others: NDArray[np.float32]  # (B, D), unit length: phrases that say none of the labels
+    scale: float  # of the model's cosines
+
+    @classmethod
+    def of(cls, names: Sequence[str], encoder: Encoder) -> Labels:
+        """Embed labels.
+
+        Raises:
+            ValueError: there is no label, or one comes twice.
+        """
+        names = [name.strip() for name in names if name.strip()]
+        if not names:
+            raise ValueError("classification needs at least one label, got none")
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"every label once, got {', '.join(sorted(twice))} more than once")
+        sentences = [template.format(name) for name in names for template in LABEL_TEMPLATES]
+        points = encoder.embed_text(sentences).reshape(len(names), len(LABEL_TEMPLATES), -1).mean(axis=1)
+        points /= np.linalg.norm(points, axis=1, keepdims=True)
+        _, others = phrases(encoder)
+        foreign = (others @ points.T).max(axis=1) < _SYNONYM
+        return cls(tuple(names), points, others[foreign], encoder.scale)
+
+    def probabilities(self, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
+        """How likely each label is, and at last that none is: (N, D) -> (N, L + 1), rows sum to 1."""
+        nearest = np.sort(embeddings @ self.others.T, axis=1)[:, -_NEAREST:].mean(axis=1, keepdims=True)
+        cosines = np.concatenate([embeddings @ self.points.T, nearest - NONE_MARGIN], axis=1)
+        logits = SHARPNESS * self.scale * cosines
+        odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return np.asarray(odds / odds.sum(axis=1, keepdims=True), np.float32)
+
+
+def read_labels(text: str) -> list[str]:
+    """Labels from a list with commas, or from a file with one a line, where empty lines and `#` lines are skipped.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    path = Path(text).expanduser()
+    if "," in text or not path.is_file():
+        return [name.strip() for name in text.split(",") if name.strip()]
+    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    return [line for line in lines if line and not line.startswith("#")]
