@@ -54,11 +54,13 @@ class Labels:
         foreign = (others @ points.T).max(axis=1) < _SYNONYM
         return cls(tuple(names), points, others[foreign], encoder.scale)
 
-    def probabilities(self, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
+    def probabilities(
+        self, embeddings: NDArray[np.float32], *, sharpness: float = SHARPNESS, none_margin: float = NONE_MARGIN
+    ) -> NDArray[np.float32]:
         """How likely each label is, and at last that none is: (N, D) -> (N, L + 1), rows sum to 1."""
         nearest = np.sort(embeddings @ self.others.T, axis=1)[:, -_NEAREST:].mean(axis=1, keepdims=True)
-        cosines = np.concatenate([embeddings @ self.points.T, nearest - NONE_MARGIN], axis=1)
-        logits = SHARPNESS * self.scale * cosines
+        cosines = np.concatenate([embeddings @ self.points.T, nearest - none_margin], axis=1)
+        logits = sharpness * self.scale * cosines
         odds = np.exp(logits - logits.max(axis=1, keepdims=True))
         return np.asarray(odds / odds.sum(axis=1, keepdims=True), np.float32)
 

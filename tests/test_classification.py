@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from media import quarters, render
+from test_engine import put_film, unit
 from typer.testing import CliRunner
 
 from model.classification import Classifier, fit
@@ -19,7 +20,6 @@ from search.cli import app
 from search.labels import NONE, Labels, read_labels
 from store.catalog import Catalog
 from store.tags import Tag
-from test_engine import put_film, unit
 
 
 def run(*arguments: object):

@@ -1,0 +1,115 @@
+"""How well labels fit: zero-shot on clips, and a trained classifier on photos of sports.
+
+    python -m benchmarks.classification clips DATA/clips.json DATA/clips --library LIB
+    python -m benchmarks.classification sports DATA/labelled.json PHOTOS
+
+*clips*: a clip has the label whose noun (or its plural) its caption has; clips with several of the nouns are left out, and for
+those with none the right answer is "none of these". Sharpness and margin are fitted on every other clip and reported
+on the rest, beside the constants of search/labels.py.
+
+*sports*: `labelled.json` maps files under `sports22/` to a sport. Four fifths train a classifier, the rest is named by it and by labels
+alone. The shipped model has seen all of these photos with their labels, so "by labels alone" is no zero-shot score here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from indexer.captioned import photo_views
+from model.classification import fit, readings
+from model.encoder import VideoBertEncoder
+from search import Library
+from search.labels import NONE, NONE_MARGIN, SHARPNESS, Labels
+
+NOUNS = """dog cat car elephant flower bear horse cow butterfly basketball soccer guitar waterfall rabbit swan motorway
+forest street gym kitchen""".split()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("task", choices=["clips", "sports"])
+    parser.add_argument("truth", type=Path)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--library", type=Path)
+    args = parser.parse_args()
+    truth = json.loads(args.truth.read_text(encoding="utf-8"))
+    if args.task == "sports":
+        sports({file: label for file, label in truth.items() if file.startswith("sports22/")}, args.folder)
+        return
+    command = [Path(sys.executable).with_name("videobert"), "index", args.folder, "--library", args.library]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with Library(args.library) as library:
+        clips(truth, args.folder, library)
+
+
+def noun_of(caption: str) -> str | None:
+    """The one noun of a caption, `NONE` without any, None with several."""
+    words = set(re.findall(r"[a-z]+", caption.lower()))
+    found = [noun for noun in NOUNS if words & {noun, f"{noun}s"}]
+    return NONE if not found else found[0] if len(found) == 1 else None
+
+
+def clips(truth: list[dict[str, str]], folder: Path, library: Library) -> None:
+    labels = Labels.of(NOUNS, library.encoder)
+    known = [(row["clip"], noun_of(row["caption"])) for row in truth]
+    films = [(library.film(folder / clip).embeddings, noun) for clip, noun in known if noun]
+    targets = np.array([[*NOUNS, NONE].index(noun) for _, noun in films])
+
+    def chances(sharpness: float, margin: float) -> np.ndarray:
+        options = {"sharpness": sharpness, "none_margin": margin}
+        return np.stack([labels.probabilities(rows, **options).mean(axis=0) for rows, _ in films])
+
+    def loss(found: np.ndarray) -> float:
+        return float(-np.log(found[::2][np.arange(len(targets[::2])), targets[::2]] + 1e-9).mean())
+
+    grid = [(s, m) for s in np.geomspace(0.25, 4, 17).round(2) for m in np.arange(-0.2, 0.3, 0.02).round(2)]
+    best = min(grid, key=lambda point: loss(chances(*point)))
+    print(f"{len(films)} clips, {(targets < len(NOUNS)).sum()} with one of {len(NOUNS)} nouns")
+    for name, point in (("fitted now", best), ("as it stands", (SHARPNESS, NONE_MARGIN))):
+        print(f"{name}: sharpness {point[0]}, margin {point[1]}:", report(chances(*point)[1::2], targets[1::2]))
+
+
+def report(found: np.ndarray, targets: np.ndarray) -> str:
+    answers, named = found.argmax(axis=1), targets < len(NOUNS)
+    among = found[named, : len(NOUNS)].argmax(axis=1) == targets[named]
+    sure = found.max(axis=1)
+    bins = np.minimum((sure * 5).astype(int), 4)
+    right = answers == targets
+    gap = sum(abs(right[bins == b].mean() - sure[bins == b].mean()) * (bins == b).mean() for b in np.unique(bins))
+    return (
+        f"right among the nouns {100 * among.mean():.0f} %, right with none as an answer {100 * right.mean():.0f} %, "
+        f"none recognised {100 * right[~named].mean():.0f} %, a noun kept {100 * (answers[named] < len(NOUNS)).mean():.0f} %, "
+        f"calibration error {100 * gap:.0f} %"
+    )
+
+
+def sports(truth: dict[str, str], folder: Path) -> None:
+    encoder = VideoBertEncoder.load()
+    files = random.Random(0).sample(sorted(truth), len(truth))
+    looks = [
+        encoder.features(photo_views(folder / file, 1, encoder.model.config.image_size, random.Random(0)))
+        for file in files
+    ]
+    shown, mask = encoder.pad_frames(looks)
+    embeddings = encoder.embed_segments(shown, mask, [""] * len(files))
+    inputs, labels = readings(looks, embeddings), [truth[file] for file in files]
+    held = len(files) // 5
+    trained = fit(inputs[held:], labels[held:], files[held:], encoder=encoder.fingerprint)
+    named = [trained.names[i] for i in trained.probabilities(inputs[:held]).argmax(axis=1)]
+    by_words = Labels.of([name.replace("_", " ") for name in trained.names], encoder)
+    worded = [trained.names[i] for i in (embeddings[:held] @ by_words.points.T).argmax(axis=1)]
+    print(f"{len(files)} photos of {len(trained.names)} sports, {held} held out")
+    for how, answers in (("trained classifier", named), ("labels alone, seen in training", worded)):
+        print(f"{how}: {100 * np.mean([a == b for a, b in zip(answers, labels[:held], strict=True)]):.0f} % right")
+
+
+if __name__ == "__main__":
+    main()
