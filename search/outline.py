@@ -24,7 +24,7 @@ from indexer.film import Film
 from model.encoder import Encoder
 
 PHRASES = Path(__file__).parent / "phrases.txt"
-_PENALTY = 0.1  # of variation, for each chapter more; see docs/summaries.md
+_PENALTY = 0.3  # of variation, for each chapter more; joins of real clips are found up to 0.4 (benchmarks/summaries.py)
 _FEWEST_WORDS = 3  # of a line that can be a title, if any has as many
 _LONGEST = 80  # characters of a title
 _LINES = 400  # of a chapter that are compared

@@ -29,12 +29,18 @@ def likeness(features: NDArray[np.float16]) -> NDArray[np.float32]:
         float32 (T, T), from 0 to 1.
     """
     rows = features.astype(np.float32)
-    rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+    rows = np.hstack([rows, ~rows.any(axis=1, keepdims=True)])  # those that show nothing are like each other
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     return np.asarray(np.clip(rows @ rows.T, 0.0, 1.0))
 
 
 def choose(
-    likeness: NDArray[np.float32], weights: NDArray[np.float64], costs: NDArray[np.float64], budget: float
+    likeness: NDArray[np.float32],
+    weights: NDArray[np.float64],
+    costs: NDArray[np.float64],
+    budget: float,
+    *,
+    enough: float = 1.0,
 ) -> list[int]:
     """Choose candidates that cover the frames well and together cost no more than the budget.
 
@@ -43,6 +49,7 @@ def choose(
         weights: float64 (T,), what each frame is worth; not negative.
         costs: float64 (C,), positive.
         budget: in the unit of the costs.
+        enough: coverage at which to stop.
 
     Returns:
         The numbers of the chosen candidates, in the order chosen: the first n are the choice for a smaller budget.
@@ -53,10 +60,10 @@ def choose(
     """
     if not (costs > 0).all():
         raise ValueError(f"every candidate must cost something, got {costs.min()}")
-    by_gain_per_cost = _greedy(likeness, weights, costs, budget, per_cost=True)
+    by_gain_per_cost = _greedy(likeness, weights, costs, budget, enough, per_cost=True)
     if np.ptp(costs) == 0:
         return by_gain_per_cost
-    by_gain = _greedy(likeness, weights, costs, budget, per_cost=False)
+    by_gain = _greedy(likeness, weights, costs, budget, enough, per_cost=False)
     return max(by_gain_per_cost, by_gain, key=lambda chosen: coverage(likeness, weights, chosen))
 
 
@@ -75,18 +82,20 @@ def _greedy(
     weights: NDArray[np.float64],
     costs: NDArray[np.float64],
     budget: float,
+    enough: float,
     *,
     per_cost: bool,
 ) -> list[int]:
-    least = _NOTHING * weights.sum()
+    all_seconds, gained = float(weights.sum()), 0.0
     covered = np.zeros((len(likeness), 1), np.float32)  # how well each frame is
     chosen: list[int] = []
     while True:
         gains = weights.astype(np.float32) @ np.maximum(likeness - covered, 0)
         gains[costs > budget + 1e-9] = 0
         best = int(np.argmax(gains / costs if per_cost else gains))
-        if gains[best] <= least:
+        if gained >= enough * all_seconds or gains[best] <= _NOTHING * all_seconds:
             return chosen
         chosen.append(best)
+        gained += float(gains[best])
         budget -= costs[best]
         covered = np.maximum(covered, likeness[:, [best]])

@@ -20,7 +20,8 @@ from search.outline import Chapter, outline
 from search.selection import choose, coverage, likeness
 
 _MOST_FRAMES = 4096
-_PIECE_SECONDS = 3.0  # what a cut shows at a time, about: long enough to understand, short enough to show much
+_ENOUGH = 0.97  # coverage at which more keyframes would only repeat what is there
+_PIECE_SECONDS = 2.0  # what a cut shows at a time, about: enough to understand, short enough to show much
 _SPOKEN_SECONDS = 1.0  # before and after a keyframe: what is said there belongs to it
 
 
@@ -76,7 +77,7 @@ def summarize(
 
     Args:
         encoder: that made the features of the film.
-        frames: keyframes at most.
+        frames: keyframes at most; fewer where those cover nearly all.
         seconds: highlights at most; none where not given.
         about: what to show more of; whatever the film shows where not given.
         chapters: at most; by the length of the film where not given.
@@ -93,7 +94,7 @@ def summarize(
     alike, worth = likeness(short.features), _seconds_shown(short)
     if query is not None:
         worth = worth * interest(short, query)
-    chosen = sorted(choose(alike, worth, np.ones(len(alike)), frames))
+    chosen = sorted(choose(alike, worth, np.ones(len(alike)), frames, enough=_ENOUGH))
     pieces = _pieces(film) if seconds is not None else np.zeros((0, 2))
     shows = _likeness_of_pieces(alike, short.pts_seconds, pieces)
     picked = choose(shows, worth, pieces[:, 1] - pieces[:, 0], seconds) if seconds is not None else []
@@ -110,10 +111,10 @@ def summarize(
 
 
 def interest(film: Film, query: NDArray[np.float32]) -> NDArray[np.float64]:
-    """How much more each frame counts for being about something: e to the z-score of its segment's cosine with a query.
+    """How much more each frame counts for being about something: e^2z, z the z-score of its segment's cosine with it.
 
-    The z-score makes it a matter of this film, since different models spread their cosines differently: what stands out
-    by three standard deviations counts twenty times as much as the average.
+    The z-score makes it a matter of this film, since models spread their cosines differently: what stands out by two
+    standard deviations counts 55 times as much as the average.
 
     Args:
         query: float32 (D,), unit length.
@@ -125,7 +126,7 @@ def interest(film: Film, query: NDArray[np.float32]) -> NDArray[np.float64]:
     seconds = _seconds_shown(film)
     mean = np.average(cosines, weights=seconds)
     deviation = math.sqrt(np.average((cosines - mean) ** 2, weights=seconds))
-    return np.asarray(np.exp((cosines - mean) / max(deviation, 1e-6)))
+    return np.asarray(np.exp(2 * (cosines - mean) / max(deviation, 1e-6)))
 
 
 def _thinned(film: Film) -> Film:
