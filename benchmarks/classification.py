@@ -3,12 +3,13 @@
     python -m benchmarks.classification clips DATA/clips.json DATA/clips --library LIB
     python -m benchmarks.classification sports DATA/labelled.json PHOTOS
 
-*clips*: a clip has the label whose noun (or its plural) its caption has; clips with several of the nouns are left out, and for
-those with none the right answer is "none of these". Sharpness and margin are fitted on every other clip and reported
-on the rest, beside the constants of search/labels.py.
+*clips*: a clip has the label whose noun (or its plural) its caption has; clips with several of the nouns are left out,
+and for those with none the right answer is "none of these". Sharpness and margin are fitted on every other clip and
+reported on the rest, beside the constants of search/labels.py.
 
-*sports*: `labelled.json` maps files under `sports22/` to a sport. Four fifths train a classifier, the rest is named by it and by labels
-alone. The shipped model has seen all of these photos with their labels, so "by labels alone" is no zero-shot score here.
+*sports*: `labelled.json` maps files under `sports22/` to a sport. Four fifths train a classifier, the rest is named by
+it and by labels alone. The shipped model has seen all of these photos with their labels, so "by labels alone" is no
+zero-shot score here.
 """
 
 from __future__ import annotations
@@ -86,7 +87,8 @@ def report(found: np.ndarray, targets: np.ndarray) -> str:
     gap = sum(abs(right[bins == b].mean() - sure[bins == b].mean()) * (bins == b).mean() for b in np.unique(bins))
     return (
         f"right among the nouns {100 * among.mean():.0f} %, right with none as an answer {100 * right.mean():.0f} %, "
-        f"none recognised {100 * right[~named].mean():.0f} %, a noun kept {100 * (answers[named] < len(NOUNS)).mean():.0f} %, "
+        f"none recognised {100 * right[~named].mean():.0f} %, "
+        f"a noun kept {100 * (answers[named] < len(NOUNS)).mean():.0f} %, "
         f"calibration error {100 * gap:.0f} %"
     )
 
