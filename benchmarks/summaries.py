@@ -9,7 +9,10 @@ the first 1 to 8 seconds, encoded anew and read as `videobert summarize` reads a
   of the summary; this is what the selection maximizes;
 - clips shown: the share of the film's clips of which the summary has a frame; the selection does not know of clips;
 - best possible: no choice of that size covers more (a bound from the last gains; Leskovec et al. 2007);
-- about: the share of the keyframes that show the clip whose caption was asked for;
+- even, random: as many keyframes or seconds, evenly over the film or at random (mean of 20 draws), highlights from the
+  same pieces that the selection chooses from; "windows" are even stretches of 2 s, wherever they cut into a shot;
+- about: the share of 6 keyframes, and of 12 s of highlights, that show the clip whose caption was asked for, and how
+  often it is among the keyframes at all; there are 16 captions a film;
 - chapters: their beginnings against those of the clips, half a second apart at most.
 """
 
@@ -19,6 +22,7 @@ import argparse
 import json
 import tempfile
 from collections import defaultdict
+from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 
@@ -29,7 +33,7 @@ from indexer.film import Film, read_film
 from model.encoder import Encoder
 from search.outline import chapter_edges
 from search.selection import coverage, likeness
-from search.summary import summarize
+from search.summary import pieces, summarize
 
 CLIPS, FRAMES, SECONDS, DRAWS = 16, (4, 8, 16), (12.0, 24.0), 20
 FPS, WIDTH, HEIGHT = 25, 320, 180
@@ -57,7 +61,7 @@ def main() -> None:
             measure(film, encoder, ends, [captions[clip] for clip in clips], rng, scores)
     print(f"{len(order)} films of {CLIPS} clips")
     for name, methods in scores.items():
-        print(f"{name:<28}" + "  ".join(f"{method} {np.mean(values):.3f}" for method, values in methods.items()))
+        print(f"{name:<34}" + "  ".join(f"{method} {np.mean(values):.3f}" for method, values in methods.items()))
 
 
 def join(clips: list[Path], seconds: np.ndarray, target: Path) -> np.ndarray:
@@ -105,23 +109,22 @@ def measure(
         note(what, "even", even)
         note(what, "random", *(rng.choice(len(worth), count, replace=False).tolist() for _ in range(DRAWS)))
         scores[f"{what}, coverage"]["best possible"].append(bound(alike, worth, chosen, count))
+    parts = pieces(film)
     for seconds in SECONDS:
-        what, count = f"highlights of {seconds:.0f} s", round(seconds / 3)
-        parts = summarize(film, encoder, seconds=seconds).highlights
-        starts = [(n + 0.5) * film.duration / count - 1.5 for n in range(count)]
-        draws = [rng.uniform(0, film.duration - 3, count) for _ in range(DRAWS)]
-        note(what, "chosen", within(film, parts))
-        note(what, "even", within(film, [(start, start + 3) for start in starts]))
-        note(what, "random", *(within(film, [(start, start + 3) for start in starts]) for starts in draws))
+        what, count = f"highlights of {seconds:.0f} s", round(seconds / 2)
+        starts = [(n + 0.5) * film.duration / count - 1 for n in range(count)]
+        note(what, "chosen", within(film, summarize(film, encoder, seconds=seconds).highlights))
+        note(what, "even", within(film, evenly(parts, seconds)))
+        note(what, "random", *(within(film, filled(rng.permutation(parts), seconds)) for _ in range(DRAWS)))
+        note(what, "windows", within(film, [(start, start + 2) for start in starts]))
     for number, caption in enumerate(captions):
         right = clip_of_frame == number
-        summary = summarize(film, encoder, frames=6, seconds=12, about=caption)
-        found = right[at([frame.seconds for frame in summary.keyframes])]
-        scores["about, keyframes"]["chosen"].append(float(found.mean()))
-        scores["about, keyframes"]["random"].append(float(worth[right].sum() / film.duration))
-        scores["about, shown at all"]["chosen"].append(float(found.any()))
-        plain = summarize(film, encoder, frames=6)
-        scores["about, shown at all"]["not asked"].append(float(right[at([f.seconds for f in plain.keyframes])].any()))
+        for method, about in (("asked", caption), ("not asked", None)):
+            summary = summarize(film, encoder, frames=6, seconds=12, about=about)
+            found = right[at([frame.seconds for frame in summary.keyframes])]
+            scores["about, keyframes"][method].append(float(found.mean()))
+            scores["about, highlights"][method].append(float(right[within(film, summary.highlights)].mean()))
+            scores["about, among keyframes"][method].append(float(found.any()))
     edges = film.bounds[chapter_edges(film, most=len(film.embeddings))][1:-1]
     hits = [bool((np.abs(edges - end) <= NEAR_SECONDS).any()) for end in ends[:-1]]
     scores["chapters"]["recall"].append(float(np.mean(hits)))
@@ -129,7 +132,27 @@ def measure(
     scores["chapters"]["number"].append(len(edges) + 1)
 
 
-def within(film: Film, parts: list[tuple[float, float]] | tuple[tuple[float, float], ...]) -> list[int]:
+def evenly(parts: np.ndarray, seconds: float) -> np.ndarray:
+    """The parts at as many evenly spaced instants as the time allows."""
+    for count in range(len(parts), 0, -1):
+        instants = (np.arange(count) + 0.5) * parts[-1, 1] / count
+        some = parts[np.unique(np.searchsorted(parts[:, 0], instants, side="right") - 1)]
+        if (some[:, 1] - some[:, 0]).sum() <= seconds:
+            return some
+    return parts[:0]
+
+
+def filled(parts: np.ndarray, seconds: float) -> list[tuple[float, float]]:
+    """Of parts, one after the other, those that still fit into the time."""
+    some = []
+    for start, end in parts:
+        if end - start <= seconds:
+            some.append((start, end))
+            seconds -= end - start
+    return some
+
+
+def within(film: Film, parts: Iterable[tuple[float, float]]) -> list[int]:
     """The frames that parts of a film show."""
     return [n for n, time in enumerate(film.pts_seconds) if any(start <= time < end for start, end in parts)]
 

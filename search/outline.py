@@ -97,12 +97,10 @@ def _scatter(film: Film) -> NDArray[np.float64]:
     np.add.at(sums, film.segment_of_frame + 1, rows * shown[:, None])
     np.add.at(seconds, film.segment_of_frame + 1, shown)
     sums, seconds = sums.cumsum(axis=0), seconds.cumsum()
-    scatter = np.full((count + 1, count + 1), np.inf)
-    for i in range(count):
-        length = seconds[i + 1 :] - seconds[i]
-        squared = ((sums[i + 1 :] - sums[i]) ** 2).sum(axis=1)
-        scatter[i, i + 1 :] = np.maximum(length - squared / np.maximum(length, 1e-9), 0)
-    return np.asarray(scatter / seconds[-1])
+    products, length = sums @ sums.T, seconds - seconds[:, None]
+    squared = products.diagonal() + products.diagonal()[:, None] - 2 * products  # length of the sum from i to j - 1
+    scatter = length - squared / np.where(length > 0, length, 1)
+    return np.where(np.tri(count + 1, dtype=bool), np.inf, np.maximum(scatter, 0) / seconds[-1])
 
 
 def _chapter(film: Film, encoder: Encoder, first: int, last: int) -> Chapter:

@@ -95,15 +95,15 @@ def summarize(
     if query is not None:
         worth = worth * interest(short, query)
     chosen = sorted(choose(alike, worth, np.ones(len(alike)), frames, enough=_ENOUGH))
-    pieces = _pieces(film) if seconds is not None else np.zeros((0, 2))
-    shows = _likeness_of_pieces(alike, short.pts_seconds, pieces)
-    picked = choose(shows, worth, pieces[:, 1] - pieces[:, 0], seconds) if seconds is not None else []
+    parts = pieces(film) if seconds is not None else np.zeros((0, 2))
+    shows = _likeness_of_parts(alike, short.pts_seconds, parts)
+    picked = choose(shows, worth, parts[:, 1] - parts[:, 0], seconds) if seconds is not None else []
     return Summary(
         film.path,
         film.duration,
         _keyframes(film, short, alike, chosen),
         coverage(alike, worth, chosen),
-        _joined(pieces[sorted(picked)]),
+        _joined(parts[sorted(picked)]),
         coverage(shows, worth, picked),
         outline(film, encoder, most=chapters),
         about,
@@ -148,8 +148,8 @@ def _keyframes(film: Film, short: Film, alike: NDArray[np.float32], chosen: list
     )
 
 
-def _pieces(film: Film) -> NDArray[np.float64]:
-    """Segments cut evenly into pieces of about `_PIECE_SECONDS`: float64 (C, 2), start and end."""
+def pieces(film: Film) -> NDArray[np.float64]:
+    """What highlights are made of: segments, cut evenly into about 2 seconds each: float64 (C, 2), start and end."""
     starts: list[float] = []
     for start, end in zip(film.bounds[:-1], film.bounds[1:], strict=True):
         count = max(1, round((end - start) / _PIECE_SECONDS))
@@ -157,13 +157,13 @@ def _pieces(film: Film) -> NDArray[np.float64]:
     return np.stack([starts, [*starts[1:], film.duration]], axis=1)
 
 
-def _likeness_of_pieces(
-    alike: NDArray[np.float32], pts_seconds: NDArray[np.float64], pieces: NDArray[np.float64]
+def _likeness_of_parts(
+    alike: NDArray[np.float32], pts_seconds: NDArray[np.float64], parts: NDArray[np.float64]
 ) -> NDArray[np.float32]:
-    """How well each piece stands for each frame, as the best of its frames does: float32 (T, C)."""
-    first = np.maximum(np.searchsorted(pts_seconds, pieces[:, 0], side="right") - 1, 0)  # on screen as it begins
-    last = np.maximum(np.searchsorted(pts_seconds, pieces[:, 1]), first + 1)
-    shows = np.empty((len(alike), len(pieces)), np.float32)
+    """How well each part stands for each frame, as the best of its frames does: float32 (T, C)."""
+    first = np.maximum(np.searchsorted(pts_seconds, parts[:, 0], side="right") - 1, 0)  # on screen as it begins
+    last = np.maximum(np.searchsorted(pts_seconds, parts[:, 1]), first + 1)
+    shows = np.empty((len(alike), len(parts)), np.float32)
     for number, (begin, end) in enumerate(zip(first, last, strict=True)):
         shows[:, number] = alike[:, begin:end].max(axis=1)
     return shows
