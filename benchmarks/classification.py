@@ -30,8 +30,7 @@ from model.encoder import VideoBertEncoder
 from search import Library
 from search.labels import NONE, NONE_MARGIN, SHARPNESS, Labels
 
-NOUNS = """dog cat car elephant flower bear horse cow butterfly basketball soccer guitar waterfall rabbit swan motorway
-forest street gym kitchen""".split()
+NOUNS = ["dog", "cat", "car", "elephant", "flower", "bear", "horse", "cow", "butterfly", "basketball", "soccer", "guitar", "waterfall", "rabbit", "swan", "motorway", "forest", "street", "gym", "kitchen"]
 
 
 def main() -> None:
