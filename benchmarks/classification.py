@@ -30,7 +30,28 @@ from model.encoder import VideoBertEncoder
 from search import Library
 from search.labels import NONE, NONE_MARGIN, SHARPNESS, Labels
 
-NOUNS = ["dog", "cat", "car", "elephant", "flower", "bear", "horse", "cow", "butterfly", "basketball", "soccer", "guitar", "waterfall", "rabbit", "swan", "motorway", "forest", "street", "gym", "kitchen"]
+NOUNS = [
+    "dog",
+    "cat",
+    "car",
+    "elephant",
+    "flower",
+    "bear",
+    "horse",
+    "cow",
+    "butterfly",
+    "basketball",
+    "soccer",
+    "guitar",
+    "waterfall",
+    "rabbit",
+    "swan",
+    "motorway",
+    "forest",
+    "street",
+    "gym",
+    "kitchen",
+]
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.film import Film
-from indexer.media import MediaError
 from model.classification import Classifier, fit, readings
 from model.encoder import Encoder
 from search.labels import NONE, Labels
@@ -53,33 +52,19 @@ def classify(film: Film, by: Labels | Classifier) -> Classification:
     return Classification(film.path, by.names, film.bounds, by.probabilities(_readings(film)))
 
 
-def train_classifier(
-    rows: Sequence[tuple[Path, str]], look: Callable[[Path], Film], encoder: Encoder
-) -> tuple[Classifier, list[str]]:
-    """Fit a classifier to labelled videos; every segment of a video is an example.
-
-    Args:
-        rows: a file and its label each.
-        look: file -> Film.
-
-    Returns:
-        the classifier, and a sentence for every file that could not be read.
+def train_classifier(films: Iterable[tuple[Film, str]], encoder: Encoder) -> Classifier:
+    """Fit a classifier to films with a label each; every segment of a film is an example.
 
     Raises:
-        ValueError: what could be read has fewer than two labels.
+        ValueError: there are fewer than two labels.
     """
-    inputs, labels, groups, problems = [], [], [], []
-    for path, label in rows:
-        try:
-            film = look(path)
-        except (MediaError, OSError) as error:
-            problems.append(f"{path}: {error}")
-            continue
+    inputs, labels, groups = [], [], []
+    for film, label in films:
         inputs.append(_readings(film))
         labels += [label] * len(film.embeddings)
-        groups += [str(path)] * len(film.embeddings)
+        groups += [str(film.path)] * len(film.embeddings)
     stacked = np.concatenate(inputs) if inputs else np.zeros((0, 1), np.float32)
-    return fit(stacked, labels, groups, encoder=encoder.fingerprint), problems
+    return fit(stacked, labels, groups, encoder=encoder.fingerprint)
 
 
 def read_labelled(path: Path) -> tuple[list[tuple[Path, str]], list[str]]:

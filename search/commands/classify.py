@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ from search.library import Library
 from search.wording import clock, counted
 
 if TYPE_CHECKING:
+    from indexer.film import Film
     from model.classification import Classifier
     from search.classification import Classification
     from search.labels import Labels
@@ -84,16 +86,25 @@ def _by(library: Library, labels: str | None, classifier: Path | None) -> Labels
 
 def _train(library: Library, rows: Path, folder: Path) -> bool:
     """Train and save; whether some rows could not be used."""
+    from indexer.media import MediaError
     from search.classification import read_labelled, train_classifier
 
     labelled, problems = read_labelled(rows)
-    trained, unreadable = train_classifier(labelled, library.film, library.encoder)
+
+    def films() -> Iterator[tuple[Film, str]]:
+        for path, label in labelled:
+            try:
+                yield library.film(path), label
+            except MediaError as error:
+                problems.append(f"{path}: {error}")
+
+    trained = train_classifier(films(), library.encoder)
     trained.save(folder)
-    for problem in problems + unreadable:
+    for problem in problems:
         err.print(f"  {problem}", markup=False)
     said = "too few to hold any out" if trained.accuracy is None else f"{trained.accuracy:.0%} of those held out right"
     err.print(f"{folder}: {counted(len(trained.names), 'label')}, {said}.", markup=False)
-    return bool(problems or unreadable)
+    return bool(problems)
 
 
 def _each(library: Library, videos: list[Path], by: Labels | Classifier, found: list[Classification]) -> bool:
