@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.decode import THREADS, UNKNOWN_FPS, timed
+from indexer.decode import THREADS, UNKNOWN_FPS, frames_from
 from indexer.instants import ALMOST_SECONDS
-from indexer.media import MediaError, MediaInfo, decoded, opened, probe, start_seconds, video_stream
+from indexer.media import MediaError, MediaInfo, decoded, opened, probe, start_seconds
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -74,20 +74,16 @@ def cut(path: Path, parts: Sequence[tuple[float, float]], target: Path) -> Itera
 def _shown(path: Path, info: MediaInfo, start: float, count: int, rate: Fraction) -> Iterator[VideoFrame]:
     """The frames on screen at `count` instants from `start` on; the last one stays where the video ends before."""
     instants = [start + float(index / rate) for index in range(count)]
-    with opened(path) as container:
-        stream = video_stream(container)
-        stream.thread_type, stream.codec_context.thread_count = "AUTO", THREADS
-        _seek(container, start)
-        given, before = 0, None
-        for time, frame in timed(decoded(container, stream), info):
-            while before is not None and given < count and instants[given] < time - ALMOST_SECONDS:
-                yield before
-                given += 1
-            if given == count:
-                return
-            before = frame
-        if before is not None:
-            yield from [before] * (count - given)
+    given, before = 0, None
+    for time, frame in frames_from(path, info, start):
+        while before is not None and given < count and instants[given] < time - ALMOST_SECONDS:
+            yield before
+            given += 1
+        if given == count:
+            return
+        before = frame
+    if before is not None:
+        yield from [before] * (count - given)
 
 
 def _stamped(frame: VideoFrame, stream: VideoStream, number: int, step: Fraction) -> VideoFrame:
@@ -117,7 +113,8 @@ def _heard(path: Path, start: float, samples: int) -> NDArray[np.float32]:
     place = None  # of the next sample
     with opened(path) as container:
         stream = _sound_stream(container)
-        _seek(container, start)
+        if start > 0 and container.start_time is not None:
+            container.seek(round((start + start_seconds(container)) * 1e6))
         zero = start_seconds(container) + start
         for due, block in _resampled(container, stream, zero) if stream else ():
             if place is None or (due is not None and abs(due - place) > _GAP_SECONDS * _HERTZ):
@@ -155,12 +152,6 @@ def _resampled(
 
 def _sound_stream(container: InputContainer) -> AudioStream | None:
     return next((stream for stream in container.streams.audio if stream.codec_context is not None), None)
-
-
-def _seek(container: InputContainer, start: float) -> None:
-    """Go to a key frame at or before `start` seconds; raw streams have no times to seek by."""
-    if start > 0 and container.start_time is not None:
-        container.seek(round((start + start_seconds(container)) * 1e6))
 
 
 def _created(target: Path) -> OutputContainer:

@@ -33,6 +33,7 @@ __all__ = ["Frames", "MediaError", "MediaInfo", "probe", "read_frames", "read_st
 _INDEXED = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"}  # elsewhere seeking goes by bytes and misses
 THREADS = min(4, os.cpu_count() or 1)  # more gain little, and each holds frames of full size
 _LONGEST_SIDE = 4  # times the short side; banners wider than this are squeezed
+_BACK_SECONDS = 0.0, 2.0, math.inf  # indexes go by the order of decoding, and some lie
 _SET_BACK_SECONDS = 1.0  # a clock that jumps back by more begins anew: a recording was appended
 UNKNOWN_FPS = 25.0
 
@@ -183,18 +184,36 @@ def _checked_times(request: _Request, reader: Any) -> list[float]:
 def _with_pyav(request: _Request, instants: Instants, *, after: float) -> Iterator[Frames]:
     """Frames by PyAV, those that appear later than `after`."""
     info = request.info
-    with opened(request.path) as container:
-        stream = video_stream(container)
-        stream.thread_type, stream.codec_context.thread_count = "AUTO", THREADS
-        if instants.start > 0 and container.start_time is not None:  # raw streams have no times to seek by
-            container.seek(round((instants.start + info.start_seconds) * 1e6))
-        chosen = instants.sample(timed(decoded(container, stream), info))
-        pictures = ((time, _picture(frame, info.rotation, request.size)) for time, frame in chosen if time > after)
-        while part := list(islice(pictures, request.chunk)):
-            yield Frames(np.stack([picture for _, picture in part]), np.array([time for time, _ in part]))
+    chosen = instants.sample(frames_from(request.path, info, instants.start))
+    pictures = ((time, _picture(frame, info.rotation, request.size)) for time, frame in chosen if time > after)
+    while part := list(islice(pictures, request.chunk)):
+        yield Frames(np.stack([picture for _, picture in part]), np.array([time for time, _ in part]))
 
 
-def timed(frames: Iterable[VideoFrame], info: MediaInfo) -> Iterator[tuple[float, VideoFrame]]:
+def frames_from(path: Path, info: MediaInfo, start_seconds: float) -> Iterator[tuple[float, VideoFrame]]:
+    """Frames with their times by PyAV, from the one on screen at an instant, or from an earlier one, to the end.
+
+    It begins at a key frame before the instant, and goes back further where the first frame from there comes too late.
+    """
+    for back in _BACK_SECONDS:
+        with opened(path) as container:
+            stream = video_stream(container)
+            stream.thread_type, stream.codec_context.thread_count = "AUTO", THREADS
+            target = start_seconds - back
+            if target > 0 and container.start_time is not None:  # raw streams have no times to seek by
+                container.seek(round((target + info.start_seconds) * 1e6))
+            frames = _timed(decoded(container, stream), info)
+            first = next(frames, None)
+            late = first is None or first[0] > start_seconds + ALMOST_SECONDS
+            if late and target > 0 and not 0 < info.duration <= start_seconds:
+                continue
+            if first is not None:
+                yield first
+                yield from frames
+            return
+
+
+def _timed(frames: Iterable[VideoFrame], info: MediaInfo) -> Iterator[tuple[float, VideoFrame]]:
     """Frames with their times on the player's clock, strictly increasing."""
     step = 1 / (info.fps or UNKNOWN_FPS)
     shift, last = -info.start_seconds, -math.inf

@@ -101,6 +101,15 @@ def test_stills_are_the_pictures_on_screen_and_upright(tmp_path: Path):
     assert turned.size == (96, 160)
 
 
+@pytest.mark.parametrize("name", ["film.mp4", "film.ts"])
+def test_every_still_is_found_where_seeking_misses(tmp_path: Path, name: str):
+    """Groups are open, so that frames after a key frame are shown before it; and transport streams have no index."""
+    options = {"x264-params": "open-gop=1:bframes=3:b-adapt=0:scenecut=0"}
+    source = render(tmp_path / name, frames=50, gop=10, codec_options=options)
+    found = [int(greys(still.data)[0]) for still in read_stills(source, np.arange(50) / 25, short_side=96)]
+    assert near(found, [4 * frame for frame in range(50)])
+
+
 def test_what_stills_cannot_show_is_an_error(tmp_path: Path):
     source = render(tmp_path / "film.mp4")
     with pytest.raises(MediaError, match="no frame could be decoded between 60 s"):
