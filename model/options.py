@@ -14,6 +14,7 @@ class TrainingOptions:
     accumulate: int = 1  # passes whose gradients are averaged for one step
     learning_rate: float = 5e-4  # of what starts at random
     bert_learning_rate: float = 3e-5  # of what starts from BERT; 0 freezes it, and with it what a query means
+    frames_frozen: bool = False  # whether the reading of frames stays as it is, as when only heads are to learn
     weight_decay: float = 0.01
     warmup: float = 0.05  # share of the steps
     ema: float = 0.0  # decay of the moving average of the weights, which is then the result; 0 = none

@@ -79,7 +79,7 @@ def train(
         options.joined_sentences,
         options.largest_step,
     )
-    _set_modes(model, frozen=options.frozen)
+    _set_modes(model, bert_frozen=options.frozen, frames_frozen=options.frames_frozen)
     optimizer = torch.optim.AdamW(_parameter_groups(model, options))
     peaks = [group["lr"] for group in optimizer.param_groups]
     average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(options.ema)) if options.ema else None
@@ -175,14 +175,22 @@ def _add_what_is_missing(model: VideoBertModel, examples: CaptionedSet, options:
     model.to(device)  # type: ignore[arg-type]
 
 
-def _set_modes(model: VideoBertModel, *, frozen: bool) -> None:
-    """Training mode, except for what is not trained: the backbone, and BERT and the query's projection if frozen."""
+def _set_modes(model: VideoBertModel, *, bert_frozen: bool, frames_frozen: bool) -> None:
+    """What is trained: not the backbone, nor what is frozen.
+
+    Frozen frames are still read with dropout. The pictures of the training are known by heart; only when read so badly
+    do they look to the heads like pictures that were never seen.
+    """
     model.train()
     model.backbone.eval()
-    if frozen:
+    if bert_frozen:
         model.bert.eval()
-    for part in (model.bert, model.retrieval.words):
-        part.requires_grad_(not frozen)
+    of_text = [*model.bert.parameters(), *model.retrieval.words.parameters()]
+    read_frames = (model.frame_projection, model.temporal, model.retrieval.frames)
+    of_frames = [model.frame_gain, *(parameter for part in read_frames for parameter in part.parameters())]
+    for parameters, frozen in ((of_text, bert_frozen), (of_frames, frames_frozen)):
+        for parameter in parameters:
+            parameter.requires_grad_(not frozen)
 
 
 def _parameter_groups(model: VideoBertModel, options: TrainingOptions) -> Iterator[dict[str, object]]:

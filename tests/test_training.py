@@ -90,6 +90,17 @@ def test_bert_and_queries_can_be_frozen(tiny_checkpoint):
     assert not torch.equal(before.retrieval.words.weight, tuned.retrieval.words.weight)
 
 
+def test_the_reading_of_frames_can_be_frozen(tiny_checkpoint):
+    before, frozen = checkpoint.load(tiny_checkpoint)[0], trained(tiny_checkpoint, frames_frozen=True)
+    frames = ("frame_projection.", "temporal.", "frame_gain", "retrieval.frames.")
+    for name, weight in before.named_parameters():
+        if name.startswith(frames):
+            assert torch.equal(weight, frozen.get_parameter(name)), name
+    assert not torch.equal(before.alignment.dense.weight, frozen.alignment.dense.weight)
+    tuned = trained(tiny_checkpoint)
+    assert not torch.equal(before.frame_gain, tuned.frame_gain)
+
+
 def test_long_captions_lose_their_end(tiny_checkpoint):
     short, long = (("the red", "the red"), ("the red dog moves", "the red cat"))
     weights = [trained(tiny_checkpoint, captions, max_words=2).retrieval.frames.weight for captions in (short, long)]
