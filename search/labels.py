@@ -19,8 +19,8 @@ from model.encoder import Encoder
 from search.outline import phrases
 
 NONE = "none of these"
-# From `python -m benchmarks.classification clips`, which also says how well they do. Few clips decide the margin: half of
-# them ask for 0.06, the other half does better with 0.
+# From `python -m benchmarks.classification clips`, which also says how well they do. Few clips decide the margin: half
+# of them ask for 0.06, the other half does better with 0.
 SHARPNESS = 0.6  # of the scale of the training
 NONE_MARGIN = 0.03  # by which a label must fit better than the best phrases to be as likely as none, in cosines
 _NEAREST = 5  # phrases whose mean fit stands for everything that is not a label
