@@ -83,3 +83,9 @@ def test_a_subtitle_is_found_by_its_words(silent: Library, shipped: Encoder):
     spoken = shipped.embed_segments(features, mask, ["now let me show you how to make a good espresso"])[0]
     mute = shipped.embed_segments(features, mask, [""])[0]
     assert float(query @ spoken) > float(query @ mute) + 0.15
+
+
+def test_it_fills_in_what_a_sentence_leaves_out(silent: Library):
+    video = next(video for video in silent.videos() if video.path.endswith("bikes.mp4"))
+    (guesses,) = silent.fill(video.path, "a man rides a [MASK] on the street")
+    assert {guess.word for guess in guesses} & {"bike", "bicycle"}
