@@ -19,12 +19,11 @@ import argparse
 import json
 import random
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.library import indexed
 from indexer.captioned import photo_views
 from model.classification import fit, readings
 from model.encoder import VideoBertEncoder
@@ -66,9 +65,7 @@ def main() -> None:
     if args.task == "sports":
         sports({file: label for file, label in truth.items() if file.startswith("sports22/")}, args.folder)
         return
-    command = [Path(sys.executable).with_name("videobert"), "index", args.folder, "--library", args.library]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    with Library(args.library) as library:
+    with indexed([args.folder], args.library) as library:
         clips(truth, args.folder, library)
 
 

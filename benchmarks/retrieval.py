@@ -15,15 +15,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
 from itertools import islice
 from pathlib import Path
 
 import av
 import numpy as np
 
-from search import Library
+from benchmarks.library import indexed
 from store.types import Moment
 
 LARGEST_DIFFERENCE = 0.75  # of 255: other takes before the same background begin just below 1
@@ -37,10 +35,8 @@ def main() -> None:
     parser.add_argument("--library", type=Path, required=True)
     parser.add_argument("--misses", type=int, default=0, help="show so many of the worst queries")
     args = parser.parse_args()
-    command = [Path(sys.executable).with_name("videobert"), "index", *args.folders, "--library", args.library]
-    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
     truth = json.loads(args.truth.read_text(encoding="utf-8"))
-    with Library(args.library) as library:
+    with indexed(args.folders, args.library) as library:
         if args.task == "text":
             answers = [library.search(row["caption"], top=10_000) for row in truth]
             report([row["caption"] for row in truth], [row["clip"] for row in truth], answers, args.misses)

@@ -117,10 +117,11 @@ def measure(
         note(what, "even", within(film, evenly(parts, seconds)))
         note(what, "random", *(within(film, filled(rng.permutation(parts), seconds)) for _ in range(DRAWS)))
         note(what, "windows", within(film, [(start, start + 2) for start in starts]))
+    plain = summarize(film, encoder, frames=6, seconds=12)
     for number, caption in enumerate(captions):
         right = clip_of_frame == number
-        for method, about in (("asked", caption), ("not asked", None)):
-            summary = summarize(film, encoder, frames=6, seconds=12, about=about)
+        asked = summarize(film, encoder, frames=6, seconds=12, about=caption)
+        for method, summary in (("asked", asked), ("not asked", plain)):
             found = right[at([frame.seconds for frame in summary.keyframes])]
             scores["about, keyframes"][method].append(float(found.mean()))
             scores["about, highlights"][method].append(float(right[within(film, summary.highlights)].mean()))

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from indexer.decode import THREADS, UNKNOWN_FPS, frames_from
 from indexer.instants import ALMOST_SECONDS
-from indexer.media import MediaError, MediaInfo, decoded, opened, probe, start_seconds
+from indexer.media import MediaError, MediaInfo, decoded, opened, probe, seek, start_seconds
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -113,8 +113,7 @@ def _heard(path: Path, start: float, samples: int) -> NDArray[np.float32]:
     place = None  # of the next sample
     with opened(path) as container:
         stream = _sound_stream(container)
-        if start > 0 and container.start_time is not None:
-            container.seek(round((start + start_seconds(container)) * 1e6))
+        seek(container, start)
         zero = start_seconds(container) + start
         for due, block in _resampled(container, stream, zero) if stream else ():
             if place is None or (due is not None and abs(due - place) > _GAP_SECONDS * _HERTZ):

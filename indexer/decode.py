@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.instants import ALMOST_SECONDS, Instants
-from indexer.media import MediaError, MediaInfo, decoded, opened, probe, video_stream
+from indexer.media import MediaError, MediaInfo, decoded, opened, probe, seek, video_stream
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -200,8 +200,7 @@ def frames_from(path: Path, info: MediaInfo, start_seconds: float) -> Iterator[t
             stream = video_stream(container)
             stream.thread_type, stream.codec_context.thread_count = "AUTO", THREADS
             target = start_seconds - back
-            if target > 0 and container.start_time is not None:  # raw streams have no times to seek by
-                container.seek(round((target + info.start_seconds) * 1e6))
+            seek(container, target)
             frames = _timed(decoded(container, stream), info)
             first = next(frames, None)
             late = first is None or first[0] > start_seconds + ALMOST_SECONDS

@@ -127,6 +127,12 @@ def start_seconds(container: InputContainer) -> float:
     return (container.start_time or 0) / 1e6
 
 
+def seek(container: InputContainer, seconds: float) -> None:
+    """Go to a key frame at or before an instant of the player's clock; raw streams have no times to seek by."""
+    if seconds > 0 and container.start_time is not None:
+        container.seek(round((seconds + start_seconds(container)) * 1e6))
+
+
 def video_stream(container: InputContainer) -> VideoStream:
     """The stream with the moving picture.
 

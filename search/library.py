@@ -6,15 +6,14 @@ Opening one is quick: the encoder and the vector index are loaded when first nee
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import platformdirs
 
+from search.clip_range import ClipRange
 from store.catalog import Catalog
 from store.types import Moment, Segment, Video
 
@@ -39,31 +38,6 @@ def default_folder() -> Path:
     """`$VIDEOBERT_LIBRARY`, or a folder of this user's data directory."""
     chosen = os.environ.get(LIBRARY_VARIABLE)
     return Path(chosen).expanduser() if chosen else Path(platformdirs.user_data_dir("videobert")) / "library"
-
-
-@dataclass(frozen=True)
-class ClipRange:
-    """A query clip: a file, or a part of it in seconds."""
-
-    path: Path
-    start: float | None = None
-    end: float | None = None
-
-    @classmethod
-    def parse(cls, text: str) -> ClipRange:
-        """Read `PATH` or `PATH@START-END`, where a time is seconds or [hours:]minutes:seconds.
-
-        Raises:
-            ValueError: the times are no times, or the end is not after the start.
-        """
-        time = r"(?:\d+:){0,2}\d+(?:\.\d+)?"
-        found = re.fullmatch(rf"(?P<path>.+)@(?P<start>{time})-(?P<end>{time})", text)
-        if not found or Path(text).exists():
-            return cls(Path(text))
-        start, end = _seconds(found["start"]), _seconds(found["end"])
-        if end <= start:
-            raise ValueError(f"a clip must end after it starts, got {found['start']}-{found['end']}")
-        return cls(Path(found["path"]), start, end)
 
 
 class Library:
@@ -390,11 +364,3 @@ def _changed(video: Video) -> bool:
 
 def _absolute(path: str | Path | None) -> str | None:
     return None if path is None else os.path.abspath(os.path.expanduser(path))
-
-
-def _seconds(time: str) -> float:
-    """`90`, `1:30` or `0:01:30` -> 90.0."""
-    total = 0.0
-    for part in time.split(":"):
-        total = 60 * total + float(part)
-    return total

@@ -1,0 +1,17 @@
+"""The library a benchmark asks, indexed by the installed command line, so that its defaults are what is measured."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from search import Library
+
+
+def indexed(folders: Sequence[Path], library: Path) -> Library:
+    """Index what is not indexed yet, said on stderr since stdout is for scores, and open the library."""
+    command = [Path(sys.executable).with_name("videobert"), "index", *folders, "--library", library]
+    subprocess.run(command, check=True, stdout=sys.stderr, stderr=subprocess.DEVNULL)
+    return Library(library)
