@@ -1,8 +1,8 @@
 """The catalog: what a library knows, in one SQLite file. It is the truth; everything else can be made from it.
 
-``Connection`` opens the file, ``Segments`` adds what is asked by segment id, ``Succession`` the change to another
-encoder, ``Judgements`` saved queries, ``Tags`` labels, ``Catalog`` videos, subtitles and failures: one object, in six
-files because none should be longer than can be read at once.
+``Connection`` opens the file, ``Lexicon`` adds what is asked by words, ``Segments`` what is asked by segment id,
+``Succession`` the change to another encoder, ``Judgements`` saved queries, ``Tags`` labels, ``Catalog`` videos,
+subtitles and failures: one object, in seven files because none should be longer than can be read at once.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from store.judgements import Judgements
 from store.succession import Succession
 from store.tags import Tags
 from store.types import Cue, Failure, NewSegment, Video
-from store.words import match_expression, spaced, storable
+from store.words import storable
 
 _CUE = 'cues.start, cues."end", cues.text, cues.language'
 
@@ -87,10 +87,10 @@ class Catalog(Succession, Judgements, Tags):
                     "end": float(cue.end),
                     "text": storable(cue.text),
                     "language": storable(cue.language),
-                    "words": spaced(storable(cue.text)),
                 }
                 for cue in cues
             )
+            self._index_words(number)
         return stored
 
     def copy_video(self, source_id: int, video: Video) -> Video:
@@ -108,10 +108,11 @@ class Catalog(Succession, Judgements, Tags):
             number, stored = self._replace_video(video)
             self._copy_segments(source_id, number)
             self._db.execute(
-                'INSERT INTO cues (video_id, start, "end", text, language, words) '
-                'SELECT ?, start, "end", text, language, words FROM cues WHERE video_id = ? ORDER BY id',
+                'INSERT INTO cues (video_id, start, "end", text, language) '
+                'SELECT ?, start, "end", text, language FROM cues WHERE video_id = ? ORDER BY id',
                 (number, source_id),
             )
+            self._index_words(number)
         return stored
 
     def move_video(self, source_id: int, video: Video) -> Video:
@@ -134,6 +135,7 @@ class Catalog(Succession, Judgements, Tags):
             )
             moved = replace(video, id=source_id, added_at=source.added_at, indexed_at=source.indexed_at)
             self._db.table("videos").update(source_id, asdict(moved) | {"path": path}, conversions=PATH)
+            self._index_words(source_id)
         return moved
 
     def remove_videos(self, ids: Iterable[int]) -> int:
@@ -170,23 +172,6 @@ class Catalog(Succession, Judgements, Tags):
         """Return the subtitle lines of a video in order of time."""
         rows = self._rows(f'SELECT {_CUE} FROM cues WHERE video_id = ? ORDER BY start, "end", id', video_id)
         return [Cue(**row) for row in rows]
-
-    def search_cues(self, words: str, limit: int) -> list[tuple[int, Cue]]:
-        """Return up to ``limit`` subtitle lines that hold any of ``words``, each with the id of its video.
-
-        Best first by bm25, which counts rare words more. Case and accents do not matter, and nothing in ``words``
-        has a meaning of its own. Chinese and Japanese are found by any part of a line.
-        """
-        expression = match_expression(words)
-        if not expression:
-            return []
-        rows = self._rows(
-            f"SELECT cues.video_id, {_CUE} FROM cues_fts JOIN cues ON cues.id = cues_fts.rowid "
-            "WHERE cues_fts MATCH ? ORDER BY cues_fts.rank, cues.id LIMIT ?",
-            expression,
-            limit,
-        )
-        return [(row.pop("video_id"), Cue(**row)) for row in rows]
 
     def _videos(self, condition: str, *parameters: Any) -> list[Video]:
         return [

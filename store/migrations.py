@@ -15,6 +15,7 @@ import uuid
 from sqlite_utils import Database
 
 from store.errors import NewerLibrary, NotALibrary
+from store.words import name_words, spaced, storable
 
 
 def create_library(db: Database) -> None:
@@ -144,7 +145,33 @@ def add_tags(db: Database) -> None:
     )
 
 
-MIGRATIONS = (create_library, add_judgements, add_successors, add_tags)
+def add_words(db: Database) -> None:
+    """Step 5: words by segment, with the names of files and folders, in place of words by subtitle line."""
+    db.table("cues").disable_fts()
+    db.execute("ALTER TABLE cues DROP COLUMN words")
+    db.executescript(
+        """
+        CREATE VIRTUAL TABLE segments_fts USING fts5(
+            said, named, tokenize = 'porter unicode61 remove_diacritics 2'
+        );
+        CREATE TRIGGER segments_fts_forget AFTER DELETE ON segments BEGIN
+            DELETE FROM segments_fts WHERE rowid = old.id;
+        END;
+        """
+    )
+    for number, path in db.execute("SELECT id, path FROM videos").fetchall():
+        rows = db.execute(
+            "SELECT id, coalesce((SELECT group_concat(text, char(10)) FROM cues "
+            'WHERE video_id = ? AND cues.start < segments."end" AND cues."end" > segments.start), text) '
+            "FROM segments WHERE video_id = ?",
+            (number, number),
+        ).fetchall()
+        names = spaced(storable(name_words(path)))
+        for segment, said in rows:
+            db.execute("INSERT INTO segments_fts (rowid, said, named) VALUES (?, ?, ?)", (segment, spaced(said), names))
+
+
+MIGRATIONS = (create_library, add_judgements, add_successors, add_tags, add_words)
 
 
 def version(db: Database) -> int:

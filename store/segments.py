@@ -6,7 +6,7 @@ A segment is only ever written together with all of that, so every segment that 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -14,8 +14,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from store.arrays import FEATURE, SECONDS, VECTOR, check_segment, from_blob, to_blob
-from store.connection import AMONG, Connection, json_ids, within_clause
+from store.connection import AMONG, json_ids
 from store.errors import EncoderMismatch, NotInLibrary
+from store.filters import Filter, conditions
+from store.lexicon import Lexicon
 from store.types import Hit, NewSegment, Origin, Segment
 from store.words import storable
 
@@ -23,7 +25,7 @@ _CHUNK = 4096  # rows read at a time: about 6 MB of vectors of 384 components
 _OWNED = {"embeddings": "vector", "frame_features": "width, pts, data", "thumbnails": "seconds, jpeg"}
 
 
-class Segments(Connection):
+class Segments(Lexicon):
     """The part of the catalog that is asked by segment id, and the encoder whose vectors it holds."""
 
     _bound: tuple[str, int] | None = None  # the encoder declared through this object
@@ -87,18 +89,12 @@ class Segments(Connection):
         pairs = zip(map(int, ids), map(float, scores), strict=True)
         return [Hit(segment_id=number, score=score, **found[number]) for number, score in pairs if number in found]
 
-    def segment_ids(self, within: str | None = None, tag: str | None = None) -> NDArray[np.int64]:
-        """Return the ids of segments: int64 (N,), sorted.
-
-        Args:
-            within: only those of videos at or below this file or folder.
-            tag: only those with this tag, whoever gave it; case does not matter.
-        """
-        condition, bounds = within_clause(within)
-        chosen = f"WHERE video_id IN (SELECT id FROM videos WHERE {condition})"
-        if tag is not None:
-            chosen += " AND id IN (SELECT segment_id FROM tags WHERE name = ?)"
-        rows = self._rows(f"SELECT id FROM segments {chosen}", *bounds, *([] if tag is None else [tag]))
+    def segment_ids(self, filters: Iterable[Filter] = ()) -> NDArray[np.int64]:
+        """Return the ids of the segments that all filters hold for: int64 (N,), sorted."""
+        condition, values = conditions(filters)
+        rows = self._rows(
+            f"SELECT segments.id FROM segments JOIN videos ON videos.id = video_id WHERE {condition}", *values
+        )
         return np.sort(np.fromiter((row["id"] for row in rows), np.int64, len(rows)))
 
     def embeddings(self, ids: ArrayLike) -> NDArray[np.float32]:

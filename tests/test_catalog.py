@@ -19,7 +19,11 @@ import store.connection
 from store import migrations
 from store.catalog import Catalog, Counts
 from store.errors import EncoderMismatch, NewerLibrary, NotALibrary, NotInLibrary, StoreError
+from store.filters import Filter
+from store.lexicon import Matched
+from store.tags import Tag
 from store.types import Cue, Failure, Hit, NewSegment, Segment, Video
+from store.words import terms
 
 DIM = 4
 OWNED_TABLES = ("segments", "embeddings", "frame_features", "thumbnails", "cues")
@@ -183,10 +187,10 @@ def test_removing_leaves_no_orphans(catalog: Catalog) -> None:
     keep, gone = put(catalog, "/films/a.mp4"), put(catalog, "/films/b.mp4")
     assert catalog.remove_videos([gone]) == 1
     assert rows_in(catalog) == dict.fromkeys(OWNED_TABLES, 2)
-    assert [number for number, _ in catalog.search_cues("onions", 10)] == [keep]
+    assert catalog.search_words(["onions"], limit=10) == ids_of(catalog, keep)
     assert catalog.remove_videos(np.array([keep])) == 1
     assert rows_in(catalog) == dict.fromkeys(OWNED_TABLES, 0)
-    assert catalog._db.execute("SELECT count(*) FROM cues_fts_docsize").fetchone() == (0,)
+    assert catalog._db.execute("SELECT count(*) FROM segments_fts").fetchone() == (0,)
 
 
 def broken_features(segment: NewSegment) -> NewSegment:
@@ -235,7 +239,7 @@ def test_an_error_in_the_middle_leaves_the_old_video(catalog: Catalog) -> None:
         catalog.put_video(a_video(size=2), some_segments(), [CUES[0], None])  # type: ignore[list-item]
     assert rows_in(catalog) == before
     assert catalog.video_by_id(video_id) == catalog.video("/films/a.mp4")
-    assert [number for number, _ in catalog.search_cues("onions", 10)] == [video_id]
+    assert catalog.search_words(["onions"], limit=10) == ids_of(catalog, video_id)
 
 
 def test_copying_gives_new_ids_to_the_same_content(catalog: Catalog) -> None:
@@ -254,7 +258,8 @@ def test_copying_gives_new_ids_to_the_same_content(catalog: Catalog) -> None:
         np.testing.assert_array_equal(ours, theirs)
     assert catalog.thumbnail(5) == catalog.thumbnail(2)
     assert catalog.cues(copy.id) == CUES
-    assert {number for number, _ in catalog.search_cues("creme", 10)} == {source, copy.id}
+    assert catalog.search_words(["creme"], limit=10) == []  # said between the segments
+    assert catalog.search_words(["onions"], limit=10) == [1, 2, 4, 5]
     assert ids_of(catalog, put(catalog, "/films/c.mp4")) == [6, 7]
     assert [video.path for video in catalog.videos_with_hash("c0ffee")] == [f"/films/{n}.mp4" for n in "abc"]
 
@@ -329,9 +334,9 @@ def test_within_is_a_file_or_folder_whatever_its_name(catalog: Catalog) -> None:
     assert [video.path for video in catalog.videos("/v/100%/a_b.mp4")] == ["/v/100%/a_b.mp4"]
     assert catalog.videos("/v/100%/aXb.mp4") == []
     assert [failure.path for failure in catalog.failures("/v/100%")] == ["/v/100%/a_b.mp4.txt"]
-    assert catalog.segment_ids("/v/100%").tolist() == [1, 2]
-    assert catalog.segment_ids("/nowhere").tolist() == []
-    assert catalog.segment_ids("/nowhere").dtype == np.int64
+    assert catalog.segment_ids([Filter("within", "/v/100%")]).tolist() == [1, 2]
+    assert catalog.segment_ids([Filter("within", "/nowhere")]).tolist() == []
+    assert catalog.segment_ids([Filter("within", "/nowhere")]).dtype == np.int64
 
 
 @pytest.mark.skipif(os.name != "posix", reason="file names are bytes on POSIX only")
@@ -348,27 +353,31 @@ def test_a_name_that_is_not_utf8_comes_back_as_it_was(catalog: Catalog) -> None:
     assert [failure.path for failure in catalog.failures()] == [path]
 
 
-# Subtitles
+# Words
 
 
-def lines(catalog: Catalog, *texts: str) -> None:
-    catalog.put_video(a_video("/films/s.mp4"), [], [Cue(float(i), i + 1.0, text) for i, text in enumerate(texts)])
+def lines(catalog: Catalog, *texts: str, path: str = "/s/s.mp4") -> Video:
+    """A video of one-second segments with one line of subtitles each."""
+    cues = [Cue(float(i), i + 1.0, text) for i, text in enumerate(texts)]
+    return catalog.put_video(a_video(path), some_segments(len(texts)), cues)
 
 
-def found(catalog: Catalog, words: str, limit: int = 10) -> list[str]:
-    return [cue.text for _, cue in catalog.search_cues(words, limit)]
+def found(catalog: Catalog, query: str, *phrases: str, limit: int = 10) -> list[str]:
+    segments = [catalog.segment(number) for number in catalog.search_words(terms(query), phrases=phrases, limit=limit)]
+    return [catalog.cues(segment.video_id)[int(segment.start)].text for segment in segments if segment]
 
 
-def test_cues_with_more_of_the_words_come_first(catalog: Catalog) -> None:
+def test_segments_with_more_of_the_words_come_first(catalog: Catalog) -> None:
     lines(catalog, "cut the bread", "the weather", "cut the onions", "something else")
     assert found(catalog, "cut onions") == ["cut the onions", "cut the bread"]
     assert found(catalog, "cut onions", limit=1) == ["cut the onions"]
 
 
-def test_case_and_accents_do_not_matter(catalog: Catalog) -> None:
-    lines(catalog, "Crème BRÛLÉE", "Über den Wolken")
+def test_case_accents_and_english_endings_do_not_matter(catalog: Catalog) -> None:
+    lines(catalog, "Crème BRÛLÉE", "Über den Wolken", "two dogs running")
     assert found(catalog, "creme brulee") == ["Crème BRÛLÉE"]
     assert found(catalog, "ÜBER") == ["Über den Wolken"]
+    assert found(catalog, "a dog runs") == ["two dogs running"]
 
 
 def test_operators_and_quotes_are_plain_text(catalog: Catalog) -> None:
@@ -377,7 +386,7 @@ def test_operators_and_quotes_are_plain_text(catalog: Catalog) -> None:
     assert found(catalog, '"go') == ['he said "go" now']
     assert found(catalog, "NEAR(") == ["near the lake"]
     assert found(catalog, "don't") == ["don't"]
-    for nothing in ("", "  ", '"', "?!", "text:", "*", "\0", "\ud800", "absent"):
+    for nothing in ("", "  ", '"', "?!", "*", "\0", "\ud800", "absent"):
         assert found(catalog, nothing) == []
 
 
@@ -388,6 +397,47 @@ def test_chinese_and_japanese_are_found_by_any_part(catalog: Catalog) -> None:
     assert sorted(found(catalog, "行く")) == ["京都に行く東", "明日は東京タワーに行く"]
 
 
+def test_phrases_must_stand_there_word_for_word(catalog: Catalog) -> None:
+    lines(catalog, "happy birthday to you", "a birthday that is happy", "to you")
+    assert found(catalog, "", "happy birthday") == ["happy birthday to you"]
+    assert found(catalog, "", "happy birthday", "to you") == ["happy birthday to you"]
+    assert found(catalog, "", "birthday happy") == []
+
+
+def test_files_and_folders_are_found_by_their_names(catalog: Catalog) -> None:
+    lines(catalog, "one", "two", path="/v/Holidays-2019/BeachDay_07.mp4")
+    assert found(catalog, "beach") == found(catalog, "holiday 2019") == ["one", "two"]
+    assert found(catalog, "mp4") == []
+    video = catalog.videos()[0]
+    assert video.id is not None
+    catalog.move_video(video.id, replace(video, path="/v/mountains.mp4"))
+    assert found(catalog, "beach") == []
+    assert found(catalog, "mountains") == ["one", "two"]
+
+
+def test_lines_of_every_language_are_found(catalog: Catalog) -> None:
+    catalog.put_video(a_video(), some_segments(1), [Cue(0, 1, "the dog", "en"), Cue(0, 1, "der Hund", "de")])
+    assert catalog.search_words(["hund"], limit=5) == catalog.search_words(["dog"], limit=5) == [1]
+
+
+def test_which_words_a_segment_holds(catalog: Catalog) -> None:
+    lines(catalog, "Two Dogs, running", "a cat", "dogs", path="/v/dog.mp4")
+    assert catalog.matched(["dog", "run"], [1, 2, 9]) == {
+        1: Matched(("dogs", "running"), ("dog",)),
+        2: Matched((), ("dog",)),
+    }
+    assert catalog.holding("two dogs", [1, 2, 3]) == {1}
+    assert catalog.holding("?", [1, 2, 3]) == set()
+    assert [catalog.segments_with_words(number, "cat") for number in (5, 1)] == [1, 1]
+    assert catalog.segments_with_words(2, "dog") == 2
+
+
+def test_words_are_searched_among_what_filters_leave(catalog: Catalog) -> None:
+    lines(catalog, "a dog", "a dog", path="/v/a.mp4")
+    lines(catalog, "a dog", path="/w/b.mp4")
+    assert catalog.search_words(["dog"], filters=[Filter("in", "/w/")], limit=1) == [3]
+
+
 def test_text_that_utf8_cannot_write_is_kept_as_far_as_it_can(catalog: Catalog) -> None:
     lines(catalog, "caf\udce9 noir")
     assert found(catalog, "noir") == ["caf? noir"]
@@ -396,6 +446,7 @@ def test_text_that_utf8_cannot_write_is_kept_as_far_as_it_can(catalog: Catalog) 
 @pytest.fixture(scope="module")
 def one_line() -> Iterator[Catalog]:
     with Catalog(":memory:") as opened:
+        opened.bind_encoder("mini@1", DIM)
         lines(opened, "and or not near 東京 - a b c")
         yield opened
 
@@ -403,12 +454,54 @@ def one_line() -> Iterator[Catalog]:
 @settings(deadline=None)
 @given(words=st.text() | st.text('"*()^:+-{}ANDORT \0東', max_size=30))
 def test_any_text_is_a_safe_query(one_line: Catalog, words: str) -> None:
-    assert {number for number, _ in one_line.search_cues(words, 5)} <= {1}
+    assert set(one_line.search_words(terms(words), limit=5)) <= {1}
+    assert set(one_line.search_words([], phrases=[words], limit=5)) <= {1}
+    assert set(one_line.matched([words], [1])) <= {1}
 
 
 def test_a_very_long_query_is_answered(catalog: Catalog) -> None:
     lines(catalog, "word 4000 is here")
     assert found(catalog, " ".join(map(str, range(5000)))) == ["word 4000 is here"]
+
+
+def test_words_of_an_older_library_are_found(tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as before:
+        before.setattr(migrations, "MIGRATIONS", migrations.MIGRATIONS[:4])
+        db = Database(tmp_path / "library.db")
+        migrations.migrate(db)
+        db.execute("INSERT INTO videos SELECT 1, '/v/beach.mp4', 1, 1, '', '', '', 9, 25, 1, 1, 0, '', '', '' ")
+        db.execute("INSERT INTO segments VALUES (1, 1, 0, 5, 'text'), (2, 1, 5, 9, 'more text')")
+        db.execute("INSERT INTO cues VALUES (1, 1, 0, 2, 'the onions', 'en', 'the onions')")
+        db.conn.commit()
+        db.close()
+    with Catalog(tmp_path / "library.db") as catalog:
+        assert catalog.search_words(["onions"], limit=5) == [1]
+        assert catalog.search_words(["text"], limit=5) == [2]
+        assert catalog.search_words(["beach"], limit=5) == [1, 2]
+        assert catalog.cues(1) == [Cue(0, 2, "the onions", "en")]
+
+
+# Filters
+
+
+def test_filters_leave_what_they_say(catalog: Catalog) -> None:
+    one, two = "/v/Holiday_1/a.MP4", "/v/holiday-2/50%.mkv"
+    catalog.put_video(a_video(one, mtime_ns=100, duration=10.0), some_segments(1), CUES)
+    catalog.put_video(a_video(two, mtime_ns=200, duration=60.0), some_segments(1), [])
+    catalog.put_tags([Tag(2, "Dog", 1.0, "me")], origin="me", video_ids=[2])
+
+    def left(*filters: Filter) -> list[int]:
+        return list(catalog.segment_ids(filters))
+
+    assert left() == [1, 2]
+    assert left(Filter("within", "/v/holiday-2")) == left(Filter("in", "DAY-2")) == [2]
+    assert left(Filter("in", "day_")) == left(Filter("type", "mp4")) == left(Filter("has", "subtitles")) == [1]
+    assert left(Filter("in", "50%")) == left(Filter("tag", "dog")) == [2]
+    assert left(Filter("after", 200)) == left(Filter("longer", 60)) == [2]
+    assert left(Filter("before", 200)) == left(Filter("shorter", 60)) == [1]
+    assert left(Filter("tag", "dog", wanted=False)) == left(Filter("in", "day-2", wanted=False)) == [1]
+    assert left(Filter("in", "holiday"), Filter("longer", 20)) == [2]
+    assert left(Filter("in", "holiday"), Filter("longer", 20), Filter("type", "avi")) == []
 
 
 # The encoder
@@ -453,6 +546,7 @@ def test_the_file_and_its_folder_are_made_and_used_again(tmp_path: Path) -> None
     path = tmp_path / "new" / "folder" / "library.db"
     with Catalog(str(path)) as catalog:
         name = catalog.library_id
+        catalog.bind_encoder("mini@1", DIM)
         lines(catalog, "hello")
         assert catalog._db.journal_mode == "wal"
     with Catalog(path) as catalog:
@@ -499,11 +593,11 @@ def test_a_library_of_the_first_release_keeps_what_it_holds(tmp_path: Path, monk
 def test_a_library_of_a_newer_version_is_refused_untouched(tmp_path: Path) -> None:
     path = tmp_path / "library.db"
     with Catalog(path) as catalog:
-        catalog._db.execute("PRAGMA user_version = 7")
+        catalog._db.execute("PRAGMA user_version = 99")
     before = path.read_bytes()
     with pytest.raises(
         NewerLibrary,
-        match=rf"newer version of this program: its schema is 7, this version knows {len(migrations.MIGRATIONS)}",
+        match=rf"newer version of this program: its schema is 99, this version knows {len(migrations.MIGRATIONS)}",
     ):
         Catalog(path)
     assert path.read_bytes() == before
@@ -544,7 +638,7 @@ def test_another_connection_reads_the_old_rows_while_one_writes(tmp_path: Path) 
             assert reader.counts().videos == 1
             assert reader.segment_ids().tolist() == [1, 2]
             with Catalog(path) as late:
-                assert [number for number, _ in late.search_cues("onions", 5)] == [1]
+                assert late.search_words(["onions"], limit=5) == [1, 2]
         assert reader.counts().videos == 0
 
 

@@ -19,6 +19,7 @@ from search.classification import Classification, read_labelled
 from search.cli import app
 from search.labels import NONE, Labels, read_labels
 from store.catalog import Catalog
+from store.filters import Filter
 from store.tags import Tag
 
 
@@ -136,11 +137,11 @@ def test_tags_replace_those_of_their_origin_and_go_with_their_video():
         catalog.put_tags([Tag(ids[0][1], "cat", 0.6, "mine")], origin="mine", video_ids=[one.id])
         assert catalog.tags(one.id) == [Tag(ids[0][0], "Cat", 0.9, "labels"), Tag(ids[0][1], "cat", 0.6, "mine")]
         assert catalog.tag_counts() == {"Cat": 2, "dog": 1}
-        assert catalog.segment_ids(tag="CAT").tolist() == ids[0]
-        assert catalog.segment_ids(within="/two.mp4", tag="cat").tolist() == []
+        assert catalog.segment_ids([Filter("tag", "CAT")]).tolist() == ids[0]
+        assert catalog.segment_ids([Filter("within", "/two.mp4"), Filter("tag", "cat")]).tolist() == []
         catalog.put_tags([], origin="labels", video_ids=[one.id])
-        assert catalog.segment_ids(tag="cat").tolist() == [ids[0][1]]
-        assert catalog.segment_ids(tag="dog").tolist() == [ids[1][1]]
+        assert catalog.segment_ids([Filter("tag", "cat")]).tolist() == [ids[0][1]]
+        assert catalog.segment_ids([Filter("tag", "dog")]).tolist() == [ids[1][1]]
         catalog.remove_videos([one.id, two.id])
         assert catalog.tag_counts() == {}
 

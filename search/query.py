@@ -1,0 +1,208 @@
+"""What a person types to search: descriptions, phrases, operators and filters, as a tree.
+
+The language, with operators in capitals:
+
+    a dog on the beach            what the moment shows or says
+    "happy birthday"              words that must be said, or stand in the name of the file or a folder, just so
+    a cat NOT dog                 what it must not show; NOT reaches to the next operator
+    a lake AND a boat             both in one moment
+    cutting THEN frying           one after the other in one video
+    rain THEN WITHIN 20s sun      at most so long after
+    in:holidays tag:dog type:mp4 has:subtitles after:2024-01 before:2024-03-15 longer:10s shorter:5m
+                                  filters, anywhere; values with spaces in quotes; NOT before one turns it round
+
+A filter holds for the whole query, wherever it stands. Dates are of the file's last change, in local time:
+`after:2024-01` is from the first of January on, `before:2024-01` until just before it. Times are in ms, s, m or h.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cache
+from typing import cast
+
+from lark import Lark, Token, Tree
+from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
+
+from store.filters import Field, Filter
+
+_GRAMMAR = r"""
+query: step (_THEN limit? step)*
+limit: _WITHIN DURATION
+step: clause (_AND clause)*
+clause: _part+ unwanted* | unwanted+
+unwanted: _NOT _part+
+_part: WORD | PHRASE | FILTER
+
+_THEN.3: /THEN(?!\S)/
+_AND.3: /AND(?!\S)/
+_NOT.3: /NOT(?!\S)/
+_WITHIN.3: /WITHIN(?!\S)/
+DURATION.2: /\d+(\.\d+)?(ms|s|m|h)?(?!\S)/i
+FILTER.2: /(in|after|before|longer|shorter|has|tag|type):("[^"]*"|[^\s"]*)/i
+PHRASE: /"[^"]*"/
+WORD: /(?!(THEN|AND|NOT)(?!\S))[^\s"]+/
+%ignore /\s+/
+"""
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
+_DATES = ("%Y", "%Y-%m", "%Y-%m-%d")
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|)")
+
+
+class QueryError(ValueError):
+    """A query that cannot be understood.
+
+    Attributes:
+        position: of the character at which it stops making sense, from 0; the length of the query for its end.
+    """
+
+    def __init__(self, problem: str, query: str, position: int) -> None:
+        shown = query.replace("\n", " ").replace("\t", " ")
+        super().__init__(f"{problem}\n  {shown}\n  {' ' * position}^")
+        self.problem, self.position = problem, position
+
+
+@dataclass(frozen=True)
+class Text:
+    """One description."""
+
+    words: str  # all of it, without quotation marks
+    phrases: tuple[str, ...] = ()  # what stood in quotation marks
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one moment must show and say, all of it, and what it must not, none of it."""
+
+    wanted: tuple[Text, ...] = ()
+    unwanted: tuple[Text, ...] = ()
+
+
+@dataclass(frozen=True)
+class Query:
+    """Steps in order of time, and what all of them are limited to."""
+
+    steps: tuple[Step, ...]
+    limits: tuple[float | None, ...] = ()  # seconds between the steps, one less than there are; None for any
+    filters: tuple[Filter, ...] = ()
+
+
+def parse(text: str) -> Query:
+    """Read a query.
+
+    Raises:
+        QueryError: it cannot be understood, or has nothing to search for.
+    """
+    try:
+        tree = _parser().parse(text)
+    except UnexpectedInput as error:
+        raise _explained(error, text) from error
+    filters: list[Filter] = []
+    steps: list[Step] = []
+    limits: list[float | None] = []
+    limit = None
+    for child in tree.children:
+        assert isinstance(child, Tree)
+        if child.data == "limit":
+            (token,) = cast(list[Token], child.children)
+            limit = _duration(str(token), text, token.start_pos or 0)
+            continue
+        if steps:
+            limits.append(limit)
+        step = _step(child, text, filters)
+        if not step.wanted and (step.unwanted or len(tree.children) > 1):
+            raise QueryError("there is nothing to look for here", text, child.meta.start_pos)
+        steps.append(step)
+        limit = None
+    if not steps[0].wanted and not filters:
+        raise QueryError("a query needs at least one word", text, 0)
+    return Query(tuple(steps), tuple(limits), tuple(filters))
+
+
+@cache
+def _parser() -> Lark:
+    return Lark(_GRAMMAR, start="query", parser="lalr", propagate_positions=True)
+
+
+def _step(tree: Tree[Token], query: str, filters: list[Filter]) -> Step:
+    wanted, unwanted = [], []
+    for clause in tree.children:
+        assert isinstance(clause, Tree)
+        words, excluded = _clause(clause, query, filters)
+        wanted += words
+        unwanted += excluded
+    return Step(tuple(wanted), tuple(unwanted))
+
+
+def _clause(tree: Tree[Token], query: str, filters: list[Filter]) -> tuple[list[Text], list[Text]]:
+    """The texts of one clause, wanted and unwanted; its filters go where all filters go."""
+    plain = [child for child in tree.children if isinstance(child, Token)]
+    unwanted = []
+    for negated in tree.children:
+        if isinstance(negated, Token):
+            continue
+        first, *rest = cast(list[Token], negated.children)
+        if first.type == "FILTER":
+            filters.append(replace(_filter(first, query), wanted=False))
+            plain += rest
+        else:
+            unwanted += _texts([first, *rest], query, filters)
+    return _texts(plain, query, filters), unwanted
+
+
+def _texts(tokens: list[Token], query: str, filters: list[Filter]) -> list[Text]:
+    """What the tokens say as one text, or none where they are all filters."""
+    filters += [_filter(token, query) for token in tokens if token.type == "FILTER"]
+    said = [token for token in tokens if token.type != "FILTER"]
+    phrases = tuple(phrase for token in said if token.type == "PHRASE" and (phrase := token.strip('" ')))
+    words = " ".join(token.strip('" ') for token in said).strip()
+    return [Text(words, phrases)] if words else []
+
+
+def _filter(token: Token, query: str) -> Filter:
+    name, _, value = token.partition(":")
+    name, value = name.lower(), value.strip('"').strip()
+    start = token.start_pos or 0
+    if not value:
+        raise QueryError(f"{name}: needs a value, with no space before it", query, start + len(name) + 1)
+    if name in ("after", "before"):
+        return Filter(cast(Field, name), _instant_ns(value, query, start + len(name) + 1))
+    if name in ("longer", "shorter"):
+        return Filter(cast(Field, name), _duration(value, query, start + len(name) + 1))
+    if name == "has" and value.lower() != "subtitles":
+        raise QueryError(f"has: knows only subtitles, got {value}", query, start + len(name) + 1)
+    return Filter(cast(Field, name), value.lstrip(".") if name == "type" else value)
+
+
+def _instant_ns(value: str, query: str, position: int) -> int:
+    for form in _DATES:
+        try:
+            return int(datetime.strptime(value, form).astimezone().timestamp()) * 10**9
+        except ValueError:
+            continue
+    raise QueryError(f"a date is 2024, 2024-01 or 2024-01-31, got {value}", query, position)
+
+
+def _duration(value: str, query: str, position: int) -> float:
+    found = _DURATION.fullmatch(value.lower())
+    if not found:
+        raise QueryError(f"a length of time is 20s, 1.5m, 2h or 500ms, got {value}", query, position)
+    return float(found[1]) * _SECONDS[found[2]]
+
+
+def _explained(error: UnexpectedInput, query: str) -> QueryError:
+    """The parser's complaint as a sentence."""
+    if isinstance(error, UnexpectedCharacters):
+        return QueryError("this quotation mark is never closed", query, error.pos_in_stream or 0)
+    assert isinstance(error, UnexpectedToken)
+    at_end = error.token.type == "$END"
+    position = len(query) if at_end or error.pos_in_stream is None else error.pos_in_stream
+    expected = error.accepts or error.expected
+    if "DURATION" in expected:
+        return QueryError("WITHIN needs a length of time such as 20s", query, position)
+    if at_end and not query.strip():
+        return QueryError("a query needs at least one word", query, 0)
+    before = "the end" if at_end else str(error.token)
+    return QueryError(f"a description is missing before {before}", query, position)

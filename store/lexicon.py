@@ -1,0 +1,102 @@
+"""The words of a library: what is said in each segment, and what its file and folders are called, in one FTS5 table.
+
+A row belongs to a segment, since segments are what a search ranks. It is written with the segment and goes with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from store.connection import AMONG, Connection, json_ids
+from store.filters import Filter, conditions
+from store.words import match_expression, name_words, spaced, storable
+
+_NAMES_WEIGHT = 0.5  # of a word in a name, against one that is said: a name speaks of a whole video
+_BEGIN, _END = "\x02", "\x03"  # around found words; no text holds them
+
+
+@dataclass(frozen=True)
+class Matched:
+    """The words of one segment that a query found, as they stand there."""
+
+    said: tuple[str, ...]
+    named: tuple[str, ...]
+
+
+class Lexicon(Connection):
+    """The part of the catalog that is asked by words."""
+
+    def search_words(
+        self, words: Sequence[str], *, phrases: Sequence[str] = (), filters: Iterable[Filter] = (), limit: int
+    ) -> list[int]:
+        """Return up to ``limit`` segments that hold every one of ``phrases``, or any of ``words`` where there is none.
+
+        Best first by BM25 (Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009), which counts rare
+        words more. Case, accents and English endings do not matter, and nothing in the words has a meaning of its own.
+        Chinese and Japanese are found by any part of a line.
+        """
+        expression = match_expression(words, phrases)
+        if not expression:
+            return []
+        condition, values = conditions(filters)
+        rows = self._rows(
+            "SELECT segments.id FROM segments_fts JOIN segments ON segments.id = segments_fts.rowid "
+            f"JOIN videos ON videos.id = video_id WHERE segments_fts MATCH ? AND {condition} "
+            f"ORDER BY bm25(segments_fts, 1.0, {_NAMES_WEIGHT}), segments.id LIMIT ?",
+            expression,
+            *values,
+            limit,
+        )
+        return [row["id"] for row in rows]
+
+    def segments_with_words(self, number: int, text: str) -> int:
+        """Return how many segments hold ``text``, one word or phrase, as far as ``number``."""
+        expression = match_expression((), [text])
+        counting = "SELECT count(*) AS n FROM (SELECT 1 FROM segments_fts WHERE segments_fts MATCH ? LIMIT ?)"
+        return int(self._rows(counting, expression, number)[0]["n"]) if expression else 0
+
+    def holding(self, text: str, ids: Collection[int]) -> set[int]:
+        """Return those of the segments ``ids`` that hold ``text``, one word or phrase."""
+        expression = match_expression((), [text])
+        if not expression:
+            return set()
+        asking = f"SELECT rowid FROM segments_fts WHERE segments_fts MATCH ? AND rowid {AMONG}"
+        return {row["rowid"] for row in self._rows(asking, expression, json_ids(ids))}
+
+    def matched(self, words: Sequence[str], ids: Collection[int]) -> dict[int, Matched]:
+        """Return for each of the segments ``ids`` which of its words the query ``words`` finds, as they stand there."""
+        expression = match_expression(words)
+        if not expression:
+            return {}
+        rows = self._rows(
+            f"SELECT rowid, highlight(segments_fts, 0, '{_BEGIN}', '{_END}') AS said, "
+            f"highlight(segments_fts, 1, '{_BEGIN}', '{_END}') AS named "
+            f"FROM segments_fts WHERE segments_fts MATCH ? AND rowid {AMONG}",
+            expression,
+            json_ids(ids),
+        )
+        return {row["rowid"]: Matched(_marked(row["said"]), _marked(row["named"])) for row in rows}
+
+    def _index_words(self, video_id: int) -> None:
+        """Write the words of a video anew, from its path, its segments and the lines of all its subtitle languages."""
+        path = self._rows("SELECT path FROM videos WHERE id = ?", video_id)[0]["path"]
+        names = spaced(storable(name_words(path)))
+        rows = self._rows(
+            "SELECT segments.id AS number, segments.text AS line, cues.text AS said FROM segments LEFT JOIN cues "
+            'ON cues.video_id = segments.video_id AND cues.start < segments."end" AND cues."end" > segments.start '
+            "WHERE segments.video_id = ? ORDER BY segments.id, cues.id",
+            video_id,
+        )
+        said: dict[int, list[str]] = {}
+        for row in rows:
+            said.setdefault(row["number"], []).append(row["line"] if row["said"] is None else row["said"])
+        self._db.execute(f"DELETE FROM segments_fts WHERE rowid {AMONG}", (json_ids(said),))
+        for number, lines in said.items():
+            words = (number, spaced("\n".join(lines)), names)
+            self._db.execute("INSERT INTO segments_fts (rowid, said, named) VALUES (?, ?, ?)", words)
+
+
+def _marked(text: str) -> tuple[str, ...]:
+    parts = [part.split(_END, 1)[0] for part in text.split(_BEGIN)[1:]]
+    return tuple(dict.fromkeys(part.casefold() for part in parts))

@@ -1,0 +1,93 @@
+"""The query language: what is understood, and where misunderstandings are pointed at."""
+
+from datetime import datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from search.query import Query, QueryError, Step, Text, parse
+from store.filters import Filter
+
+
+def wanted(*texts: str) -> Step:
+    return Step(tuple(Text(text) for text in texts))
+
+
+@pytest.mark.parametrize(
+    ("text", "query"),
+    [
+        ("a dog on the beach", Query((wanted("a dog on the beach"),))),
+        ("and then not within", Query((wanted("and then not within"),))),
+        ("THENCE NOTE ANDES", Query((wanted("THENCE NOTE ANDES"),))),
+        ("a WITHIN 20s", Query((wanted("a WITHIN 20s"),))),
+        ("it's 12:30, http://x.org/?q=1", Query((wanted("it's 12:30, http://x.org/?q=1"),))),
+        ('say "happy birthday" loud', Query((Step((Text("say happy birthday loud", ("happy birthday",)),)),))),
+        ("cat NOT dog", Query((Step((Text("cat"),), (Text("dog"),)),))),
+        ("cat NOT a dog NOT rain", Query((Step((Text("cat"),), (Text("a dog"), Text("rain"))),))),
+        ("lake AND boat NOT fog", Query((Step((Text("lake"), Text("boat")), (Text("fog"),)),))),
+        ("a THEN b", Query((wanted("a"), wanted("b")), (None,))),
+        ("a THEN b THEN WITHIN 1.5m c", Query((wanted("a"), wanted("b"), wanted("c")), (None, 90.0))),
+        ("a THEN WITHIN 500ms b", Query((wanted("a"), wanted("b")), (0.5,))),
+        (
+            'cat in:"my films" tag:pet NOT type:.mp4 sleeping',
+            Query(
+                (wanted("cat sleeping"),),
+                (),
+                (Filter("type", "mp4", wanted=False), Filter("in", "my films"), Filter("tag", "pet")),
+            ),
+        ),
+        ("x longer:10s SHORTER:2m", Query((wanted("x"),), (), (Filter("longer", 10.0), Filter("shorter", 120.0)))),
+        ("x NOT y has:subtitles", Query((Step((Text("x"),), (Text("y"),)),), (), (Filter("has", "subtitles"),))),
+        ("tag:beach", Query((Step(),), (), (Filter("tag", "beach"),))),
+    ],
+)
+def test_what_is_understood(text: str, query: Query) -> None:
+    assert parse(text) == query
+
+
+def test_dates_begin_at_local_midnight() -> None:
+    (after, before) = parse("x after:2024 before:2024-03-15").filters
+    assert after == Filter("after", int(datetime(2024, 1, 1).astimezone().timestamp()) * 10**9)
+    assert before == Filter("before", int(datetime(2024, 3, 15).astimezone().timestamp()) * 10**9)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem", "position"),
+    [
+        ("", "at least one word", 0),
+        ("   ", "at least one word", 0),
+        ('red "dog', "never closed", 4),
+        ("a THEN", "missing before the end", 6),
+        ("AND b", "missing before AND", 0),
+        ("a THEN AND b", "missing before AND", 7),
+        ("a NOT", "missing before the end", 5),
+        ("a THEN WITHIN soon b", "such as 20s", 14),
+        ("cat tag:", "tag: needs a value", 8),
+        ("cat after:yesterday", "2024-01-31, got yesterday", 10),
+        ("cat after:2024-13", "got 2024-13", 10),
+        ("cat longer:ten", "got ten", 11),
+        ("cat has:sound", "got sound", 8),
+        ("NOT dog", "nothing to look for", 0),
+        ("cat THEN tag:x", "nothing to look for", 9),
+        ('""', "at least one word", 0),
+    ],
+)
+def test_errors_point_at_the_character(text: str, problem: str, position: int) -> None:
+    with pytest.raises(QueryError) as caught:
+        parse(text)
+    assert problem in str(caught.value)
+    assert caught.value.position == position
+    assert str(caught.value).endswith("\n  " + " " * position + "^")
+
+
+PIECES = st.sampled_from(["THEN", "AND", "NOT", "WITHIN", "20s", '"', "a", "in:", "tag:b"])
+
+
+@given(st.text() | st.lists(PIECES).map(" ".join))
+def test_any_text_is_understood_or_explained(text: str) -> None:
+    try:
+        steps, position = parse(text).steps, 0
+    except QueryError as error:
+        steps, position = (), error.position
+    assert steps or 0 <= position <= len(text)
