@@ -38,7 +38,7 @@ def main() -> None:
     truth = json.loads(args.truth.read_text(encoding="utf-8"))
     with indexed(args.folders, args.library) as library:
         if args.task == "text":
-            answers = [library.search(row["caption"], top=10_000) for row in truth]
+            answers = [library.search(row["caption"], top=100) for row in truth]
             report([row["caption"] for row in truth], [row["clip"] for row in truth], answers, args.misses)
             return
         folder, others = args.folders[0], args.folders[1:]

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageOps
 
 from indexer.encode import drafts
 from indexer.media import MediaError
 from indexer.pipeline import IndexOptions
 from indexer.worker import Decoders
 from model.encoder import Encoder
+
+_PICTURE_PIXELS = 1024  # longest side that is kept: more than any model looks at
 
 
 @dataclass(frozen=True)
@@ -54,3 +57,24 @@ def read_clip(path: Path, encoder: Encoder, *, start: float | None = None, end: 
         tuple(len(draft.features) for draft in found),
         encoder.embed_segments(features, mask, [""] * len(found)),
     )
+
+
+def read_picture(path: Path, encoder: Encoder) -> Clip:
+    """Look at a still picture as a clip of one frame, turned as its EXIF says.
+
+    Raises:
+        MediaError: the file is missing or is no picture.
+    """
+    if not path.is_file():
+        raise MediaError(f"no such file: {path}", stage="open")
+    try:
+        with Image.open(path) as opened:
+            opened.draft("RGB", (_PICTURE_PIXELS, _PICTURE_PIXELS))
+            picture = ImageOps.exif_transpose(opened).convert("RGB")
+            picture.thumbnail((_PICTURE_PIXELS, _PICTURE_PIXELS))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise MediaError(f"{path} cannot be read as a picture: {error}", stage="decode") from error
+    frames = np.repeat(np.asarray(picture).transpose(2, 0, 1)[None], encoder.clip_frames, axis=0)
+    features = encoder.features(frames)
+    embedding = encoder.embed_segments(*encoder.pad_frames([features]), [""])
+    return Clip(np.zeros(len(features)), features, (len(features),), embedding)

@@ -21,6 +21,7 @@ from search.commands.fill import fill
 from search.commands.judge import judge
 from search.commands.models import models
 from search.commands.reindex import reindex
+from search.commands.search import WithinOption, search, searches, similar
 from search.commands.summarize import summarize
 from search.commands.train import train
 from search.commands.tune import tune
@@ -30,15 +31,12 @@ from search.console import (
     JsonOption,
     LibraryOption,
     ModelOption,
-    err,
     opened,
     out,
     print_json,
 )
 from search.console import index as _index
-from search.library import Library
-from search.wording import clock, counted, moment_lines, report_lines
-from store.types import Moment
+from search.wording import clock, counted, report_lines
 
 app = typer.Typer(
     name="videobert",
@@ -51,19 +49,13 @@ app.command()(evaluate)
 app.command()(fill)
 app.command()(judge)
 app.command()(reindex)
+app.command()(search)
+app.command()(similar)
+app.add_typer(searches)
 app.command()(train)
 app.command()(tune)
 app.add_typer(models)
 app.command()(summarize)
-
-TopOption = Annotated[int, typer.Option("--top", "-n", min=1, help="How many moments at most.")]
-WithinOption = Annotated[
-    Path | None, typer.Option("--within", help="Only this video, or the videos of this folder.", show_default=False)
-]
-ThumbnailsOption = Annotated[
-    Path | None,
-    typer.Option("--thumbnails", help="Write a JPEG of each moment into this folder.", show_default=False),
-]
 
 
 @app.command()
@@ -108,38 +100,6 @@ def index(
             out.print(line, markup=False)
     if report.failed or report.problems:
         raise typer.Exit(SOME_FAILED)
-
-
-@app.command()
-def search(
-    text: Annotated[str, typer.Argument(help="What the moment shows or says.")],
-    library: LibraryOption = None,
-    top: TopOption = 10,
-    within: WithinOption = None,
-    tag: Annotated[
-        str | None, typer.Option("--tag", help="Only what `videobert classify` gave this tag.", show_default=False)
-    ] = None,
-    thumbnails: ThumbnailsOption = None,
-    json_: JsonOption = False,
-) -> None:
-    """Find moments that a text describes."""
-    with opened(library) as held:
-        _show_moments(held, held.search(text, top=top, within=within, tag=tag), thumbnails=thumbnails, as_json=json_)
-
-
-@app.command()
-def similar(
-    clip: Annotated[str, typer.Argument(help="A file, PATH@START-END for a part of it, or the id of a segment.")],
-    library: LibraryOption = None,
-    top: TopOption = 10,
-    within: WithinOption = None,
-    thumbnails: ThumbnailsOption = None,
-    json_: JsonOption = False,
-) -> None:
-    """Find moments that look like a clip, and where in them it matches."""
-    wanted = int(clip) if clip.isdecimal() and not Path(clip).exists() else clip
-    with opened(library) as held:
-        _show_moments(held, held.similar(wanted, top=top, within=within), thumbnails=thumbnails, as_json=json_)
 
 
 @app.command(name="list")
@@ -228,22 +188,6 @@ def doctor(library: LibraryOption = None, json_: JsonOption = False) -> None:
             out.print(f"{'ok ' if finding.good else 'BAD'}  {finding.subject}: {finding.detail}", markup=False)
     if not all(finding.good for finding in findings):
         raise typer.Exit(FAILED)
-
-
-def _show_moments(held: Library, moments: list[Moment], *, thumbnails: Path | None, as_json: bool) -> None:
-    pictures = held.write_thumbnails(moments, thumbnails) if thumbnails else [None] * len(moments)
-    if as_json:
-        rows = [moment.as_dict() for moment in moments]
-        for row, picture in zip(rows, pictures, strict=True):
-            if picture:
-                row["thumbnail"] = str(picture)
-        print_json(rows)
-        return
-    if not moments:
-        err.print("The library holds nothing to search in here; `videobert index FOLDER` fills it.")
-    for rank, (moment, picture) in enumerate(zip(moments, pictures, strict=True), start=1):
-        for line in moment_lines(rank, moment, picture):
-            out.print(line, markup=False)
 
 
 def _print_version(wanted: bool) -> None:

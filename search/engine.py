@@ -1,4 +1,4 @@
-"""Queries -> moments: by text, by a clip from anywhere, by a segment of the library."""
+"""Queries -> moments: by description, by a clip from anywhere, by a segment of the library."""
 
 from __future__ import annotations
 
@@ -11,11 +11,17 @@ from numpy.typing import NDArray
 
 from indexer.clip import Clip
 from model.encoder import Encoder
+from search.answer import answer
+from search.calibration import Background
+from search.clause import Ground
 from search.ranking import align, likeness, merge
+from search.request import Request
 from store.catalog import Catalog
+from store.filters import Filter
 from store.types import Hit, Match, Moment
 from store.vectors import FaissIndex
 
+_BACKGROUND = 2000  # segments: a mean to 0.02 standard deviations
 _MEAN_SAMPLE = 256  # segments: enough for a mean, a moment to read
 _HITS_PER_MOMENT = 4  # neighbours merge, so more hits are fetched than moments are wanted
 _LOOKED_AT = 200  # hits whose frames are compared with a clip's one by one: a tenth of a second
@@ -27,17 +33,10 @@ class SearchEngine:
     def __init__(self, catalog: Catalog, index: FaissIndex, encoder: Encoder) -> None:
         self.catalog, self.index, self.encoder = catalog, index, encoder
 
-    def by_text(self, text: str, *, top: int, within: str | None = None, tag: str | None = None) -> list[Moment]:
-        """Moments that a text describes, best first, at most `top`.
-
-        Args:
-            within: only videos at this path or under this folder.
-            tag: only segments with this tag.
-
-        Raises:
-            ValueError: the text has no word in it, or `top` is not positive.
-        """
-        return self._moments(self.encoder.embed_text([text]), top=top, within=within, tag=tag)
+    def ask(self, request: Request) -> list[Moment]:
+        """Moments that answer a request, best first."""
+        filters = request.query.filters
+        return answer(request, Ground(self.catalog, self.index, self._background, filters, request.only), self.encoder)
 
     def by_clip(self, clip: Clip, *, top: int, within: str | None = None) -> list[Moment]:
         """Moments that look like a clip, best first, each with where it matches.
@@ -52,12 +51,19 @@ class SearchEngine:
         Raises:
             ValueError: the library has no such segment.
         """
+        return self._alike(self.segment(segment_id), top=top, within=within, without=segment_id)
+
+    def segment(self, segment_id: int) -> Clip:
+        """A segment of the library as a clip to search by.
+
+        Raises:
+            ValueError: the library has no such segment.
+        """
         if self.catalog.segment(segment_id) is None:
             raise ValueError(f"no segment {segment_id} in this library")
         pts_seconds, features = self.catalog.frame_features(segment_id)
         embedding = self.catalog.embeddings([segment_id])
-        clip = Clip(pts_seconds - pts_seconds[0], features, (len(features),), embedding)
-        return self._alike(clip, top=top, within=within, without=segment_id)
+        return Clip(pts_seconds - pts_seconds[0], features, (len(features),), embedding)
 
     def _alike(self, clip: Clip, *, top: int, within: str | None, without: int | None = None) -> list[Moment]:
         def judge(hits: Sequence[Hit]) -> list[Hit]:
@@ -72,7 +78,6 @@ class SearchEngine:
         *,
         top: int,
         within: str | None,
-        tag: str | None = None,
         least: int = 1,
         judge: Callable[[Sequence[Hit]], Sequence[Hit]] = lambda hits: hits,
     ) -> list[Moment]:
@@ -84,8 +89,7 @@ class SearchEngine:
         """
         if top < 1:
             raise ValueError(f"top must be at least 1, got {top}")
-        narrowed = within is not None or tag is not None
-        among = self.catalog.segment_ids(within=within, tag=tag) if narrowed else None
+        among = None if within is None else self.catalog.segment_ids([Filter("within", within)])
         most = len(self.index) if among is None else len(among)
         wanted = max(top * _HITS_PER_MOMENT, least)
         while True:
@@ -125,6 +129,12 @@ class SearchEngine:
         """Unit rows float32 (T, F) of what tells pictures apart."""
         rows = features.astype(np.float32) - self._mean_feature
         return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9))
+
+    @cached_property
+    def _background(self) -> Background:
+        ids = self.index.ids()
+        sample = ids[np.linspace(0, len(ids) - 1, min(len(ids), _BACKGROUND)).astype(int)] if len(ids) else ids
+        return Background(self.catalog.embeddings(sample), len(ids))
 
     @cached_property
     def _mean_feature(self) -> NDArray[np.float32]:

@@ -15,6 +15,7 @@ import platformdirs
 
 from search.clip_range import ClipRange
 from store.catalog import Catalog
+from store.filters import Filter
 from store.types import Moment, Segment, Video
 
 if TYPE_CHECKING:  # these bring torch, FAISS and the decoders with them
@@ -26,6 +27,7 @@ if TYPE_CHECKING:  # these bring torch, FAISS and the decoders with them
     from model.encoder import Encoder
     from model.fill import Guess
     from search.classification import Classification
+    from search.clause import Only
     from search.engine import SearchEngine
     from search.labels import Labels
     from search.summary import Summary
@@ -55,6 +57,7 @@ class Library:
         self.folder = Path(folder).expanduser() if folder is not None else default_folder()
         self.catalog = Catalog(self.folder / "catalog.sqlite")
         self._model = model
+        self._engine: SearchEngine | None = None
         if encoder is not None:
             self.encoder = encoder
 
@@ -91,8 +94,9 @@ class Library:
         from search.engine import SearchEngine
 
         self.catalog.bind_encoder(self.encoder.fingerprint, self.encoder.dim)
-        self._refresh_vectors()
-        return SearchEngine(self.catalog, self.vectors, self.encoder)
+        if self._refresh_vectors() or self._engine is None:  # it remembers what the library looks like as a whole
+            self._engine = SearchEngine(self.catalog, self.vectors, self.encoder)
+        return self._engine
 
     def index(
         self,
@@ -146,18 +150,61 @@ class Library:
         return report
 
     def search(
-        self, text: str, *, top: int = 10, within: str | Path | None = None, tag: str | None = None
+        self,
+        query: str = "",
+        *,
+        top: int = 10,
+        clips: Sequence[str | Path | int] = (),
+        images: Sequence[str | Path] = (),
+        within: str | Path | None = None,
+        tag: str | None = None,
+        only: Only | None = None,
+        min_confidence: float = 0.0,
+        per_video: int | None = None,
+        more: Sequence[int] = (),
+        less: Sequence[int] = (),
+        rerank: int = 0,
+        explain: bool = False,
     ) -> list[Moment]:
-        """Moments that a text describes, best first.
+        """Moments that a query describes, best first.
 
         Args:
+            query: in the language of `search.query`; it may be empty where clips, images or `more` are given.
+            clips: what the moment has to look like as well, each as in `similar`.
+            images: files of pictures that it has to look like as well.
             within: only videos at this path or under this folder.
             tag: only what has this tag; see `tag`.
 
+        The other arguments are those of `search.request.Request`.
+
         Raises:
-            ValueError: the text has no word in it.
+            QueryError: the query cannot be understood; a ValueError that knows the character.
+            ValueError: a number is out of its range, or clips come with a query of several steps.
+            NotInLibrary: a segment to have more or less like is unknown.
+            MediaError: a clip or picture cannot be read.
         """
-        return self.engine.by_text(text, top=top, within=_absolute(within), tag=tag)
+        from search.query import Query, Step, parse
+        from search.request import Request
+
+        others = bool(clips or images or more)
+        asked = parse(query) if query.strip() or not others else Query((Step(),))
+        request = Request(
+            asked,
+            clips=(*map(self._clip, clips), *(self._picture(image) for image in images)),
+            top=top,
+            only=only,
+            min_confidence=min_confidence,
+            per_video=per_video,
+            more=tuple(more),
+            less=tuple(less),
+            rerank=rerank,
+            explain=explain,
+        )
+        if within is not None:
+            request = request.limited(Filter("within", _absolute(within) or ""))
+        if tag is not None:
+            request = request.limited(Filter("tag", tag))
+        return self.engine.ask(request)
 
     def similar(self, clip: str | Path | int, *, top: int = 10, within: str | Path | None = None) -> list[Moment]:
         """Moments that look like a clip, best first, each with where in it the clip matches.
@@ -341,11 +388,22 @@ class Library:
             path.write_bytes(self.catalog.thumbnail(moment.segment_id)[0])
         return paths
 
-    def _refresh_vectors(self) -> None:
+    def _refresh_vectors(self) -> bool:
         from store.vectors import bring_up_to_date
 
-        if any(bring_up_to_date(self.vectors, self.catalog)):
+        changed = any(bring_up_to_date(self.vectors, self.catalog))
+        if changed:
             self.vectors.save()
+            self._engine = None
+        return changed
+
+    def _clip(self, clip: str | Path | int) -> Clip:
+        return self.engine.segment(clip) if isinstance(clip, int) else self._look_at(ClipRange.parse(str(clip)))
+
+    def _picture(self, image: str | Path) -> Clip:
+        from indexer.clip import read_picture
+
+        return read_picture(Path(image).expanduser(), self.encoder)
 
     def _look_at(self, clip: ClipRange) -> Clip:
         from indexer.clip import read_clip

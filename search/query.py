@@ -60,7 +60,8 @@ class QueryError(ValueError):
 
     def __init__(self, problem: str, query: str, position: int) -> None:
         shown = query.replace("\n", " ").replace("\t", " ")
-        super().__init__(f"{problem}\n  {shown}\n  {' ' * position}^")
+        pointer = f"\n  {shown}\n  {' ' * position}^" if shown.strip() else ""
+        super().__init__(problem + pointer)
         self.problem, self.position = problem, position
 
 

@@ -13,6 +13,7 @@ from store.types import Hit, Match, Moment
 _TOUCHING_SECONDS = 0.05  # segments of one video tile it; what is left between two is rounding
 _TIE_BREAK = 1e-3  # of cosine: less than pictures that differ differ by
 _KIN = 0.8  # a neighbour joins a moment if it scores at least this share of the moment's best hit
+_EQUALLY_LIKELY = 0.5  # the same for confidences, where hits have them: they fall off faster
 
 
 def merge(hits: Iterable[Hit]) -> list[Moment]:
@@ -35,12 +36,20 @@ def _runs(hits: Sequence[Hit]) -> list[list[Hit]]:
     runs: list[list[Hit]] = []
     for hit in hits:
         run = runs[-1] if runs else []
-        touching = bool(run) and hit.start <= run[-1].end + _TOUCHING_SECONDS
-        if touching and min(hit.score, *(h.score for h in run)) >= _KIN * max(hit.score, *(h.score for h in run)):
+        if run and hit.start <= run[-1].end + _TOUCHING_SECONDS and _kin([*run, hit]):
             run.append(hit)
         else:
             runs.append([hit])
     return runs
+
+
+def _kin(hits: Sequence[Hit]) -> bool:
+    """Whether hits answer the query about equally well."""
+    confidences = [hit.confidence for hit in hits if hit.confidence is not None]
+    if len(confidences) == len(hits):
+        return min(confidences) >= _EQUALLY_LIKELY * max(confidences)
+    scores = [hit.score for hit in hits]
+    return min(scores) >= _KIN * max(scores)
 
 
 def _moment(run: Sequence[Hit]) -> Moment:
@@ -53,6 +62,8 @@ def _moment(run: Sequence[Hit]) -> Moment:
         score=best_first[0].score,
         text=" ".join(texts),
         hits=best_first,
+        confidence=best_first[0].confidence,
+        keyframe=(best_first[0].start + best_first[0].end) / 2,
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from store.types import Moment
+from store.types import Explanation, Moment
 
 if TYPE_CHECKING:
     from indexer.pipeline import Report
@@ -36,7 +36,8 @@ def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
 def moment_lines(rank: int, moment: Moment, thumbnail: Path | None = None) -> Iterator[str]:
     """One moment as a person reads it: rank, score, path and time, then what belongs to it."""
     when = f"{clock(moment.start)}–{clock(moment.end)}"
-    yield f"{rank:>3}. {moment.score:.3f}  {moment.path}  {when}  #{moment.segment_id}"
+    likely = f"{moment.score:.3f}" if moment.confidence is None else f"{moment.confidence:5.0%}"
+    yield f"{rank:>3}. {likely}  {moment.path}  {when}  #{moment.segment_id}"
     if moment.match:
         match = moment.match
         there, here = (
@@ -46,8 +47,24 @@ def moment_lines(rank: int, moment: Moment, thumbnail: Path | None = None) -> It
     if moment.text:
         text = moment.text if len(moment.text) <= _TEXT_WIDTH else moment.text[: _TEXT_WIDTH - 1] + "…"
         yield f"            “{text}”"
+    if moment.why:
+        yield f"            {why(moment.why)}; best seen at {clock(moment.keyframe)}"
     if thumbnail:
         yield f"            {thumbnail}"
+
+
+def why(explanation: Explanation) -> str:
+    """Shares and words of an explanation: "looks 60%, words 40% (said: dogs)"."""
+    shares = [
+        ("looks", explanation.visual),
+        ("words", explanation.words),
+        ("both read together", explanation.alignment),
+    ]
+    found = [("said", explanation.said), ("named", explanation.named)]
+    these_words = "; ".join(f"{where}: {', '.join(these)}" for where, these in found if these)
+    return ", ".join(f"{name} {share:.0%}" for name, share in shares if share) + (
+        f" ({these_words})" if these_words else ""
+    )
 
 
 def report_lines(report: Report) -> Iterator[str]:

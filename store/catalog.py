@@ -1,8 +1,9 @@
 """The catalog: what a library knows, in one SQLite file. It is the truth; everything else can be made from it.
 
 ``Connection`` opens the file, ``Lexicon`` adds what is asked by words, ``Segments`` what is asked by segment id,
-``Succession`` the change to another encoder, ``Judgements`` saved queries, ``Tags`` labels, ``Catalog`` videos,
-subtitles and failures: one object, in seven files because none should be longer than can be read at once.
+``Succession`` the change to another encoder, ``Judgements`` queries with judged answers, ``Searches`` those with names,
+``Tags`` labels, ``Catalog`` videos, subtitles and failures: one object, in eight files because none should be longer
+than can be read at once.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 from store.connection import AMONG, PATH, json_ids, within_clause
 from store.errors import NotInLibrary
 from store.judgements import Judgements
+from store.searches import Searches
 from store.succession import Succession
 from store.tags import Tags
 from store.types import Cue, Failure, NewSegment, Video
@@ -34,7 +36,7 @@ class Counts:
     seconds: float  # of video
 
 
-class Catalog(Succession, Judgements, Tags):
+class Catalog(Succession, Judgements, Tags, Searches):
     """A library: videos with their segments and subtitles, and the files that could not be indexed.
 
     Usable from several threads. See ``Connection`` for how it is opened and closed.

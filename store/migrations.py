@@ -171,7 +171,29 @@ def add_words(db: Database) -> None:
             db.execute("INSERT INTO segments_fts (rowid, said, named) VALUES (?, ?, ?)", (segment, spaced(said), names))
 
 
-MIGRATIONS = (create_library, add_judgements, add_successors, add_tags, add_words)
+def add_searches(db: Database) -> None:
+    """Step 6: searches with names, and which segments their answers should be more or less like."""
+    db.executescript(
+        """
+        CREATE TABLE searches (
+            name TEXT PRIMARY KEY COLLATE NOCASE,
+            "query" TEXT NOT NULL,
+            "only" TEXT,
+            min_confidence REAL NOT NULL,
+            per_video INTEGER
+        );
+        CREATE TABLE search_feedback (
+            name TEXT NOT NULL COLLATE NOCASE REFERENCES searches (name) ON DELETE CASCADE,
+            segment_id INTEGER NOT NULL REFERENCES segments (id) ON DELETE CASCADE,
+            liked INTEGER NOT NULL,
+            PRIMARY KEY (name, segment_id)
+        ) WITHOUT ROWID;
+        CREATE INDEX search_feedback_segment_id ON search_feedback (segment_id);
+        """
+    )
+
+
+MIGRATIONS = (create_library, add_judgements, add_successors, add_tags, add_words, add_searches)
 
 
 def version(db: Database) -> int:

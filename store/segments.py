@@ -97,6 +97,14 @@ class Segments(Lexicon):
         )
         return np.sort(np.fromiter((row["id"] for row in rows), np.int64, len(rows)))
 
+    def segments_beside(self, ids: Iterable[int]) -> NDArray[np.int64]:
+        """Return the ids of all segments of the videos that these segments are of: int64 (N,), sorted."""
+        rows = self._rows(
+            f"SELECT id FROM segments WHERE video_id IN (SELECT video_id FROM segments WHERE id {AMONG}) ORDER BY id",
+            json_ids(ids),
+        )
+        return np.fromiter((row["id"] for row in rows), np.int64, len(rows))
+
     def embeddings(self, ids: ArrayLike) -> NDArray[np.float32]:
         """Return the embeddings of segments in the order of ``ids``: float32 (N, D), of unit length.
 

@@ -99,8 +99,9 @@ class Hit:
     path: str
     start: float
     end: float
-    score: float  # cosine of query and segment
+    score: float  # by which hits are ranked: of one query, the higher the better
     text: str = ""
+    confidence: float | None = None  # how likely it is what was asked for, 0 to 1; None where nothing says so
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,17 @@ class Match:
 
 
 @dataclass(frozen=True)
+class Explanation:
+    """Why a moment answers a query of words."""
+
+    visual: float  # shares of what the moment looks like, of its words, and of how both read together; they sum to 1
+    words: float
+    alignment: float
+    said: tuple[str, ...]  # words of the query, as they stand in the subtitles
+    named: tuple[str, ...]  # and as they stand in the names of file and folders
+
+
+@dataclass(frozen=True)
 class Moment:
     """A stretch of one video that answers a query: neighbouring hits in one."""
 
@@ -125,6 +137,9 @@ class Moment:
     text: str
     hits: tuple[Hit, ...] = field(repr=False)  # best first
     match: Match | None = None  # for clip queries
+    confidence: float | None = None  # how likely it is what was asked for, 0 to 1; None where nothing says so
+    keyframe: float = 0.0  # the instant that shows best why it was found
+    why: Explanation | None = None  # where it was asked for
 
     @property
     def segment_id(self) -> int:
@@ -137,10 +152,16 @@ class Moment:
             "path": self.path,
             "start": round(self.start, 3),
             "end": round(self.end, 3),
+            "keyframe": round(self.keyframe, 3),
             "score": round(self.score, 4),
+            "confidence": None if self.confidence is None else round(self.confidence, 3),
             "segment": self.segment_id,
             "text": self.text,
         }
         if self.match is not None:
             row["match"] = {name: round(value, 3) for name, value in vars(self.match).items()}
+        if self.why is not None:
+            row["why"] = {
+                name: round(value, 3) if isinstance(value, float) else value for name, value in vars(self.why).items()
+            }
         return row

@@ -8,8 +8,10 @@ import pytest
 from indexer.clip import Clip
 from model.encoder import Encoder
 from search.engine import SearchEngine
+from search.query import parse
+from search.request import Request
 from store.catalog import Catalog
-from store.types import NewSegment, Video
+from store.types import Moment, NewSegment, Video
 from store.vectors import FaissIndex, bring_up_to_date
 
 FEATURES = 1280
@@ -56,30 +58,32 @@ def engine(encoder: Encoder) -> SearchEngine:
     return SearchEngine(catalog, index, encoder)
 
 
+def ask(engine: SearchEngine, query: str, **wishes: object) -> list[Moment]:
+    return engine.ask(Request(parse(query), **wishes))
+
+
 def test_text_finds_the_moment_and_merges_its_neighbour(engine: SearchEngine):
-    best, second = engine.by_text("a red dog", top=2)
-    assert (best.path, best.start, best.end) == ("/films/a/one.mp4", 10.0, 30.0)
-    assert best.score == pytest.approx(1.0, abs=1e-4)
+    best, second = ask(engine, "a red dog", top=2)
+    assert (best.path, [(hit.start, hit.end) for hit in best.hits]) == (
+        "/films/a/one.mp4",
+        [(10.0, 20.0), (20.0, 30.0)],
+    )
+    assert best.score == pytest.approx(1 / 61)
     assert best.text == "line 1 line 2"
-    assert (second.path, second.start, second.score) == ("/films/b/two.mp4", 10.0, pytest.approx(0.6, abs=1e-3))
+    assert 10.0 <= best.start <= best.keyframe <= best.end <= 30.0
+    assert (second.path, second.hits[0].start, second.score) == ("/films/b/two.mp4", 10.0, pytest.approx(1 / 63))
 
 
 def test_within_searches_only_there_and_still_fills_the_answer(engine: SearchEngine):
-    moments = engine.by_text("a red dog", top=2, within="/films/b")
+    moments = ask(engine, "a red dog in:/films/b", top=2)
     assert {moment.path for moment in moments} == {"/films/b/two.mp4"}
     assert len(moments) == 2
-    assert engine.by_text("a red dog", top=2, within="/films/c") == []
+    assert ask(engine, "a red dog in:/films/c", top=2) == []
 
 
 def test_top_is_filled_although_hits_merge(engine: SearchEngine):
-    assert len(engine.by_text("a red dog", top=5)) == 5
-    assert sum(len(moment.hits) for moment in engine.by_text("a red dog", top=100)) == 6
-
-
-@pytest.mark.parametrize("top", [0, -1])
-def test_top_must_be_positive(engine: SearchEngine, top: int):
-    with pytest.raises(ValueError, match=f"top must be at least 1, got {top}"):
-        engine.by_text("a dog", top=top)
+    assert len(ask(engine, "a red dog", top=5)) == 5
+    assert sum(len(moment.hits) for moment in ask(engine, "a red dog", top=100)) == 6
 
 
 def test_a_clip_says_where_it_matches(engine: SearchEngine):
@@ -121,4 +125,4 @@ def test_an_empty_library_finds_nothing(encoder: Encoder, tmp_path: Path):
     catalog = Catalog(tmp_path / "catalog.sqlite")
     catalog.bind_encoder(encoder.fingerprint, encoder.dim)
     with catalog:
-        assert SearchEngine(catalog, FaissIndex(encoder.dim), encoder).by_text("a dog", top=3) == []
+        assert ask(SearchEngine(catalog, FaissIndex(encoder.dim), encoder), "a dog") == []

@@ -1,0 +1,80 @@
+"""Evidence for the clauses of a query -> scores for segments, and for sequences of segments.
+
+Scores multiply: a segment that must be two things is as good as the product of what speaks for each, and what it must
+not be takes away by how likely it is that. They are geometric means, so that queries of one clause and of many have
+scores of the same size. A conjunction is as likely as the least likely of its parts: what a segment shows is not
+independent, so the product of confidences would be too low.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.clause import Evidence
+from store.types import Hit
+
+_TOUCHING_SECONDS = 0.05  # segments of one video tile it; what is left between two is rounding
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Hits of one video in order of time, one for each step of a query."""
+
+    hits: tuple[Hit, ...]
+    score: float
+    confidence: float
+
+
+def combine(
+    wanted: Sequence[Evidence], unwanted: Sequence[Evidence]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Scores and confidences (C,) of candidates for all that is wanted and nothing that is not."""
+    scores = np.prod([each.score for each in wanted], axis=0) ** (1 / len(wanted))
+    confidences = np.min([each.confidence for each in wanted], axis=0)
+    without = reduce(np.multiply, [1 - each.confidence for each in unwanted], np.ones(len(scores)))
+    return scores * without, confidences * without
+
+
+def chains(steps: Sequence[Sequence[Hit]], limits: Sequence[float | None]) -> list[Chain]:
+    """The best sequence of each video that has a hit for every step, one after the other, best first.
+
+    Dynamic programming over the hits in order of time, as for a path through a trellis (Viterbi, 1967).
+
+    Args:
+        steps: S lists of hits, in any order.
+        limits: S - 1 longest pauses in seconds from the end of one hit to the start of the next; None for any.
+    """
+    by_video: dict[int, list[list[Hit]]] = defaultdict(lambda: [[] for _ in steps])
+    for position, hits in enumerate(steps):
+        for hit in hits:
+            by_video[hit.video_id][position].append(hit)
+    found = [_best_chain(candidates, limits) for candidates in by_video.values() if all(candidates)]
+    return sorted((chain for chain in found if chain), key=lambda chain: (-chain.score, chain.hits[0].path))
+
+
+def _best_chain(steps: Sequence[Sequence[Hit]], limits: Sequence[float | None]) -> Chain | None:
+    ordered = [sorted(hits, key=lambda hit: hit.start) for hits in steps]
+    best = np.array([hit.score for hit in ordered[0]])
+    previous: list[NDArray[np.intp]] = []
+    for before, after, limit in zip(ordered, ordered[1:], limits, strict=False):
+        pauses = np.array([hit.start for hit in after])[:, None] - np.array([hit.end for hit in before])[None, :]
+        possible = (pauses >= -_TOUCHING_SECONDS) & (pauses <= (np.inf if limit is None else limit))
+        through = np.where(possible, best[None, :], 0.0)
+        previous.append(through.argmax(axis=1))
+        best = through.max(axis=1) * np.array([hit.score for hit in after])
+    last = int(best.argmax())
+    if best[last] <= 0:
+        return None
+    places = [last]
+    for step in reversed(previous):
+        places.append(int(step[places[-1]]))
+    hits = tuple(ordered[i][place] for i, place in enumerate(reversed(places)))
+    confidence = min(hit.confidence or 0.0 for hit in hits)
+    score = float(best[last] ** (1 / len(hits)))
+    return Chain(hits, score, confidence)

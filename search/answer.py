@@ -1,0 +1,207 @@
+"""A request -> the moments that answer it.
+
+Vectors and words propose segments, each in its own ranking; the rankings are fused, clause by clause, and clauses are
+combined as the query says. What is found is merged into moments, whose start and end are then looked for inside.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.encoder import Encoder
+from search.algebra import chains, combine
+from search.clause import Clause, Evidence, Ground
+from search.fusion import reciprocal_ranks
+from search.query import Query, Text
+from search.ranking import merge
+from search.refinement import refine
+from search.request import Request
+from store.types import Explanation, Hit, Moment
+from store.words import terms
+
+_MORE, _LESS = 0.75, 0.15  # of Rocchio's formula, beside 1 for the query itself
+_LEAST_CANDIDATES = 200  # of each ranking: the ranks of what both propose have to be known
+_MOST_CANDIDATES = 20_000
+_HITS_PER_MOMENT = 4  # neighbours merge, so more hits are fetched than moments are wanted
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """What one step of a query found: hits, and for each segment what looks, words and alignment gave to its score."""
+
+    hits: list[Hit]
+    parts: dict[int, NDArray[np.float64]]  # (3,)
+
+
+def answer(request: Request, ground: Ground, encoder: Encoder) -> list[Moment]:
+    """Return the moments that answer a request, best first, at most `request.top`."""
+    steps = _clauses(request, ground, encoder)
+    if not steps[0][0]:
+        return _listed(request, ground)
+    among = ground.among()
+    most = min(len(ground.index) if among is None else len(among), _MOST_CANDIDATES)
+    limit = max(request.top * _HITS_PER_MOMENT, _LEAST_CANDIDATES, request.rerank)
+    while True:
+        weighed = _weigh(request, steps, ground, encoder, among, limit)
+        moments = _per_video(_joined(request.query, weighed), request.per_video)
+        if len(moments) >= request.top or limit >= most:
+            break
+        limit *= 4
+    best = [moment for moment in moments[: request.top] if (moment.confidence or 0.0) >= request.min_confidence]
+    wanted = [clause for clauses, _ in steps for clause in clauses]
+    if len(steps) == 1:
+        spoken = {number for number, (_, words, _) in weighed[0].parts.items() if words}
+        best = refine(best, wanted, spoken, ground, encoder)
+    return [_explained(moment, weighed, wanted, ground) for moment in best] if request.explain else best
+
+
+def _clauses(request: Request, ground: Ground, encoder: Encoder) -> list[tuple[list[Clause], list[Clause]]]:
+    """For each step, what is wanted and what is not."""
+    texts = [text for step in request.query.steps for text in (*step.wanted, *step.unwanted)]
+    rows = iter(encoder.embed_text([text.words for text in texts])) if texts else iter(())
+    steps = []
+    for step in request.query.steps:
+        wanted = [_with_feedback(_clause(text, next(rows)), request, ground) for text in step.wanted]
+        steps.append((wanted, [_clause(text, next(rows)) for text in step.unwanted]))
+    steps[0][0].extend(Clause(clip.embeddings) for clip in request.clips)
+    if request.more and not steps[0][0]:
+        mean = ground.catalog.embeddings(request.more).mean(axis=0)
+        steps[0][0].append(_with_feedback(Clause(_unit(mean)[None]), replace(request, more=()), ground))
+    return steps
+
+
+def _clause(text: Text, vector: NDArray[np.float32]) -> Clause:
+    return Clause(vector[None], tuple(terms(text.words)), text.phrases, text.words)
+
+
+def _with_feedback(clause: Clause, request: Request, ground: Ground) -> Clause:
+    """Move a clause towards segments it should find and away from others.
+
+    Rocchio, "Relevance feedback in information retrieval", 1971, with the weights of Manning, Raghavan and Schütze,
+    "Introduction to Information Retrieval", 2008, section 9.1.1.
+    """
+    vector = clause.vectors[0]
+    for ids, weight in ((request.more, _MORE), (request.less, -_LESS)):
+        if ids:
+            vector = vector + weight * ground.catalog.embeddings(ids).mean(axis=0)
+    return replace(clause, vectors=_unit(vector)[None])
+
+
+def _unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-9), np.float32)
+
+
+def _weigh(
+    request: Request,
+    steps: Sequence[tuple[list[Clause], list[Clause]]],
+    ground: Ground,
+    encoder: Encoder,
+    among: NDArray[np.int64] | None,
+    limit: int,
+) -> list[Weighed]:
+    """What each step finds among the candidates of all."""
+    found = {number for wanted, _ in steps for clause in wanted for number in ground.candidates(clause, among, limit)}
+    if len(steps) > 1:  # what one step finds in a video, the next may find weakly: all of the video is weighed
+        of_videos = ground.catalog.segments_beside(found)
+        found = set((of_videos if among is None else np.intersect1d(of_videos, among)).tolist())
+    hits = ground.catalog.hits(sorted(found), [0.0] * len(found))
+    ids = [hit.segment_id for hit in hits]
+    embeddings = ground.catalog.embeddings(ids)
+    return [_weighed(request, *clauses, hits, ground, encoder, embeddings) for clauses in steps]
+
+
+def _weighed(
+    request: Request,
+    wanted: Sequence[Clause],
+    unwanted: Sequence[Clause],
+    hits: Sequence[Hit],
+    ground: Ground,
+    encoder: Encoder,
+    embeddings: NDArray[np.float32],
+) -> Weighed:
+    ids = [hit.segment_id for hit in hits]
+    for_it = [ground.evidence(clause, ids, embeddings) for clause in wanted]
+    if request.rerank:
+        for_it = [
+            _aligned(each, clause, ids, ground, encoder, request.rerank)
+            for each, clause in zip(for_it, wanted, strict=True)
+        ]
+    against_it = [ground.evidence(clause, ids, embeddings) for clause in unwanted]
+    scores, confidences = combine(for_it, against_it)
+    parts = np.sum([[each.visual, each.words, each.alignment] for each in for_it], axis=0).T
+    kept = np.flatnonzero(scores > 0).tolist()
+    return Weighed(
+        [replace(hits[i], score=float(scores[i]), confidence=float(confidences[i])) for i in kept],
+        {ids[i]: parts[i] for i in kept},
+    )
+
+
+def _aligned(
+    evidence: Evidence, clause: Clause, ids: Sequence[int], ground: Ground, encoder: Encoder, count: int
+) -> Evidence:
+    """Read the best candidates again, each together with the text, and fuse that ranking too."""
+    if not clause.text or not ids:
+        return evidence
+    best = np.argsort(-evidence.score, kind="stable")[:count].tolist()
+    features, mask = encoder.pad_frames([ground.catalog.frame_features(ids[i])[1] for i in best])
+    scores = np.full(len(ids), -np.inf)
+    scores[best] = encoder.align(features, mask, [clause.text] * len(best))
+    return replace(evidence, alignment=reciprocal_ranks(scores))
+
+
+def _joined(query: Query, weighed: Sequence[Weighed]) -> list[Moment]:
+    """Hits as moments, best first: neighbours in one, or a moment for each sequence of steps."""
+    if len(weighed) == 1:
+        return merge(weighed[0].hits)
+    moments = []
+    for chain in chains([each.hits for each in weighed], query.limits):
+        first, last = chain.hits[0], chain.hits[-1]
+        moments.append(
+            Moment(
+                path=first.path,
+                start=first.start,
+                end=last.end,
+                score=chain.score,
+                text=" ".join(dict.fromkeys(hit.text for hit in chain.hits if hit.text)),
+                hits=tuple(sorted(chain.hits, key=lambda hit: -hit.score)),
+                confidence=chain.confidence,
+                keyframe=(first.start + first.end) / 2,
+            )
+        )
+    return moments
+
+
+def _per_video(moments: list[Moment], most: int | None) -> list[Moment]:
+    if most is None:
+        return moments
+    seen: Counter[int] = Counter()
+    kept = []
+    for moment in moments:
+        video = moment.hits[0].video_id
+        seen[video] += 1
+        if seen[video] <= most:
+            kept.append(moment)
+    return kept
+
+
+def _listed(request: Request, ground: Ground) -> list[Moment]:
+    """What the filters leave, in order of path and time: the answer to a query without a description."""
+    ids = ground.catalog.segment_ids(ground.filters).tolist()
+    moments = merge(ground.catalog.hits(ids, [0.0] * len(ids)))
+    return _per_video(moments, request.per_video)[: request.top]
+
+
+def _explained(moment: Moment, weighed: Sequence[Weighed], wanted: Sequence[Clause], ground: Ground) -> Moment:
+    """Say what a moment was found by."""
+    ids = [hit.segment_id for hit in moment.hits]
+    parts = np.sum([each.parts[number] for each in weighed for number in ids if number in each.parts], axis=0)
+    visual, words, alignment = (parts / parts.sum()).tolist()
+    matched = ground.catalog.matched([word for clause in wanted for word in clause.words], ids).values()
+    said = tuple(dict.fromkeys(word for each in matched for word in each.said))
+    named = tuple(dict.fromkeys(word for each in matched for word in each.named))
+    return replace(moment, why=Explanation(visual, words, alignment, said, named))

@@ -1,0 +1,150 @@
+"""`videobert search`: moments by description, picture and clip; `videobert similar`: by a clip alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from search.commands.moments import ThumbnailsOption, TopOption, show_moments
+from search.console import JsonOption, LibraryOption, opened, out
+
+WithinOption = Annotated[
+    Path | None, typer.Option("--within", help="Only this video, or the videos of this folder.", show_default=False)
+]
+MoreOption = Annotated[
+    list[int] | None, typer.Option("--more", metavar="ID", help="Segment to have more like.", show_default=False)
+]
+LessOption = Annotated[
+    list[int] | None, typer.Option("--less", metavar="ID", help="Segment to have less like.", show_default=False)
+]
+ExplainOption = Annotated[bool, typer.Option("--explain", help="Say why each moment was found.")]
+
+
+def search(
+    query: Annotated[str, typer.Argument(help="What the moment shows or says; see docs/search.md.")] = "",
+    library: LibraryOption = None,
+    top: TopOption = 10,
+    image: Annotated[
+        list[Path] | None, typer.Option("--image", help="A picture it has to look like.", show_default=False)
+    ] = None,
+    clip: Annotated[
+        list[str] | None,
+        typer.Option("--clip", help="A clip it has to look like, as for `similar`.", show_default=False),
+    ] = None,
+    within: WithinOption = None,
+    tag: Annotated[
+        str | None, typer.Option("--tag", help="Only what `videobert classify` gave this tag.", show_default=False)
+    ] = None,
+    only: Annotated[
+        Literal["visual", "words"] | None,
+        typer.Option("--only", help="Look at pictures or at words alone.", show_default="both"),
+    ] = None,
+    min_confidence: Annotated[
+        float, typer.Option("--min-confidence", min=0, max=1, help="Leave out what is less likely.")
+    ] = 0.0,
+    per_video: Annotated[
+        int | None, typer.Option("--per-video", min=1, help="Moments of one video at most.", show_default="any number")
+    ] = None,
+    more: MoreOption = None,
+    less: LessOption = None,
+    rerank: Annotated[
+        int, typer.Option("--rerank", min=0, max=1000, help="Read so many of the best again, together with the text.")
+    ] = 0,
+    explain: ExplainOption = False,
+    save: Annotated[
+        str | None, typer.Option("--save", metavar="NAME", help="Keep this search; see `videobert searches`.")
+    ] = None,
+    thumbnails: ThumbnailsOption = None,
+    json_: JsonOption = False,
+) -> None:
+    """Find moments by what they show or say."""
+    if not (query or image or clip or more):
+        raise typer.BadParameter("say what to look for: a query, --image, --clip or --more")
+    with opened(library) as held:
+        if save is not None:
+            from search.saved import save as keep
+            from store.searches import SavedSearch
+
+            if image or clip or within or tag:
+                raise ValueError("a saved search has no clips, and names folders and tags in its query (in: and tag:)")
+            taught = (tuple(more or ()), tuple(less or ()))
+            keep(held, SavedSearch(save, query, only, min_confidence, per_video, *taught))
+        moments = held.search(
+            query,
+            top=top,
+            clips=[_clip(each) for each in clip or ()],
+            images=image or (),
+            within=within,
+            tag=tag,
+            only=only,
+            min_confidence=min_confidence,
+            per_video=per_video,
+            more=more or (),
+            less=less or (),
+            rerank=rerank,
+            explain=explain,
+        )
+        show_moments(held, moments, thumbnails=thumbnails, as_json=json_)
+
+
+def similar(
+    clip: Annotated[str, typer.Argument(help="A file, PATH@START-END for a part of it, or the id of a segment.")],
+    library: LibraryOption = None,
+    top: TopOption = 10,
+    within: WithinOption = None,
+    thumbnails: ThumbnailsOption = None,
+    json_: JsonOption = False,
+) -> None:
+    """Find moments that look like a clip, and where in them it matches."""
+    with opened(library) as held:
+        moments = held.similar(_clip(clip), top=top, within=within)
+        show_moments(held, moments, thumbnails=thumbnails, as_json=json_)
+
+
+searches = typer.Typer(name="searches", help="Searches that were kept with `videobert search --save NAME`.")
+
+
+@searches.callback(invoke_without_command=True)
+def _list(context: typer.Context, library: LibraryOption = None) -> None:
+    if context.invoked_subcommand is not None:
+        return
+    with opened(library) as held:
+        for each in held.catalog.searches():
+            taught = [f"{sign}{number}" for sign, ids in (("+", each.more), ("-", each.less)) for number in ids]
+            out.print("  ".join([f"{each.name}: {each.query}", *taught]), markup=False)
+
+
+@searches.command()
+def run(
+    name: Annotated[str, typer.Argument(help="Of the search.")],
+    library: LibraryOption = None,
+    top: TopOption = 10,
+    more: MoreOption = None,
+    less: LessOption = None,
+    explain: ExplainOption = False,
+    thumbnails: ThumbnailsOption = None,
+    json_: JsonOption = False,
+) -> None:
+    """Ask a saved search again; what it should find more or less of is kept with it."""
+    from search.saved import run as ask
+
+    with opened(library) as held:
+        moments = ask(held, name, more=more or (), less=less or (), top=top, explain=explain)
+        show_moments(held, moments, thumbnails=thumbnails, as_json=json_)
+
+
+@searches.command()
+def remove(
+    name: Annotated[str, typer.Argument(help="Of the search.")],
+    library: LibraryOption = None,
+) -> None:
+    """Forget a saved search."""
+    with opened(library) as held:
+        if not held.catalog.remove_search(name):
+            raise ValueError(f"no saved search {name!r}")
+
+
+def _clip(clip: str) -> str | int:
+    return int(clip) if clip.isdecimal() and not Path(clip).exists() else clip

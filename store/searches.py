@@ -1,0 +1,83 @@
+"""Searches that were given a name, with what a person said of their answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from store.connection import Connection
+from store.errors import NotInLibrary
+from store.words import storable
+
+
+@dataclass(frozen=True)
+class SavedSearch:
+    """A query under a name.
+
+    ``more`` and ``less`` are segments that its answers should be more, or less, like; one that leaves the library
+    leaves them too.
+    """
+
+    name: str
+    query: str
+    only: Literal["visual", "words"] | None = None
+    min_confidence: float = 0.0
+    per_video: int | None = None
+    more: tuple[int, ...] = ()
+    less: tuple[int, ...] = ()
+
+
+class Searches(Connection):
+    """The part of the catalog that keeps searches."""
+
+    def put_search(self, search: SavedSearch) -> None:
+        """Write a search, in place of the one of its name; the case of letters in names does not matter.
+
+        Raises:
+            ValueError: the name is empty.
+            NotInLibrary: a segment it refers to is unknown.
+        """
+        name = storable(search.name).strip()
+        if not name:
+            raise ValueError(f"a search needs a name, got {search.name!r}")
+        row = (name, storable(search.query), search.only, search.min_confidence, search.per_video)
+        with self._writing():
+            self._db.execute("DELETE FROM searches WHERE name = ?", (name,))
+            self._db.execute(
+                'INSERT INTO searches (name, "query", "only", min_confidence, per_video) VALUES (?, ?, ?, ?, ?)', row
+            )
+            self._judge(name, search.more, liked=True)
+            self._judge(name, search.less, liked=False)
+
+    def search_named(self, name: str) -> SavedSearch | None:
+        """Return the search of this name."""
+        return next((search for search in self.searches() if search.name.casefold() == name.strip().casefold()), None)
+
+    def searches(self) -> list[SavedSearch]:
+        """Return all searches in order of their names."""
+        judged: dict[str, dict[bool, list[int]]] = {}
+        for row in self._rows("SELECT * FROM search_feedback ORDER BY segment_id"):
+            judged.setdefault(row["name"], {True: [], False: []})[bool(row["liked"])].append(row["segment_id"])
+        return [
+            SavedSearch(
+                **row,
+                more=tuple(judged.get(row["name"], {}).get(True, ())),
+                less=tuple(judged.get(row["name"], {}).get(False, ())),
+            )
+            for row in self._rows("SELECT * FROM searches ORDER BY name")
+        ]
+
+    def remove_search(self, name: str) -> bool:
+        """Forget the search of this name; return whether there was one."""
+        with self._writing():
+            return self._db.execute("DELETE FROM searches WHERE name = ?", (name.strip(),)).rowcount > 0
+
+    def _judge(self, name: str, ids: Iterable[int], *, liked: bool) -> None:
+        for number in ids:
+            if not self._rows("SELECT 1 FROM segments WHERE id = ?", number):
+                raise NotInLibrary("segment", [number])
+            self._db.execute(
+                "INSERT OR REPLACE INTO search_feedback (name, segment_id, liked) VALUES (?, ?, ?)",
+                (name, number, liked),
+            )

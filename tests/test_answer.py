@@ -1,0 +1,185 @@
+"""Answers to queries over a library whose vectors and words are made by hand."""
+
+import numpy as np
+import pytest
+
+from model.encoder import Encoder
+from search.engine import SearchEngine
+from search.query import parse
+from search.request import Request
+from store.catalog import Catalog
+from store.errors import NotInLibrary
+from store.types import Cue, Moment, NewSegment, Video
+from store.vectors import FaissIndex, bring_up_to_date
+
+TEXTS = ["a red dog", "a blue boat"]
+
+
+def a_film(path: str, embeddings: np.ndarray, rng: np.random.Generator, encoder: Encoder) -> tuple[Video, list]:
+    segments = [
+        NewSegment(
+            start=10.0 * i,
+            end=10.0 * i + 10,
+            text="",
+            pts_seconds=10.0 * i + np.arange(20) / 2,
+            features=rng.normal(size=(20, encoder.feature_dim)).astype(np.float16),
+            embedding=embedding,
+            thumbnail=b"jpeg",
+            thumbnail_seconds=10.0 * i + 5,
+        )
+        for i, embedding in enumerate(embeddings)
+    ]
+    return Video(path, 1, 1, path, "mp4", "h264", 10.0 * len(segments), 25.0, 640, 360, 0), segments
+
+
+@pytest.fixture
+def engine(encoder: Encoder) -> SearchEngine:
+    """Three films: 1 dog, nothing, boat; 2 boat, nothing, dog; 3 nothing but words. Segments are numbered from 1."""
+    rng = np.random.default_rng(0)
+    basis = np.linalg.qr(np.concatenate([encoder.embed_text(TEXTS), rng.normal(size=(12, encoder.dim))]).T)[0].T
+    dog, boat = encoder.embed_text(TEXTS)
+    nothing = basis[2:].astype(np.float32)  # at right angles to both
+    catalog = Catalog(":memory:")
+    catalog.bind_encoder(encoder.fingerprint, encoder.dim)
+    films = [
+        ("/films/one.mp4", [dog, nothing[0], boat], []),
+        ("/films/two.mp4", [boat, nothing[1], dog], []),
+        (
+            "/films/harbour/three.mp4",
+            nothing[2:5],
+            [Cue(2, 4, "Look, a red dog!"), Cue(12, 14, "the dog is blue"), Cue(25, 26, "happy birthday")],
+        ),
+        *((f"/other/{i}.mp4", nothing[5 + i : 6 + i], []) for i in range(5)),
+    ]
+    for path, embeddings, cues in films:
+        video, segments = a_film(path, np.stack(embeddings), rng, encoder)
+        catalog.put_video(video, segments, cues)
+    index = FaissIndex(encoder.dim)
+    bring_up_to_date(index, catalog)
+    return SearchEngine(catalog, index, encoder)
+
+
+def ask(engine: SearchEngine, query: str, **wishes: object) -> list[Moment]:
+    return engine.ask(Request(parse(query), **wishes))
+
+
+def ids(moments: list[Moment]) -> list[int]:
+    return [hit.segment_id for moment in moments for hit in moment.hits]
+
+
+def test_what_is_seen_and_what_is_said_are_both_found(engine: SearchEngine) -> None:
+    assert set(ids(ask(engine, "a red dog"))[:3]) == {1, 6, 7}
+    assert ids(ask(engine, "a red dog", only="words")) == [7]
+    assert set(ids(ask(engine, "a red dog", only="visual"))[:2]) == {1, 6}
+
+
+def test_names_of_folders_are_words(engine: SearchEngine) -> None:
+    assert sorted(ids(ask(engine, "harbour", only="words"))) == [7, 8, 9]
+
+
+def test_half_of_the_words_is_needed(engine: SearchEngine) -> None:
+    assert ids(ask(engine, "a blue elephant with a trombone", only="words")) == []
+
+
+def test_a_phrase_must_be_said(engine: SearchEngine) -> None:
+    assert ids(ask(engine, '"happy birthday"')) == [9]
+    assert ids(ask(engine, '"birthday happy"')) == []
+    assert 8 not in ids(ask(engine, '"red dog"'))
+
+
+def test_a_moment_of_words_is_where_they_are_said(engine: SearchEngine) -> None:
+    (moment,) = ask(engine, '"happy birthday"')
+    assert (moment.start, moment.end) == (25.0, 26.0)
+    assert 25.0 <= moment.keyframe <= 26.0
+
+
+def test_not_pushes_away_and_excludes_phrases(engine: SearchEngine) -> None:
+    order = ids(ask(engine, "a red dog NOT a blue boat", only="visual", top=20))
+    assert order.index(2) < order.index(3)  # what is neither comes before what is excluded
+    plain, without = (ask(engine, query, top=20) for query in ("harbour", 'harbour NOT "red dog"'))
+    assert 7 in ids(plain)
+    assert 7 not in ids(without)
+
+
+def test_and_wants_both(engine: SearchEngine) -> None:
+    best = ask(engine, "dog AND blue", only="words")[0]
+    assert best.segment_id == 8
+
+
+def test_then_wants_one_after_the_other(engine: SearchEngine) -> None:
+    best = ask(engine, "a red dog THEN a blue boat", only="visual")[0]
+    assert (best.path, best.start, best.end) == ("/films/one.mp4", 0.0, 30.0)
+    best = ask(engine, "a blue boat THEN a red dog", only="visual")[0]
+    assert best.path == "/films/two.mp4"
+    close = ask(engine, "a red dog THEN WITHIN 5s a blue boat", only="visual")
+    assert all({hit.segment_id for hit in moment.hits} != {1, 3} for moment in close)
+
+
+def test_filters_narrow_what_is_searched(engine: SearchEngine) -> None:
+    assert set(ids(ask(engine, "a red dog in:films/two", top=5))) == {4, 5, 6}
+    assert ids(ask(engine, "a red dog in:nowhere")) == []
+    assert ids(ask(engine, "in:harbour")) == [7, 8, 9] or sorted(ids(ask(engine, "in:harbour"))) == [7, 8, 9]
+    assert ids(ask(engine, "in:harbour has:subtitles NOT in:three")) == []
+
+
+def test_clips_are_wanted_too(engine: SearchEngine) -> None:
+    clip = engine.segment(8)
+    assert ids(engine.ask(Request(parse("dog"), clips=(clip,), top=1))) == [8]
+
+
+def test_at_most_so_many_of_one_video(engine: SearchEngine) -> None:
+    moments = ask(engine, "a red dog", per_video=1, top=20)
+    assert len({moment.path for moment in moments}) == len(moments) == 8
+
+
+def test_confidence_tells_answers_from_the_rest(engine: SearchEngine) -> None:
+    sure = ask(engine, "a red dog", min_confidence=0.3)
+    assert {moment.segment_id for moment in sure} <= {1, 6, 7}
+    assert all(moment.confidence is not None and moment.confidence >= 0.3 for moment in sure)
+    assert ask(engine, "a red dog", min_confidence=1.0) == []
+
+
+def test_feedback_moves_the_answers(engine: SearchEngine) -> None:
+    plain, taught = (ids(ask(engine, "a red dog", more=more, only="visual", top=20)) for more in ((), (5,)))
+    assert taught.index(5) < plain.index(5)
+    away = engine.ask(Request(parse("a red dog"), less=(1,), only="visual"))
+    assert away[0].confidence is not None
+    assert ids(engine.ask(Request(parse("in:films"), more=(3,), top=1)))[0] in (3, 4)
+    with pytest.raises(NotInLibrary, match="999"):
+        engine.ask(Request(parse("a red dog"), more=(999,)))
+
+
+def test_explanations_name_what_was_found(engine: SearchEngine) -> None:
+    by_words = next(moment for moment in ask(engine, "a red dog", explain=True) if 7 in ids([moment]))
+    assert by_words.why is not None
+    assert {"red", "dog"} <= set(by_words.why.said)
+    assert by_words.why.words > 0
+    assert by_words.why.visual + by_words.why.words + by_words.why.alignment == pytest.approx(1)
+    assert by_words.as_dict()["why"]["words"] == pytest.approx(by_words.why.words, abs=1e-3)
+    assert ask(engine, "a red dog")[0].why is None
+
+
+def test_reading_again_adds_a_ranking(engine: SearchEngine) -> None:
+    best = ask(engine, "a red dog", rerank=3, explain=True, top=20)
+    shares = [moment.why.alignment for moment in best if moment.why]
+    assert sum(share > 0 for share in shares) == 3
+
+
+@pytest.mark.parametrize(
+    ("wishes", "message"),
+    [
+        ({"top": 0}, "top must be at least 1, got 0"),
+        ({"per_video": 0}, "per_video must be at least 1, got 0"),
+        ({"min_confidence": 2.0}, "from 0 to 1, got 2.0"),
+        ({"only": "sound"}, "visual or words, got 'sound'"),
+        ({"rerank": -1}, "must not be negative, got -1"),
+    ],
+)
+def test_numbers_out_of_range_are_named(wishes: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Request(parse("a dog"), **wishes)
+
+
+def test_clips_do_not_go_with_sequences() -> None:
+    with pytest.raises(ValueError, match="one step"):
+        Request(parse("a THEN b"), more=(1,))
