@@ -32,12 +32,17 @@ class Chain:
 
 
 def combine(
-    wanted: Sequence[Evidence], unwanted: Sequence[Evidence]
+    wanted: Sequence[Evidence], unwanted: Sequence[NDArray[np.float64]]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Scores and confidences (C,) of candidates for all that is wanted and nothing that is not."""
+    """Scores and confidences (C,) of candidates.
+
+    Args:
+        wanted: what speaks for them to be each thing that is wanted, at least one.
+        unwanted: how likely they are each thing that is not, 0 to 1.
+    """
     scores = np.prod([each.score for each in wanted], axis=0) ** (1 / len(wanted))
     confidences = np.min([each.confidence for each in wanted], axis=0)
-    without = reduce(np.multiply, [1 - each.confidence for each in unwanted], np.ones(len(scores)))
+    without = reduce(np.multiply, [1 - each for each in unwanted], np.ones(len(scores)))
     return scores * without, confidences * without
 
 

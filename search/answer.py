@@ -131,7 +131,7 @@ def _weighed(
             _aligned(each, clause, ids, ground, encoder, request.rerank)
             for each, clause in zip(for_it, wanted, strict=True)
         ]
-    against_it = [ground.evidence(clause, ids, embeddings) for clause in unwanted]
+    against_it = [ground.against(clause, ids, embeddings) for clause in unwanted]
     scores, confidences = combine(for_it, against_it)
     parts = np.sum([[each.visual, each.words, each.alignment] for each in for_it], axis=0).T
     kept = np.flatnonzero(scores > 0).tolist()

@@ -95,6 +95,12 @@ class Ground:
         keep = ~lost
         return Evidence(visual * keep, words * keep, np.zeros(len(ids)), (1 - (1 - seen) * (1 - said)) * keep)
 
+    def against(self, clause: Clause, ids: Sequence[int], embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
+        """How likely candidates are what must not be: (C,), 0 to 1; certain where a phrase is said, and only there."""
+        if clause.phrases:
+            return (~self._without_phrases(clause, ids)).astype(np.float64)
+        return self.evidence(clause, ids, embeddings).confidence
+
     def _coverage(self, clause: Clause, ids: Sequence[int]) -> NDArray[np.float64]:
         """Which share of the words of the clause each segment holds, rare ones counting more: (C,), 0 to 1.
 

@@ -32,6 +32,12 @@ class BagOfWords:
         counts = np.array([[text.split().count(word) for word in self.words] for text in texts], np.float32)
         return counts / np.linalg.norm(counts, axis=1, keepdims=True)
 
+    def pad_frames(self, segments: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        return np.stack([frames[:1] for frames in segments]), np.ones((len(segments), 1), bool)
+
+    def embed_segments(self, features: np.ndarray, mask: np.ndarray, texts: Sequence[str]) -> np.ndarray:
+        return np.tile(np.eye(1, self.dim, dtype=np.float32), (len(features), 1))
+
 
 @pytest.fixture
 def library(tmp_path: Path) -> Iterator[Library]:
