@@ -3,8 +3,8 @@
     python -m benchmarks.confidence measure DATA/clips.json DATA/clips --library LIB
     python -m benchmarks.confidence fit CAPTIONS.json PICTURES
 
-`measure`: every caption asks a library that holds its clip, and the same library without it. The best score of the first
-should be higher than that of the second. It reports the area under the ROC curve and how many of the second pass the
+`measure`: every caption asks a library that holds its clip, and the same library without it. The best score of the
+first should be higher than that of the second. It reports the area under the ROC curve and how many of the second pass the
 threshold that nine tenths of the first pass, for the bare cosine and for the confidence; then how often moments of each
 confidence were right. `clips.json`: [{"clip": file, "caption": text}].
 
@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -70,7 +71,7 @@ def measure(truth: list[dict[str, str]], folder: Path, library: Path) -> None:
         print(f"{name:>10}: AUC {area(with_it, without):.3f}, false answers at 90 % recall {passed:.0%}")
     top = np.argsort(-cosines, axis=1)[:, :10]
     said, was = (np.take_along_axis(each, top, axis=1).ravel() for each in (sure, right))
-    for low, high in zip(BINS, BINS[1:], strict=False):
+    for low, high in pairwise(BINS):
         chosen = (said >= low) & (said < high)
         if chosen.any():
             print(f"confidence {said[chosen].mean():.2f}: right {was[chosen].mean():.2f} of {chosen.sum()}")

@@ -13,7 +13,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-_SLOPE, _PER_LOG_SIZE, _OFFSET = 1.28, -0.59, -2.41  # of the standardized cosine; of log(segments); of 1
+_SLOPE, _PER_LOG_SIZE, _OFFSET = 1.32, -0.78, -1.43  # of the standardized cosine; of log(segments); of 1
 _SAID = 0.9  # confidence where every word of the query is said: a word can mean something else
 WORDS_ENOUGH = 0.5  # share of a query's words, by information, below which a segment holds some of them by chance
 
