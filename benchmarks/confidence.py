@@ -4,9 +4,9 @@
     python -m benchmarks.confidence fit CAPTIONS.json PICTURES
 
 `measure`: every caption asks a library that holds its clip, and the same library without it. The best score of the
-first should be higher than that of the second. It reports the area under the ROC curve and how many of the second pass the
-threshold that nine tenths of the first pass, for the bare cosine and for the confidence; then how often moments of each
-confidence were right. `clips.json`: [{"clip": file, "caption": text}].
+first should be higher than that of the second. It reports the area under the ROC curve and how many of the second pass
+the threshold that nine tenths of the first pass, for the bare cosine and for the confidence; then how often moments of
+each confidence were right. `clips.json`: [{"clip": file, "caption": text}].
 
 `fit`: prints the coefficients of `search/calibration.py`, by logistic regression over the ten best pictures for each
 caption in libraries of 100, 300, 1000 and 2000 pictures. `CAPTIONS.json`: {file: {"captions": [text], "split": name}};
