@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from model.encoder import Encoder
 from search.clause import Clause, Ground
 from store.types import Moment
+from store.words import plain
 
 _WINDOW = 4  # frames: two seconds of what the indexer keeps
 _MOST_WINDOWS = 24  # of one moment; a longer one is looked at more coarsely
@@ -96,7 +97,7 @@ def _spoken(moment: Moment, wanted: Sequence[Clause], ground: Ground) -> tuple[f
     lines = [
         cue
         for cue in ground.catalog.cues(moment.hits[0].video_id)
-        if cue.start < moment.end and cue.end > moment.start and any(word in cue.text.casefold() for word in said)
+        if cue.start < moment.end and cue.end > moment.start and any(word in plain(cue.text) for word in said)
     ]
     if not lines:
         return None

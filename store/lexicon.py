@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from store.connection import AMONG, Connection, json_ids
 from store.filters import Filter, conditions
-from store.words import match_expression, name_words, spaced, storable
+from store.words import indexed, match_expression, name_words, shown
 
 _NAMES_WEIGHT = 0.5  # of a word in a name, against one that is said: a name speaks of a whole video
 _BEGIN, _END = "\x02", "\x03"  # around found words; no text holds them
@@ -18,7 +18,7 @@ _BEGIN, _END = "\x02", "\x03"  # around found words; no text holds them
 
 @dataclass(frozen=True)
 class Matched:
-    """The words of one segment that a query found, as they stand there."""
+    """The words of one segment that a query found, in the form of ``store.words.plain``."""
 
     said: tuple[str, ...]
     named: tuple[str, ...]
@@ -34,7 +34,7 @@ class Lexicon(Connection):
 
         Best first by BM25 (Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009), which counts rare
         words more. Case, accents and English endings do not matter, and nothing in the words has a meaning of its own.
-        Chinese and Japanese are found by any part of a line.
+        Scripts without spaces between words are found by any part of a line; see ``store.words``.
         """
         expression = match_expression(words, phrases)
         if not expression:
@@ -65,7 +65,7 @@ class Lexicon(Connection):
         return {row["rowid"] for row in self._rows(asking, expression, json_ids(ids))}
 
     def matched(self, words: Sequence[str], ids: Collection[int]) -> dict[int, Matched]:
-        """Return for each of the segments ``ids`` which of its words the query ``words`` finds, as they stand there."""
+        """Return for each of the segments ``ids`` which of its words the query ``words`` finds."""
         expression = match_expression(words)
         if not expression:
             return {}
@@ -81,7 +81,7 @@ class Lexicon(Connection):
     def _index_words(self, video_id: int) -> None:
         """Write the words of a video anew, from its path, its segments and the lines of all its subtitle languages."""
         path = self._rows("SELECT path FROM videos WHERE id = ?", video_id)[0]["path"]
-        names = spaced(storable(name_words(path)))
+        names = indexed(name_words(path))
         rows = self._rows(
             "SELECT segments.id AS number, segments.text AS line, cues.text AS said FROM segments LEFT JOIN cues "
             'ON cues.video_id = segments.video_id AND cues.start < segments."end" AND cues."end" > segments.start '
@@ -93,10 +93,10 @@ class Lexicon(Connection):
             said.setdefault(row["number"], []).append(row["line"] if row["said"] is None else row["said"])
         self._db.execute(f"DELETE FROM segments_fts WHERE rowid {AMONG}", (json_ids(said),))
         for number, lines in said.items():
-            words = (number, spaced("\n".join(lines)), names)
+            words = (number, indexed("\n".join(lines)), names)
             self._db.execute("INSERT INTO segments_fts (rowid, said, named) VALUES (?, ?, ?)", words)
 
 
 def _marked(text: str) -> tuple[str, ...]:
     parts = [part.split(_END, 1)[0] for part in text.split(_BEGIN)[1:]]
-    return tuple(dict.fromkeys(part.casefold() for part in parts))
+    return tuple(dict.fromkeys(map(shown, parts)))

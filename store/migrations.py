@@ -15,7 +15,7 @@ import uuid
 from sqlite_utils import Database
 
 from store.errors import NewerLibrary, NotALibrary
-from store.words import name_words, spaced, storable
+from store.words import TOKENIZER, indexed, name_words
 
 
 def create_library(db: Database) -> None:
@@ -159,16 +159,7 @@ def add_words(db: Database) -> None:
         END;
         """
     )
-    for number, path in db.execute("SELECT id, path FROM videos").fetchall():
-        rows = db.execute(
-            "SELECT id, coalesce((SELECT group_concat(text, char(10)) FROM cues "
-            'WHERE video_id = ? AND cues.start < segments."end" AND cues."end" > segments.start), text) '
-            "FROM segments WHERE video_id = ?",
-            (number, number),
-        ).fetchall()
-        names = spaced(storable(name_words(path)))
-        for segment, said in rows:
-            db.execute("INSERT INTO segments_fts (rowid, said, named) VALUES (?, ?, ?)", (segment, spaced(said), names))
+    _fill_words(db)
 
 
 def add_searches(db: Database) -> None:
@@ -193,7 +184,30 @@ def add_searches(db: Database) -> None:
     )
 
 
-MIGRATIONS = (create_library, add_judgements, add_successors, add_tags, add_words, add_searches)
+def add_scripts(db: Database) -> None:
+    """Step 7: the words of every script, in the form of ``store.words``."""
+    db.execute("DROP TABLE segments_fts")
+    tokenizer = TOKENIZER.replace("'", "''")
+    db.execute(f"CREATE VIRTUAL TABLE segments_fts USING fts5(said, named, tokenize = '{tokenizer}')")
+    _fill_words(db)
+
+
+def _fill_words(db: Database) -> None:
+    for number, path in db.execute("SELECT id, path FROM videos").fetchall():
+        rows = db.execute(
+            "SELECT id, coalesce((SELECT group_concat(text, char(10)) FROM cues "
+            'WHERE video_id = ? AND cues.start < segments."end" AND cues."end" > segments.start), text) '
+            "FROM segments WHERE video_id = ?",
+            (number, number),
+        ).fetchall()
+        names = indexed(name_words(path))
+        for segment, said in rows:
+            db.execute(
+                "INSERT INTO segments_fts (rowid, said, named) VALUES (?, ?, ?)", (segment, indexed(said), names)
+            )
+
+
+MIGRATIONS = (create_library, add_judgements, add_successors, add_tags, add_words, add_searches, add_scripts)
 
 
 def version(db: Database) -> int:

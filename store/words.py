@@ -1,21 +1,51 @@
 """Words as the full-text index sees them, and what a person types as a query to it.
 
-SQLite's ``unicode61`` tokenizer splits at what is neither letter nor digit. Chinese and Japanese put nothing between
-words, so a whole sentence would be one token; each of their characters is therefore indexed as a token of its own,
-and a run of them is searched as a phrase.
-See https://www.sqlite.org/fts5.html#full_text_query_syntax.
+SQLite's ``unicode61`` tokenizer splits at what is no letter, digit or mark, folds case and removes Latin accents. The
+rest is done here, to texts and queries alike: compatibility forms (wide Latin, narrow Katakana, ligatures), points and
+variants of letters that people write or leave out (Hebrew, Arabic, Greek, Russian), and scripts that put nothing
+between words. There a whole sentence would be one token, and in Korean a word with its particles; each of their
+characters is therefore a token of its own, so that any part of a line can be found as a phrase, and a query is cut into
+overlapping pairs (CJK) or triples (the South-East Asian alphabets, whose words are longer), as in Lucene's CJKAnalyzer.
+See https://www.sqlite.org/fts5.html#full_text_query_syntax and Unicode Standard Annex 29.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Iterable, Iterator
 
-# Hiragana and Katakana; CJK ideographs with extension A; compatibility ideographs; the supplementary planes of Han.
-_UNSPACED = re.compile("([\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])")
+TOKENIZER = "porter unicode61 remove_diacritics 2 categories 'L* N* Co M*'"  # a vowel sign does not end a word
+_BREAK = "\x1f"  # stands around characters that are words of their own; no text needs it, so it can go without loss
+
+_MARKS = "".join(mark for mark in map(chr, range(0x300, 0x3100)) if unicodedata.category(mark)[0] == "M")
+_CJK = (  # Hangul, marks of repetition, Kana, Bopomofo, ideographs with their extensions and compatibility forms
+    "\u1100-\u11ff\u3005-\u3007\u3040-\u312f\u3130-\u318f\u31a0-\u31bf\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
+    "\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\U00020000-\U0003ffff"
+)
+_ALPHABETS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u1950-\u19df\u1a20-\u1aaf\ua9e0-\ua9ff\uaa60-\uaadf"
+_PAIRS = re.compile(f"[{_CJK}][{_MARKS}]*")
+_TRIPLES = re.compile(f"[{_ALPHABETS}][{_MARKS}]*")  # Thai, Lao, Burmese, Khmer, Tai
+_UNSPACED = re.compile(f"([{_CJK}{_ALPHABETS}][{_MARKS}]*)")
+_RUN = re.compile(f"(?:[{_CJK}][{_MARKS}]*)+|(?:[{_ALPHABETS}][{_MARKS}]*)+|[^{_CJK}{_ALPHABETS}]+")
+
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
-_TERM = re.compile(r"\w+(?:['\u2019]\w+)*")
+_TERM = re.compile(rf"[\w{_MARKS}]+(?:['\u2019][\w{_MARKS}]+)*")
+# Accents that have no composed letter, Hebrew and Arabic points, the Arabic stretcher, and what only shapes or directs.
+_DROPPED = re.compile(
+    "[\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06dc"
+    "\u06df-\u06e8\u06ea-\u06ed\u00ad\u061c\u200c-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufe00-\ufe0f\ufeff]"
+)
+# Arabic alef with hamza, madda or wasla; yeh and kaf of Persian; teh marbuta. Russian yo. Greek vowels with accents.
+_SAME = str.maketrans(
+    "\u0623\u0625\u0622\u0671\u0649\u06cc\u06a9\u0629\u06c0\u0451",
+    "\u0627\u0627\u0627\u0627\u064a\u064a\u0643\u0647\u0647\u0435",
+) | {
+    code: base
+    for code in (*range(0x370, 0x400), *range(0x1F00, 0x2000))
+    if (base := unicodedata.normalize("NFD", chr(code))[0]) != chr(code) and base.isalpha()
+}
 # Words that hold an English sentence together: whether a subtitle has them says nothing about what it is about.
 _FUNCTION_WORDS = frozenset(
     re.findall(
@@ -32,9 +62,25 @@ def storable(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def spaced(text: str) -> str:
-    """Return ``text`` with every Chinese and Japanese character standing alone."""
-    return _UNSPACED.sub(r" \1 ", text)
+def plain(text: str) -> str:
+    """Return ``text`` as it is compared: in one form of every letter, without optional points and without case.
+
+    Latin accents stay, since SQLite sees to them.
+    """
+    if text.isascii():
+        return text.lower()
+    folded = unicodedata.normalize("NFKC", storable(text)).casefold()
+    return _DROPPED.sub("", folded).translate(_SAME)
+
+
+def indexed(text: str) -> str:
+    """Return ``text`` as it stands in the full-text index: plain, and where words have no spaces with breaks."""
+    return _UNSPACED.sub(rf"{_BREAK}\1{_BREAK}", plain(text).replace(_BREAK, " "))
+
+
+def shown(text: str) -> str:
+    """Return a part of what ``indexed`` made as people read it."""
+    return text.replace(_BREAK, "")
 
 
 def name_words(path: str) -> str:
@@ -44,7 +90,7 @@ def name_words(path: str) -> str:
 
 def terms(text: str) -> list[str]:
     """Return the words of ``text`` that carry its meaning, each once; all its words where none does."""
-    words = list(dict.fromkeys(word.casefold() for word in _TERM.findall(storable(text))))
+    words = list(dict.fromkeys(part for word in _TERM.findall(plain(text)) for part in _parts(word)))
     return [word for word in words if word not in _FUNCTION_WORDS] or words
 
 
@@ -60,6 +106,16 @@ def match_expression(words: Iterable[str], phrases: Iterable[str] = ()) -> str:
     return " OR ".join(quoted for word in words if (quoted := _quoted(word)))
 
 
+def _parts(word: str) -> Iterator[str]:
+    """The word itself, or what it is looked for by where it may be several: "日本語" -> "日本", "本語"."""
+    for run in _RUN.findall(word):
+        for characters, length in ((_PAIRS.findall(run), 2), (_TRIPLES.findall(run), 3)):
+            for first in range(max(len(characters) - length, 0) + 1 if characters else 0):
+                yield "".join(characters[first : first + length])
+        if not _UNSPACED.match(run):
+            yield run
+
+
 def _quoted(text: str) -> str:
-    plain = spaced(storable(text).replace("\0", " ").replace('"', " ")).strip()
-    return f'"{plain}"' if _TERM.search(plain) else ""
+    quoted = indexed(text.replace("\0", " ").replace('"', " ")).strip()
+    return f'"{quoted}"' if _TERM.search(quoted) else ""

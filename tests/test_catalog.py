@@ -481,6 +481,23 @@ def test_words_of_an_older_library_are_found(tmp_path: Path) -> None:
         assert catalog.cues(1) == [Cue(0, 2, "the onions", "en")]
 
 
+def test_words_of_every_script_are_found_in_an_older_library(tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as before:
+        before.setattr(migrations, "MIGRATIONS", migrations.MIGRATIONS[:6])
+        with Catalog(tmp_path / "library.db") as catalog:
+            catalog.bind_encoder("mini@1", DIM)
+            lines(catalog, "สุนัขวิ่ง", "कुत्ता", "강아지가", "a dog")
+            assert catalog.search_words(["कुत"], limit=5) == [2]  # cut at its marks
+    with Catalog(tmp_path / "library.db") as catalog:
+        for number, word in enumerate(("วิ่ง", "कुत्ता", "강아지", "dogs"), start=1):
+            assert catalog.search_words(terms(word), limit=5) == [number]
+        assert catalog.search_words(["कुत"], limit=5) == []
+        video = catalog.videos()[0]
+        assert video.id is not None
+        catalog.remove_videos([video.id])  # the trigger still stands
+        assert catalog.search_words(["dogs"], limit=5) == []
+
+
 # Filters
 
 
