@@ -1,0 +1,90 @@
+/**
+ * Where the page is. The address holds all of it, so that the back button, bookmarks and a reload work.
+ *
+ * view      "" for the search, or "library", "duplicates", "film"
+ * q         the query; segment, upload: what it has to look like; within: a file or folder
+ * only, min, each, rerank: the options of the search
+ * id        the video of the view "film"
+ * film, at  the video that plays, and its moment as "start-end" in seconds
+ */
+
+const FIELDS = ["view", "q", "segment", "upload", "within", "only", "min", "each", "rerank", "id", "film", "at"];
+const PLAYER = ["film", "at"];
+const listeners = [];
+
+/** What the address says, each field a string, "" where it says nothing. */
+export function here() {
+  const parameters = new URLSearchParams(location.search);
+  return Object.fromEntries(FIELDS.map((name) => [name, parameters.get(name) ?? ""]));
+}
+
+/** The address of a place, relative to the page. */
+export function link(place) {
+  const parameters = new URLSearchParams();
+  for (const name of FIELDS) if (place[name]) parameters.set(name, place[name]);
+  const text = parameters.toString();
+  return text ? `?${text}` : location.pathname;
+}
+
+/** The same place without the player over it. */
+export function below(place) {
+  return { ...place, film: "", at: "" };
+}
+
+/** A name for what lies under the player. */
+export function key(place) {
+  return link(below(place));
+}
+
+/** Go there. `note` is remembered with the entry of the history. */
+export function go(place, { replace = false, note = {} } = {}) {
+  history[replace ? "replaceState" : "pushState"](note, "", link(place));
+  tell();
+}
+
+/** What was noted with this entry of the history. */
+export function note() {
+  return history.state ?? {};
+}
+
+/** Be told of every change of place. */
+export function onChange(listener) {
+  listeners.push(listener);
+}
+
+/** The moment in the address: {start, end} in seconds. */
+export function moment(place) {
+  const [start, end] = place.at.split("-").map(Number);
+  return { start: Number.isFinite(start) ? start : 0, end: Number.isFinite(end) ? end : null };
+}
+
+/** A moment for the address. */
+export function at(start, end) {
+  const short = (seconds) => String(Math.round(seconds * 1000) / 1000);
+  return end === null || end === undefined ? short(start) : `${short(start)}-${short(end)}`;
+}
+
+/** Whether two places differ only in the player. */
+export function sameGround(one, other) {
+  return FIELDS.every((name) => PLAYER.includes(name) || one[name] === other[name]);
+}
+
+function tell() {
+  for (const listener of listeners) listener(here());
+}
+
+/** Follow the back button, and links to places of this page without loading it again. */
+export function watch() {
+  addEventListener("popstate", tell);
+  document.addEventListener("click", (event) => {
+    const anchor = event.target.closest?.("a[href]");
+    if (!anchor || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey) return;
+    const target = new URL(anchor.href);
+    const ours = target.origin === location.origin && target.pathname === location.pathname && !target.hash;
+    if (!ours || anchor.hasAttribute("download") || anchor.target) return;
+    event.preventDefault();
+    const inside = "step" in anchor.dataset;
+    history[inside ? "replaceState" : "pushState"](inside ? note() : { within: true }, "", target.search || location.pathname);
+    tell();
+  });
+}

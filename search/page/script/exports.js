@@ -1,0 +1,34 @@
+/** Moments as a file for other programs. */
+
+import { address, download } from "./api.js";
+import { menu } from "./menu.js";
+import { toast } from "./notice.js";
+import { parameters } from "./options.js";
+
+const FORMATS = [
+  ["m3u", "Playlist", "for VLC, mpv and other players"],
+  ["edl", "Edit list (EDL)", "for editing programs"],
+  ["otio", "OpenTimelineIO", "for editing programs"],
+  ["csv", "Table (CSV)", "for spreadsheets"],
+  ["json", "JSON", "for programs of your own"],
+];
+
+/** A menu that saves all that a search found. */
+export function exportSearch(place) {
+  const choices = FORMATS.map(([format, label, help]) => ({
+    label, help, href: address("/export", { format, ...parameters(place) }),
+  }));
+  return menu("export", "Export", choices);
+}
+
+/** A menu that saves one moment. */
+export function exportMoment(moment) {
+  const save = (format) => async () => {
+    try {
+      await download("/export", { format, moments: [{ video: moment.video, start: moment.start, end: moment.end }] });
+    } catch (error) {
+      toast(error.message, "warning");
+    }
+  };
+  return menu("export", "Export", FORMATS.map(([format, label, help]) => ({ label, help, pick: save(format) })));
+}

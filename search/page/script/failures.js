@@ -1,0 +1,41 @@
+/** Files that could not be indexed, each with its reason. */
+
+import { get } from "./api.js";
+import { element, fill } from "./element.js";
+import { toast } from "./notice.js";
+import { count } from "./wording.js";
+
+const SHOWN = 50;
+
+export class Failures {
+  constructor(jobs) {
+    this._jobs = jobs;
+    this._list = element("ul", { class: "failures" });
+    this._title = element("h2", { id: "failures-title" }, "Not readable");
+    const again = element("button", { type: "button", class: "small", click: () => this._again() }, "Try them again");
+    this.root = element(
+      "section",
+      { "aria-labelledby": "failures-title", hidden: true },
+      element("div", { class: "section-head" }, this._title, again),
+      this._list,
+    );
+  }
+
+  async refresh() {
+    const { items, total } = await get("/failures", { limit: SHOWN });
+    this._paths = items.map((each) => each.path);
+    this.root.hidden = items.length === 0;
+    this._title.textContent = count(total ?? items.length, "file could", "files could") + " not be read";
+    const row = ({ name, path, reason }) =>
+      element("li", {}, element("strong", { title: path }, name), element("span", {}, reason), element("span", { class: "faint path" }, path));
+    fill(this._list, items.map(row));
+  }
+
+  async _again() {
+    try {
+      await this._jobs.start(this._paths, { retry_failed: true });
+    } catch (error) {
+      toast(error.message, "warning");
+    }
+  }
+}

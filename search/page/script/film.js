@@ -1,0 +1,140 @@
+/** One video: its storyboard, chapters, lines, facts. */
+
+import { at, go, here, link } from "./address.js";
+import { get, isAborted, remove } from "./api.js";
+import { still } from "./card.js";
+import { confirm } from "./confirm.js";
+import { element, fill, icon } from "./element.js";
+import { toast } from "./notice.js";
+import { failed, skeletons } from "./state.js";
+import { bytes, clock, count, length } from "./wording.js";
+
+const FRAMES = 24;
+
+export class Film {
+  /** @param {function()} changed is told when the video has gone */
+  constructor(root, changed) {
+    this._root = root;
+    this._changed = changed;
+  }
+
+  async show(place) {
+    if (place.id === this._shown) return;
+    this._shown = place.id;
+    this._stop?.abort();
+    this._stop = new AbortController();
+    fill(this._root, element("ul", { class: "grid" }, skeletons(8)));
+    try {
+      const video = await get(`/videos/${place.id}`, {}, this._stop.signal);
+      this._draw(video);
+      document.title = `${video.name} – videobert`;
+      await this._storyboard(video);
+    } catch (error) {
+      if (isAborted(error)) return;
+      this._shown = null;
+      fill(this._root, failed(error, () => this.show(place)));
+    }
+  }
+
+  forget() {
+    this._shown = null;
+  }
+
+  _draw(video) {
+    this._board = element("section", { "aria-label": "Storyboard" }, element("ul", { class: "grid board" }, skeletons(8)));
+    fill(
+      this._root,
+      element(
+        "div",
+        { class: "head" },
+        element("h1", { tabindex: "-1" }, video.name),
+        element("p", { class: "faint path" }, video.folder),
+        element("p", { class: "facts" }, facts(video).map((fact) => element("span", {}, fact))),
+        element(
+          "div",
+          { class: "actions" },
+          element("a", { class: "button main", href: link({ ...here(), film: video.id, at: "0" }) }, icon("play"), "Play"),
+          element("a", { class: "button", href: link({ view: "", q: here().q, within: video.path }) , hidden: !here().q }, icon("search"), "Search in it"),
+          video.segment_list[0] && element("a", { class: "button", href: link({ segment: video.segment_list[0].id }) }, icon("alike"), "More like this"),
+          element("button", { type: "button", click: () => this._forgetVideo(video) }, icon("remove"), "Forget"),
+        ),
+        !video.playable && element("p", { class: "banner" }, icon("warning"), element("span", {}, unplayable(video))),
+      ),
+      this._board,
+      video.cues.length > 0 && lines(video),
+    );
+  }
+
+  async _storyboard(video) {
+    try {
+      const { frames, chapters } = await get(`/videos/${video.id}/storyboard`, { frames: FRAMES }, this._stop.signal);
+      fill(this._board, element("h2", {}, "Storyboard"), element("ul", { class: "grid board" }, frames.map((frame) => boardFrame(video, frame))));
+      if (chapters?.length > 1) this._board.prepend(contents(video, chapters));
+    } catch (error) {
+      if (isAborted(error)) return;
+      fill(this._board, failed(error, () => this._storyboard(video)));
+    }
+  }
+
+  async _forgetVideo(video) {
+    const sure = await confirm(`Forget ${video.name}?`, "It leaves the library and is not found any more. The file is not touched.", "Forget");
+    if (!sure) return;
+    try {
+      await remove(`/videos/${video.id}`);
+      toast(`${video.name} is forgotten`);
+      this._changed();
+      go({ view: "library" }, { replace: true });
+    } catch (error) {
+      toast(error.message, "warning");
+    }
+  }
+}
+
+function facts(video) {
+  return [
+    length(video.duration), `${video.width} × ${video.height}`, video.codec, bytes(video.size), count(video.segments, "segment"),
+  ];
+}
+
+function unplayable(video) {
+  const sentence = `Browsers cannot play ${video.codec} in ${video.container.split(",")[0]}.`;
+  return video.preview ? `${sentence} The player offers a converted copy.` : `${sentence} It can be searched all the same.`;
+}
+
+function boardFrame(video, { seconds, image, segment }) {
+  const href = link({ ...here(), film: video.id, at: at(seconds) });
+  const source = image ?? `/api/v1/segments/${segment}/thumbnail`;
+  const thumb = element("div", { class: "thumb" }, still(source), element("span", { class: "corner" }, clock(seconds)));
+  return element("li", {}, element("a", { class: "card", href, "aria-label": `Play from ${clock(seconds)}` }, thumb));
+}
+
+function contents(video, chapters) {
+  const row = ({ start, end, thumbnail, title }, number) =>
+    element(
+      "li",
+      {},
+      element(
+        "a",
+        { class: "chapter", href: link({ ...here(), film: video.id, at: at(start, end) }) },
+        thumbnail && still(thumbnail),
+        element("span", {}, title || `Part ${number + 1}`),
+        element("span", { class: "faint" }, `${clock(start)} · ${length(end - start)}`),
+      ),
+    );
+  return element("div", {}, element("h2", {}, "Chapters"), element("ol", { class: "chapters" }, chapters.map(row)));
+}
+
+function lines(video) {
+  const row = (cue) =>
+    element(
+      "li",
+      {},
+      element(
+        "a",
+        { class: "cue", href: link({ ...here(), film: video.id, at: at(cue.start, cue.end) }) },
+        element("span", { class: "time" }, clock(cue.start)),
+        element("span", { class: "cue-text", lang: cue.language || null }, cue.text),
+      ),
+    );
+  return element("section", { class: "said" }, element("h2", {}, "Said"), element("ol", { class: "cues" }, video.cues.map(row)));
+}

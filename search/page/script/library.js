@@ -1,0 +1,95 @@
+/** The library: what it holds, its folders, what could not be read, and the work that is going on. */
+
+import { addFolder } from "./adding.js";
+import { link } from "./address.js";
+import { get, isAborted } from "./api.js";
+import { videoCard } from "./card.js";
+import { element, fill, icon } from "./element.js";
+import { Failures } from "./failures.js";
+import { Grid } from "./grid.js";
+import { jobList } from "./job.js";
+import { Pages } from "./pages.js";
+import { failed } from "./state.js";
+import { bytes, count, length, nameOf } from "./wording.js";
+
+export class LibraryView {
+  constructor(root, status, jobs) {
+    this._status = status;
+    this._tiles = element("dl", { class: "tiles" });
+    this._folders = element("ul", { class: "folders" });
+    this._foldersPart = element("section", { "aria-labelledby": "folders-title" }, element("h2", { id: "folders-title" }, "Folders"), this._folders);
+    this._failures = new Failures(jobs);
+    this._grid = new Grid(videoCard, "Videos");
+    this._videosPart = element("section", { "aria-labelledby": "videos-title" }, element("h2", { id: "videos-title" }, "Videos, newest first"), this._grid.root);
+    this._problem = element("div");
+    fill(
+      root,
+      element("div", { class: "head" }, element("h1", { tabindex: "-1" }, "Library")),
+      this._problem,
+      this._tiles,
+      element("section", { class: "panel", "aria-labelledby": "add-title" }, element("h2", { id: "add-title" }, "Add videos"), addFolder(jobs), jobList(jobs)),
+      this._foldersPart,
+      this._failures.root,
+      this._videosPart,
+    );
+  }
+
+  async show() {
+    if (this._fresh) return;
+    this._fresh = true;
+    await this.refresh();
+  }
+
+  /** What is shown is not true any more. */
+  forget() {
+    this._fresh = false;
+  }
+
+  /** Ask for everything again. */
+  async refresh() {
+    try {
+      const [status, folders] = await Promise.all([this._status.refresh(), get("/folders"), this._failures.refresh()]);
+      fill(this._problem);
+      fill(this._tiles, tiles(status));
+      this._foldersPart.hidden = folders.items.length === 0;
+      const longest = Math.max(1, ...folders.items.map((each) => each.seconds));
+      fill(this._folders, folders.items.map((each) => folderRow(each, longest)));
+      this._videosPart.hidden = status.videos === 0;
+      await this._grid.show(new Pages("/videos", { order: "added", limit: 40 }));
+    } catch (error) {
+      if (isAborted(error)) return;
+      this._fresh = false;
+      fill(this._problem, failed(error, () => this.show()));
+    }
+  }
+}
+
+function tiles(status) {
+  const shown = [
+    ["Videos", status.videos.toLocaleString("en"), length(status.seconds)],
+    ["Segments", status.segments.toLocaleString("en"), "that can be found"],
+    ["Size of the library", bytes(status.bytes), status.library],
+    ["Model", nameOf(status.model ?? ""), status.tier],
+  ];
+  return shown.map(([name, value, under]) =>
+    element("div", { class: "tile" }, element("dt", {}, name), element("dd", { class: value.length > 12 ? "long" : null }, value), under && element("dd", { class: "faint path" }, under)),
+  );
+}
+
+function folderRow({ folder, videos, seconds }, longest) {
+  const bar = element("span", { class: "bar-fill", "aria-hidden": "true" });
+  bar.style.width = `${Math.max(1, (100 * seconds) / longest)}%`;
+  return element(
+    "li",
+    {},
+    element(
+      "a",
+      { class: "folder", href: link({ q: `in:"${folder}"` }), title: `Search in ${folder}` },
+      icon("folder"),
+      element("span", { class: "folder-name" }, nameOf(folder)),
+      element("span", { class: "faint path" }, folder),
+      element("span", { class: "folder-count" }, `${count(videos, "video")} · ${length(seconds)}`),
+      bar,
+    ),
+  );
+}

@@ -1,0 +1,49 @@
+/** The subtitle lines of a video; the one that is said is marked, and each leads to where it is said. */
+
+import { element, fill } from "./element.js";
+import { clock } from "./wording.js";
+
+export class Lines {
+  /** @param {function(number)} jump to a second */
+  constructor(jump) {
+    this._jump = jump;
+    this._said = -1;
+    this._list = element("ol", { class: "cues" });
+    this.root = element("section", { class: "said", "aria-label": "Subtitles" }, element("h3", {}, "Said"), this._list);
+  }
+
+  show(cues) {
+    this._cues = cues;
+    this._said = -1;
+    this.root.hidden = cues.length === 0;
+    fill(this._list, cues.map((cue) => this._row(cue)));
+  }
+
+  /** Mark what is said at a second, and keep it in sight. */
+  at(seconds) {
+    const said = this._cues.findLastIndex((cue) => cue.start <= seconds && seconds < cue.end);
+    if (said === this._said) return;
+    this._list.children[this._said]?.removeAttribute("aria-current");
+    this._said = said;
+    const row = this._list.children[said];
+    if (!row) return;
+    row.setAttribute("aria-current", "true");
+    const top = row.offsetTop - this._list.offsetTop;
+    if (top < this._list.scrollTop || top + row.offsetHeight > this._list.scrollTop + this._list.clientHeight) {
+      this._list.scrollTop = top - this._list.clientHeight / 3;
+    }
+  }
+
+  _row(cue) {
+    return element(
+      "li",
+      {},
+      element(
+        "button",
+        { type: "button", class: "cue", click: () => this._jump(cue.start) },
+        element("span", { class: "time" }, clock(cue.start)),
+        element("span", { class: "cue-text", lang: cue.language || null }, cue.text),
+      ),
+    );
+  }
+}

@@ -1,0 +1,127 @@
+/** The page: which view an address shows, and what the views share. */
+
+import { go, here, onChange, sameGround, watch } from "./address.js";
+import { get } from "./api.js";
+import { takeFiles } from "./drop.js";
+import { Duplicates } from "./duplicates.js";
+import { element, fill, icon } from "./element.js";
+import { Film } from "./film.js";
+import { Jobs } from "./jobs.js";
+import { LibraryView } from "./library.js";
+import { show as showFile } from "./likeness.js";
+import { toast } from "./notice.js";
+import { Player } from "./player.js";
+import { Results } from "./results.js";
+import { SearchBox } from "./searchbox.js";
+import { Status } from "./status.js";
+
+const REFRESH_MS = 2000; // at most so often while videos are being added
+const TITLES = { library: "Library", duplicates: "Duplicates" };
+
+const status = new Status();
+const jobs = new Jobs();
+const root = (name) => document.getElementById(`view-${name}`);
+const views = {
+  search: new Results(root("search"), status, jobs),
+  library: new LibraryView(root("library"), status, jobs),
+  film: new Film(root("film"), () => changed()),
+  duplicates: new Duplicates(root("duplicates")),
+};
+const box = new SearchBox(document.getElementById("searchbox"), (file) => searchBy(file));
+const player = new Player(document.getElementById("player"), () => (here().view ? null : views.search.pages));
+let shown = null;
+
+async function show(place) {
+  const name = views[place.view] ? place.view : "search";
+  const moved = !shown || !sameGround(shown, place);
+  const elsewhere = shown && (shown.view || "search") !== name;
+  shown = place;
+  for (const each of Object.keys(views)) root(each).hidden = each !== name;
+  for (const anchor of document.querySelectorAll("[data-place]")) {
+    if (anchor.dataset.place === name) anchor.setAttribute("aria-current", "page");
+    else anchor.removeAttribute("aria-current");
+  }
+  document.title = [TITLES[name] ?? place.q, "videobert"].filter(Boolean).join(" – ");
+  box.show(place);
+  if (moved) {
+    if (elsewhere) scrollTo(0, 0);
+    await views[name].show(place);
+    if (elsewhere && !place.film) document.querySelector(`#view-${name} h1`)?.focus({ preventScroll: true });
+  }
+  await player.show(place);
+}
+
+async function searchBy(file) {
+  const waiting = element("div", { class: "toast busy" }, element("span", { class: "spinner" }), element("p", {}, `Looking at ${file.name}…`));
+  document.getElementById("toasts").append(waiting);
+  try {
+    const { uploads } = await status.known();
+    const token = await showFile(file, uploads);
+    go({ view: "", upload: token, q: "" });
+  } catch (error) {
+    toast(error.message, "warning");
+  } finally {
+    waiting.remove();
+  }
+}
+
+/** The library is another: nothing that was shown counts any more. */
+function changed() {
+  for (const view of Object.values(views)) view.forget();
+  player.forget();
+  status.refresh().catch(() => {});
+  box.learn();
+}
+
+function drawWork() {
+  const badge = document.getElementById("working");
+  const [job] = jobs.running;
+  badge.hidden = !job;
+  if (job) fill(badge, icon("clock"), element("span", {}, job.total ? `Indexing ${job.done} of ${job.total}` : "Indexing"));
+}
+
+let refreshed = 0;
+let indexed = 0;
+
+/** Videos that were just added are shown while the others are still being read. */
+function follow({ detail: job }) {
+  drawWork();
+  const now = Date.now();
+  if (job.indexed === indexed || now - refreshed < REFRESH_MS) return;
+  [indexed, refreshed] = [job.indexed, now];
+  changed();
+  if (here().view === "library") views.library.refresh();
+}
+
+async function over() {
+  drawWork();
+  changed();
+  if (!here().film) await views[views[here().view] ? here().view : "search"].show(here());
+}
+
+function shortcuts(event) {
+  if (event.target.closest("input, textarea, select, dialog") || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key !== "/") return;
+  event.preventDefault();
+  box.focus();
+}
+
+async function offerDuplicates() {
+  try {
+    await get("/duplicates", { limit: 1 });
+    document.querySelector('[data-place="duplicates"]').hidden = false;
+  } catch {
+    // this service cannot find them
+  }
+}
+
+onChange(show);
+watch();
+takeFiles(searchBy);
+addEventListener("keydown", shortcuts);
+jobs.addEventListener("change", follow);
+jobs.addEventListener("over", over);
+show(here()).catch((error) => toast(error.message, "warning"));
+box.learn();
+jobs.load().catch(() => {}); // the view says what is wrong
+offerDuplicates();

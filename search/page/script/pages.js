@@ -1,0 +1,46 @@
+/** A list that comes in pages, and goes on where the last one ended. */
+
+import { get } from "./api.js";
+
+export class Pages {
+  /**
+   * @param {string} path of the API
+   * @param {Object} parameters
+   */
+  constructor(path, parameters = {}) {
+    this.items = [];
+    this.verdict = null;
+    this.total = null;
+    this.scroll = 0; // where the reader was
+    this._first = [path, parameters];
+    this._next = undefined; // address of the next page, null at the end
+    this._asked = null;
+    this._stop = new AbortController();
+  }
+
+  get complete() {
+    return this._next === null;
+  }
+
+  /** Fetch the next page; all who ask meanwhile get the same. Returns what is new. */
+  more() {
+    if (this.complete) return Promise.resolve([]);
+    this._asked ??= this._fetch().finally(() => (this._asked = null));
+    return this._asked;
+  }
+
+  /** Want no more of it. */
+  stop() {
+    this._stop.abort();
+  }
+
+  async _fetch() {
+    const [path, parameters] = this._next ? [this._next, {}] : this._first;
+    const page = await get(path, parameters, this._stop.signal);
+    this._next = page.next ?? null;
+    this.verdict ??= page.verdict ?? null;
+    this.total = page.total ?? null;
+    this.items.push(...page.items);
+    return page.items;
+  }
+}

@@ -1,0 +1,52 @@
+/** A moment plays inside its thumbnail while the pointer rests on it. */
+
+const REST_MS = 180; // less is passing by
+
+/**
+ * @param {Element} card whose pointer is watched
+ * @param {Element} thumb that shows it
+ * @param {string} media address of the video
+ * @param {number} start seconds
+ * @param {number} end
+ */
+export function previewOn(card, thumb, media, start, end) {
+  let waiting = 0;
+  let video = null;
+  const stop = () => {
+    clearTimeout(waiting);
+    if (!video) return;
+    thumb.classList.remove("moving");
+    video.removeAttribute("src");
+    video.load(); // lets the connection go
+    video.remove();
+    video = null;
+  };
+  const begin = () => {
+    video = silent(media, start);
+    video.addEventListener("playing", () => thumb.classList.add("moving"), { once: true });
+    video.addEventListener("error", stop);
+    video.addEventListener("timeupdate", () => {
+      if (video.currentTime >= end) video.currentTime = start;
+    });
+    thumb.append(video);
+    video.play().catch(() => {}); // the format, or the person's settings, do not allow it: the still stays
+  };
+  card.addEventListener("pointerenter", (event) => {
+    if (event.pointerType === "touch" || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+    waiting = setTimeout(begin, REST_MS);
+  });
+  card.addEventListener("pointerleave", stop);
+  card.addEventListener("click", stop);
+}
+
+function silent(media, start) {
+  const video = document.createElement("video");
+  video.muted = true;
+  video.loop = true;
+  video.playsInline = true;
+  video.disablePictureInPicture = true;
+  video.tabIndex = -1;
+  video.setAttribute("aria-hidden", "true");
+  video.src = `${media}#t=${start}`;
+  return video;
+}

@@ -1,0 +1,45 @@
+/** The whole video as a line: where it plays, the moment, the other moments, what is said. */
+
+import { element, fill } from "./element.js";
+import { clock } from "./wording.js";
+
+export class Timeline {
+  /** @param {function(number)} seek to a second */
+  constructor(seek) {
+    this._marks = element("div", { class: "marks", "aria-hidden": "true" });
+    this._gone = element("div", { class: "gone", "aria-hidden": "true" });
+    this._range = element("input", {
+      type: "range", min: "0", max: "1", step: "any", value: "0", "aria-label": "Place in the video",
+      input: () => seek(Number(this._range.value)),
+    });
+    this.root = element("div", { class: "timeline" }, this._marks, this._gone, this._range);
+  }
+
+  /**
+   * @param {number} duration seconds
+   * @param {?{start: number, end: number}} moment that is marked
+   * @param {{start: number, end: number}[]} others of the same search
+   */
+  mark(duration, moment, others) {
+    this._duration = Math.max(duration, 0.001);
+    this._range.max = String(this._duration);
+    const spans = others.map((each) => this._span(each, "other"));
+    if (moment?.end) spans.push(this._span(moment, "moment"));
+    fill(this._marks, spans);
+    this.at(Number(this._range.value));
+  }
+
+  /** Show where it plays. */
+  at(seconds) {
+    this._range.value = String(seconds);
+    this._range.setAttribute("aria-valuetext", `${clock(seconds)} of ${clock(this._duration)}`);
+    this._gone.style.width = `${(100 * Math.min(seconds, this._duration)) / this._duration}%`;
+  }
+
+  _span({ start, end }, kind) {
+    const made = element("span", { class: kind });
+    made.style.left = `${(100 * start) / this._duration}%`;
+    made.style.width = `${(100 * (Math.min(end, this._duration) - start)) / this._duration}%`;
+    return made;
+  }
+}

@@ -1,0 +1,30 @@
+/** The first start: an empty library. */
+
+import { element, icon } from "./element.js";
+import { addFolder } from "./adding.js";
+import { jobList } from "./job.js";
+
+export function welcome(jobs, status) {
+  const work = jobList(jobs, { only: "running" });
+  return element(
+    "div",
+    { class: "welcome" },
+    element("img", { src: "icon.svg", alt: "", width: "72", height: "72" }),
+    element("h1", { tabindex: "-1" }, "Find moments in your videos"),
+    element("p", { class: "lead" }, "Say what you are looking for, or show a clip of it. Nothing leaves this computer."),
+    addFolder(jobs),
+    work,
+    element(
+      "ul",
+      { class: "hints" },
+      hint("folder", "Choose a folder", "Its videos are read where they are; not one is changed or copied."),
+      hint("search", "Search by words", "“a dog on the beach”, or what was said, where there are subtitles."),
+      hint("picture", "Search by a clip", "Drop a clip or a picture anywhere on this page."),
+    ),
+    element("p", { class: "faint" }, `Model: ${status.model}`),
+  );
+}
+
+function hint(drawing, title, text) {
+  return element("li", {}, icon(drawing), element("strong", {}, title), element("span", {}, text));
+}

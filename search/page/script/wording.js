@@ -1,0 +1,47 @@
+/** How numbers are said to people. */
+
+const UNITS = ["B", "kB", "MB", "GB", "TB"];
+
+/** A place in a video: 1:05, 1:02:03. */
+export function clock(seconds) {
+  const whole = Math.max(0, Math.floor(seconds + 1e-6));
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
+  const rest = String(whole % 60).padStart(2, "0");
+  return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
+}
+
+/** A length of time: 8 s, 3 min, 1 h 20 min. */
+export function length(seconds) {
+  if (seconds < 9.95) return `${Math.round(seconds * 10) / 10} s`;
+  if (seconds < 59.5) return `${Math.round(seconds)} s`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 60) return `${minutes} min`;
+  return minutes % 60 ? `${Math.floor(minutes / 60)} h ${minutes % 60} min` : `${minutes / 60} h`;
+}
+
+/** A size: 1.2 GB. */
+export function bytes(count) {
+  let [rest, unit] = [count, 0];
+  while (rest >= 1000 && unit < UNITS.length - 1) [rest, unit] = [rest / 1000, unit + 1];
+  return `${rest < 10 && unit ? rest.toFixed(1) : Math.round(rest)} ${UNITS[unit]}`;
+}
+
+/** A share of one: 87 %. */
+export function percent(share) {
+  return `${Math.round(share * 100)} %`;
+}
+
+/** 1 video, 2 videos; numbers in groups of three digits. */
+export function count(number, one, many = `${one}s`) {
+  return `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
+}
+
+/** The last part of a path. */
+export function nameOf(path) {
+  return path.split(/[\\/]/).filter(Boolean).at(-1) ?? path;
+}
+
+/** Confidence in a word. The numbers are modest: most moments below a tenth are not what was asked for. */
+export function sureness(confidence) {
+  return confidence >= 0.3 ? "high" : confidence >= 0.1 ? "middling" : "low";
+}
