@@ -111,6 +111,22 @@ def test_similar_says_where(library: Path, films: Path):
     assert [Path(moment["path"]).name for moment in by_number] == ["first.mp4"]
 
 
+@pytest.mark.parametrize("command", [("search", "a yellow wall"), ("similar", "1"), ("searches", "run", "walls")])
+def test_found_moments_are_exported(library: Path, tmp_path: Path, command: tuple[str, ...]):
+    assert run("search", "a yellow wall", "--save", "walls", "--library", library).exit_code == 0
+    result = run(*command, "--library", library, "--json", "--export", tmp_path / "found.json")
+    assert result.exit_code == 0
+    assert (tmp_path / "found.json").read_text() == result.stdout
+    assert run(*command, "--library", library, "--export", tmp_path / "found.edl").exit_code == 0
+    assert "* FROM CLIP NAME: second.mp4" in (tmp_path / "found.edl").read_text()
+
+
+def test_an_export_of_an_unknown_kind_is_wrong_usage(library: Path, tmp_path: Path):
+    result = run("search", "a yellow wall", "--library", library, "--export", tmp_path / "found.xml")
+    assert result.exit_code == 2
+    assert ".otio" in result.stderr
+
+
 def test_list_show_failures_status(library: Path, films: Path):
     videos = json.loads(run("list", "--library", library, "--json").stdout)
     assert [Path(video["path"]).name for video in videos] == ["first.mp4", "second.mp4"]

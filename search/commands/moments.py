@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from search.console import err, out, print_json
+from search.export import export, format_of
 from search.wording import moment_lines
 from store.types import Moment
 
@@ -23,8 +24,44 @@ ThumbnailsOption = Annotated[
 ]
 
 
-def show_moments(held: Library, moments: list[Moment], *, thumbnails: Path | None, as_json: bool) -> None:
-    """Print moments, as JSON or for people; those are told as well when there is none, or none that is likely."""
+def _export_name(target: Path | None) -> Path | None:
+    """Refuse a name before the search, not after it."""
+    try:
+        if target is not None:
+            format_of(target)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    return target
+
+
+ExportOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--export",
+        metavar="FILE",
+        help="Also write the moments as .json, .csv, .m3u, .edl or .otio.",
+        callback=_export_name,
+        show_default=False,
+    ),
+]
+
+
+def show_moments(
+    held: Library,
+    moments: list[Moment],
+    *,
+    thumbnails: Path | None = None,
+    exported: Path | None = None,
+    as_json: bool,
+) -> None:
+    """Print moments, as JSON or for people; those are told as well when there is none, or none that is likely.
+
+    Args:
+        thumbnails: folder for a picture of each.
+        exported: file to write the moments into, in the format that its suffix names.
+    """
+    if exported:
+        exported.write_bytes(export(moments, format_of(exported), video_of=held.catalog.video))
     pictures = held.write_thumbnails(moments, thumbnails) if thumbnails else [None] * len(moments)
     if as_json:
         rows = [moment.as_dict() for moment in moments]

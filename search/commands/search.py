@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from search.commands.moments import ThumbnailsOption, TopOption, show_moments
+from search.commands.moments import ExportOption, ThumbnailsOption, TopOption, show_moments
 from search.console import JsonOption, LibraryOption, opened, out
 
 WithinOption = Annotated[
@@ -57,6 +57,7 @@ def search(
         str | None, typer.Option("--save", metavar="NAME", help="Keep this search; see `videobert searches`.")
     ] = None,
     thumbnails: ThumbnailsOption = None,
+    exported: ExportOption = None,
     json_: JsonOption = False,
 ) -> None:
     """Find moments by what they show or say."""
@@ -86,7 +87,7 @@ def search(
             rerank=rerank,
             explain=explain,
         )
-        show_moments(held, moments, thumbnails=thumbnails, as_json=json_)
+        show_moments(held, moments, thumbnails=thumbnails, exported=exported, as_json=json_)
 
 
 def similar(
@@ -95,12 +96,13 @@ def similar(
     top: TopOption = 10,
     within: WithinOption = None,
     thumbnails: ThumbnailsOption = None,
+    exported: ExportOption = None,
     json_: JsonOption = False,
 ) -> None:
     """Find moments that look like a clip, and where in them it matches."""
     with opened(library) as held:
         moments = held.similar(_clip(clip), top=top, within=within)
-        show_moments(held, moments, thumbnails=thumbnails, as_json=json_)
+        show_moments(held, moments, thumbnails=thumbnails, exported=exported, as_json=json_)
 
 
 searches = typer.Typer(name="searches", help="Searches that were kept with `videobert search --save NAME`.")
@@ -125,6 +127,7 @@ def run(
     less: LessOption = None,
     explain: ExplainOption = False,
     thumbnails: ThumbnailsOption = None,
+    exported: ExportOption = None,
     json_: JsonOption = False,
 ) -> None:
     """Ask a saved search again; what it should find more or less of is kept with it."""
@@ -132,7 +135,7 @@ def run(
 
     with opened(library) as held:
         moments = ask(held, name, more=more or (), less=less or (), top=top, explain=explain)
-        show_moments(held, moments, thumbnails=thumbnails, as_json=json_)
+        show_moments(held, moments, thumbnails=thumbnails, exported=exported, as_json=json_)
 
 
 @searches.command()

@@ -1,0 +1,127 @@
+"""Moments as files that other programs read: JSON, CSV, playlists, edit decision lists, OpenTimelineIO.
+
+The functions of this file turn moments into text and touch nothing else. What a list for editors needs to know of a
+video, its frame rate and its length, is asked of the caller.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from store.types import Moment, Video
+
+VideoOf = Callable[[str], Video | None]
+
+MEDIA_TYPES = {
+    "json": "application/json",
+    "csv": "text/csv; charset=utf-8",
+    "m3u": "audio/x-mpegurl",
+    "edl": "text/plain; charset=utf-8",
+    "otio": "application/vnd.pixar.opentimelineio+json",
+}
+_SUFFIXES = {f".{format}": format for format in MEDIA_TYPES} | {".m3u8": "m3u"}
+
+_COLUMNS = ("path", "start", "end", "keyframe", "score", "confidence", "segment", "text")
+_FORMULA_BEGINS = frozenset("=+-@\uff1d\uff0b\uff0d\uff20")  # what spreadsheets take for a formula, in both widths
+
+
+def format_of(target: Path) -> str:
+    """The format that the suffix of a file asks for.
+
+    Raises:
+        ValueError: it is none that is known.
+    """
+    try:
+        return _SUFFIXES[target.suffix.lower()]
+    except KeyError:
+        raise ValueError(f"an export is named {', '.join(_SUFFIXES)}, got {target.name}") from None
+
+
+def export(moments: Sequence[Moment], format: str, *, video_of: VideoOf = lambda path: None) -> bytes:
+    """Moments in their order, as the content of a file.
+
+    Args:
+        format: one of `MEDIA_TYPES`.
+        video_of: the video with a path, as `Catalog.video` knows it; editors count in its frames. Where it knows none,
+            they count 25 a second.
+
+    Raises:
+        ValueError: the format is unknown, or there are more moments than it can hold.
+    """
+    match format:
+        case "json":
+            text = json.dumps([moment.as_dict() for moment in moments], ensure_ascii=False, indent=2) + "\n"
+        case "csv":
+            text = _csv([_flat(moment.as_dict()) for moment in moments])
+        case "m3u":
+            text = "\n".join(["#EXTM3U", *(line for moment in moments for line in _entry(moment)), ""])
+        case "edl":
+            from search.timeline import edl
+
+            text = edl(moments, video_of)
+        case "otio":
+            from search.timeline import otio
+
+            text = otio(moments, video_of)
+        case _:
+            raise ValueError(f"moments are exported as {', '.join(MEDIA_TYPES)}, got {format!r}")
+    return text.encode("utf-8", "backslashreplace")  # names of files need not be UTF-8
+
+
+def one_line(text: str) -> str:
+    """The text without line breaks and other control characters, which would end what it stands in."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+
+
+def _flat(row: dict[str, Any]) -> dict[str, Any]:
+    """Rows in rows become columns: `match: {start}` is `match_start`; lists become words."""
+    flat: dict[str, Any] = {}
+    for name, value in row.items():
+        if isinstance(value, dict):
+            flat |= {f"{name}_{inner}": each for inner, each in _flat(value).items()}
+        else:
+            flat[name] = " ".join(map(str, value)) if isinstance(value, list | tuple) else value
+    return flat
+
+
+def _csv(rows: Iterable[dict[str, Any]]) -> str:
+    """Comma-separated values after RFC 4180; text that a spreadsheet would calculate has an apostrophe before it."""
+    rows = list(rows)
+    columns = dict.fromkeys([*_COLUMNS, *(name for row in rows for name in row)])
+    file = io.StringIO()
+    writer = csv.DictWriter(file, list(columns))
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({name: _inert(value) for name, value in row.items()})
+    return file.getvalue()
+
+
+def _inert(value: Any) -> Any:
+    if isinstance(value, str) and value.lstrip()[:1] in _FORMULA_BEGINS:
+        return "'" + value
+    return value
+
+
+def _entry(moment: Moment) -> list[str]:
+    """One entry of an extended M3U, which VLC plays from the start to the end of the moment."""
+    path = Path(moment.path)
+    title = one_line(moment.text) or one_line(path.name)
+    plain = moment.path.isprintable() and not moment.path.startswith("#")
+    return [
+        f"#EXTINF:{max(1, round(moment.end - moment.start))},{title}",
+        f"#EXTVLCOPT:start-time={moment.start:.3f}",
+        f"#EXTVLCOPT:stop-time={moment.end:.3f}",
+        moment.path if plain else address(path),
+    ]
+
+
+def address(path: Path) -> str:
+    """The `file:` address of a path; of a name without folders, the name in the letters of an address."""
+    from urllib.parse import quote_from_bytes
+
+    return path.as_uri() if path.is_absolute() else quote_from_bytes(bytes(path))

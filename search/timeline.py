@@ -1,0 +1,146 @@
+"""Moments one after the other on the timeline of an editing program: EDL (CMX 3600) and OpenTimelineIO.
+
+Editors count frames, not seconds. A moment begins and ends at the frame nearest to its times and has at least one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import opentimelineio.adapters
+from opentimelineio.opentime import RationalTime, TimeRange, to_timecode
+from opentimelineio.schema import Clip, ExternalReference, Timeline, Track, TrackKind
+
+from search.export import VideoOf, address, one_line
+from store.types import Moment, Video
+
+_UNKNOWN_FPS = 25.0
+# Of SMPTE ST 12-1, and what has been made of it for higher rates. Those in 1001ths of 30 and 60 count drop-frame.
+_TIMECODE_RATES = [Fraction(count * 1000, 1001) for count in (24, 30, 48, 60)] + [
+    Fraction(count) for count in (24, 25, 30, 48, 50, 60)
+]
+_DROPPING = (Fraction(30_000, 1001), Fraction(60_000, 1001))
+_SLOW_FPS = 20.0  # below it, every second or third number stands for a frame
+_MOST_EVENTS = 999  # three digits
+_REEL_LETTERS = 8
+_RESERVED_REELS = {"", "AX", "BL"}  # without a number, and black
+_RECORD_STARTS_SECONDS = 3600  # where tapes used to begin
+
+
+def edl(moments: Sequence[Moment], video_of: VideoOf) -> str:
+    """An edit decision list in the CMX 3600 format, the pictures of the moments in their order.
+
+    Source times count the frames of each video from its beginning, record times from one hour on the frames of the rate
+    that most of the moments have. Each reel is a video, its name in full in a comment.
+
+    Raises:
+        ValueError: there are more moments than an EDL can number.
+    """
+    if len(moments) > _MOST_EVENTS:
+        raise ValueError(f"an EDL holds {_MOST_EVENTS} moments at most, got {len(moments)}; .otio holds any number")
+    rates = [_timecode_rate(video_of(moment.path)) for moment in moments]
+    rate = Counter(rates).most_common(1)[0][0] if rates else Fraction(_UNKNOWN_FPS)
+    reels = _reels([moment.path for moment in moments])
+    lines = ["TITLE: VIDEOBERT", _mode(rate)]
+    mode, record = _mode(rate), _RECORD_STARTS_SECONDS * round(rate)
+    if rate in _DROPPING:
+        record -= 108 * round(rate) // 30  # an hour of drop-frame timecode leaves out so many numbers
+    for number, (moment, own) in enumerate(zip(moments, rates, strict=True), start=1):
+        if _mode(own) != mode:
+            mode = _mode(own)
+            lines.append(mode)
+        first, last = _frames(moment, own)
+        until = record + max(1, round((last - first) / own * rate))
+        codes = (_timecode(first, own), _timecode(last, own), _timecode(record, rate), _timecode(until, rate))
+        lines += [
+            "",
+            f"{number:03}  {reels[moment.path]:<{_REEL_LETTERS}} V     C        {' '.join(codes)}",
+            f"* FROM CLIP NAME: {one_line(Path(moment.path).name)}",
+        ]
+        record = until
+    return "\n".join([*lines, ""])
+
+
+def otio(moments: Sequence[Moment], video_of: VideoOf) -> str:
+    """An OpenTimelineIO timeline as JSON: one video track, a clip for each moment, in their order.
+
+    Clips point to their files and carry what is known of the moment as metadata under `videobert`.
+    """
+    track = Track(name="moments", kind=TrackKind.Video)
+    track.extend([_clip(moment, video_of(moment.path)) for moment in moments])
+    timeline = Timeline(name="videobert")
+    timeline.tracks.append(track)
+    return str(opentimelineio.adapters.write_to_string(timeline, "otio_json"))
+
+
+def _clip(moment: Moment, video: Video | None) -> Clip:
+    rate = float(_exact(video.fps if video and video.fps else _UNKNOWN_FPS))
+    first, last = _frames(moment, rate)
+    media = ExternalReference(address(Path(moment.path)))
+    if video:
+        media.available_range = TimeRange(
+            RationalTime(0, rate), RationalTime(max(last, round(video.duration * rate)), rate)
+        )
+    return Clip(
+        name=one_line(Path(moment.path).name),
+        media_reference=media,
+        source_range=TimeRange(RationalTime(first, rate), RationalTime(last - first, rate)),
+        metadata={"videobert": _plain(moment)},
+    )
+
+
+def _plain(moment: Moment) -> dict[str, Any]:
+    """Values of JSON in letters of UTF-8, which names of files need not be."""
+    text = json.dumps(moment.as_dict(), ensure_ascii=False).encode("utf-8", "replace").decode()
+    return dict(json.loads(text))
+
+
+def _frames(moment: Moment, rate: Fraction | float) -> tuple[int, int]:
+    """The first frame of a moment, and the one after its last."""
+    first = round(moment.start * rate)
+    return first, max(first + 1, round(moment.end * rate))
+
+
+def _exact(fps: float) -> Fraction:
+    """The rate that was meant where an average is off by less than a frame in a minute, else the average."""
+    nearest = min(_TIMECODE_RATES, key=lambda rate: abs(rate - fps))
+    return nearest if abs(nearest - fps) < 1 / 60 else Fraction(fps).limit_denominator(1001)
+
+
+def _timecode_rate(video: Video | None) -> Fraction:
+    """The rate that timecode can count in which is nearest to that of a video."""
+    fps = video.fps if video and video.fps else _UNKNOWN_FPS
+    if fps < _SLOW_FPS:
+        return Fraction(30)
+    return min(_TIMECODE_RATES, key=lambda rate: abs(rate - fps))
+
+
+def _timecode(frames: int, rate: Fraction) -> str:
+    return to_timecode(RationalTime(frames, float(rate)), float(rate), rate in _DROPPING)
+
+
+def _mode(rate: Fraction) -> str:
+    return "FCM: DROP FRAME" if rate in _DROPPING else "FCM: NON-DROP FRAME"
+
+
+def _reels(paths: Sequence[str]) -> dict[str, str]:
+    """For each path a name of at most eight letters and digits, of its own."""
+    reels: dict[str, str] = {}
+    for path in paths:
+        if path not in reels:
+            taken = {*_RESERVED_REELS, *reels.values()}
+            reels[path] = next(name for name in _reel_names(Path(path).stem) if name not in taken)
+    return reels
+
+
+def _reel_names(stem: str) -> Iterator[str]:
+    letters = re.sub(r"[^A-Z0-9]", "", stem.upper())
+    yield letters[:_REEL_LETTERS]
+    for number in range(1, _MOST_EVENTS + 1 + len(_RESERVED_REELS)):
+        yield f"{letters[: _REEL_LETTERS - 4] or 'REEL'}{number:04}"
