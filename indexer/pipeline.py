@@ -47,6 +47,8 @@ class Progress:
     done: int  # files finished
     total: int
     video_seconds: float  # encoded so far
+    indexed: int = 0  # of the files finished
+    failed: int = 0
 
 
 @dataclass
@@ -225,7 +227,8 @@ class _Run:
         self._tell(path)
 
     def _tell(self, path: Path) -> None:
-        self.tell(Progress(str(path), self.done, self.total, self.report.video_seconds))
+        report = self.report
+        self.tell(Progress(str(path), self.done, self.total, report.video_seconds, report.indexed, len(report.failed)))
 
 
 def origin(encoder: Encoder) -> Origin:

@@ -22,6 +22,7 @@ from search.commands.judge import judge
 from search.commands.models import models
 from search.commands.reindex import reindex
 from search.commands.search import WithinOption, search, searches, similar
+from search.commands.serve import serve
 from search.commands.summarize import summarize
 from search.commands.train import train
 from search.commands.tune import tune
@@ -52,6 +53,7 @@ app.command()(reindex)
 app.command()(search)
 app.command()(similar)
 app.add_typer(searches)
+app.command()(serve)
 app.command()(train)
 app.command()(tune)
 app.add_typer(models)

@@ -89,6 +89,11 @@ class Connection:
         """
         return self.setting("library_id") or ""
 
+    def stamp(self) -> tuple[int, int]:
+        """Return what is another pair after every change of the file, by this connection or another one."""
+        with self._lock:
+            return self._rows("PRAGMA data_version")[0]["data_version"], self._db.conn.total_changes
+
     def _rows(self, sql: str, *parameters: Any) -> list[dict[str, Any]]:
         with self._lock:
             return list(self._db.query(sql, parameters))

@@ -1,0 +1,69 @@
+"""`videobert serve`: the page and the HTTP API of a library."""
+
+from __future__ import annotations
+
+import logging
+import os
+import webbrowser
+from contextlib import suppress
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from search.console import LibraryOption, ModelOption, err, opened, out
+
+
+def serve(
+    library: LibraryOption = None,
+    model: ModelOption = None,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; any but this machine's own needs the token.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="Port to listen on.", show_default="8420, or any where it is taken"),
+    ] = None,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            envvar="VIDEOBERT_TOKEN",
+            help="What clients have to show.",
+            show_default="none on 127.0.0.1, a new one elsewhere",
+        ),
+    ] = None,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
+) -> None:
+    """Search in the browser, on this machine; the page and the HTTP API."""
+    import secrets
+
+    # While one thread searches another one indexes, and a browser plays: threads of the model that have nothing to do
+    # have to sleep, not to spin on a core that others want.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    from search.service import beacon
+    from search.service.app import create
+    from search.service.server import Server, listen
+    from search.service.settings import Settings, is_loopback
+
+    with opened(library, model=model) as held:
+        if token is None and not is_loopback(host):
+            token = secrets.token_urlsafe(16)
+        socket = listen(host, port)
+        settings = Settings(host=host, port=socket.getsockname()[1], token=token)
+        app = create(held, settings)
+        address = settings.url if token is None else f"{settings.url}/?token={settings.local_token}"
+
+        def started() -> None:
+            sign = beacon.Beacon(settings.url, settings.local_token, os.getpid(), version("videobert-search"))
+            beacon.light(held.folder, sign)
+            out.print(f"Serving {held.folder} at {address}", markup=False)
+            if not settings.loopback:
+                out.print(f"From other machines: http://HOST:{settings.port}/?token={token}", markup=False)
+            err.print("Ctrl-C ends it.")
+            if browser:
+                webbrowser.open(address)
+
+        verbose = logging.getLogger().isEnabledFor(logging.INFO)
+        server = Server(app, started=started, ending=app.state.parts.closing.set, verbose=verbose)
+        with suppress(KeyboardInterrupt):  # the way to end it
+            server.run(sockets=[socket])

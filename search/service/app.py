@@ -1,0 +1,84 @@
+"""The service as an ASGI application."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from starlette.staticfiles import StaticFiles
+
+import search
+from search.library import Library
+from search.service import finding, media, videos
+from search.service.answers import API, Status, UploadLimits
+from search.service.guard import Guard
+from search.service.live import Live
+from search.service.parts import IsLocal, Parts, Shared
+from search.service.problems import MEDIA_TYPE, add_handlers
+from search.service.settings import Settings
+
+PAGE = Path(search.__file__).parent / "page"
+
+_PROBLEM: dict[int | str, dict[str, Any]] = {
+    "default": {
+        "description": "It was not done.",
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+}
+
+router = APIRouter(tags=["library"])
+
+
+@router.get("/status")
+def status(parts: Shared, local: IsLocal) -> Status:
+    """Say what the library holds and which model made it."""
+    facts: dict[str, Any] = {**parts.live.library.status()}
+    if not local:
+        facts["library"] = Path(str(facts["library"])).name
+        facts["model"] = Path(str(facts["model"])).name
+    limits = UploadLimits(max_bytes=parts.settings.upload_bytes, max_seconds=parts.settings.upload_seconds)
+    return Status(
+        **facts,
+        version=version("videobert-search"),
+        ready=parts.live.loaded,
+        local=local,
+        previews=parts.previews.possible,
+        uploads=limits,
+    )
+
+
+def create(library: Library, settings: Settings) -> FastAPI:
+    """Build the application that serves a library, which it closes when it ends."""
+    parts = Parts(settings, Live(library))
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        parts.live.warm_up()
+        try:
+            yield
+        finally:
+            parts.close()
+
+    app = FastAPI(
+        title="videobert",
+        summary="Search a library of videos by words, by pictures and by clips.",
+        version=version("videobert-search"),
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        openapi_url=f"{API}/openapi.json",
+        docs_url=None,  # it would load its scripts from other hosts
+        redoc_url=None,
+        lifespan=lifespan,
+        responses=_PROBLEM,
+    )
+    app.state.parts = parts
+    for room in (finding.router, videos.router, media.router, router):
+        app.include_router(room, prefix=API)
+    add_handlers(app)
+    if PAGE.is_dir():
+        app.mount("/", StaticFiles(directory=PAGE, html=True), name="page")
+    app.add_middleware(Guard, settings=settings)
+    return app

@@ -1,0 +1,159 @@
+"""/search and /similar: moments that answer a query."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from typing import Annotated, Literal
+
+from anyio import to_thread
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from indexer.clip import Clip
+from search.commands.moments import UNSURE
+from search.engine import SearchEngine
+from search.query import Query as Asked
+from search.query import Step, parse
+from search.request import Request as Wanted
+from search.service.answers import Id, Moment, Moments, Verdict
+from search.service.paging import MOST_OFFSET, same_from
+from search.service.parts import IsLocal, Parts, Shared
+from search.service.problems import Refusal
+from store import types
+from store.filters import Filter
+
+router = APIRouter(tags=["search"])
+
+_DEPTHS = (20, 50)  # moments that are looked for; then twice as many each time, so that pages are parts of few answers
+
+Many = Annotated[list[Id], Field(max_length=100)]
+
+
+class Question(BaseModel):
+    """What /search and /similar are asked, beside the query; also the key under which answers are kept."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    limit: int = Field(20, ge=1, le=100, description="How many moments at most.")
+    offset: int = Field(0, ge=0, le=MOST_OFFSET, description="How many to leave out before them.")
+    top: int | None = Field(
+        None, ge=1, le=1000, description="How many moments to look for in all; as many as are asked for if not given."
+    )
+    within: str | None = Field(
+        None, max_length=4096, description="Only this video, or the videos of this folder: a path."
+    )
+    upload: str | None = Field(None, max_length=100, description="Token of an upload that it has to look like.")
+    segment: Id | None = Field(None, description="Segment that it has to look like.")
+
+    @property
+    def depth(self) -> int:
+        """How many moments to look for."""
+        if self.top is not None:
+            return self.top
+        wanted = self.offset + self.limit
+        depth = next((depth for depth in _DEPTHS if depth >= wanted), _DEPTHS[-1])
+        while depth < wanted:
+            depth *= 2
+        return depth
+
+
+class SearchQuestion(Question):
+    """What /search is asked."""
+
+    q: str = Field("", max_length=1000, description="In the query language.", examples=["a dog on the beach"])
+    only: Literal["visual", "words"] | None = Field(None, description="Look at pictures or at words alone.")
+    min_confidence: float = Field(0.0, ge=0, le=1, description="Leave out what is less likely.")
+    per_video: int | None = Field(None, ge=1, le=1000, description="Moments of one video at most.")
+    rerank: int = Field(0, ge=0, le=1000, description="Read so many of the best again, together with the text.")
+    explain: bool = Field(False, description="Say why each moment was found.")
+    more: Many = Field([], description="Segments to have more like.")
+    less: Many = Field([], description="Segments to have less like.")
+    tag: str | None = Field(None, max_length=200, description="Only what has this tag.")
+
+
+@router.get("/search", response_model=Moments)
+async def search(
+    question: Annotated[SearchQuestion, Query()], request: Request, parts: Shared, local: IsLocal
+) -> Moments:
+    """Find moments by what they show or say, by what they look like, or by both."""
+    return await _answered(question, request, parts, local=local)
+
+
+@router.get("/similar", response_model=Moments)
+async def similar(question: Annotated[Question, Query()], request: Request, parts: Shared, local: IsLocal) -> Moments:
+    """Find moments that look like a segment or an upload, and where in them it matches."""
+    if (question.segment is None) == (question.upload is None):
+        raise Refusal(422, "say what it should be similar to: either segment or upload")
+    return await _answered(question, request, parts, local=local)
+
+
+async def _answered(question: Question, request: Request, parts: Parts, *, local: bool) -> Moments:
+    if question.within is not None and not (local and os.path.isabs(question.within)):
+        raise Refusal(422, "within is an absolute path" if local else "paths are not known here; in: narrows a query")
+    found = await to_thread.run_sync(partial(find, parts, question), limiter=parts.searching)
+    end = question.offset + question.limit
+    return Moments(
+        items=[Moment.of(moment, local=local) for moment in found[question.offset : end]],
+        total=len(found) if len(found) < question.depth else None,
+        next=same_from(request, end) if end < len(found) and end <= MOST_OFFSET else None,
+        verdict=verdict(found),
+    )
+
+
+def find(parts: Parts, question: Question) -> list[types.Moment]:
+    """All moments that a question asks for, from the first; kept for its next page."""
+    key = (parts.live.stamp(), question.depth, question.model_dump_json(exclude={"limit", "offset", "top"}))
+    found = parts.answers.get(key)
+    if found is None:
+        clip = None if question.upload is None else parts.uploads.clip(question.upload)
+        asked = _search if isinstance(question, SearchQuestion) else _similar
+        found = parts.live.ask(lambda engine: asked(engine, question, clip))
+        parts.answers.put(key, found)
+    return found
+
+
+def verdict(found: list[types.Moment]) -> Verdict:
+    """Whether the best moment is likely what was asked for."""
+    if not found:
+        return "nothing"
+    confidences = [moment.confidence for moment in found if moment.confidence is not None]
+    return "unsure" if confidences and max(confidences) < UNSURE else "match"
+
+
+def _search(engine: SearchEngine, question: Question, clip: Clip | None) -> list[types.Moment]:
+    assert isinstance(question, SearchQuestion)
+    clips = [] if clip is None else [clip]
+    if question.segment is not None:
+        clips.append(_segment(engine, question.segment))
+    filters = [] if question.within is None else [Filter("within", question.within)]
+    if question.tag is not None:
+        filters.append(Filter("tag", question.tag))
+    described = question.q.strip() or not (clips or filters or question.more)
+    wanted = Wanted(
+        parse(question.q) if described else Asked((Step(),)),
+        clips=tuple(clips),
+        top=question.depth,
+        only=question.only,
+        min_confidence=question.min_confidence,
+        per_video=question.per_video,
+        more=tuple(question.more),
+        less=tuple(question.less),
+        rerank=question.rerank,
+        explain=question.explain,
+    )
+    return engine.ask(wanted.limited(*filters))
+
+
+def _similar(engine: SearchEngine, question: Question, clip: Clip | None) -> list[types.Moment]:
+    if clip is not None:
+        return engine.by_clip(clip, top=question.depth, within=question.within)
+    assert question.segment is not None
+    _segment(engine, question.segment)
+    return engine.by_segment(question.segment, top=question.depth, within=question.within)
+
+
+def _segment(engine: SearchEngine, number: int) -> Clip:
+    if engine.catalog.segment(number) is None:
+        raise Refusal(404, f"no segment {number} in this library")
+    return engine.segment(number)

@@ -1,0 +1,127 @@
+"""Who is let in: what every request is asked before anything else looks at it.
+
+Against pages of other sites that a browser on this machine has open: the Host header has to name this service, which a
+name made to point at this machine does not (DNS rebinding), and what a browser says of where a request comes from
+(Origin, Sec-Fetch-Site) has to be this service too (cross-site request forgery). Against other machines: the token.
+"""
+
+from __future__ import annotations
+
+import hmac
+from urllib.parse import parse_qs, urlencode
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import cookie_parser
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from search.service.problems import problem
+from search.service.settings import Settings
+
+LOCAL = "videobert.local"  # in the scope: whether the client may be told paths and may change the library
+API = "/api/"
+
+_SAFE = {"GET", "HEAD", "OPTIONS"}
+_BODY_BYTES = 2**20  # of requests that bring no file
+_FORM_BYTES = 2**16  # of an upload, beside its file
+_HEADERS = {
+    "content-security-policy": (
+        "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; object-src 'none'; base-uri 'none'; "
+        "form-action 'self'; frame-ancestors 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+}
+
+
+class Guard:
+    """ASGI middleware around everything."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app, self._settings = app, settings
+        self._cookie = f"videobert-{settings.port}"  # cookies do not tell ports apart
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse a request, or pass it on."""
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+
+        async def send_guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(_HEADERS)
+            await send(message)
+
+        answer = self._answer(scope, headers)
+        if answer is not None:
+            await answer(scope, receive, send_guarded)
+            return
+        most = self._settings.upload_bytes + _FORM_BYTES if scope["path"].endswith("/uploads") else _BODY_BYTES
+        await self._app(scope, _limited(receive, most), send_guarded)
+
+    def _answer(self, scope: Scope, headers: Headers) -> Response | None:
+        """What to say instead of passing a request on, if anything; notes in the scope whether it is local."""
+        host, origin = headers.get("host", ""), headers.get("origin")
+        if not self._settings.accepts_host(host):
+            return problem(421, f"this is {self._settings.url}, not {host[:100]!a}")
+        site = headers.get("sec-fetch-site")
+        foreign = site in ("cross-site", "same-site") or (origin is not None and origin != f"http://{host}")
+        if foreign and (scope["method"] not in _SAFE or scope["path"].startswith(API)):
+            return problem(403, "requests from pages of other sites are not answered")
+        if scope["path"] == "/" and (token := parse_qs(scope["query_string"].decode("latin-1")).get("token")):
+            return self._greeted(scope, token[0])
+        shown = self._shown(headers)
+        is_local_key = _same(shown, self._settings.local_token)
+        scope[LOCAL] = is_local_key or self._settings.loopback
+        if self._settings.token is None or is_local_key or _same(shown, self._settings.token):
+            return self._too_large(scope, headers)
+        if scope["path"].startswith(API):
+            return problem(401, "this service wants its token", headers={"www-authenticate": "Bearer"})
+        return PlainTextResponse("Open the address with the token that `videobert serve` printed.\n", 401)
+
+    def _greeted(self, scope: Scope, token: str) -> Response:
+        """Take the token out of the address and into a cookie, where neither history nor links show it."""
+        rest = parse_qs(scope["query_string"].decode("latin-1"))
+        del rest["token"]
+        response = RedirectResponse("/" + (f"?{urlencode(rest, doseq=True)}" if rest else ""), 303)
+        if _same(token, self._settings.local_token) or _same(token, self._settings.token):
+            response.set_cookie(self._cookie, token, httponly=True, samesite="lax", path="/")
+        return response
+
+    def _shown(self, headers: Headers) -> str | None:
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            return token.strip()
+        return cookie_parser(headers.get("cookie", "")).get(self._cookie)
+
+    def _too_large(self, scope: Scope, headers: Headers) -> Response | None:
+        most = self._settings.upload_bytes + _FORM_BYTES if scope["path"].endswith("/uploads") else _BODY_BYTES
+        length = headers.get("content-length", "0")
+        if length.isdecimal() and int(length) > most:
+            return problem(413, f"the request has {int(length):,} bytes; at most {most:,} are taken")
+        return None
+
+
+def _limited(receive: Receive, most: int) -> Receive:
+    """Stop a body that is longer than it may be, whatever its headers say."""
+    taken = 0
+
+    async def receive_limited() -> Message:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        if taken > most:
+            raise HTTPException(413, f"the request has more than {most:,} bytes")
+        return message
+
+    return receive_limited
+
+
+def _same(shown: str | None, secret: str | None) -> bool:
+    return shown is not None and secret is not None and hmac.compare_digest(shown.encode(), secret.encode())

@@ -1,0 +1,127 @@
+"""/videos, /segments, /folders, /failures: what the library holds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Path, Query, Request
+
+from search.service.answers import (
+    LARGEST_ID,
+    Cue,
+    Failure,
+    Folder,
+    Page,
+    PlacedSegment,
+    Segment,
+    Video,
+    WholeVideo,
+    shown_path,
+)
+from search.service.paging import Limit, Offset, next_part
+from search.service.parts import IsLocal, Parts, Shared
+from search.service.problems import Refusal
+from store import types
+
+router = APIRouter(tags=["library"])
+
+VideoId = Annotated[int, Path(ge=1, le=LARGEST_ID, examples=[1])]
+SegmentId = Annotated[int, Path(ge=1, le=LARGEST_ID, examples=[1])]
+
+
+@router.get("/videos")
+def list_videos(
+    request: Request,
+    parts: Shared,
+    local: IsLocal,
+    limit: Limit = 20,
+    offset: Offset = 0,
+    order: Annotated[Literal["path", "added"], Query(description="By path, or the newest first.")] = "path",
+    within: Annotated[str | None, Query(max_length=4096, description="Only at or below this absolute path.")] = None,
+) -> Page[Video]:
+    """List the videos of the library."""
+    if within is not None and not (local and os.path.isabs(within)):
+        raise Refusal(422, "within is an absolute path" if local else "paths are not known here")
+    videos, total = parts.live.library.catalog.page_of_videos(
+        within=within, newest_first=order == "added", limit=limit, offset=offset
+    )
+    items = shown_videos(parts, videos, local=local)
+    return Page(items=items, total=total, next=next_part(request, offset, len(items), total))
+
+
+@router.get("/videos/{video_id}")
+def show_video(video_id: VideoId, parts: Shared, local: IsLocal) -> WholeVideo:
+    """Show what the library knows of one video."""
+    video, catalog = held_video(parts, video_id), parts.live.library.catalog
+    (shown,) = shown_videos(parts, [video], local=local)
+    return WholeVideo(
+        **shown.model_dump(),
+        segment_list=[Segment.of(segment) for segment in catalog.segments(video_id)],
+        cues=[Cue(**vars(cue)) for cue in catalog.cues(video_id)],
+    )
+
+
+@router.delete("/videos/{video_id}", status_code=204)
+def forget_video(video_id: VideoId, parts: Shared, local: IsLocal) -> None:
+    """Take a video out of the library; its file is not touched."""
+    if not local:
+        raise Refusal(403, "videos are forgotten on the machine that has them")
+    if not parts.live.library.catalog.remove_videos([video_id]):
+        raise Refusal(404, f"no video {video_id} in this library")
+
+
+@router.get("/segments/{segment_id}")
+def show_segment(segment_id: SegmentId, parts: Shared, local: IsLocal) -> PlacedSegment:
+    """Show a segment and the video it is of."""
+    segment = parts.live.library.catalog.segment(segment_id)
+    if segment is None:
+        raise Refusal(404, f"no segment {segment_id} in this library")
+    (video,) = shown_videos(parts, [held_video(parts, segment.video_id)], local=local)
+    return PlacedSegment(**Segment.of(segment).model_dump(), of_video=video)
+
+
+@router.get("/folders")
+def list_folders(parts: Shared, local: IsLocal) -> Page[Folder]:
+    """List the folders that videos lie in."""
+    folders = parts.live.library.catalog.folders()
+    items = [
+        Folder(folder=shown_path(each.path, local=local), videos=each.videos, seconds=each.seconds) for each in folders
+    ]
+    return Page(items=items, total=len(items), next=None)
+
+
+@router.get("/failures")
+def list_failures(
+    request: Request, parts: Shared, local: IsLocal, limit: Limit = 20, offset: Offset = 0
+) -> Page[Failure]:
+    """List the files that could not be indexed, with reasons."""
+    failures, total = parts.live.library.catalog.page_of_failures(limit=limit, offset=offset)
+    items = [
+        Failure(
+            path=shown_path(each.path, local=local),
+            name=shown_path(each.path, local=False),
+            stage=each.stage,
+            reason=each.reason.replace(os.path.dirname(each.path) + os.sep, ""),
+            failed_at=each.failed_at,
+        )
+        for each in failures
+    ]
+    return Page(items=items, total=total, next=next_part(request, offset, len(items), total))
+
+
+def held_video(parts: Parts, video_id: int) -> types.Video:
+    """A video of the library; a 404 where there is none."""
+    video = parts.live.library.catalog.video_by_id(video_id)
+    if video is None:
+        raise Refusal(404, f"no video {video_id} in this library")
+    return video
+
+
+def shown_videos(parts: Parts, videos: Sequence[types.Video], *, local: bool) -> list[Video]:
+    """Videos as a client is told them."""
+    extents = parts.live.library.catalog.extents([video.id for video in videos if video.id is not None])
+    return [
+        Video.of(video, extents.get(video.id or 0), local=local, previews=parts.previews.possible) for video in videos
+    ]
