@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from indexer.cut import cut
 from indexer.decode import MediaError, MediaInfo, probe, read_frames, read_stills
+from indexer.remux import remux
 from indexer.segments import ShotDetector
 from indexer.subtitles import SubtitleError, read_embedded, read_sidecar, sidecars
 
@@ -72,12 +73,21 @@ class Cut(Job):
     target: Path
 
 
+@dataclass(frozen=True)
+class Copy(Job):
+    """Copy the packets of a part of a file into another file."""
+
+    start_seconds: float
+    end_seconds: float
+    target: Path
+
+
 def serve(connection: Connection, options: Options) -> None:
     """Do job after job. Received: a `Job`, or the number of one that is no longer wanted.
 
     Sent, each as JSON with the number of its job: for a `Look` the header, then chunks of frames, their pixels
-    following as bytes; for `Stills` frames one by one; for a `Cut` how far it has come; at last the end. Instead of any
-    of them, the failure.
+    following as bytes; for `Stills` frames one by one; for a `Cut` how far it has come;
+    for a `Copy` where it begins; at last the end. Instead of any of them, the failure.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; it is the parent's to decide
     threading.Thread(target=_die_with_parent, daemon=True).start()
@@ -151,6 +161,8 @@ def _answers(job: Job, options: Options) -> Iterator[_Answer]:
         case Cut():
             for seconds in cut(job.path, job.parts, job.target):
                 yield {"written_seconds": seconds}, None
+        case Copy():
+            yield {"begins": remux(job.path, job.start_seconds, job.end_seconds, job.target)}, None
     yield {"end": True}, None
 
 

@@ -50,7 +50,7 @@ def cut(path: Path, parts: Sequence[tuple[float, float]], target: Path) -> Itera
     """
     info = probe(path)
     rate = Fraction(min(max(info.fps or UNKNOWN_FPS, _LOWEST_FPS), _HIGHEST_FPS)).limit_denominator(1001)
-    with opened(path) as source, _created(target) as film:
+    with opened(path) as source, created(target) as film:
         picture = _picture_stream(film, info, rate)
         sound = film.add_stream("aac", rate=_HERTZ, layout="stereo") if _sound_stream(source) else None
         done = 0  # frames
@@ -69,6 +69,20 @@ def cut(path: Path, parts: Sequence[tuple[float, float]], target: Path) -> Itera
             if stream is not None:
                 film.mux(stream.encode(None))
     yield float(done / rate)
+
+
+def created(target: Path) -> OutputContainer:
+    """A new file, open in the muxer that its name tells.
+
+    Raises:
+        MediaError: it cannot be written.
+    """
+    import av
+
+    try:
+        return av.open(str(target), "w")
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise MediaError(f"{target} cannot be written: {error}", stage="write") from None
 
 
 def _shown(path: Path, info: MediaInfo, start: float, count: int, rate: Fraction) -> Iterator[VideoFrame]:
@@ -151,15 +165,6 @@ def _resampled(
 
 def _sound_stream(container: InputContainer) -> AudioStream | None:
     return next((stream for stream in container.streams.audio if stream.codec_context is not None), None)
-
-
-def _created(target: Path) -> OutputContainer:
-    import av
-
-    try:
-        return av.open(str(target), "w")
-    except (av.error.FFmpegError, OSError, ValueError) as error:
-        raise MediaError(f"{target} cannot be written: {error}", stage="write") from None
 
 
 def _picture_stream(film: OutputContainer, info: MediaInfo, rate: Fraction) -> VideoStream:

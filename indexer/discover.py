@@ -125,7 +125,7 @@ class _Walk:
     def _file(self, path: Path) -> None:
         """A file that was come across in a folder."""
         try:
-            if not (self._all_files or _looks_like_video(path)):
+            if not (self._all_files or looks_like_video(path)):
                 self.ignored += path.suffix.lower() not in SUBTITLE_SUFFIXES  # read with the video they belong to
             elif self._is_new(path):
                 self.files.append(path)
@@ -140,7 +140,8 @@ class _Walk:
         return new
 
 
-def _looks_like_video(path: Path) -> bool:
+def looks_like_video(path: Path) -> bool:
+    """Whether the name of a file, and where that can mean two things its beginning, is of video; may be an OSError."""
     suffix = path.suffix.lower()
     return suffix in _VIDEO_SUFFIXES and (suffix != ".ts" or _is_transport_stream(path))
 

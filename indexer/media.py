@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -128,9 +128,12 @@ def start_seconds(container: InputContainer) -> float:
 
 
 def seek(container: InputContainer, seconds: float) -> None:
-    """Go to a key frame at or before an instant of the player's clock; raw streams have no times to seek by."""
+    """Go to a key frame at or before an instant of the player's clock; or stay, where a file cannot be sought in."""
+    from av.error import FFmpegError
+
     if seconds > 0 and container.start_time is not None:
-        container.seek(round((seconds + start_seconds(container)) * 1e6))
+        with suppress(FFmpegError, OSError):  # damaged files are read from the beginning
+            container.seek(round((seconds + start_seconds(container)) * 1e6))
 
 
 def video_stream(container: InputContainer) -> VideoStream:

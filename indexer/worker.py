@@ -19,7 +19,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.child import Cut, Job, Look, Options, Stills
+from indexer.child import Copy, Cut, Job, Look, Options, Stills
 from indexer.decode import Frames, MediaInfo
 from indexer.parent import Child, Errand
 from store.types import Cue
@@ -121,6 +121,15 @@ class Decoders:
         """
         for said, _ in self._answers(Cut(next(self._numbers), path, tuple(parts), target)):
             yield said["written_seconds"]
+
+    def remux(self, path: Path, start: float, end: float, target: Path) -> float:
+        """Copy the packets of a part of a file into another, and say where that begins; see `indexer.remux.remux`.
+
+        Raises:
+            MediaError: the part cannot be read, or (stage "copy") not be copied without encoding it.
+        """
+        ((said, _),) = self._answers(Copy(next(self._numbers), path, start, end, target))
+        return float(said["begins"])
 
     def _answers(self, job: Job) -> Iterator[tuple[dict[str, Any], NDArray[np.uint8]]]:
         with closing(Errand(self._child_for(job), job)) as errand:

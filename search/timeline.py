@@ -122,7 +122,7 @@ def _timecode_rate(video: Video | None) -> Fraction:
 
 
 def _timecode(frames: int, rate: Fraction) -> str:
-    return to_timecode(RationalTime(frames, float(rate)), float(rate), rate in _DROPPING)
+    return str(to_timecode(RationalTime(frames, float(rate)), float(rate), rate in _DROPPING))
 
 
 def _mode(rate: Fraction) -> str:

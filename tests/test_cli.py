@@ -127,6 +127,26 @@ def test_an_export_of_an_unknown_kind_is_wrong_usage(library: Path, tmp_path: Pa
     assert ".otio" in result.stderr
 
 
+def test_found_moments_are_cut_out(library: Path, tmp_path: Path):
+    result = run("search", "type:mp4", "--library", library, "--json", "--cut", tmp_path)
+    assert result.exit_code == 0
+    films = [Path(row["film"]) for row in json.loads(result.stdout)]
+    assert [film.name[:4] for film in films] == ["001-", "002-"]
+    assert sorted(tmp_path.iterdir()) == films
+    told = run("similar", "1", "--library", library, "--cut", tmp_path)
+    assert str(tmp_path / "001-second-0m00s.mp4") in told.stdout
+
+
+def test_a_moment_that_cannot_be_cut_is_said(films: Path, tmp_path: Path):
+    gone = films.parent / "gone.mp4"
+    gone.write_bytes((films / "second.mp4").read_bytes())
+    run("index", gone, "--library", tmp_path / "library")
+    gone.unlink()
+    result = run("search", "type:mp4", "--library", tmp_path / "library", "--cut", tmp_path / "cut")
+    assert result.exit_code == 3
+    assert f"{gone}: the file does not exist" in result.stderr
+
+
 def test_list_show_failures_status(library: Path, films: Path):
     videos = json.loads(run("list", "--library", library, "--json").stdout)
     assert [Path(video["path"]).name for video in videos] == ["first.mp4", "second.mp4"]

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from search.commands.moments import ExportOption, ThumbnailsOption, TopOption, show_moments
+from search.commands.moments import CutOption, ExportOption, ThumbnailsOption, TopOption, show_moments
 from search.console import JsonOption, LibraryOption, opened, out
 
 WithinOption = Annotated[
@@ -58,6 +58,7 @@ def search(
     ] = None,
     thumbnails: ThumbnailsOption = None,
     exported: ExportOption = None,
+    cut_into: CutOption = None,
     json_: JsonOption = False,
 ) -> None:
     """Find moments by what they show or say."""
@@ -87,7 +88,7 @@ def search(
             rerank=rerank,
             explain=explain,
         )
-        show_moments(held, moments, thumbnails=thumbnails, exported=exported, as_json=json_)
+        show_moments(held, moments, thumbnails=thumbnails, exported=exported, cut_into=cut_into, as_json=json_)
 
 
 def similar(
@@ -97,12 +98,13 @@ def similar(
     within: WithinOption = None,
     thumbnails: ThumbnailsOption = None,
     exported: ExportOption = None,
+    cut_into: CutOption = None,
     json_: JsonOption = False,
 ) -> None:
     """Find moments that look like a clip, and where in them it matches."""
     with opened(library) as held:
         moments = held.similar(_clip(clip), top=top, within=within)
-        show_moments(held, moments, thumbnails=thumbnails, exported=exported, as_json=json_)
+        show_moments(held, moments, thumbnails=thumbnails, exported=exported, cut_into=cut_into, as_json=json_)
 
 
 searches = typer.Typer(name="searches", help="Searches that were kept with `videobert search --save NAME`.")
@@ -128,6 +130,7 @@ def run(
     explain: ExplainOption = False,
     thumbnails: ThumbnailsOption = None,
     exported: ExportOption = None,
+    cut_into: CutOption = None,
     json_: JsonOption = False,
 ) -> None:
     """Ask a saved search again; what it should find more or less of is kept with it."""
@@ -135,7 +138,7 @@ def run(
 
     with opened(library) as held:
         moments = ask(held, name, more=more or (), less=less or (), top=top, explain=explain)
-        show_moments(held, moments, thumbnails=thumbnails, exported=exported, as_json=json_)
+        show_moments(held, moments, thumbnails=thumbnails, exported=exported, cut_into=cut_into, as_json=json_)
 
 
 @searches.command()
