@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from indexer.cut import cut
 from indexer.decode import MediaError, MediaInfo, probe, read_frames, read_stills
+from indexer.picture import read_pixels
 from indexer.remux import remux
 from indexer.segments import ShotDetector
 from indexer.subtitles import SubtitleError, read_embedded, read_sidecar, sidecars
@@ -66,6 +67,11 @@ class Stills(Job):
 
 
 @dataclass(frozen=True)
+class Picture(Job):
+    """Decode a still picture."""
+
+
+@dataclass(frozen=True)
 class Cut(Job):
     """Write parts of a file, one after the other, into another file."""
 
@@ -86,7 +92,7 @@ def serve(connection: Connection, options: Options) -> None:
     """Do job after job. Received: a `Job`, or the number of one that is no longer wanted.
 
     Sent, each as JSON with the number of its job: for a `Look` the header, then chunks of frames, their pixels
-    following as bytes; for `Stills` frames one by one; for a `Cut` how far it has come;
+    following as bytes; for `Stills` frames one by one; for a `Picture` its pixels; for a `Cut` how far it has come;
     for a `Copy` where it begins; at last the end. Instead of any of them, the failure.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; it is the parent's to decide
@@ -158,6 +164,9 @@ def _answers(job: Job, options: Options) -> Iterator[_Answer]:
         case Stills():
             for still in read_stills(job.path, job.at_seconds, short_side=options.short_side):
                 yield {"pts_seconds": still.pts_seconds.tolist(), "shape": still.data.shape}, still.data
+        case Picture():
+            pixels = read_pixels(job.path)
+            yield {"shape": pixels.shape}, pixels
         case Cut():
             for seconds in cut(job.path, job.parts, job.target):
                 yield {"written_seconds": seconds}, None

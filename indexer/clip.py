@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
 
+from indexer.decode import Frames
 from indexer.encode import drafts
 from indexer.media import MediaError
+from indexer.picture import read_pixels
 from indexer.pipeline import IndexOptions
-from indexer.worker import Decoders
+from indexer.worker import Decoders, Stream
 from model.encoder import Encoder
-
-_PICTURE_PIXELS = 1024  # longest side that is kept: more than any model looks at
 
 
 @dataclass(frozen=True)
@@ -28,25 +30,54 @@ class Clip:
     embeddings: NDArray[np.float32]  # (N, D), one a segment, unit length
 
 
-def read_clip(path: Path, encoder: Encoder, *, start: float | None = None, end: float | None = None) -> Clip:
+@dataclass(frozen=True)
+class Bounds:
+    """How much of a file from a stranger is looked at."""
+
+    clip_seconds: float  # of video
+    wall_seconds: float  # that reading it may take, once it is open
+
+
+class TooMuch(MediaError):  # noqa: N818 - the name says what it is
+    """A file that is longer, or takes longer to read, than it may."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, stage="decode")
+
+
+def read_clip(
+    path: Path,
+    encoder: Encoder,
+    *,
+    start: float | None = None,
+    end: float | None = None,
+    decoders: Decoders | None = None,
+    bounds: Bounds | None = None,
+) -> Clip:
     """Decode a clip in a child process and look at it.
 
     Args:
         start: seconds; from the beginning where None.
         end: seconds; to the end where None.
+        decoders: that read it, at the rate of the encoder; new ones where None.
+        bounds: that the clip has to keep to; none where None.
 
     Raises:
         MediaError: the file is missing, is no video, or holds no frame between `start` and `end`.
+        TooMuch: it does not keep to the bounds.
     """
     if not path.is_file():
         raise MediaError(f"no such file: {path}", stage="open")
     options = IndexOptions()
-    with Decoders(workers=1, fps=encoder.fps) as decoders:
-        for stream in decoders.streams([path], start_seconds=start, end_seconds=end):
+    with ExitStack() as stack:
+        reading = decoders or stack.enter_context(Decoders(workers=1, fps=encoder.fps))
+        streams = stack.enter_context(closing(reading.streams([path], start_seconds=start, end_seconds=end)))
+        for stream in streams:
+            duration = stream.header.info.duration if end is None else end
             found = drafts(
-                stream,
+                stream if bounds is None else _bounded(stream, bounds, start or 0.0, duration),
                 encoder,
-                duration=stream.header.info.duration if end is None else end,
+                duration=duration,
                 max_segment_seconds=options.max_segment_seconds,
             )
     features, mask = encoder.pad_frames([draft.features for draft in found])
@@ -59,8 +90,11 @@ def read_clip(path: Path, encoder: Encoder, *, start: float | None = None, end: 
     )
 
 
-def read_picture(path: Path, encoder: Encoder) -> Clip:
+def read_picture(path: Path, encoder: Encoder, *, decoders: Decoders | None = None) -> Clip:
     """Look at a still picture as a clip of one frame, turned as its EXIF says.
+
+    Args:
+        decoders: whose child process decodes it; this process does where None.
 
     Raises:
         MediaError: the file is missing or is no picture.
@@ -68,13 +102,24 @@ def read_picture(path: Path, encoder: Encoder) -> Clip:
     if not path.is_file():
         raise MediaError(f"no such file: {path}", stage="open")
     try:
-        with Image.open(path) as opened:
-            opened.draft("RGB", (_PICTURE_PIXELS, _PICTURE_PIXELS))
-            picture = ImageOps.exif_transpose(opened).convert("RGB")
-            picture.thumbnail((_PICTURE_PIXELS, _PICTURE_PIXELS))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise MediaError(f"{path} cannot be read as a picture: {error}", stage="decode") from error
-    frames = np.repeat(np.asarray(picture).transpose(2, 0, 1)[None], encoder.clip_frames, axis=0)
+        picture = decoders.picture(path) if decoders else read_pixels(path)
+    except MediaError as error:
+        raise MediaError(f"{path}: {error}", stage=error.stage) from error
+    frames = np.repeat(picture[None], encoder.clip_frames, axis=0)
     features = encoder.features(frames)
     embedding = encoder.embed_segments(*encoder.pad_frames([features]), [""])
     return Clip(np.zeros(len(features)), features, (len(features),), embedding)
+
+
+def _bounded(stream: Stream, bounds: Bounds, start: float, end: float) -> Iterator[tuple[Frames, list[bool]]]:
+    """The stream, ended by an error where it does not keep to the bounds; what the file says of itself may be false."""
+    most = f"at most {bounds.clip_seconds:.0f} s are looked at"
+    if end - start > bounds.clip_seconds:
+        raise TooMuch(f"the clip lasts {end - start:.0f} s; {most}")
+    give_up_at = time.monotonic() + bounds.wall_seconds
+    for frames, cuts in stream:
+        if float(frames.pts_seconds[-1]) - start > bounds.clip_seconds:
+            raise TooMuch(f"the clip is longer than it says; {most}")
+        if time.monotonic() > give_up_at:
+            raise TooMuch(f"reading the clip took longer than {bounds.wall_seconds:.0f} s")
+        yield frames, cuts

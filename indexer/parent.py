@@ -9,6 +9,7 @@ import json
 import logging
 import multiprocessing
 import sys
+import threading
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -24,6 +25,7 @@ from indexer.media import MediaError
 log = logging.getLogger(__name__)
 
 _SLOWEST_BYTES_PER_SECOND = 20e6  # of a disk; the index of a file may only be complete at its end
+_hiding = threading.Lock()
 _KILL_SECONDS = 10.0  # that a killed process may take to end
 
 
@@ -153,8 +155,9 @@ class Child:
 @contextmanager
 def without_main() -> Iterator[None]:
     """Hide the caller's script from children, which would run it again: a script of five lines has no guard."""
-    main, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
+    with _hiding:  # one thread at a time, or the second would hide, and bring back, what the first has put there
+        main, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
+        try:
+            yield
+        finally:
+            sys.modules["__main__"] = main

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import count
@@ -19,7 +19,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.child import Copy, Cut, Job, Look, Options, Stills
+from indexer.child import Copy, Cut, Job, Look, Options, Picture, Stills
 from indexer.decode import Frames, MediaInfo
 from indexer.parent import Child, Errand
 from store.types import Cue
@@ -73,7 +73,7 @@ class Decoders:
 
     def streams(
         self, paths: Iterable[Path], *, start_seconds: float | None = None, end_seconds: float | None = None
-    ) -> Iterator[Stream]:
+    ) -> Generator[Stream]:
         """One stream per file, in order. `paths` is consumed one file further than there are children.
 
         A stream is closed when the next one is asked for.
@@ -109,6 +109,15 @@ class Decoders:
         """
         for said, pixels in self._answers(Stills(next(self._numbers), path, tuple(at_seconds))):
             yield Frames(pixels, np.array(said["pts_seconds"], np.float64))
+
+    def picture(self, path: Path) -> NDArray[np.uint8]:
+        """A still picture as `indexer.picture.read_pixels` has it: uint8 (3, H, W).
+
+        Raises:
+            MediaError: it cannot be read.
+        """
+        ((_, pixels),) = self._answers(Picture(next(self._numbers), path))
+        return pixels
 
     def cut(self, path: Path, parts: Sequence[tuple[float, float]], target: Path) -> Iterator[float]:
         """Write parts of a file, each from `start` to `end` in seconds, one after the other; see `indexer.cut.cut`.

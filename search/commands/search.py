@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from search.commands import asking
 from search.commands.moments import CutOption, ExportOption, ThumbnailsOption, TopOption, show_moments
 from search.console import JsonOption, LibraryOption, opened, out
 
@@ -73,21 +74,19 @@ def search(
                 raise ValueError("a saved search has no clips, and names folders and tags in its query (in: and tag:)")
             taught = (tuple(more or ()), tuple(less or ()))
             keep(held, SavedSearch(save, query, only, min_confidence, per_video, *taught))
-        moments = held.search(
-            query,
-            top=top,
-            clips=[_clip(each) for each in clip or ()],
-            images=image or (),
-            within=within,
-            tag=tag,
-            only=only,
-            min_confidence=min_confidence,
-            per_video=per_video,
-            more=more or (),
-            less=less or (),
-            rerank=rerank,
-            explain=explain,
-        )
+        options: asking.Options = {
+            "within": within,
+            "tag": tag,
+            "only": only,
+            "min_confidence": min_confidence,
+            "per_video": per_video,
+            "more": more or (),
+            "less": less or (),
+            "rerank": rerank,
+            "explain": explain,
+        }
+        clips = [_clip(each) for each in clip or ()]
+        moments = asking.search(held, query, top=top, clips=clips, images=image or (), options=options)
         show_moments(held, moments, thumbnails=thumbnails, exported=exported, cut_into=cut_into, as_json=json_)
 
 
@@ -103,7 +102,7 @@ def similar(
 ) -> None:
     """Find moments that look like a clip, and where in them it matches."""
     with opened(library) as held:
-        moments = held.similar(_clip(clip), top=top, within=within)
+        moments = asking.similar(held, _clip(clip), top=top, within=within)
         show_moments(held, moments, thumbnails=thumbnails, exported=exported, cut_into=cut_into, as_json=json_)
 
 

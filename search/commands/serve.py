@@ -6,6 +6,7 @@ import logging
 import os
 import webbrowser
 from contextlib import suppress
+from functools import partial
 from importlib.metadata import version
 from typing import Annotated
 
@@ -64,6 +65,12 @@ def serve(
                 webbrowser.open(address)
 
         verbose = logging.getLogger().isEnabledFor(logging.INFO)
-        server = Server(app, started=started, ending=app.state.parts.closing.set, verbose=verbose)
+        server = Server(
+            app,
+            started=started,
+            ending=app.state.parts.closing.set,
+            ended=partial(beacon.put_out, held.folder),
+            verbose=verbose,
+        )
         with suppress(KeyboardInterrupt):  # the way to end it
             server.run(sockets=[socket])

@@ -29,8 +29,8 @@ class Page(BaseModel, Generic[Item]):
     """A part of a list."""
 
     items: list[Item]
-    total: int | None = Field(None, description="How many there are in all, where that is known.")
-    next: str | None = Field(None, description="Where the next part is; null at the end.")
+    total: int | None = Field(default=None, description="How many there are in all, where that is known.")
+    next: str | None = Field(default=None, description="Where the next part is; null at the end.")
 
 
 class Match(BaseModel):
@@ -252,6 +252,7 @@ class Status(BaseModel):
     local: bool = Field(description="Whether this client is told paths, and may index and forget videos.")
     previews: bool = Field(description="Whether ffmpeg is there.")
     uploads: UploadLimits
+    suggested_folders: list[str] = Field(description="Of this machine, where videos are likely; for local clients.")
 
 
 def thumbnail_url(segment_id: int) -> str:

@@ -13,15 +13,27 @@ from starlette.staticfiles import StaticFiles
 
 import search
 from search.library import Library
-from search.service import finding, media, videos
+from search.service import (
+    exporting,
+    finding,
+    job_routes,
+    media,
+    searches,
+    storyboards,
+    upload_routes,
+    videos,
+    vocabulary,
+)
 from search.service.answers import API, Status, UploadLimits
 from search.service.guard import Guard
-from search.service.live import Live
 from search.service.parts import IsLocal, Parts, Shared
 from search.service.problems import MEDIA_TYPE, add_handlers
 from search.service.settings import Settings
 
 PAGE = Path(search.__file__).parent / "page"
+
+ROOMS = (finding, searches, upload_routes, vocabulary, exporting, videos, media, storyboards, job_routes)
+_OFFERED = ("Videos", "Movies", "Pictures", "Downloads")  # folders of a home where videos are likely
 
 _PROBLEM: dict[int | str, dict[str, Any]] = {
     "default": {
@@ -48,12 +60,17 @@ def status(parts: Shared, local: IsLocal) -> Status:
         local=local,
         previews=parts.previews.possible,
         uploads=limits,
+        suggested_folders=_offered() if local else [],
     )
+
+
+def _offered() -> list[str]:
+    return [str(folder) for name in _OFFERED if (folder := Path.home() / name).is_dir()]
 
 
 def create(library: Library, settings: Settings) -> FastAPI:
     """Build the application that serves a library, which it closes when it ends."""
-    parts = Parts(settings, Live(library))
+    parts = Parts(settings, library)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -75,8 +92,9 @@ def create(library: Library, settings: Settings) -> FastAPI:
         responses=_PROBLEM,
     )
     app.state.parts = parts
-    for room in (finding.router, videos.router, media.router, router):
-        app.include_router(room, prefix=API)
+    for room in ROOMS:
+        app.include_router(room.router, prefix=API)
+    app.include_router(router, prefix=API)
     add_handlers(app)
     if PAGE.is_dir():
         app.mount("/", StaticFiles(directory=PAGE, html=True), name="page")

@@ -35,23 +35,31 @@ class Question(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    limit: int = Field(20, ge=1, le=100, description="How many moments at most.")
-    offset: int = Field(0, ge=0, le=MOST_OFFSET, description="How many to leave out before them.")
+    limit: int = Field(default=20, ge=1, le=100, description="How many moments at most.")
+    offset: int = Field(default=0, ge=0, le=MOST_OFFSET, description="How many to leave out before them.")
     top: int | None = Field(
-        None, ge=1, le=1000, description="How many moments to look for in all; as many as are asked for if not given."
+        default=None,
+        ge=1,
+        le=1000,
+        description="How many moments to look for in all; as many as are asked for if not given.",
     )
     within: str | None = Field(
-        None, max_length=4096, description="Only this video, or the videos of this folder: a path."
+        default=None, max_length=4096, description="Only this video, or the videos of this folder: a path."
     )
-    upload: str | None = Field(None, max_length=100, description="Token of an upload that it has to look like.")
-    segment: Id | None = Field(None, description="Segment that it has to look like.")
+    upload: str | None = Field(default=None, max_length=100, description="Token of an upload that it has to look like.")
+    segment: Id | None = Field(default=None, description="Segment that it has to look like.")
+
+    @property
+    def least(self) -> int:
+        """How many moments to look for at least."""
+        return 1
 
     @property
     def depth(self) -> int:
         """How many moments to look for."""
         if self.top is not None:
             return self.top
-        wanted = self.offset + self.limit
+        wanted = max(self.offset + self.limit, self.least)
         depth = next((depth for depth in _DEPTHS if depth >= wanted), _DEPTHS[-1])
         while depth < wanted:
             depth *= 2
@@ -61,15 +69,20 @@ class Question(BaseModel):
 class SearchQuestion(Question):
     """What /search is asked."""
 
-    q: str = Field("", max_length=1000, description="In the query language.", examples=["a dog on the beach"])
-    only: Literal["visual", "words"] | None = Field(None, description="Look at pictures or at words alone.")
-    min_confidence: float = Field(0.0, ge=0, le=1, description="Leave out what is less likely.")
-    per_video: int | None = Field(None, ge=1, le=1000, description="Moments of one video at most.")
-    rerank: int = Field(0, ge=0, le=1000, description="Read so many of the best again, together with the text.")
-    explain: bool = Field(False, description="Say why each moment was found.")
-    more: Many = Field([], description="Segments to have more like.")
-    less: Many = Field([], description="Segments to have less like.")
-    tag: str | None = Field(None, max_length=200, description="Only what has this tag.")
+    q: str = Field(default="", max_length=1000, description="In the query language.", examples=["a dog on the beach"])
+    only: Literal["visual", "words"] | None = Field(default=None, description="Look at pictures or at words alone.")
+    min_confidence: float = Field(default=0.0, ge=0, le=1, description="Leave out what is less likely.")
+    per_video: int | None = Field(default=None, ge=1, le=1000, description="Moments of one video at most.")
+    rerank: int = Field(default=0, ge=0, le=1000, description="Read so many of the best again, together with the text.")
+    explain: bool = Field(default=False, description="Say why each moment was found.")
+    more: Many = Field(default=[], description="Segments to have more like.")
+    less: Many = Field(default=[], description="Segments to have less like.")
+    tag: str | None = Field(default=None, max_length=200, description="Only what has this tag.")
+
+    @property
+    def least(self) -> int:
+        """How many moments to look for at least: more where the unlikely ones among them are left out."""
+        return _DEPTHS[-1] * 4 if self.min_confidence else 1
 
 
 @router.get("/search", response_model=Moments)
@@ -77,7 +90,7 @@ async def search(
     question: Annotated[SearchQuestion, Query()], request: Request, parts: Shared, local: IsLocal
 ) -> Moments:
     """Find moments by what they show or say, by what they look like, or by both."""
-    return await _answered(question, request, parts, local=local)
+    return await answered(question, request, parts, local=local)
 
 
 @router.get("/similar", response_model=Moments)
@@ -85,18 +98,20 @@ async def similar(question: Annotated[Question, Query()], request: Request, part
     """Find moments that look like a segment or an upload, and where in them it matches."""
     if (question.segment is None) == (question.upload is None):
         raise Refusal(422, "say what it should be similar to: either segment or upload")
-    return await _answered(question, request, parts, local=local)
+    return await answered(question, request, parts, local=local)
 
 
-async def _answered(question: Question, request: Request, parts: Parts, *, local: bool) -> Moments:
+async def answered(question: Question, request: Request, parts: Parts, *, local: bool) -> Moments:
+    """The part of an answer that a client asked for."""
     if question.within is not None and not (local and os.path.isabs(question.within)):
         raise Refusal(422, "within is an absolute path" if local else "paths are not known here; in: narrows a query")
     found = await to_thread.run_sync(partial(find, parts, question), limiter=parts.searching)
     end = question.offset + question.limit
+    more = question.top is None and len(found) >= question.depth  # or none: the next part may be empty
     return Moments(
         items=[Moment.of(moment, local=local) for moment in found[question.offset : end]],
-        total=len(found) if len(found) < question.depth else None,
-        next=same_from(request, end) if end < len(found) and end <= MOST_OFFSET else None,
+        total=None if more else len(found),
+        next=same_from(request, end) if (more or end < len(found)) and end <= MOST_OFFSET else None,
         verdict=verdict(found),
     )
 

@@ -3,40 +3,52 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import anyio
 from fastapi import Depends, Request
 
+from search.library import Library
 from search.service.guard import LOCAL
+from search.service.jobs import Jobs
 from search.service.live import Live
 from search.service.previews import Previews
 from search.service.recent import Recent
 from search.service.settings import Settings
 from search.service.uploads import Uploads
+from search.service.warm import WarmDecoders
 from store.types import Moment
+
+if TYPE_CHECKING:
+    from search.service.storyboards import Storyboard
 
 _SEARCHES_AT_ONCE = 2  # more would only take the cores from each other
 _ANSWERS = 32  # that are kept for their next pages
+_STORYBOARDS = 64
+_FRAMES = 512  # some 20 KB each
 
 
-@dataclass
 class Parts:
     """What the requests to one service share."""
 
-    settings: Settings
-    live: Live
-    uploads: Uploads = field(default_factory=Uploads)
-    previews: Previews = field(default_factory=Previews)
-    answers: Recent[list[Moment]] = field(default_factory=lambda: Recent(_ANSWERS))
-    closing: threading.Event = field(default_factory=threading.Event)  # set when the service is about to end
-    searching: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(_SEARCHES_AT_ONCE))
+    def __init__(self, settings: Settings, library: Library) -> None:
+        self.settings, self.live = settings, Live(library)
+        self.jobs = Jobs(self.live)
+        self.uploads = Uploads(settings, self.live)
+        self.previews = Previews(library.folder, most_bytes=settings.preview_bytes)
+        self.decoders = WarmDecoders(timeout_seconds=settings.decode_seconds)
+        self.answers: Recent[list[Moment]] = Recent(_ANSWERS)
+        self.storyboards: Recent[Storyboard] = Recent(_STORYBOARDS)
+        self.frames: Recent[bytes] = Recent(_FRAMES)
+        self.searching = anyio.CapacityLimiter(_SEARCHES_AT_ONCE)
+        self.framing = anyio.CapacityLimiter(1)
+        self.closing = threading.Event()  # set when the service is about to end
 
     def close(self) -> None:
         """End what runs in the background, then let go of the library."""
         self.closing.set()
-        self.live.close()
+        for part in (self.jobs, self.previews, self.uploads, self.decoders, self.live):
+            part.close()
 
 
 def _parts(request: Request) -> Parts:

@@ -1,14 +1,234 @@
-"""/videos/ID/preview: a form of a video that browsers play."""
+"""Films that browsers play, made by ffmpeg of videos that they do not, and kept in the folder of the library.
+
+ffmpeg is a program of its own: what a hostile file makes of it costs this one film. It may read files only, its memory
+and time are limited, and it is made to give way to everything else on the machine.
+"""
 
 from __future__ import annotations
 
+import logging
+import os
 import shutil
+import subprocess
+import threading
+import time
+from collections import OrderedDict
+from contextlib import suppress
+from pathlib import Path
+
+from search.service.playable import is_playable
+from store.types import Video
+
+FOLDER = "previews"
+
+_SIDE = 1280  # pixels of width at most
+_MEMORY = 4 * 2**30  # bytes of address space
+_SLOWEST = 20.0  # seconds of work for a second of film, before it is given up
+_LEAST_SECONDS = 600.0
+_END_SECONDS = 5.0
+_REMEMBERED = 100  # films that could not be made
+
+_log = logging.getLogger(__name__)
 
 
 class Previews:
-    """Films made for browsers, kept in the folder of the library."""
+    """Films made for browsers, one at a time, by content: two files of the same content share one.
+
+    Args:
+        folder: of the library.
+        most_bytes: of all films; those that were watched longest ago go first.
+    """
+
+    def __init__(self, folder: Path, *, most_bytes: int) -> None:
+        self._folder, self._most_bytes = folder / FOLDER, most_bytes
+        self._program = shutil.which("ffmpeg")
+        self._wanted: OrderedDict[str, Video] = OrderedDict()
+        self._failed: OrderedDict[str, str] = OrderedDict()
+        self._making: tuple[str, float] | None = None  # whose film is being made, and how many seconds of it are
+        self._process: subprocess.Popen[str] | None = None
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._closed = False
 
     @property
     def possible(self) -> bool:
         """Whether ffmpeg is there."""
-        return shutil.which("ffmpeg") is not None
+        return self._program is not None
+
+    def ready(self, video: Video) -> Path | None:
+        """The film of a video, None where it is not made yet."""
+        path = self._path(video)
+        try:
+            os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))  # watched now, and still the same film
+        except OSError:
+            return None
+        return path
+
+    def want(self, video: Video) -> float | None:
+        """Have a film made; how many seconds of it are, None while it waits for others.
+
+        Raises:
+            ValueError: it cannot be made, with the reason.
+        """
+        key = video.content_hash
+        with self._changed:
+            if key in self._failed:
+                raise ValueError(self._failed[key])
+            if self._making is not None and self._making[0] == key:
+                return self._making[1]
+            self._wanted.setdefault(key, video)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="previews", daemon=True)
+                self._thread.start()
+            self._changed.notify_all()
+            return None
+
+    def forget(self, video: Video) -> None:
+        """Delete the film of a video."""
+        self._path(video).unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """End what is being made."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+            if self._process is not None:
+                self._process.kill()
+            thread = self._thread
+        if thread is not None:
+            thread.join(_END_SECONDS)
+
+    def _path(self, video: Video) -> Path:
+        return self._folder / f"{video.content_hash}.mp4"
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._wanted or self._closed)
+                if self._closed:
+                    return
+                key, video = self._wanted.popitem(last=False)
+                self._making = (key, 0.0)
+            try:
+                self._make(video)
+            except (OSError, ValueError) as error:
+                _log.warning("no preview of %s: %s", video.path, error)
+                self._remember(key, "ffmpeg could not make a film of it that browsers play")
+            finally:
+                with self._changed:
+                    self._making = None
+                    self._changed.notify_all()
+
+    def _make(self, video: Video) -> None:
+        """Write the film under another name first, so that there is never half of it."""
+        self._folder.mkdir(exist_ok=True)
+        path, draft = self._path(video), self._path(video).with_suffix(".draft.mp4")
+        if path.exists():
+            return
+        try:
+            copied = video.codec == "h264" and not is_playable(video)  # it is the container that browsers do not know
+            if not (copied and self._run(video, draft, copy=True) is None):
+                reason = self._run(video, draft, copy=False)
+                if reason is not None:
+                    raise ValueError(reason)
+            os.replace(draft, path)
+        finally:
+            draft.unlink(missing_ok=True)
+        self._make_room(path)
+
+    def _run(self, video: Video, draft: Path, *, copy: bool) -> str | None:
+        """Have ffmpeg write a film; why it did not, None where it did."""
+        assert self._program is not None
+        command = [self._program, *_arguments(video, draft, copy=copy)]
+        with self._changed:
+            if self._closed:
+                return "the service is about to end"
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                errors="replace",
+            )
+            self._process = process
+        timer = threading.Timer(max(_LEAST_SECONDS, _SLOWEST * video.duration), process.kill)
+        timer.daemon = True
+        timer.start()
+        try:
+            _restrain(process.pid)
+            with process:
+                complaints = _Tail(process)
+                self._follow(process, video.content_hash)
+                said = complaints.last()
+            return None if process.returncode == 0 else said or f"exit code {process.returncode}"
+        finally:
+            timer.cancel()
+            with self._changed:
+                self._process = None
+
+    def _follow(self, process: subprocess.Popen[str], key: str) -> None:
+        """Read how far ffmpeg is until it ends."""
+        assert process.stdout is not None
+        for line in process.stdout:
+            name, _, value = line.strip().partition("=")
+            if name == "out_time_us" and value.isdecimal():
+                with self._changed:
+                    self._making = (key, int(value) / 1e6)
+
+    def _remember(self, key: str, reason: str) -> None:
+        with self._changed:
+            self._failed[key] = reason
+            while len(self._failed) > _REMEMBERED:
+                self._failed.popitem(last=False)
+
+    def _make_room(self, newest: Path) -> None:
+        """Delete the films that were watched longest ago until the others fit."""
+        films = sorted(self._folder.glob("*.mp4"), key=lambda film: film.stat().st_atime, reverse=True)
+        held = 0
+        for film in films:
+            held += film.stat().st_size
+            if held > self._most_bytes and film != newest:
+                film.unlink(missing_ok=True)
+
+
+class _Tail:
+    """The last line that a process writes to stderr, read by a thread so that the process never waits for it."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._line = ""
+        self._thread = threading.Thread(target=self._read, args=(process,), daemon=True)
+        self._thread.start()
+
+    def last(self) -> str:
+        """The line, once the process is through."""
+        self._thread.join(_END_SECONDS)
+        return self._line
+
+    def _read(self, process: subprocess.Popen[str]) -> None:
+        assert process.stderr is not None
+        for line in process.stderr:
+            self._line = line.strip() or self._line
+
+
+def _arguments(video: Video, draft: Path, *, copy: bool) -> list[str]:
+    scaled = f"scale='trunc(min({_SIDE},iw)/2)*2':-2"
+    coded = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "23", "-pix_fmt", "yuv420p", "-vf", scaled]
+    return [
+        *("-nostdin", "-y", "-v", "error", "-nostats", "-progress", "pipe:1"),
+        *("-protocol_whitelist", "file,pipe", "-i", f"file:{video.path}"),
+        *("-map", "0:V:0", "-map", "0:a:0?", "-sn", "-dn", "-map_metadata", "-1"),
+        *(["-c:v", "copy"] if copy else coded),
+        *("-c:a", "aac", "-b:a", "128k", "-ac", "2"),
+        *("-movflags", "+faststart", "-f", "mp4", f"file:{draft}"),
+    ]
+
+
+def _restrain(pid: int) -> None:
+    """Have a process give way, and bound its memory, as far as the system can."""
+    with suppress(OSError, AttributeError):
+        os.setpriority(os.PRIO_PROCESS, pid, 15)
+    with suppress(OSError, ValueError, ImportError, AttributeError):
+        import resource
+
+        resource.prlimit(pid, resource.RLIMIT_AS, (_MEMORY, _MEMORY))

@@ -27,11 +27,11 @@ class Problem(BaseModel):
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"type": "about:blank", "title": "Not Found", "status": 404, "detail": "…"}]}
     )
-    type: str = Field("about:blank", description="The status says what kind of problem it is.")
+    type: str = Field(default="about:blank", description="The status says what kind of problem it is.")
     title: str
     status: int
     detail: str = Field(description="A sentence for people.")
-    character: int | None = Field(None, description="Of the query, from 0: where it stops making sense.")
+    character: int | None = Field(default=None, description="Of the query, from 0: where it stops making sense.")
 
 
 class Refusal(HTTPException):

@@ -48,9 +48,18 @@ class Server(uvicorn.Server):
     Args:
         started: called once requests are answered.
         ending: called as soon as it is to end, so that answers without an end can end.
+        ended: called when requests are not answered any more.
     """
 
-    def __init__(self, app: FastAPI, *, started: Callable[[], None], ending: Callable[[], None], verbose: bool) -> None:
+    def __init__(
+        self,
+        app: FastAPI,
+        *,
+        started: Callable[[], None],
+        ending: Callable[[], None],
+        ended: Callable[[], None],
+        verbose: bool,
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -63,13 +72,18 @@ class Server(uvicorn.Server):
                 proxy_headers=False,
             )
         )
-        self._started, self._ending = started, ending
+        self._started, self._ending, self._ended = started, ending, ended
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to answer."""
         await super().startup(sockets)
         if self.started:
             self._started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End; whoever reads the signs of a running service sees it gone first."""
+        self._ended()
+        await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to end; a second Ctrl-C does not wait for anything."""

@@ -1,23 +1,130 @@
-"""/uploads: clips and pictures to search by, which are looked at once and not kept."""
+"""Clips and pictures to search by, which are looked at once and not kept."""
 
 from __future__ import annotations
 
-from indexer.clip import Clip
+import re
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import IO, Literal
+
+import anyio
+import numpy as np
+from pydantic import BaseModel, Field
+
+from indexer.clip import Bounds, Clip, TooMuch, read_clip, read_picture
+from indexer.media import MediaError
+from indexer.worker import Decoders
+from model.encoder import Encoder
+from search.service.live import Live
 from search.service.problems import Refusal
 from search.service.recent import Recent
+from search.service.settings import Settings
+from search.service.warm import WarmDecoders
 
-_MOST = 64  # uploads that are remembered: some 200 KB each
+_MOST = 64  # uploads that are remembered: some 300 KB each
+_SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
+_LONGEST_NAME = 200
+
+
+class Upload(BaseModel):
+    """A clip or picture that can be searched by."""
+
+    upload: str = Field(description="Token to search by.")
+    kind: Literal["clip", "picture"]
+    name: str
+    seconds: float = Field(description="Of the clip; 0 for a picture.")
 
 
 class Uploads:
-    """What was uploaded last, as vectors."""
+    """What was uploaded last, as vectors. The files themselves are gone once they were looked at."""
 
-    def __init__(self) -> None:
-        self._recent = Recent[Clip](_MOST)
+    def __init__(self, settings: Settings, live: Live) -> None:
+        self._live = live
+        self._bounds = Bounds(settings.upload_seconds, settings.decode_seconds)
+        self._most_bytes = settings.upload_bytes
+        self._recent = Recent[tuple[str, Clip]](_MOST)
+        self._decoders = WarmDecoders(timeout_seconds=settings.decode_seconds)
+        self.looking = anyio.CapacityLimiter(1)
+
+    def look(self, file: IO[bytes], name: str, start: float | None, end: float | None) -> Upload:
+        """Look at a file in a child process.
+
+        Args:
+            file: its content, from the beginning.
+            name: as the client calls it.
+            start: seconds; from the beginning where None.
+            end: seconds; to the end where None.
+
+        Raises:
+            Refusal: it is too large or too long (413), no picture or video (415), or cannot be decoded (422).
+        """
+        encoder = self._live.engine().encoder
+        with self._kept(file, name) as path, self._decoders.taken(fps=encoder.fps) as decoders:
+            try:
+                kind, clip = self._read(path, encoder, decoders, start, end)
+            except TooMuch as error:
+                raise Refusal(413, str(error)) from error
+            except MediaError as error:
+                reason = str(error).replace(f"{path}: ", "").replace(str(path), "the file")
+                raise Refusal(415 if error.stage == "open" else 422, reason) from error
+        token = secrets.token_urlsafe(16)
+        self._recent.put(token, (encoder.fingerprint, clip))
+        return Upload(upload=token, kind=kind, name=_shown(name), seconds=0.0 if kind == "picture" else _length(clip))
 
     def clip(self, token: str) -> Clip:
         """What an upload shows; a 404 where it is not remembered."""
-        clip = self._recent.get(token)
-        if clip is None:
+        held = self._recent.get(token)
+        if held is None or held[0] != self._live.engine().encoder.fingerprint:
             raise Refusal(404, "this upload is not remembered; send it again")
-        return clip
+        return held[1]
+
+    def forget(self, token: str) -> None:
+        """Let an upload go; a 404 where it is not remembered."""
+        if not self._recent.drop(token):
+            raise Refusal(404, "this upload is not remembered")
+
+    def close(self) -> None:
+        """End the child process."""
+        self._decoders.close()
+
+    @contextmanager
+    def _kept(self, file: IO[bytes], name: str) -> Iterator[Path]:
+        """The content as a file of its own, which is deleted at the end; of the name only the suffix is kept."""
+        suffix = Path(name).suffix.lower()
+        with TemporaryDirectory(prefix="videobert-") as folder:
+            path = Path(folder) / f"upload{suffix if _SUFFIX.fullmatch(suffix) else ''}"
+            with path.open("wb") as copy:
+                shutil.copyfileobj(file, copy)
+            if path.stat().st_size > self._most_bytes:
+                raise Refusal(413, f"the file has more than {self._most_bytes:,} bytes")
+            yield path
+
+    def _read(
+        self, path: Path, encoder: Encoder, decoders: Decoders, start: float | None, end: float | None
+    ) -> tuple[Literal["clip", "picture"], Clip]:
+        """A clip where it can be read as one, a picture otherwise."""
+        try:
+            return "clip", read_clip(path, encoder, start=start, end=end, decoders=decoders, bounds=self._bounds)
+        except MediaError as no_clip:
+            if no_clip.stage != "open":
+                raise
+            try:
+                return "picture", read_picture(path, encoder, decoders=decoders)
+            except MediaError as no_picture:
+                if no_picture.stage != "open":
+                    raise
+                raise MediaError(f"{no_clip}; {no_picture}", stage="open") from None
+
+
+def _length(clip: Clip) -> float:
+    gaps = np.diff(clip.pts_seconds)
+    return float(clip.pts_seconds[-1] - clip.pts_seconds[0] + (np.median(gaps) if len(gaps) else 0.5))
+
+
+def _shown(name: str) -> str:
+    """The last part of a name, as text."""
+    return re.split(r"[/\\]", name)[-1][:_LONGEST_NAME].encode("utf-8", "replace").decode()

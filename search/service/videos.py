@@ -68,8 +68,10 @@ def forget_video(video_id: VideoId, parts: Shared, local: IsLocal) -> None:
     """Take a video out of the library; its file is not touched."""
     if not local:
         raise Refusal(403, "videos are forgotten on the machine that has them")
-    if not parts.live.library.catalog.remove_videos([video_id]):
-        raise Refusal(404, f"no video {video_id} in this library")
+    video = held_video(parts, video_id)
+    parts.live.library.catalog.remove_videos([video_id])
+    if not parts.live.library.catalog.videos_with_hash(video.content_hash):
+        parts.previews.forget(video)
 
 
 @router.get("/segments/{segment_id}")

@@ -1,0 +1,183 @@
+"""What the command line asks a running service of the same library, to be spared loading the model.
+
+Nothing heavy is imported here. Whatever goes wrong, the answer is None, and the command does the work itself: so it
+also says itself what is wrong with a query.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException, HTTPResponse
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlencode, urlsplit
+
+from search.service.beacon import Beacon, seen
+from store.catalog import Catalog
+from store.types import Explanation, Hit, Match, Moment
+
+_CONNECT_SECONDS = 1.0
+_STATUS_SECONDS = 10.0
+_ANSWER_SECONDS = 300.0
+_PAGE = 100  # moments
+_MOST = 1000
+_CHUNK = 2**20
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file to search by, and from when to when in it, in seconds."""
+
+    kind: Literal["clip", "picture"]
+    path: Path
+    start: float | None = None
+    end: float | None = None
+
+
+class Client:
+    """A running service of a library."""
+
+    def __init__(self, folder: Path, beacon: Beacon, catalog: Catalog) -> None:
+        self._folder, self._beacon, self._catalog = folder, beacon, catalog
+        self._most_bytes = 0
+
+    def moments(
+        self,
+        kind: Literal["search", "similar"],
+        question: Mapping[str, Any],
+        *,
+        top: int,
+        upload: Upload | None = None,
+    ) -> list[Moment] | None:
+        """The moments that answer a question, exactly as `Library.search` and `Library.similar` find them.
+
+        Args:
+            kind: which of the two.
+            question: parameters of the API; those that are None, False or empty are left out.
+            top: moments at most.
+            upload: a file that they have to look like.
+        """
+        if top > _MOST:
+            return None
+        try:
+            if not self._is_ours():
+                return None
+            asked = {name: value for name, value in question.items() if value not in (None, False, "", [], ())}
+            if upload is not None:
+                asked["upload"] = self._sent(upload)
+            rows = self._pages(kind, {**asked, "top": top, "limit": min(top, _PAGE)})
+        except (OSError, ValueError, LookupError, TypeError, HTTPException, _Refused) as error:
+            _log.info("the service at %s did not answer: %s", self._beacon.url, error)
+            return None
+        _log.info("answered by the service at %s (process %d)", self._beacon.url, self._beacon.pid)
+        return [self._moment(row) for row in rows]
+
+    def _is_ours(self) -> bool:
+        """Whether it answers, and serves this library; another program may have its port by now."""
+        status = self._ask("GET", "status", seconds=_STATUS_SECONDS)
+        self._most_bytes = int(status["uploads"]["max_bytes"])
+        return Path(status["library"]).resolve() == self._folder.resolve()
+
+    def _pages(self, kind: str, asked: Mapping[str, Any]) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = []
+        where: str | None = f"{kind}?{urlencode(asked, doseq=True)}"
+        while where is not None:
+            page = self._ask("GET", where)
+            rows += page["items"]
+            where = page["next"] and page["next"].removeprefix("/api/v1/")
+        return rows
+
+    def _sent(self, upload: Upload) -> str:
+        """Send a file and have it looked at; its token."""
+        size = upload.path.stat().st_size
+        if size > self._most_bytes:
+            raise _Refused(f"{upload.path} is too large for it")
+        mark = secrets.token_hex(16)
+        name = f"file{upload.path.suffix}".encode("ascii", "replace").decode().replace('"', "")
+        head = "".join(
+            f'--{mark}\r\nContent-Disposition: form-data; name="{each}"\r\n\r\n{value!r}\r\n'
+            for each, value in (("start", upload.start), ("end", upload.end))
+            if value is not None
+        )
+        head += f'--{mark}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'
+        tail = f"\r\n--{mark}--\r\n"
+        headers = {
+            "Content-Type": f"multipart/form-data; boundary={mark}",
+            "Content-Length": str(len(head) + size + len(tail)),
+        }
+        made = self._ask("POST", "uploads", body=_parts(head, upload.path, tail), headers=headers)
+        if made["kind"] != upload.kind:
+            raise _Refused(f"it takes {upload.path} for a {made['kind']}")
+        return str(made["upload"])
+
+    def _ask(
+        self,
+        method: str,
+        where: str,
+        *,
+        seconds: float = _ANSWER_SECONDS,
+        body: Iterator[bytes] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        address = urlsplit(self._beacon.url)
+        connection = HTTPConnection(address.hostname or "", address.port, timeout=_CONNECT_SECONDS)
+        try:
+            connection.connect()
+            connection.sock.settimeout(seconds)
+            shown = {"Authorization": f"Bearer {self._beacon.token}", **(headers or {})}
+            connection.request(method, f"/api/v1/{where}", body=body, headers=shown)
+            return _content(connection.getresponse())
+        finally:
+            connection.close()
+
+    def _moment(self, row: Mapping[str, Any]) -> Moment:
+        path = row["path"]
+        if "\N{REPLACEMENT CHARACTER}" in path:  # the name is not text, and JSON could not carry it
+            video = self._catalog.video_by_id(row["video"])
+            path = video.path if video else path
+        start, end, score, confidence = row["start"], row["end"], row["score"], row["confidence"]
+        hit = Hit(row["segment"], row["video"], path, start, end, score, row["text"], confidence)
+        match, why = row["match"], row["why"]
+        return Moment(
+            path=path,
+            start=start,
+            end=end,
+            score=score,
+            text=row["text"],
+            hits=(hit,),
+            match=match and Match(**match),
+            confidence=confidence,
+            keyframe=row["keyframe"],
+            why=why and Explanation(**{**why, "said": tuple(why["said"]), "named": tuple(why["named"])}),
+        )
+
+
+class _Refused(Exception):  # noqa: N818
+    """The service did not do what it was asked."""
+
+
+def running(folder: Path, catalog: Catalog) -> Client | None:
+    """The service that says it serves the library in a folder; None where none does."""
+    beacon = seen(folder)
+    return None if beacon is None else Client(folder, beacon, catalog)
+
+
+def _content(response: HTTPResponse) -> dict[str, Any]:
+    said: dict[str, Any] = json.loads(response.read())
+    if response.status not in (200, 201):
+        raise _Refused(f"{response.status} {said.get('detail')}")
+    return said
+
+
+def _parts(head: str, path: Path, tail: str) -> Iterator[bytes]:
+    yield head.encode()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            yield chunk
+    yield tail.encode()

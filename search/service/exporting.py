@@ -1,0 +1,112 @@
+"""/export: moments as files that other programs read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Annotated, Literal
+
+from anyio import to_thread
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from search.export import MEDIA_TYPES, export
+from search.service.answers import Id, shown_path
+from search.service.finding import SearchQuestion, find
+from search.service.media import BINARY
+from search.service.parts import IsLocal, Parts, Shared
+from search.service.problems import Refusal
+from search.service.videos import held_video
+from store import types
+
+router = APIRouter(tags=["search"])
+
+Format = Literal["json", "csv", "m3u", "edl", "otio"]
+Instant = Annotated[float, Field(ge=0, le=1e7, allow_inf_nan=False)]
+
+_FILE = {
+    200: {
+        "description": "The file.",
+        "content": {kind.split(";")[0]: {"schema": BINARY} for kind in MEDIA_TYPES.values()},
+    }
+}
+
+
+class Stretch(BaseModel):
+    """A stretch of a video, by the id of one of its segments or by its own."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    segment: Id | None = None
+    video: Id | None = None
+    start: Instant
+    end: Instant
+
+
+class ExportRequest(BaseModel):
+    """Moments to export."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"format": "edl", "moments": [{"segment": 17, "start": 12.5, "end": 19}]}]},
+    )
+
+    format: Format
+    moments: list[Stretch] = Field(min_length=1, max_length=1000)
+
+
+class ExportQuestion(SearchQuestion):
+    """A search whose moments are exported."""
+
+    format: Format
+    limit: int = Field(default=100, ge=1, le=1000, description="How many moments at most.")
+
+
+@router.post("/export", response_class=Response, responses=_FILE)  # type: ignore[arg-type]
+def export_moments(request: ExportRequest, parts: Shared, local: IsLocal) -> Response:
+    """Write moments into a file that other programs read."""
+    return _file(parts, [_moment(parts, stretch) for stretch in request.moments], request.format, local=local)
+
+
+@router.get("/export", response_class=Response, responses=_FILE)  # type: ignore[arg-type]
+async def export_search(question: Annotated[ExportQuestion, Query()], parts: Shared, local: IsLocal) -> Response:
+    """Write the moments that a search finds into a file that other programs read."""
+    if question.within is not None and not (local and os.path.isabs(question.within)):
+        raise Refusal(422, "within is an absolute path" if local else "paths are not known here; in: narrows a query")
+    asked = SearchQuestion.model_construct(**question.model_dump(exclude={"format"}))
+    found = await to_thread.run_sync(partial(find, parts, asked), limiter=parts.searching)
+    moments = found[question.offset : question.offset + question.limit]
+    return await to_thread.run_sync(partial(_file, parts, moments, question.format, local=local))
+
+
+def _moment(parts: Parts, stretch: Stretch) -> types.Moment:
+    """A stretch as a moment, whose segment is the one named, or the one at its start."""
+    catalog = parts.live.library.catalog
+    if (stretch.segment is None) == (stretch.video is None):
+        raise Refusal(422, "each moment has either a segment or a video")
+    if stretch.end <= stretch.start:
+        raise Refusal(422, f"a moment must end after it starts, got {stretch.start:g}-{stretch.end:g}")
+    number = stretch.segment
+    if stretch.video is not None:
+        held_video(parts, stretch.video)
+        segments = [each for each in catalog.segments(stretch.video) if each.start <= stretch.start]
+        number = segments[-1].id if segments else None
+    hits = [] if number is None else catalog.hits([number], [0.0])
+    if not hits:
+        raise Refusal(404, "no such segment in this library")
+    (hit,) = hits
+    middle = (stretch.start + stretch.end) / 2
+    return types.Moment(hit.path, stretch.start, stretch.end, 0.0, hit.text, tuple(hits), keyframe=middle)
+
+
+def _file(parts: Parts, moments: Sequence[types.Moment], format: Format, *, local: bool) -> Response:
+    videos = {moment.path: parts.live.library.catalog.video(moment.path) for moment in moments}
+    if not local:
+        moments = [replace(moment, path=shown_path(moment.path, local=False)) for moment in moments]
+        videos = {shown_path(path, local=False): video for path, video in videos.items()}
+    content = export(moments, format, video_of=videos.get)
+    headers = {"content-disposition": f'attachment; filename="moments.{format}"', "cache-control": "no-store"}
+    return Response(content, headers=headers, media_type=MEDIA_TYPES[format])
