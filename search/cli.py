@@ -26,6 +26,7 @@ from search.commands.serve import serve
 from search.commands.summarize import summarize
 from search.commands.train import train
 from search.commands.tune import tune
+from search.commands.watch import watch
 from search.console import (
     FAILED,
     SOME_FAILED,
@@ -58,6 +59,7 @@ app.command()(train)
 app.command()(tune)
 app.add_typer(models)
 app.command()(summarize)
+app.command()(watch)
 
 
 @app.command()

@@ -1,0 +1,191 @@
+"""Folders whose videos a library follows: what is added, changed, renamed, deleted or given subtitles.
+
+A file is indexed once it has stood still: with one size and modification time for some seconds. A file that is gone is
+forgotten no sooner, so that a renamed one keeps its rows. A file that failed because it was not whole is tried again as
+soon as it changes, as always.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from indexer.discover import discover, looks_like_video
+from indexer.pipeline import IndexOptions, Report
+from indexer.subtitles import SUBTITLE_SUFFIXES
+
+if TYPE_CHECKING:
+    from search.library import Library
+
+SETTLE_SECONDS = 2.0
+_TICK_MILLISECONDS = 500  # how often files that grow are looked at
+
+_State = tuple[int, int] | None  # size and modification time in nanoseconds, or gone
+
+
+@dataclass(frozen=True)
+class Update:
+    """What one round did."""
+
+    report: Report
+    forgotten: int = 0  # videos whose files are gone
+
+
+class Watch:
+    """A library that follows folders, from when they were indexed on.
+
+    Args:
+        library: is kept up to date.
+        folders: are followed to the bottom.
+        options: of indexing.
+        settle_seconds: how long a file has to stand still.
+        clock: seconds that never go back.
+
+    Raises:
+        ValueError: there is no folder, or one of them is none.
+    """
+
+    def __init__(
+        self,
+        library: Library,
+        folders: Sequence[str | Path],
+        *,
+        options: IndexOptions | None = None,
+        settle_seconds: float = SETTLE_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.folders = [Path(os.path.abspath(os.path.expanduser(folder))) for folder in folders]
+        if not self.folders:
+            raise ValueError("a watch needs at least one folder, got none")
+        for folder in self.folders:
+            if not folder.is_dir():
+                raise ValueError(f"{folder} is not a folder")
+        self._library, self._options = library, options or IndexOptions()
+        self._settle_seconds, self._clock = settle_seconds, clock
+        self._unsettled: dict[Path, tuple[_State, float]] = {}  # how a path was seen, and since when
+
+    def follow(self, changes: Iterable[Iterable[Path]]) -> Iterator[Update]:
+        """Keep the library up to date for as long as there are sets of changes.
+
+        Args:
+            changes: paths below the folders at which something happened, in sets as they come, such as those of the
+                function `changes`; empty ones let time pass.
+
+        Yields:
+            What was done, whenever something was.
+
+        Raises:
+            OSError: a folder is gone.
+            EncoderMismatch: the library was made with another encoder.
+        """
+        for changed in changes:
+            for folder in self.folders:
+                if not folder.is_dir():
+                    raise FileNotFoundError(f"{folder} is gone")
+            self._notice(path for one in changed for path in self._concerned(one))
+            settled = self._settled()
+            self._notice(file for path in settled for file in _files_below(path) if file not in settled)
+            if settled and (update := self._update(settled)):
+                yield update
+
+    def _notice(self, paths: Iterable[Path]) -> None:
+        now = self._clock()
+        for path in paths:
+            self._unsettled[path] = (_state(path), now)
+
+    def _concerned(self, path: Path) -> list[Path]:
+        """The videos and folders that have to be looked at when something happened at a path."""
+        if self._hidden(path):
+            return []
+        if path.suffix.lower() in SUBTITLE_SUFFIXES:
+            places = {path.parent, path.parent.parent}  # it may lie in a folder of subtitles
+            return [file for place in places if not self._hidden(place) for file in _videos_in(place)]
+        return [path, *_files_below(path)]
+
+    def _hidden(self, path: Path) -> bool:
+        """Whether a path is passed over: in each of the folders that hold it, it or a folder on the way is hidden."""
+        below = [path.relative_to(folder) for folder in self.folders if path.is_relative_to(folder)]
+        return all(any(part.startswith(".") for part in place.parts) for place in below)
+
+    def _settled(self) -> list[Path]:
+        """The paths that have stood still for long enough; they are not looked at again until they change."""
+        now = self._clock()
+        for path, (state, _) in list(self._unsettled.items()):
+            seen = _state(path)
+            if seen != state:
+                self._unsettled[path] = (seen, now)
+        settled = [path for path, (_, since) in self._unsettled.items() if now - since >= self._settle_seconds]
+        for path in settled:
+            del self._unsettled[path]
+        return settled
+
+    def _update(self, settled: Sequence[Path]) -> Update | None:
+        """Index first and forget then: a file under a new name takes over the rows of the old one."""
+        there = [path for path in settled if _is_video(path)]
+        report = self._library.index(there, options=self._options) if there else Report()
+        forgotten = self._library.remove([path for path in settled if not os.path.lexists(path)])
+        did = report.indexed or report.relocated or report.resubtitled or report.failed or report.problems
+        return Update(report, forgotten) if did or forgotten else None
+
+
+def changes(
+    folders: Sequence[Path], *, poll: bool = False, stopped: Callable[[], bool] = lambda: False
+) -> Iterator[set[Path]]:
+    """What happens below folders, as the system tells; an empty set whenever nothing did for half a second.
+
+    Args:
+        poll: look again and again instead, for network drives whose servers tell nothing.
+        stopped: ends it when true.
+
+    Raises:
+        OSError: the system cannot watch so many folders.
+        KeyboardInterrupt: passed on.
+    """
+    from watchfiles import Change, watch
+
+    real = {folder.resolve(): folder for folder in folders}  # some systems tell of the real path only
+    told = watch(
+        *real,
+        watch_filter=None,
+        debounce=_TICK_MILLISECONDS,
+        rust_timeout=_TICK_MILLISECONDS,
+        yield_on_timeout=True,
+        force_polling=True if poll else None,
+        poll_delay_ms=_TICK_MILLISECONDS,
+        ignore_permission_denied=True,
+    )
+    for found in told:
+        if stopped():
+            return
+        paths = {Path(path) for kind, path in found if kind != Change.modified or not os.path.isdir(path)}
+        yield {
+            folder / path.relative_to(at) for at, folder in real.items() for path in paths if path.is_relative_to(at)
+        }
+
+
+def _state(path: Path) -> _State:
+    with suppress(OSError):
+        status = path.stat()
+        return status.st_size, status.st_mtime_ns
+    return None
+
+
+def _is_video(path: Path) -> bool:
+    with suppress(OSError):
+        return path.is_file() and looks_like_video(path)
+    return False
+
+
+def _videos_in(folder: Path) -> list[Path]:
+    with suppress(OSError):
+        return [path for path in folder.iterdir() if _is_video(path) and not path.name.startswith(".")]
+    return []
+
+
+def _files_below(path: Path) -> list[Path]:
+    return discover([path]).files if path.is_dir() else []
