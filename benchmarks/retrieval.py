@@ -24,6 +24,7 @@ import numpy as np
 from benchmarks.library import indexed
 from store.types import Moment
 
+MOMENTS = 200  # of an answer that are looked at; a video that is not among them counts as coming after them all
 LARGEST_DIFFERENCE = 0.75  # of 255: other takes before the same background begin just below 1
 
 
@@ -43,7 +44,7 @@ def main() -> None:
             return
         folder, others = args.folders[0], args.folders[1:]
         gallery = {row["b"] for row in truth} | {path.name for other in others for path in other.iterdir()}
-        answers = [among(library.similar(folder / row["a"], top=10_000), gallery) for row in truth]
+        answers = [among(library.similar(folder / row["a"], top=MOMENTS), gallery) for row in truth]
     asked, wanted = ([row[key] for row in truth] for key in "ab")
     report(asked, wanted, answers, args.misses)
     pictures = {path.name: glimpse(path) for other in others for path in other.glob("*.mp4")}

@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from indexer.discover import discover
@@ -79,8 +80,12 @@ def searching(folder: Path, query: str, times: int) -> None:
     with Library(folder) as library:
         library.search(query)
         warm = [timed(lambda: library.search(query)) for _ in range(20 * times)]
+        ids = library.catalog.segment_ids()[: 20 * times].tolist()
+        library.similar(ids[0])
+        alike = [timed(partial(library.similar, number)) for number in ids]
         segments = library.catalog.counts().segments
     new, loaded = statistics.median(cold), statistics.median(warm)
+    print(f"similar to a segment, warm: {1000 * statistics.median(alike):.1f} ms")
     print(f"{segments} segments: cold {new:.2f} s, warm {1000 * loaded:.1f} ms; cold / warm {new / loaded:.0f}")
 
 

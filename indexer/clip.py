@@ -16,6 +16,7 @@ from indexer.encode import drafts
 from indexer.media import MediaError
 from indexer.picture import read_pixels
 from indexer.pipeline import IndexOptions
+from indexer.views import View, Views
 from indexer.worker import Decoders, Stream
 from model.encoder import Encoder
 
@@ -28,6 +29,7 @@ class Clip:
     features: NDArray[np.float16]  # (T, F)
     lengths: tuple[int, ...]  # frames of each of the N segments, T in all
     embeddings: NDArray[np.float32]  # (N, D), one a segment, unit length
+    views: tuple[View, ...] = ()  # the same mirrored, and without bars
 
 
 @dataclass(frozen=True)
@@ -68,25 +70,28 @@ def read_clip(
     """
     if not path.is_file():
         raise MediaError(f"no such file: {path}", stage="open")
-    options = IndexOptions()
+    options, views = IndexOptions(), Views(encoder)
     with ExitStack() as stack:
         reading = decoders or stack.enter_context(Decoders(workers=1, fps=encoder.fps))
         streams = stack.enter_context(closing(reading.streams([path], start_seconds=start, end_seconds=end)))
         for stream in streams:
             duration = stream.header.info.duration if end is None else end
+            chunks = stream if bounds is None else _bounded(stream, bounds, start or 0.0, duration)
             found = drafts(
-                stream if bounds is None else _bounded(stream, bounds, start or 0.0, duration),
+                views.watching(chunks),
                 encoder,
                 duration=duration,
                 max_segment_seconds=options.max_segment_seconds,
             )
     features, mask = encoder.pad_frames([draft.features for draft in found])
+    lengths = tuple(len(draft.features) for draft in found)
     return Clip(
         # The frame on screen at `start` may have appeared a little earlier.
         np.maximum(np.concatenate([draft.pts_seconds for draft in found]) - (start or 0.0), 0.0),
         np.concatenate([draft.features for draft in found]),
-        tuple(len(draft.features) for draft in found),
+        lengths,
         encoder.embed_segments(features, mask, [""] * len(found)),
+        views.seen(lengths),
     )
 
 

@@ -16,6 +16,7 @@ from typing import Annotated
 import typer
 
 from search.commands.classify import classify
+from search.commands.duplicates import duplicates
 from search.commands.evaluate import evaluate
 from search.commands.fill import fill
 from search.commands.judge import judge
@@ -47,6 +48,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(classify)
+app.command()(duplicates)
 app.command()(evaluate)
 app.command()(fill)
 app.command()(judge)

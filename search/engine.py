@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -14,15 +14,16 @@ from model.encoder import Encoder
 from search.answer import answer
 from search.calibration import Background
 from search.clause import Ground
-from search.ranking import align, likeness, merge
+from search.looks import Looks
+from search.matching import place
+from search.ranking import likeness, merge
 from search.request import Request
 from store.catalog import Catalog
 from store.filters import Filter
-from store.types import Hit, Match, Moment
+from store.types import Hit, Moment
 from store.vectors import FaissIndex
 
 _BACKGROUND = 2000  # segments: a mean to 0.02 standard deviations
-_MEAN_SAMPLE = 256  # segments: enough for a mean, a moment to read
 _HITS_PER_MOMENT = 4  # neighbours merge, so more hits are fetched than moments are wanted
 _LOOKED_AT = 200  # hits whose frames are compared with a clip's one by one: a tenth of a second
 
@@ -32,6 +33,7 @@ class SearchEngine:
 
     def __init__(self, catalog: Catalog, index: FaissIndex, encoder: Encoder) -> None:
         self.catalog, self.index, self.encoder = catalog, index, encoder
+        self.looks = Looks(catalog, encoder)
 
     def ask(self, request: Request) -> list[Moment]:
         """Moments that answer a request, best first."""
@@ -66,36 +68,23 @@ class SearchEngine:
         return Clip(pts_seconds - pts_seconds[0], features, (len(features),), embedding)
 
     def _alike(self, clip: Clip, *, top: int, within: str | None, without: int | None = None) -> list[Moment]:
+        looks = [clip.features, *(view.features for view in clip.views)]
+        ends = np.cumsum(clip.lengths)[:-1]
+        parts = [part for features in looks for part in np.split(self.looks.rows(features), ends)]
+
         def judge(hits: Sequence[Hit]) -> list[Hit]:
-            return [replace(hit, score=self._likeness(clip, hit)) for hit in hits if hit.segment_id != without]
+            return [replace(hit, score=self._likeness(parts, hit)) for hit in hits if hit.segment_id != without]
 
-        moments = self._moments(clip.embeddings, top=top, within=within, least=_LOOKED_AT, judge=judge)
-        return [replace(moment, match=self._match(clip, moment)) for moment in moments]
-
-    def _moments(
-        self,
-        queries: NDArray[np.float32],
-        *,
-        top: int,
-        within: str | None,
-        least: int = 1,
-        judge: Callable[[Sequence[Hit]], Sequence[Hit]] = lambda hits: hits,
-    ) -> list[Moment]:
-        """Search, fetching more hits until `top` moments are full or the library is exhausted.
-
-        Args:
-            least: hits to fetch at least.
-            judge: gives hits their final score, and may drop some.
-        """
         if top < 1:
             raise ValueError(f"top must be at least 1, got {top}")
+        queries = np.concatenate([clip.embeddings, *(view.embeddings for view in clip.views)])
         among = None if within is None else self.catalog.segment_ids([Filter("within", within)])
         most = len(self.index) if among is None else len(among)
-        wanted = max(top * _HITS_PER_MOMENT, least)
+        wanted = max(top * _HITS_PER_MOMENT, _LOOKED_AT)
         while True:
-            moments = merge(judge(self._hits(queries, wanted, among)))
+            moments = place(clip, merge(judge(self._hits(queries, wanted, among))), self.looks, top, without=without)
             if len(moments) >= top or wanted >= most:
-                return moments[:top]
+                return moments
             wanted *= 4
 
     def _hits(self, queries: NDArray[np.float32], k: int, among: NDArray[np.int64] | None) -> Sequence[Hit]:
@@ -108,38 +97,13 @@ class SearchEngine:
         ranked = sorted(best, key=lambda segment_id: -best[segment_id])[:k]
         return self.catalog.hits(ranked, [best[segment_id] for segment_id in ranked])
 
-    def _likeness(self, clip: Clip, hit: Hit) -> float:
-        """Of the segment of the clip that is most like the hit."""
-        _, found = self._frames([hit])
-        parts = np.split(self._centred(clip.features), np.cumsum(clip.lengths)[:-1])
+    def _likeness(self, parts: Sequence[NDArray[np.float32]], hit: Hit) -> float:
+        """Of the segment of the clip, in the view, that is most like the hit."""
+        found = self.looks.rows(self.catalog.frame_features(hit.segment_id)[1])
         return max(likeness(part, found) for part in parts)
-
-    def _match(self, clip: Clip, moment: Moment) -> Match:
-        """Align the clip with the frames of a moment."""
-        found_pts, found = self._frames(sorted(moment.hits, key=lambda hit: hit.start))
-        match = align(clip.pts_seconds, self._centred(clip.features), found_pts, found)
-        return replace(match, end=min(match.end, moment.end))
-
-    def _frames(self, hits: Sequence[Hit]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-        stored = [self.catalog.frame_features(hit.segment_id) for hit in hits]
-        features = np.concatenate([features for _, features in stored])
-        return np.concatenate([pts for pts, _ in stored]), self._centred(features)
-
-    def _centred(self, features: NDArray[np.float16]) -> NDArray[np.float32]:
-        """Unit rows float32 (T, F) of what tells pictures apart."""
-        rows = features.astype(np.float32) - self._mean_feature
-        return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9))
 
     @cached_property
     def _background(self) -> Background:
         ids = self.index.ids()
         sample = ids[np.linspace(0, len(ids) - 1, min(len(ids), _BACKGROUND)).astype(int)] if len(ids) else ids
         return Background(self.catalog.embeddings(sample), len(ids))
-
-    @cached_property
-    def _mean_feature(self) -> NDArray[np.float32]:
-        """What all pictures have in common, which has to go before cosines of CNN features tell them apart: (F,)."""
-        ids = self.catalog.segment_ids()
-        sample = ids[np.linspace(0, len(ids) - 1, min(len(ids), _MEAN_SAMPLE)).astype(int)].tolist()
-        features = [self.catalog.frame_features(segment_id)[1].astype(np.float32).mean(axis=0) for segment_id in sample]
-        return np.asarray(np.mean(features, axis=0))

@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # these bring torch, FAISS and the decoders with them
     from indexer.reindex import Report as ReindexReport
     from model.encoder import Encoder
     from search.clause import Only
+    from search.duplicates import Duplicates
     from search.engine import SearchEngine
     from store.vectors import FaissIndex
 
@@ -82,6 +83,21 @@ class Library(Films):
         if self._refresh_vectors() or self._engine is None:  # it remembers what the library looks like as a whole
             self._engine = SearchEngine(self.catalog, self.vectors, self.encoder)
         return self._engine
+
+    def duplicates(self, *, min_seconds: float = 2.0, within: str | Path | None = None) -> list[Duplicates]:
+        """Clusters of videos that show the same, and what could be deleted of them; nothing is deleted.
+
+        Args:
+            min_seconds: what two videos share has to be so long.
+            within: only videos at this path or under this folder.
+
+        Raises:
+            ValueError: `min_seconds` is not positive.
+        """
+        from search.duplicates import find
+
+        engine = self.engine
+        return find(self.catalog, self.vectors, engine.looks, min_seconds=min_seconds, within=absolute(within))
 
     def index(
         self,

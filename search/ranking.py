@@ -1,4 +1,4 @@
-"""Hits -> moments, and where in a hit a query clip matches."""
+"""Hits -> moments, and how much of a query clip a hit shows."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from store.types import Hit, Match, Moment
+from store.types import Hit, Moment
 
 _TOUCHING_SECONDS = 0.05  # segments of one video tile it; what is left between two is rounding
-_TIE_BREAK = 1e-3  # of cosine: less than pictures that differ differ by
 _KIN = 0.8  # a neighbour joins a moment if it scores at least this share of the moment's best hit
 _EQUALLY_LIKELY = 0.5  # the same for confidences, where hits have them: they fall off faster
 
@@ -81,48 +80,3 @@ def likeness(query: NDArray[np.float32], found: NDArray[np.float32]) -> float:
         -1 to 1.
     """
     return float((query @ found.T).max(axis=1).mean())
-
-
-def align(
-    query_pts: NDArray[np.float64],
-    query: NDArray[np.float32],
-    found_pts: NDArray[np.float64],
-    found: NDArray[np.float32],
-) -> Match:
-    """Find the time shift at which a query clip and a found stretch show the same, by voting.
-
-    Every pair of frames votes for its time difference with its similarity; the difference with the best mean, weighted
-    by the square root of its support so that one lucky pair does not win, is the shift. Where nothing moves and all
-    shifts are alike, the longest overlap is.
-
-    Args:
-        query_pts: float64 (Tq,), seconds in the query clip.
-        query: float32 (Tq, F), unit rows.
-        found_pts: float64 (Tf,), seconds in the found video.
-        found: float32 (Tf, F), unit rows.
-
-    Returns:
-        the overlap at the best shift, in both time axes, and the mean cosine of its frames.
-    """
-    similarity = query @ found.T
-    step = _sampling_step(query_pts, found_pts)
-    shifts = np.round((found_pts[None, :] - query_pts[:, None]) / step).astype(np.int64)
-    bins = shifts - shifts.min()
-    support = np.bincount(bins.ravel())
-    total = np.bincount(bins.ravel(), weights=similarity.ravel())
-    mean = total / np.maximum(support, 1)
-    share = support / support.max()
-    best = int(np.argmax(np.where(support > 0, mean * np.sqrt(share) + _TIE_BREAK * share, -np.inf)))
-    rows, columns = np.nonzero(bins == best)
-    return Match(
-        start=float(found_pts[columns.min()]),
-        end=float(found_pts[columns.max()] + step),
-        query_start=float(query_pts[rows.min()]),
-        query_end=float(query_pts[rows.max()] + step),
-        similarity=float(mean[best]),
-    )
-
-
-def _sampling_step(*axes: NDArray[np.float64]) -> float:
-    gaps = np.concatenate([np.diff(axis) for axis in axes])
-    return float(np.median(gaps)) if len(gaps) else 0.5

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from store.types import Explanation, Moment
+from store.types import Explanation, Match, Moment
 
 if TYPE_CHECKING:
     from indexer.pipeline import Report
@@ -39,11 +39,7 @@ def moment_lines(rank: int, moment: Moment, thumbnail: Path | None = None) -> It
     likely = f"{moment.score:.3f}" if moment.confidence is None else f"{moment.confidence:5.0%}"
     yield f"{rank:>3}. {likely}  {moment.path}  {when}  #{moment.segment_id}"
     if moment.match:
-        match = moment.match
-        there, here = (
-            f"{a:.1f}–{b:.1f} s" for a, b in ((match.start, match.end), (match.query_start, match.query_end))
-        )
-        yield f"            matches at {there} ↔ {here} of the clip (likeness {match.similarity:.2f})"
+        yield f"            {match_line(moment.match)}"
     if moment.text:
         text = moment.text if len(moment.text) <= _TEXT_WIDTH else moment.text[: _TEXT_WIDTH - 1] + "…"
         yield f"            “{text}”"
@@ -51,6 +47,26 @@ def moment_lines(rank: int, moment: Moment, thumbnail: Path | None = None) -> It
         yield f"            {why(moment.why)}; best seen at {clock(moment.keyframe)}"
     if thumbnail:
         yield f"            {thumbnail}"
+
+
+def match_line(match: Match) -> str:
+    """Which part of a video is which of the query, and of what kind: "copy: source 0:02.0–0:05.5 ↔ query …"."""
+    there, here = (
+        f"{_tenths(start)}–{_tenths(end)}"
+        for start, end in ((match.start, match.end), (match.query_start, match.query_end))
+    )
+    how = [f"likeness {match.similarity:.2f}"]
+    if match.speed != 1.0:
+        how.append(f"at {match.speed:.2f} times the speed")
+    if match.mirrored:
+        how.append("mirrored")
+    return f"{match.kind}: source {there} ↔ query {here} ({', '.join(how)})"
+
+
+def _tenths(seconds: float) -> str:
+    """`63.25` -> "1:03.2"."""
+    tenths = round(10 * seconds)
+    return f"{clock(tenths // 10)}.{tenths % 10}"
 
 
 def why(explanation: Explanation) -> str:

@@ -113,6 +113,13 @@ class Match:
     query_start: float  # in the query clip
     query_end: float
     similarity: float  # mean cosine of the aligned frames
+    kind: str = "similar"  # "copy", "near copy", "same scene" or "similar"
+    speed: float = 1.0  # of the query: 2.0 where it runs through what was found in half the time
+    mirrored: bool = False  # whether the query shows it as a mirror does
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {name: round(value, 3) if isinstance(value, float) else value for name, value in vars(self).items()}
 
 
 @dataclass(frozen=True)
@@ -159,7 +166,7 @@ class Moment:
             "text": self.text,
         }
         if self.match is not None:
-            row["match"] = {name: round(value, 3) for name, value in vars(self.match).items()}
+            row["match"] = self.match.as_dict()
         if self.why is not None:
             row["why"] = {
                 name: round(value, 3) if isinstance(value, float) else value for name, value in vars(self.why).items()

@@ -62,6 +62,9 @@ def test_likeness_finds_the_other_half_of_a_film(silent: Library):
     assert best.path == bikes
     assert best.match is not None
     assert best.match.start == pytest.approx(6, abs=0.5)
+    assert (best.match.kind, best.match.speed, best.match.mirrored) == ("copy", 1.0, False)
+    assert (best.start, best.end) == (best.match.start, best.match.end)
+    assert best.as_dict()["match"]["kind"] == "copy"
 
 
 def test_alignment_tells_right_from_wrong(silent: Library, shipped: Encoder):

@@ -41,6 +41,9 @@ class Match(BaseModel):
     query_start: float
     query_end: float
     similarity: float = Field(description="Mean cosine of the frames that lie over each other.")
+    kind: str = Field(description="copy, near copy, same scene or similar.")
+    speed: float = Field(description="Of the query: 2.0 where it runs through what was found in half the time.")
+    mirrored: bool = Field(description="Whether the query shows it as a mirror does.")
 
 
 class Why(BaseModel):

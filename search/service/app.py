@@ -18,6 +18,7 @@ from search.service import (
     finding,
     job_routes,
     media,
+    sameness,
     searches,
     storyboards,
     upload_routes,
@@ -32,7 +33,7 @@ from search.service.settings import Settings
 
 PAGE = Path(search.__file__).parent / "page"
 
-ROOMS = (finding, searches, upload_routes, vocabulary, exporting, videos, media, storyboards, job_routes)
+ROOMS = (finding, searches, upload_routes, vocabulary, exporting, videos, sameness, media, storyboards, job_routes)
 _OFFERED = ("Videos", "Movies", "Pictures", "Downloads")  # folders of a home where videos are likely
 
 _PROBLEM: dict[int | str, dict[str, Any]] = {

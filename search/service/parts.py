@@ -20,10 +20,12 @@ from search.service.warm import WarmDecoders
 from store.types import Moment
 
 if TYPE_CHECKING:
+    from search.duplicates import Duplicates
     from search.service.storyboards import Storyboard
 
 _SEARCHES_AT_ONCE = 2  # more would only take the cores from each other
 _ANSWERS = 32  # that are kept for their next pages
+_COMPARISONS = 4  # of the whole library
 _STORYBOARDS = 64
 _FRAMES = 512  # some 20 KB each
 
@@ -38,9 +40,11 @@ class Parts:
         self.previews = Previews(library.folder, most_bytes=settings.preview_bytes)
         self.decoders = WarmDecoders(timeout_seconds=settings.decode_seconds)
         self.answers: Recent[list[Moment]] = Recent(_ANSWERS)
+        self.duplicates: Recent[list[Duplicates]] = Recent(_COMPARISONS)
         self.storyboards: Recent[Storyboard] = Recent(_STORYBOARDS)
         self.frames: Recent[bytes] = Recent(_FRAMES)
         self.searching = anyio.CapacityLimiter(_SEARCHES_AT_ONCE)
+        self.comparing = anyio.CapacityLimiter(1)
         self.framing = anyio.CapacityLimiter(1)
         self.closing = threading.Event()  # set when the service is about to end
 

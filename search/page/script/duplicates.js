@@ -7,7 +7,7 @@ import { element, fill } from "./element.js";
 import { failed, blank, skeletons } from "./state.js";
 import { bytes, clock, count, length } from "./wording.js";
 
-const KINDS = { exact: "The same file", copy: "The same video", excerpt: "Part of another", similar: "Nearly the same" };
+const KINDS = { copy: "The same video", "near copy": "The same video, changed", excerpt: "Part of another" };
 
 export class Duplicates {
   constructor(root) {

@@ -1,0 +1,314 @@
+"""Where in time two stretches of video show the same, and how fast one runs against the other.
+
+Both are rows of frame features with their times. A line `found = offset + speed * query` is looked for along which the
+frames are alike, in the manner of Smith and Waterman's local alignment ("Identification of common molecular
+subsequences", 1981): what lies above a floor counts for a line, what lies below against it, and the best run of a line
+is where it begins and ends. So a part of the query may match a part of the video. Of long films a short piece is
+aligned first, and the line then grown over the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+SPEEDS = (1.0, 0.5, 0.57, 0.65, 0.73, 0.8, 0.87, 0.93, 1.07, 1.15, 1.25, 1.4, 1.55, 1.75, 2.0)
+
+_PIECE = 32  # frames of the query that are tried at every speed and offset: 16 seconds of what the indexer keeps
+_REACH = 192  # frames of the video that such a piece is tried on
+_PIECES = 4  # of the query that are tried where nobody says which part matches
+_UNRELATED = 0.3  # likeness of frames that have little in common; what counts for a line has to be above
+_OF_BEST = 0.6  # of the likeness along a line: frames below are not of what is shared
+_MOTION = 8.0  # weight of how well the changes agree, beside how alike the pictures are
+_ORDINARY = 1.01  # another speed than 1 has to be so much better
+_LOOKED_AT = 256  # frames at most when offset and speed are corrected
+_TURNS = 3  # steps to either side that a speed is corrected by
+_AGAINST = -4.0  # for a frame outside of the other stretch: no run goes across
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """Frames in order of time.
+
+    Attributes:
+        pts_seconds: float64 (T,), when each appears.
+        rows: float32 (T, F), unit rows; a row of zeros for a frame that shows nothing and is like no other.
+        end: seconds, when the last one disappears.
+    """
+
+    pts_seconds: NDArray[np.float64]
+    rows: NDArray[np.float32]
+    end: float
+
+    def __len__(self) -> int:
+        return len(self.pts_seconds)
+
+    def between(self, start: float, end: float) -> Track:
+        """The frames that appear in `start <= t < end`."""
+        first, last = np.searchsorted(self.pts_seconds, [start, end]).tolist()
+        until = self.end if last == len(self) else float(self.pts_seconds[last])
+        return Track(self.pts_seconds[first:last], self.rows[first:last], until)
+
+    @property
+    def shown(self) -> NDArray[np.bool_]:
+        """Which frames show something: (T,)."""
+        return np.asarray(self.rows.any(axis=1))
+
+    @property
+    def step(self) -> float:
+        """Seconds from one frame to the next, as a rule."""
+        return float(np.median(np.diff(self.pts_seconds))) if len(self) > 1 else 0.5
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """Two stretches that show the same: seconds of the video that was found, and of the query."""
+
+    start: float
+    end: float
+    query_start: float
+    query_end: float
+    speed: float  # of the query: 2.0 where it runs through the video's stretch in half the time
+    similarity: float  # mean cosine of the frames that lie on the line
+    agreement: float  # of how the frames change along the line, -1 to 1; 0 where nothing changes
+    frames: int  # of the query that lie on the line
+
+
+@dataclass(frozen=True)
+class _Line:
+    """found = there + speed * (query - here)."""
+
+    here: float  # the middle of what was looked at of the query
+    there: float
+    speed: float
+    worth: float
+
+    def at(self, seconds: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Where instants of the query lie in the video."""
+        return self.there + self.speed * (seconds - self.here)
+
+
+def align(
+    query: Track,
+    found: Track,
+    *,
+    near: Sequence[tuple[float, float]] = (),
+    speeds: Sequence[float] = SPEEDS,
+) -> Alignment | None:
+    """Find the stretch that two tracks share.
+
+    Args:
+        near: instants of the query and of the video that are known to be alike, best first; where nothing is given,
+            pieces from all over the query are tried everywhere.
+        speeds: to try, the ordinary one first; of long tracks the one found is corrected by what it drifts.
+
+    Returns:
+        None where nothing is alike or nothing is shown.
+    """
+    if not (query.shown.any() and found.shown.any()):
+        return None
+    pairs = [_around(query, found, *instants) for instants in near] or _pieces(query, found)
+    lines = [line for piece, reach in pairs if (line := _best_line(piece, reach, speeds))]
+    if not lines:
+        return None
+    return _grown(max(lines, key=lambda line: line.worth), query, found)
+
+
+def _around(query: Track, found: Track, here: float, there: float) -> tuple[Track, Track]:
+    half, reach = _PIECE * query.step / 2, _PIECE * query.step * 1.5
+    return query.between(here - half, here + half), found.between(there - reach, there + reach)
+
+
+def _pieces(query: Track, found: Track) -> list[tuple[Track, Track]]:
+    """Pieces of the query, each with where in the video it may be."""
+    count = min(-(-len(query) // _PIECE), _PIECES)
+    firsts = np.linspace(0, max(len(query) - _PIECE, 0), count).astype(int).tolist()
+    pairs = []
+    for first in firsts:
+        rows = slice(first, first + _PIECE)
+        piece = Track(query.pts_seconds[rows], query.rows[rows], query.end)
+        if len(found) <= _REACH:
+            pairs.append((piece, found))
+        else:
+            middle = int((piece.rows @ found.rows.T).max(axis=0).argmax())
+            low = max(middle - _REACH // 2, 0)
+            near = slice(low, low + _REACH)
+            pairs.append((piece, Track(found.pts_seconds[near], found.rows[near], found.end)))
+    return pairs
+
+
+def _best_line(query: Track, found: Track, speeds: Sequence[float]) -> _Line | None:
+    """Try every speed with every offset in steps of half a frame, and around the best in finer ones."""
+    if not (len(query) and len(found)):
+        return None
+    likeness, change = _likeness(query, found)
+    best = _Line(0.0, 0.0, 1.0, 0.0)
+    for speed in speeds if min(len(query), len(found)) > 2 else speeds[:1]:
+        margin = _ORDINARY if speed != 1.0 and best.speed == 1.0 else 1.0
+        line = _best_of(query, found, likeness, change, _offsets(query, found, speed), speed)
+        line = replace(line, worth=line.worth * min(speed, 1.0))  # or stills would match best in slow motion
+        if line.worth > best.worth * margin:
+            best = line
+    if best.worth <= 0:
+        return None
+    offsets = best.there - best.speed * best.here + np.arange(-4, 5) * found.step / 8
+    near = _best_of(query, found, likeness, change, offsets[np.argsort(abs(np.arange(-4, 5)))], best.speed)
+    return replace(near, worth=best.worth)
+
+
+def _offsets(query: Track, found: Track, speed: float) -> NDArray[np.float64]:
+    step = found.step / 2
+    first = found.pts_seconds[0] - speed * query.pts_seconds[-1]
+    last = found.pts_seconds[-1] - speed * query.pts_seconds[0]
+    # So that a shift of whole frames is among them, where nothing was cut between two.
+    return np.asarray(np.arange(np.floor(first / step) * step, last + step, step))
+
+
+def _likeness(query: Track, found: Track) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Cosines (Tq, Tf), and the same without what a frame has in common with all frames of the other stretch."""
+    likeness = query.rows @ found.rows.T
+    here, there = query.shown, found.shown
+    change = np.zeros_like(likeness)
+    if here.any() and there.any():
+        inner = likeness[np.ix_(here, there)]
+        inner = inner - inner.mean(axis=0) - inner.mean(axis=1, keepdims=True) + inner.mean()
+        change[np.ix_(here, there)] = inner
+        likeness[~here] = likeness[:, ~there] = _UNRELATED  # neither for nor against
+    return likeness, change
+
+
+def _best_of(
+    query: Track,
+    found: Track,
+    likeness: NDArray[np.float32],
+    change: NDArray[np.float32],
+    offsets: NDArray[np.float64],
+    speed: float,
+) -> _Line:
+    """The best line among some offsets, (O,)."""
+    times = offsets[:, None] + speed * query.pts_seconds[None]
+    inside = (times > found.pts_seconds[0] - found.step / 2) & (times < found.pts_seconds[-1] + found.step)
+    before = np.clip(np.searchsorted(found.pts_seconds, times, side="right") - 1, 0, max(len(found) - 2, 0))
+    after = np.minimum(before + 1, len(found) - 1)
+    gap = np.maximum(found.pts_seconds[after] - found.pts_seconds[before], 1e-9)
+    share = np.clip((times - found.pts_seconds[before]) / gap, 0.0, 1.0)
+    rows = np.arange(len(query))[None]
+    gain = likeness - _UNRELATED + _MOTION * change
+    share = share.astype(np.float32)
+    along = np.where(inside, (1 - share) * gain[rows, before] + share * gain[rows, after], _AGAINST)
+    worth = _best_runs(along)
+    best = int(worth.argmax())
+    here = float(query.pts_seconds[len(query) // 2])
+    return _Line(here, float(offsets[best]) + speed * here, speed, float(worth[best]))
+
+
+def _best_runs(gains: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The largest sum of neighbours in each row: (O, T) -> (O,)."""
+    sums = np.cumsum(gains, axis=1)
+    lowest = np.minimum(np.minimum.accumulate(sums, axis=1), 0.0)
+    before = np.concatenate([np.zeros((len(sums), 1)), lowest[:, :-1]], axis=1)
+    return np.asarray((sums - before).max(axis=1))
+
+
+def _grown(line: _Line, query: Track, found: Track) -> Alignment | None:
+    """Grow a line from a piece over all that both tracks have of it, correcting offset and speed on the way."""
+    length = _PIECE * query.step
+    if line.speed != 1.0:
+        part = query.between(line.here - length / 2, line.here + length / 2)
+        line = _corrected(line, part, found, query.step / length)
+    while len(part := query.between(line.here - length, line.here + length)) > _PIECE:
+        line = _corrected(line, _thinned(part), found, query.step / (2 * length))
+        if len(part) == len(query):
+            break
+        length *= 2
+    drift = abs(line.speed - 1) * min(query.end, found.end)
+    if drift <= found.step:
+        line = replace(line, speed=1.0)
+    at = line.at(query.pts_seconds)
+    rows, inside = _between_frames(at, found)
+    cosines = (query.rows * rows).sum(axis=1)
+    counted = inside & query.shown & rows.any(axis=1)
+    if not counted.any():
+        return None
+    floor = _OF_BEST * float(np.quantile(cosines[counted], 0.9))
+    first, last = _run(np.where(counted, cosines - floor, np.where(inside, 0.0, _AGAINST)))
+    counted[:first] = counted[last:] = False
+    if floor <= 0 or not counted.any():
+        return None
+    start, end = _ends(line, query, found, inside, first, last)
+    return Alignment(
+        start=start,
+        end=end,
+        query_start=line.here + (start - line.there) / line.speed,
+        query_end=line.here + (end - line.there) / line.speed,
+        speed=line.speed,
+        similarity=float(cosines[counted].mean()),
+        agreement=_agreement(query.rows[counted], rows[counted]),
+        frames=int(counted.sum()),
+    )
+
+
+def _corrected(line: _Line, part: Track, found: Track, slack: float) -> _Line:
+    """The best of lines that turn around the middle of a part, and are shifted, a little."""
+    first, last = line.at(part.pts_seconds[[0, -1]]).tolist()
+    beside = _TURNS * slack * (last - first) + 2 * found.step
+    window = found.between(first - beside, last + beside)
+    if not len(window):
+        return line
+    likeness, change = _likeness(part, window)
+    shifts = np.array([0, -1, 1, -2, 2]) * found.step / 4
+    best = line
+    for turn in sorted(range(-_TURNS, _TURNS + 1), key=abs):
+        speed = line.speed * (1 + turn * slack)
+        tried = _best_of(part, window, likeness, change, line.there + shifts - speed * line.here, speed)
+        if turn == 0 or tried.worth > best.worth:
+            best = tried
+    return best
+
+
+def _thinned(track: Track) -> Track:
+    kept = np.linspace(0, len(track) - 1, min(len(track), _LOOKED_AT)).astype(int)
+    return Track(track.pts_seconds[kept], track.rows[kept], track.end)
+
+
+def _between_frames(times: NDArray[np.float64], found: Track) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Unit rows at instants, mixed from the frames before and after, (T, F), and which instants lie inside: (T,)."""
+    pts = found.pts_seconds
+    inside = (times > pts[0] - found.step / 2) & (times < min(pts[-1] + found.step, found.end + found.step / 2))
+    before = np.clip(np.searchsorted(pts, times, side="right") - 1, 0, max(len(pts) - 2, 0))
+    after = np.minimum(before + 1, len(pts) - 1)
+    share = np.clip((times - pts[before]) / np.maximum(pts[after] - pts[before], 1e-9), 0.0, 1.0)[:, None]
+    mixed = ((1 - share) * found.rows[before] + share * found.rows[after]).astype(np.float32)
+    return mixed / np.maximum(np.linalg.norm(mixed, axis=1, keepdims=True), 1e-9), inside
+
+
+def _run(gains: NDArray[np.float64]) -> tuple[int, int]:
+    """First and last + 1 of the neighbours with the largest sum: (T,)."""
+    sums = np.concatenate([[0.0], np.cumsum(gains)])
+    lowest = np.minimum.accumulate(sums)
+    last = int((sums - lowest).argmax())
+    first = last - int(sums[: last + 1][::-1].argmin())
+    return first, last
+
+
+def _ends(
+    line: _Line, query: Track, found: Track, inside: NDArray[np.bool_], first: int, last: int
+) -> tuple[float, float]:
+    """When a run begins and ends in the video: where the query or the video does, or at the frame that differs."""
+    edges = np.append(query.pts_seconds, query.end)
+    start, end = line.at(edges[[first, last]]).tolist()
+    if first > 0 and not inside[first - 1]:
+        start = float(found.pts_seconds[0])
+    if last < len(query) and not inside[last]:
+        end = found.end
+    start = max(start, float(found.pts_seconds[0]))
+    return start, max(min(end, found.end), start)
+
+
+def _agreement(query: NDArray[np.float32], found: NDArray[np.float32]) -> float:
+    here, there = query - query.mean(axis=0), found - found.mean(axis=0)
+    size = float(np.linalg.norm(here) * np.linalg.norm(there))
+    return float((here * there).sum()) / size if size > 1e-6 else 0.0

@@ -1,0 +1,51 @@
+"""`videobert duplicates`: what the library holds more than once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.filesize import decimal
+
+from search.commands.search import WithinOption
+from search.console import JsonOption, LibraryOption, opened, out, print_json
+from search.wording import clock, counted
+
+if TYPE_CHECKING:
+    from search.duplicates import Duplicates
+
+
+def duplicates(
+    library: LibraryOption = None,
+    min_seconds: Annotated[
+        float, typer.Option("--min-seconds", min=0.5, help="What two videos share has to be so long.")
+    ] = 2.0,
+    within: WithinOption = None,
+    json_: JsonOption = False,
+) -> None:
+    """List videos that show the same, and what could be deleted; nothing is."""
+    with opened(library) as held:
+        found = held.duplicates(min_seconds=min_seconds, within=within)
+    if json_:
+        print_json([cluster.as_dict() for cluster in found])
+        return
+    for cluster in found:
+        _show(cluster)
+    extra = [copy.video for cluster in found for copy in cluster.videos if not copy.keep]
+    if extra:
+        saved = (
+            f"{decimal(sum(video.size for video in extra))}, {clock(sum(video.duration for video in extra))} of video"
+        )
+        out.print(f"{counted(len(extra), 'video')} could be deleted: {saved}. Nothing was.")
+    else:
+        out.print("No video is there twice.")
+
+
+def _show(cluster: Duplicates) -> None:
+    out.print({"copy": "copies", "near copy": "near copies", "excerpt": "excerpt"}[cluster.kind] + ":", markup=False)
+    for copy in cluster.videos:
+        video = copy.video
+        word = "keep" if copy.keep else "    "
+        part = f"  {clock(copy.start)}–{clock(copy.end)} of it" if cluster.kind == "excerpt" else ""
+        size = f"{clock(copy.seconds):>8}  {video.width}x{video.height}  {decimal(video.size):>9}"
+        out.print(f"  {word}  {size}  {video.path}{part}", markup=False)

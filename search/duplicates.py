@@ -1,0 +1,270 @@
+"""Videos of a library that show the same, and what could be deleted of them. Nothing is.
+
+Candidates come from the vector index: videos whose segments are among the nearest of each other's. Their kept frames
+are aligned, and only what shares nearly all of both is a duplicate; a short video that lies in a long one is an
+excerpt of it, and both are kept.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+import numpy as np
+
+from search.alignment import Alignment, Track, align
+from search.candidates import Pair, candidates
+from search.kinship import kind
+from search.looks import Looks
+from store.catalog import Catalog
+from store.types import Video
+from store.vectors import FaissIndex
+
+LEAST_SECONDS = 2.0  # that have to be shared: four frames
+
+_WHOLE = 0.9  # of what a video shows has to be in the other one; the rest is a logo, a fade, a second of black
+_AS_LONG = 0.05  # a difference of length that does not make one of two duplicates the better
+_TRACKS = 64  # whose frames are held: a gigabyte where all are hours long
+
+
+@dataclass(frozen=True)
+class Copy:
+    """One video of a cluster, and the stretch of it that the others show too."""
+
+    video: Video
+    start: float
+    end: float
+    keep: bool  # whether it is the one to keep
+
+    @property
+    def seconds(self) -> float:
+        """How long the whole video is."""
+        return self.video.duration
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """Videos that show the same, the one to keep first.
+
+    Attributes:
+        kind: "copy" where all are the same pictures, "near copy" where some were cropped or changed, "excerpt" where
+            the second is a part of the first; of an excerpt both are kept.
+    """
+
+    kind: Literal["copy", "near copy", "excerpt"]
+    videos: tuple[Copy, ...]
+
+    @property
+    def seconds_saved(self) -> float:
+        """Of video, if what need not be kept were deleted."""
+        return sum(copy.seconds for copy in self.videos if not copy.keep)
+
+    @property
+    def bytes_saved(self) -> int:
+        """Of files, if what need not be kept were deleted."""
+        return sum(copy.video.size for copy in self.videos if not copy.keep)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "kind": self.kind,
+            "videos": [
+                {
+                    "path": copy.video.path,
+                    "width": copy.video.width,
+                    "height": copy.video.height,
+                    "bytes": copy.video.size,
+                    "seconds": round(copy.seconds, 3),
+                    "start": round(copy.start, 3),
+                    "end": round(copy.end, 3),
+                    "keep": copy.keep,
+                }
+                for copy in self.videos
+            ],
+            "seconds_saved": round(self.seconds_saved, 3),
+            "bytes_saved": self.bytes_saved,
+        }
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """What two videos have in common, the first of which is the shorter."""
+
+    alignment: Alignment
+    kind: str
+    of_first: float  # share of what it shows
+    of_second: float
+
+
+def find(
+    catalog: Catalog,
+    index: FaissIndex,
+    looks: Looks,
+    *,
+    min_seconds: float = LEAST_SECONDS,
+    within: str | None = None,
+) -> list[Duplicates]:
+    """Clusters of videos that show the same, those that save most first, and excerpts after them.
+
+    Args:
+        min_seconds: what two videos share has to be so long.
+        within: only videos at this path or under this folder.
+
+    Raises:
+        ValueError: `min_seconds` is not positive.
+    """
+    if not min_seconds > 0:
+        raise ValueError(f"min_seconds must be positive, got {min_seconds}")
+    videos = {video.id: video for video in catalog.videos(within) if video.id is not None}
+    search = _Search(catalog, looks, videos, min_seconds)
+    first_of = {video.content_hash: number for number, video in reversed(videos.items())}
+    distinct = {number: videos[number] for number in first_of.values()}
+    pairs = candidates(catalog, index, looks, distinct)
+    return search.clusters(first_of, pairs)
+
+
+class _Search:
+    """One run over a library; remembers what it has compared."""
+
+    def __init__(self, catalog: Catalog, looks: Looks, videos: dict[int, Video], min_seconds: float) -> None:
+        self._catalog, self._looks, self._videos, self._least = catalog, looks, videos, min_seconds
+        self._track = lru_cache(_TRACKS)(self._read)
+        self._known: dict[tuple[int, int], _Shared | None] = {}
+
+    def clusters(self, first_of: dict[str, int], pairs: Iterable[Pair]) -> list[Duplicates]:
+        """Duplicates and excerpts among videos that differ in content, joined by those that do not."""
+        alike: dict[int, set[int]] = defaultdict(set)
+        parts: list[tuple[int, int]] = []
+        for pair in pairs:
+            shared = self._shared(pair.first, pair.second, pair.near)
+            if shared is None or shared.of_first < _WHOLE:
+                continue
+            if shared.of_second >= _WHOLE:
+                alike[pair.first].add(pair.second)
+                alike[pair.second].add(pair.first)
+            else:
+                parts.append(self._ordered(pair.first, pair.second))
+        twins: dict[int, list[int]] = defaultdict(list)
+        for number, video in self._videos.items():
+            twins[first_of[video.content_hash]].append(number)
+        stars = [star for component in _components(twins, alike) for star in self._stars(component)]
+        kept = {number: star[0] for star in stars for number in star}
+        clusters = [self._cluster(star, twins) for star in stars]
+        clusters = [cluster for cluster in clusters if len(cluster.videos) > 1]
+        between = dict.fromkeys((kept[part], kept[whole]) for part, whole in parts)
+        excerpts = [self._excerpt(part, whole) for part, whole in between if part != whole]
+        clusters.sort(key=lambda cluster: (-cluster.bytes_saved, cluster.videos[0].video.path))
+        return clusters + [excerpt for excerpt in excerpts if excerpt is not None]
+
+    def _stars(self, component: set[int]) -> list[list[int]]:
+        """Videos around one to keep, each a duplicate of that very one, so that nothing is lost by way of a third."""
+        stars = []
+        rest = set(component)
+        while rest:
+            keeper = self._best(rest)
+            star = [keeper]
+            for other in sorted(rest - {keeper}):
+                shared = self._shared(keeper, other, ())
+                if shared is not None and min(shared.of_first, shared.of_second) >= _WHOLE:
+                    star.append(other)
+            rest -= set(star)
+            stars.append(star)
+        return stars
+
+    def _best(self, numbers: Iterable[int]) -> int:
+        """The largest picture among the longest, then the larger file."""
+        videos = [self._videos[number] for number in numbers]
+        longest = max(video.duration for video in videos)
+        good = [video for video in videos if video.duration >= (1 - _AS_LONG) * longest]
+        best = max(good, key=lambda video: (video.width * video.height, video.size, video.duration, -(video.id or 0)))
+        assert best.id is not None  # it came from the catalog
+        return best.id
+
+    def _cluster(self, star: Sequence[int], twins: dict[int, list[int]]) -> Duplicates:
+        keeper = self._videos[star[0]]
+        copies = [Copy(keeper, 0.0, keeper.duration, keep=True)]
+        kinds = {"copy"}
+        for number in star:
+            shared = self._shared(number, star[0], ()) if number != star[0] else None
+            start, end = 0.0, self._videos[number].duration
+            if shared is not None:
+                kinds.add(shared.kind)
+                start, end = self._stretch(number, star[0], shared)
+            others = [self._videos[twin] for twin in twins[number] if twin != star[0]]
+            copies.extend(Copy(video, start, end, keep=False) for video in others)
+        return Duplicates("near copy" if "near copy" in kinds else "copy", tuple(copies))
+
+    def _excerpt(self, part: int, whole: int) -> Duplicates | None:
+        shared = self._shared(part, whole, ())
+        if shared is None:
+            return None
+        copies = [Copy(self._videos[whole], *self._stretch(whole, part, shared), keep=True)]
+        copies.append(Copy(self._videos[part], *self._stretch(part, whole, shared), keep=True))
+        return Duplicates("excerpt", tuple(copies))
+
+    def _ordered(self, one: int, other: int) -> tuple[int, int]:
+        """The shorter first."""
+        first, second = sorted((one, other), key=lambda number: (self._videos[number].duration, number))
+        return first, second
+
+    def _stretch(self, number: int, other: int, shared: _Shared) -> tuple[float, float]:
+        """The part of a video that it shares with another."""
+        alignment = shared.alignment
+        if self._ordered(number, other)[0] == number:
+            return alignment.query_start, alignment.query_end
+        return alignment.start, alignment.end
+
+    def _shared(self, one: int, other: int, near: Sequence[tuple[float, float]]) -> _Shared | None:
+        """What two videos have in common; None where it is too short, or no copy.
+
+        Args:
+            near: instants of `one` and `other` that are alike.
+        """
+        key = self._ordered(one, other)
+        if key not in self._known:
+            turned = near if key == (one, other) else [(there, here) for here, there in near]
+            self._known[key] = self._compared(*key, turned)
+        return self._known[key]
+
+    def _compared(self, first: int, second: int, near: Sequence[tuple[float, float]]) -> _Shared | None:
+        query, found = self._track(first), self._track(second)
+        alignment = align(query, found, near=near)
+        if alignment is None or min(alignment.end - alignment.start, _seconds(alignment)) < self._least:
+            return None
+        kinship = kind(alignment)
+        if kinship not in ("copy", "near copy"):
+            return None
+        of_query = _share(query, alignment.query_start, alignment.query_end)
+        return _Shared(alignment, kinship, of_query, _share(found, alignment.start, alignment.end))
+
+    def _read(self, number: int) -> Track:
+        return self._looks.stored(self._catalog.segments(number))
+
+
+def _seconds(alignment: Alignment) -> float:
+    return alignment.query_end - alignment.query_start
+
+
+def _share(track: Track, start: float, end: float) -> float:
+    """Of the frames that show something, those that appear in a stretch; its ends fall between two frames."""
+    shown = track.pts_seconds[track.shown]
+    return float(np.mean((shown >= start - track.step / 2) & (shown < end + track.step / 2)))
+
+
+def _components(numbers: Iterable[int], alike: dict[int, set[int]]) -> list[set[int]]:
+    """Sets of videos that are connected."""
+    components, seen = [], set[int]()
+    for number in numbers:
+        if number in seen:
+            continue
+        component, todo = set[int](), [number]
+        while todo:
+            if (one := todo.pop()) not in component:
+                component.add(one)
+                todo.extend(alike.get(one, ()))
+        seen |= component
+        components.append(component)
+    return components

@@ -1,0 +1,79 @@
+"""/duplicates: what the library holds more than once."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated, Literal
+
+from anyio import to_thread
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, Field
+
+from search.duplicates import LEAST_SECONDS, Duplicates, find
+from search.service.answers import Page, Video
+from search.service.paging import Limit, Offset, next_part
+from search.service.parts import IsLocal, Parts, Shared
+from search.service.videos import shown_videos
+
+router = APIRouter(tags=["library"])
+
+
+class SameVideo(BaseModel):
+    """One video of a group, and the stretch of it that the others show too."""
+
+    video: Video
+    start: float
+    end: float
+    keep: bool = Field(description="Whether it is one to keep.")
+    seconds: float = Field(description="How long the whole video is.")
+
+
+class SameVideos(BaseModel):
+    """Videos that show the same, the one to keep first."""
+
+    kind: Literal["copy", "near copy", "excerpt"] = Field(
+        description="excerpt: the second is a part of the first, and both are kept."
+    )
+    videos: list[SameVideo]
+    seconds_saved: float = Field(description="Of video, if what need not be kept were deleted.")
+    bytes_saved: int
+
+
+@router.get("/duplicates")
+async def duplicates(
+    request: Request,
+    parts: Shared,
+    local: IsLocal,
+    min_seconds: Annotated[
+        float, Query(ge=0.5, le=1e6, allow_inf_nan=False, description="What two videos share has to be so long.")
+    ] = LEAST_SECONDS,
+    limit: Limit = 20,
+    offset: Offset = 0,
+) -> Page[SameVideos]:
+    """List videos that show the same, those that take most room first; nothing is deleted."""
+    found = await to_thread.run_sync(partial(_found, parts, min_seconds), limiter=parts.comparing)
+    items = [_shown(parts, group, local=local) for group in found[offset : offset + limit]]
+    return Page(items=items, total=len(found), next=next_part(request, offset, len(items), len(found)))
+
+
+def _found(parts: Parts, min_seconds: float) -> list[Duplicates]:
+    """What there is in the library as it is now; kept until it changes."""
+    key = (parts.live.stamp(), min_seconds)
+    found = parts.duplicates.get(key)
+    if found is None:
+        found = parts.live.ask(lambda engine: find(engine.catalog, engine.index, engine.looks, min_seconds=min_seconds))
+        parts.duplicates.put(key, found)
+    return found
+
+
+def _shown(parts: Parts, group: Duplicates, *, local: bool) -> SameVideos:
+    videos = shown_videos(parts, [copy.video for copy in group.videos], local=local)
+    return SameVideos(
+        kind=group.kind,
+        videos=[
+            SameVideo(video=video, start=copy.start, end=copy.end, keep=copy.keep, seconds=copy.seconds)
+            for video, copy in zip(videos, group.videos, strict=True)
+        ],
+        seconds_saved=group.seconds_saved,
+        bytes_saved=group.bytes_saved,
+    )

@@ -1,0 +1,91 @@
+"""/duplicates of the service, asked without a network."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fastapi import FastAPI
+
+from model.encoder import Encoder
+from search import Library
+from search.service.app import create
+from search.service.settings import Settings
+from store.types import NewSegment, Video
+
+
+@pytest.fixture
+def app(encoder: Encoder, tmp_path: Path) -> Iterator[FastAPI]:
+    """Serves a library with one video twice, and a third one."""
+    library = Library(tmp_path, encoder=encoder)
+    library.catalog.bind_encoder(encoder.fingerprint, encoder.dim)
+    for name, content, size in (("one", "a", 10), ("two", "a", 10), ("three", "b", 30)):
+        rng = np.random.default_rng(ord(content))
+        embedding = rng.normal(size=encoder.dim).astype(np.float32)
+        frames = rng.normal(size=(20, encoder.feature_dim)).astype(np.float16)
+        segment = NewSegment(
+            start=0.0,
+            end=10.0,
+            text="",
+            pts_seconds=np.arange(20) / 2,
+            features=frames,
+            embedding=embedding / np.linalg.norm(embedding),
+            thumbnail=b"jpeg",
+            thumbnail_seconds=5.0,
+        )
+        video = Video(f"/films/{name}.mp4", size, 1, content, "mp4", "h264", 10.0, 25.0, 640, 360, 0)
+        library.catalog.put_video(video, [segment], [])
+    application = create(library, Settings())
+    yield application
+    application.state.parts.close()
+
+
+def get(app: FastAPI, path: str, query: str = "") -> tuple[int, Any]:
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "root_path": "",
+        "headers": [(b"host", b"127.0.0.1:8420")],
+        "client": ("127.0.0.1", 50000),
+        "server": ("127.0.0.1", 8420),
+    }
+    asyncio.run(app(scope, receive, send))
+    body = b"".join(message.get("body", b"") for message in sent)
+    return sent[0]["status"], json.loads(body)
+
+
+def test_what_is_there_twice_is_listed_with_what_to_keep(app: FastAPI):
+    status, answer = get(app, "/api/v1/duplicates")
+    assert (status, answer["total"], answer["next"]) == (200, 1, None)
+    (group,) = answer["items"]
+    assert (group["kind"], group["seconds_saved"], group["bytes_saved"]) == ("copy", 10.0, 10)
+    assert [(each["video"]["name"], each["keep"], each["end"]) for each in group["videos"]] == [
+        ("one.mp4", True, 10.0),
+        ("two.mp4", False, 10.0),
+    ]
+    app.state.parts.live.library.catalog.remove_videos([group["videos"][1]["video"]["id"]])
+    assert get(app, "/api/v1/duplicates")[1]["items"] == []
+
+
+def test_what_is_asked_is_checked(app: FastAPI):
+    assert get(app, "/api/v1/duplicates", "min_seconds=0")[0] == 422
+    assert get(app, "/api/v1/duplicates", "offset=5")[1] == {"items": [], "total": 1, "next": None}
