@@ -27,7 +27,7 @@ LEAST_SECONDS = 2.0  # that have to be shared: four frames
 
 _WHOLE = 0.9  # of what a video shows has to be in the other one; the rest is a logo, a fade, a second of black
 _AS_LONG = 0.05  # a difference of length that does not make one of two duplicates the better
-_TRACKS = 64  # whose frames are held: a gigabyte where all are hours long
+_TRACKS = 16  # whose frames are held: some 600 MB where all are an hour long
 
 
 @dataclass(frozen=True)
