@@ -120,7 +120,7 @@ def find(
         raise ValueError(f"min_seconds must be positive, got {min_seconds}")
     videos = {video.id: video for video in catalog.videos(within) if video.id is not None}
     search = _Search(catalog, looks, videos, min_seconds)
-    first_of = {video.content_hash: number for number, video in reversed(videos.items())}
+    first_of = {video.content_hash: number for number, video in sorted(videos.items(), reverse=True)}  # added first
     distinct = {number: videos[number] for number in first_of.values()}
     pairs = candidates(catalog, index, looks, distinct)
     return search.clusters(first_of, pairs)
