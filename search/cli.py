@@ -20,6 +20,7 @@ from search.commands.duplicates import duplicates
 from search.commands.evaluate import evaluate
 from search.commands.fill import fill
 from search.commands.judge import judge
+from search.commands.mcp import mcp
 from search.commands.models import models
 from search.commands.reindex import reindex
 from search.commands.search import WithinOption, search, searches, similar
@@ -52,6 +53,7 @@ app.command()(duplicates)
 app.command()(evaluate)
 app.command()(fill)
 app.command()(judge)
+app.command()(mcp)
 app.command()(reindex)
 app.command()(search)
 app.command()(similar)

@@ -37,7 +37,12 @@ time { font-variant-numeric: tabular-nums; font-weight: 600 } .faint { color: #6
 
 
 def write_picture(summary: Summary, stills: Sequence[Image.Image], target: Path) -> None:
-    """Write the storyboard as PNG: rows of pictures, below each its time and the beginning of its lines.
+    """Write the storyboard as PNG; arguments and errors as in `board`."""
+    board(summary, stills).save(target, "PNG", optimize=True)
+
+
+def board(summary: Summary, stills: Sequence[Image.Image]) -> Image.Image:
+    """The storyboard as one picture: rows of stills, below each its time and the beginning of its lines.
 
     Args:
         stills: the pictures of the keyframes, in their order, all of one size.
@@ -53,21 +58,21 @@ def write_picture(summary: Summary, stills: Sequence[Image.Image], target: Path)
     columns = min(_COLUMNS, len(stills))
     across, down = width + _GAP, height + deepest * line + _GAP
     rows = math.ceil(len(stills) / columns)
-    board = Image.new("RGB", (_GAP + columns * across, _GAP + rows * down), _PAPER)
-    draw = ImageDraw.Draw(board)
+    drawn = Image.new("RGB", (_GAP + columns * across, _GAP + rows * down), _PAPER)
+    draw = ImageDraw.Draw(drawn)
     for number, (frame, still, caption) in enumerate(zip(summary.keyframes, stills, captions, strict=True)):
         left, top = _GAP + number % columns * across, _GAP + number // columns * down
-        board.paste(still, (left, top))
+        drawn.paste(still, (left, top))
         draw.text((left, top + height + 3), clock(frame.seconds), _INK, font)
         for depth, words in enumerate(caption, start=1):
             draw.text((left, top + height + 3 + depth * line), words, _FAINT, font)
-    board.save(target, "PNG", optimize=True)
+    return drawn
 
 
 def write_page(summary: Summary, stills: Sequence[Image.Image], target: Path) -> None:
     """Write the storyboard as one HTML file: the chapters, then the keyframes.
 
-    Arguments and errors as in `write_picture`.
+    Arguments and errors as in `board`.
     """
     name = html.escape(summary.path.name)
     about = f", about “{html.escape(summary.about)}”" if summary.about else ""

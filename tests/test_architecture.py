@@ -15,7 +15,7 @@ ALLOWED = {
 # What ranks knows of the indexer only what reads a clip; the API and the command line put everything together.
 COMPOSING = {"library.py", "cli.py", "console.py", "training.py", "tuning.py", "progress.py", "wording.py", "doctor.py"}
 COMPOSING |= {"problems.py", "jobs.py", "uploads.py", "warm.py"}  # of the service
-COMPOSING |= {"watch.py"}  # and what follows folders
+COMPOSING |= {"watch.py", "assistant.py"}  # what follows folders, and what serves assistants
 FILES = sorted(path for room in ALLOWED for path in (ROOT / room).rglob("*.py"))
 
 

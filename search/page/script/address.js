@@ -2,13 +2,13 @@
  * Where the page is. The address holds all of it, so that the back button, bookmarks and a reload work.
  *
  * view      "" for the search, or "library", "duplicates", "film"
- * q         the query; segment, upload: what it has to look like; within: a file or folder
+ * q         the query; segment, upload: what it has to look like
  * only, min, each, rerank: the options of the search
  * id        the video of the view "film"
  * film, at  the video that plays, and its moment as "start-end" in seconds
  */
 
-const FIELDS = ["view", "q", "segment", "upload", "within", "only", "min", "each", "rerank", "id", "film", "at"];
+const FIELDS = ["view", "q", "segment", "upload", "only", "min", "each", "rerank", "id", "film", "at"];
 const PLAYER = ["film", "at"];
 const listeners = [];
 

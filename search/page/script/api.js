@@ -36,8 +36,17 @@ export function post(path, body) {
   return ask("POST", address(path), json(body));
 }
 
+export function put(path, body) {
+  return ask("PUT", address(path), json(body));
+}
+
 export function remove(path) {
   return ask("DELETE", address(path), {});
+}
+
+/** Ask for the first byte of a file: the answer, or a problem that says why there is none. */
+export function probe(url, signal) {
+  return send("GET", url, { headers: { Range: "bytes=0-0" }, signal });
 }
 
 /** Send a file to be searched by. */

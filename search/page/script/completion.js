@@ -1,6 +1,7 @@
 /** What the search box offers to complete: filters, their values, operators. */
 
 const MOST = 8;
+const LEAST = 2; // letters of a filter: "a" begins many a query
 
 /**
  * @param {string} text of the box
@@ -29,7 +30,7 @@ export function tokenAt(text, caret) {
 
 function names(token, { filters, operators }) {
   const offered = filters
-    .filter(({ name }) => name.startsWith(token.toLowerCase()))
+    .filter(({ name }) => token.length >= LEAST && name.startsWith(token.toLowerCase()))
     .map(({ name, help, example }) => ({ insert: name, label: name, help: example ? `${help} · ${example}` : help }));
   const capital = token === token.toUpperCase();
   const between = operators

@@ -1,10 +1,10 @@
 /** What the library holds more than once, and which copy is worth keeping. */
 
 import { at, here, link } from "./address.js";
-import { get } from "./api.js";
 import { still } from "./card.js";
 import { element, fill } from "./element.js";
-import { failed, blank, skeletons } from "./state.js";
+import { Pages } from "./pages.js";
+import { blank, failed, skeletons } from "./state.js";
 import { bytes, clock, count, length } from "./wording.js";
 
 const KINDS = { copy: "The same video", "near copy": "The same video, changed", excerpt: "Part of another" };
@@ -17,21 +17,36 @@ export class Duplicates {
   async show() {
     if (this._fresh) return;
     this._fresh = true;
-    const head = element("div", { class: "head" }, element("h1", { tabindex: "-1" }, "Duplicates"));
-    fill(this._root, head, element("ul", { class: "grid" }, skeletons(4)));
-    try {
-      const { items } = await get("/duplicates");
-      const saved = items.reduce((sum, group) => sum + (group.seconds_saved ?? 0), 0);
-      if (items.length) head.append(element("p", { class: "faint" }, `${count(items.length, "group")}, ${length(saved)} held more than once. Nothing is deleted here.`));
-      fill(this._root, head, items.length ? items.map(group) : blank("copies", "No duplicates", "Every video of the library is there once."));
-    } catch (error) {
-      this._fresh = false;
-      fill(this._root, head, failed(error, () => this.show()));
-    }
+    this._pages = new Pages("/duplicates");
+    this._head = element("div", { class: "head" }, element("h1", { tabindex: "-1" }, "Duplicates"));
+    this._groups = element("div", {}, element("ul", { class: "grid" }, skeletons(4)));
+    this._more = element("button", { type: "button", class: "more", hidden: true, click: () => this._next() }, "Show more");
+    fill(this._root, this._head, this._groups, element("div", { class: "grid-end" }, this._more));
+    await this._next();
   }
 
   forget() {
     this._fresh = false;
+  }
+
+  async _next() {
+    const first = this._pages.items.length === 0;
+    try {
+      const groups = await this._pages.more();
+      if (first) fill(this._groups);
+      this._groups.append(...groups.map(group));
+      this._more.hidden = this._pages.complete;
+      if (first) this._summary();
+    } catch (error) {
+      this._fresh = false;
+      fill(this._groups, failed(error, () => this.show()));
+    }
+  }
+
+  _summary() {
+    const { total, items } = this._pages;
+    if (!items.length) return fill(this._groups, blank("copies", "No duplicates", "Every video of the library is there once."));
+    this._head.append(element("p", { class: "faint" }, `${count(total ?? items.length, "group")}. Nothing is deleted here.`));
   }
 }
 

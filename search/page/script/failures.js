@@ -12,13 +12,18 @@ export class Failures {
     this._jobs = jobs;
     this._list = element("ul", { class: "failures" });
     this._title = element("h2", { id: "failures-title" }, "Not readable");
-    const again = element("button", { type: "button", class: "small", click: () => this._again() }, "Try them again");
+    this._retry = element("button", { type: "button", class: "small", click: () => this._again() }, "Try them again");
     this.root = element(
       "section",
       { "aria-labelledby": "failures-title", hidden: true },
-      element("div", { class: "section-head" }, this._title, again),
+      element("div", { class: "section-head" }, this._title, this._retry),
       this._list,
     );
+  }
+
+  /** Whether another try can be asked for from here. */
+  offer(possible) {
+    this._retry.hidden = !possible;
   }
 
   async refresh() {

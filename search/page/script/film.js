@@ -9,12 +9,14 @@ import { toast } from "./notice.js";
 import { failed, skeletons } from "./state.js";
 import { bytes, clock, count, length } from "./wording.js";
 
-const FRAMES = 24;
+const [FEWEST, MOST] = [8, 24]; // pictures of a storyboard
+const SECONDS_A_FRAME = 15;
 
 export class Film {
   /** @param {function()} changed is told when the video has gone */
-  constructor(root, changed) {
+  constructor(root, status, changed) {
     this._root = root;
+    this._status = status;
     this._changed = changed;
   }
 
@@ -25,8 +27,8 @@ export class Film {
     this._stop = new AbortController();
     fill(this._root, element("ul", { class: "grid" }, skeletons(8)));
     try {
-      const video = await get(`/videos/${place.id}`, {}, this._stop.signal);
-      this._draw(video);
+      const [video, { local }] = await Promise.all([get(`/videos/${place.id}`, {}, this._stop.signal), this._status.known()]);
+      this._draw(video, local);
       document.title = `${video.name} – videobert`;
       await this._storyboard(video);
     } catch (error) {
@@ -40,7 +42,7 @@ export class Film {
     this._shown = null;
   }
 
-  _draw(video) {
+  _draw(video, local) {
     this._board = element("section", { "aria-label": "Storyboard" }, element("ul", { class: "grid board" }, skeletons(8)));
     fill(
       this._root,
@@ -54,9 +56,9 @@ export class Film {
           "div",
           { class: "actions" },
           element("a", { class: "button main", href: link({ ...here(), film: video.id, at: "0" }) }, icon("play"), "Play"),
-          element("a", { class: "button", href: link({ view: "", q: here().q, within: video.path }) , hidden: !here().q }, icon("search"), "Search in it"),
+          !video.name.includes('"') && element("a", { class: "button", href: link({ q: `in:"${video.name}" ` }) }, icon("search"), "Search in it"),
           video.segment_list[0] && element("a", { class: "button", href: link({ segment: video.segment_list[0].id }) }, icon("alike"), "More like this"),
-          element("button", { type: "button", click: () => this._forgetVideo(video) }, icon("remove"), "Forget"),
+          local && element("button", { type: "button", click: () => this._forgetVideo(video) }, icon("remove"), "Forget"),
         ),
         !video.playable && element("p", { class: "banner" }, icon("warning"), element("span", {}, unplayable(video))),
       ),
@@ -67,7 +69,7 @@ export class Film {
 
   async _storyboard(video) {
     try {
-      const { frames, chapters } = await get(`/videos/${video.id}/storyboard`, { frames: FRAMES }, this._stop.signal);
+      const { frames, chapters } = await get(`/videos/${video.id}/storyboard`, { frames: Math.max(FEWEST, Math.min(MOST, Math.round(video.duration / SECONDS_A_FRAME))) }, this._stop.signal);
       fill(this._board, element("h2", {}, "Storyboard"), element("ul", { class: "grid board" }, frames.map((frame) => boardFrame(video, frame))));
       if (chapters?.length > 1) this._board.prepend(contents(video, chapters));
     } catch (error) {
@@ -101,11 +103,11 @@ function unplayable(video) {
   return video.preview ? `${sentence} The player offers a converted copy.` : `${sentence} It can be searched all the same.`;
 }
 
-function boardFrame(video, { seconds, image, segment }) {
+function boardFrame(video, { seconds, image, segment, text }) {
   const href = link({ ...here(), film: video.id, at: at(seconds) });
   const source = image ?? `/api/v1/segments/${segment}/thumbnail`;
   const thumb = element("div", { class: "thumb" }, still(source), element("span", { class: "corner" }, clock(seconds)));
-  return element("li", {}, element("a", { class: "card", href, "aria-label": `Play from ${clock(seconds)}` }, thumb));
+  return element("li", {}, element("a", { class: "card", href, "aria-label": `Play from ${clock(seconds)}` }, thumb, text && element("div", { class: "lines" }, element("span", { class: "under" }, text))));
 }
 
 function contents(video, chapters) {

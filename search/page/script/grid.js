@@ -25,6 +25,7 @@ export class Grid {
   async show(pages, onPage = () => {}) {
     this._pages = pages;
     this._onPage = onPage;
+    this.root.hidden = false;
     this._seen.disconnect();
     fill(this._end);
     if (pages.items.length || pages.complete) {
@@ -40,6 +41,7 @@ export class Grid {
   clear() {
     this._pages = null;
     this._seen.disconnect();
+    this.root.hidden = true;
     fill(this._list);
     fill(this._end);
   }

@@ -1,26 +1,26 @@
 /** A job as one sees it: how far it is, what it works on, what went wrong. */
 
-import { element, fill, icon } from "./element.js";
+import { element, fill, icon, redraw } from "./element.js";
 import { isOver } from "./jobs.js";
 import { toast } from "./notice.js";
 import { count, length, nameOf } from "./wording.js";
 
-const STATES = { queued: "Waiting", running: "Indexing", done: "Indexed", cancelled: "Stopped", failed: "Failed" };
+const STATES = { queued: "Waiting:", running: "Indexing", done: "Indexed", cancelled: "Stopped", failed: "Failed:" };
+const SHOWN = 4;
 const SURE_AFTER = 3; // videos, before the time left is worth a guess
 
-/** A list that keeps itself up to date while it is in the page. */
-export function jobList(jobs, { most = 4 } = {}) {
+/** A list that keeps itself up to date. */
+export function jobList(jobs) {
   const list = element("ul", { class: "jobs", "aria-label": "Indexing" });
   const rows = new Map();
   const draw = () => {
-    if (list.hasBeenShown && !list.isConnected) return jobs.removeEventListener("change", draw);
-    list.hasBeenShown ||= list.isConnected;
-    const shown = jobs.all.slice(0, most);
+    const shown = jobs.all.slice(0, SHOWN);
     for (const job of shown) {
-      if (!rows.has(job.id)) rows.set(job.id, element("li", { class: "job" }));
-      fillRow(rows.get(job.id), job, jobs);
+      if (!rows.has(job.id)) rows.set(job.id, new Row(jobs));
+      rows.get(job.id).update(job);
     }
-    fill(list, shown.map((job) => rows.get(job.id)));
+    const roots = shown.map((job) => rows.get(job.id).root);
+    if (roots.some((root, place) => list.children[place] !== root)) fill(list, roots);
     list.hidden = shown.length === 0;
   };
   jobs.addEventListener("change", draw);
@@ -28,32 +28,49 @@ export function jobList(jobs, { most = 4 } = {}) {
   return list;
 }
 
-function fillRow(row, job, jobs) {
-  const over = isOver(job);
-  const share = job.total ? job.done / job.total : 0;
-  const bar = element("progress", { max: "1", value: over || job.total ? String(job.state === "done" ? 1 : share) : null, "aria-label": "Progress" });
-  fill(
-    row,
-    element(
-      "div",
-      { class: "job-head" },
-      icon(job.state === "done" ? "done" : over ? "warning" : "clock"),
-      element("strong", {}, `${STATES[job.state]} ${job.targets.map(nameOf).join(", ")}`),
-      element("span", { class: "job-count" }, job.total ? `${job.done} of ${job.total}` : "Looking for videos…"),
-      steer(job, jobs),
-    ),
-    bar,
-    element("p", { class: "faint" }, summary(job, over)),
-    job.error && element("p", { class: "problem" }, job.error),
-    job.problems?.length > 0 && element("ul", { class: "problems" }, job.problems.slice(-3).map((each) => element("li", {}, reason(each)))),
-  );
-}
+/** One job. What it is made of stays, so that a button does not go from under the pointer several times a second. */
+class Row {
+  constructor(jobs) {
+    this._jobs = jobs;
+    this._mark = icon("clock");
+    this._title = element("strong");
+    this._count = element("span", { class: "job-count" });
+    this._stop = this._button("cancel", "Stop");
+    this._resume = this._button("resume", "Go on");
+    this._bar = element("progress", { max: "1", "aria-label": "Progress" });
+    this._summary = element("p", { class: "faint" });
+    this._error = element("p", { class: "problem" });
+    this._problems = element("ul", { class: "problems" });
+    this.root = element(
+      "li",
+      { class: "job" },
+      element("div", { class: "job-head" }, this._mark, this._title, this._count, this._stop, this._resume),
+      this._bar,
+      this._summary,
+      this._error,
+      this._problems,
+    );
+  }
 
-function steer(job, jobs) {
-  const act = (what, label) =>
-    element("button", { type: "button", class: "small", click: () => jobs[what](job).catch((error) => toast(error.message, "warning")) }, label);
-  if (!isOver(job)) return act("cancel", "Stop");
-  return job.state === "done" ? null : act("resume", "Go on");
+  update(job) {
+    const over = isOver(job);
+    this._job = job;
+    redraw(this._mark, job.state === "done" ? "done" : over ? "warning" : "clock");
+    this._title.textContent = `${STATES[job.state]} ${job.targets.map(nameOf).join(", ")}`;
+    this._count.textContent = job.total ? `${job.done} of ${job.total}` : over ? "" : "Looking for videos…";
+    this._stop.hidden = over;
+    this._resume.hidden = !over || job.state === "done";
+    if (over || job.total) this._bar.value = job.state === "done" ? 1 : job.total ? job.done / job.total : 0;
+    else this._bar.removeAttribute("value");
+    this._summary.textContent = summary(job, over);
+    this._error.textContent = job.error ?? "";
+    fill(this._problems, (job.problems ?? []).slice(-3).map((each) => element("li", {}, reason(each))));
+  }
+
+  _button(act, label) {
+    const ask = () => this._jobs[act](this._job).catch((error) => toast(error.message, "warning"));
+    return element("button", { type: "button", class: "small", click: ask }, label);
+  }
 }
 
 function summary(job, over) {
@@ -65,7 +82,7 @@ function summary(job, over) {
   if (!over && job.current?.length) parts.push(`now ${job.current.map(nameOf).join(", ")}`);
   const left = over ? null : remaining(job);
   if (left) parts.push(`about ${length(left)} left`);
-  return parts.join(" · ") || (job.state === "done" ? "Nothing new was found" : " ");
+  return parts.join(" · ") || (job.state === "done" ? "Nothing new was found" : "");
 }
 
 function remaining(job) {

@@ -24,7 +24,7 @@ export class Jobs extends EventTarget {
   /** Ask what there is, and follow what runs. */
   async load() {
     const { items } = await get("/jobs");
-    for (const job of items) this._learn(job);
+    for (const job of items.reverse()) this._learn(job);
   }
 
   async start(targets, options = {}) {
@@ -47,6 +47,13 @@ export class Jobs extends EventTarget {
     else if (before && !OVER.has(before.state)) this.dispatchEvent(new CustomEvent("over", { detail: job }));
   }
 
+  /** A service that was started anew knows nothing of the jobs of the one before. */
+  _lose(id) {
+    const job = this._known.get(id);
+    this._known.delete(id);
+    this.dispatchEvent(new CustomEvent("change", { detail: job }));
+  }
+
   _follow(id) {
     if (this._streams.has(id)) return;
     const stream = new EventSource(`/api/v1/jobs/${id}/events`);
@@ -58,7 +65,9 @@ export class Jobs extends EventTarget {
     stream.addEventListener("progress", (event) => this._learn(JSON.parse(event.data)));
     stream.addEventListener("done", (event) => (end(), this._learn(JSON.parse(event.data))));
     stream.addEventListener("error", () => {
-      if (stream.readyState === EventSource.CLOSED) end(); // otherwise the browser tries again by itself
+      if (stream.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
+      end();
+      this._lose(id);
     });
   }
 }

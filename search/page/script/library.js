@@ -21,13 +21,15 @@ export class LibraryView {
     this._failures = new Failures(jobs);
     this._grid = new Grid(videoCard, "Videos");
     this._videosPart = element("section", { "aria-labelledby": "videos-title" }, element("h2", { id: "videos-title" }, "Videos, newest first"), this._grid.root);
+    this._adding = element("section", { class: "panel", "aria-labelledby": "add-title" }, element("h2", { id: "add-title" }, "Add videos"), addFolder(jobs, status));
     this._problem = element("div");
     fill(
       root,
       element("div", { class: "head" }, element("h1", { tabindex: "-1" }, "Library")),
       this._problem,
       this._tiles,
-      element("section", { class: "panel", "aria-labelledby": "add-title" }, element("h2", { id: "add-title" }, "Add videos"), addFolder(jobs), jobList(jobs)),
+      this._adding,
+      jobList(jobs),
       this._foldersPart,
       this._failures.root,
       this._videosPart,
@@ -51,6 +53,8 @@ export class LibraryView {
       const [status, folders] = await Promise.all([this._status.refresh(), get("/folders"), this._failures.refresh()]);
       fill(this._problem);
       fill(this._tiles, tiles(status));
+      this._adding.hidden = !status.local; // folders are those of the computer that has the library
+      this._failures.offer(status.local);
       this._foldersPart.hidden = folders.items.length === 0;
       const longest = Math.max(1, ...folders.items.map((each) => each.seconds));
       fill(this._folders, folders.items.map((each) => folderRow(each, longest)));

@@ -1,15 +1,14 @@
 /** What a search has to look like: a moment of the library, or a file that was shown to the service. */
 
 import { upload } from "./api.js";
-import { nameOf } from "./wording.js";
 
 const KEY = "uploads";
 
-/** Name and picture of what the results of a place have to look like or lie in; null where nothing is asked. */
+/** Name and picture of what the results of a place have to look like; null where nothing is asked. */
 export function likeness(place) {
   if (place.upload) return { name: "your file", picture: null, ...shown()[place.upload], ...pictures.get(place.upload) };
   if (place.segment) return { name: "this moment", picture: `/api/v1/segments/${place.segment}/thumbnail` };
-  return place.within ? { name: nameOf(place.within), picture: null } : null;
+  return null;
 }
 
 /**
@@ -20,7 +19,7 @@ export function likeness(place) {
  */
 export async function show(file, limits, signal) {
   if (limits && file.size > limits.max_bytes) {
-    throw new Error(`${file.name} is too large: at most ${Math.round(limits.max_bytes / 1e6)} MB can be searched by`);
+    throw new Error(`too large; at most ${Math.round(limits.max_bytes / 1e6)} MB can be searched by`);
   }
   const taken = await upload(file, signal);
   if (file.type.startsWith("image/")) pictures.set(taken.upload, { picture: URL.createObjectURL(file) });

@@ -26,7 +26,7 @@ export function byLooks(place) {
 
 /** The parameters of the API for a place. */
 export function parameters(place) {
-  const looks = { segment: place.segment, upload: place.upload, within: place.within };
+  const looks = { segment: place.segment, upload: place.upload };
   if (byLooks(place)) return looks;
   return {
     q: place.q,
@@ -40,7 +40,7 @@ export function parameters(place) {
 
 /** Whether an option leaves anything out. */
 export function narrowed(place) {
-  return Boolean(place.only || place.min || place.within);
+  return Boolean(place.only || place.min);
 }
 
 function change(name, value) {

@@ -1,7 +1,6 @@
 /** The page: which view an address shows, and what the views share. */
 
 import { go, here, onChange, sameGround, watch } from "./address.js";
-import { get } from "./api.js";
 import { takeFiles } from "./drop.js";
 import { Duplicates } from "./duplicates.js";
 import { element, fill, icon } from "./element.js";
@@ -24,7 +23,7 @@ const root = (name) => document.getElementById(`view-${name}`);
 const views = {
   search: new Results(root("search"), status, jobs),
   library: new LibraryView(root("library"), status, jobs),
-  film: new Film(root("film"), () => changed()),
+  film: new Film(root("film"), status, () => changed()),
   duplicates: new Duplicates(root("duplicates")),
 };
 const box = new SearchBox(document.getElementById("searchbox"), (file) => searchBy(file));
@@ -43,12 +42,12 @@ async function show(place) {
   }
   document.title = [TITLES[name] ?? place.q, "videobert"].filter(Boolean).join(" – ");
   box.show(place);
-  if (moved) {
-    if (elsewhere) scrollTo(0, 0);
-    await views[name].show(place);
-    if (elsewhere && !place.film) document.querySelector(`#view-${name} h1`)?.focus({ preventScroll: true });
-  }
+  if (moved && elsewhere) scrollTo(0, 0);
+  const viewed = views[name].show(place);
   await player.show(place);
+  await viewed;
+  if (place.film) player.found();
+  else if (elsewhere && here().view === place.view) document.querySelector(`#view-${name} h1`)?.focus({ preventScroll: true });
 }
 
 async function searchBy(file) {
@@ -59,7 +58,7 @@ async function searchBy(file) {
     const token = await showFile(file, uploads);
     go({ view: "", upload: token, q: "" });
   } catch (error) {
-    toast(error.message, "warning");
+    toast(`${file.name}: ${error.message}`, "warning");
   } finally {
     waiting.remove();
   }
@@ -88,9 +87,11 @@ function follow({ detail: job }) {
   drawWork();
   const now = Date.now();
   if (job.indexed === indexed || now - refreshed < REFRESH_MS) return;
+  if (document.activeElement.closest(".grid")) return; // somebody walks over the cards
   [indexed, refreshed] = [job.indexed, now];
   changed();
   if (here().view === "library") views.library.refresh();
+  else if (!here().view && !here().film) views.search.show(here());
 }
 
 async function over() {
@@ -106,15 +107,6 @@ function shortcuts(event) {
   box.focus();
 }
 
-async function offerDuplicates() {
-  try {
-    await get("/duplicates", { limit: 1 });
-    document.querySelector('[data-place="duplicates"]').hidden = false;
-  } catch {
-    // this service cannot find them
-  }
-}
-
 onChange(show);
 watch();
 takeFiles(searchBy);
@@ -124,4 +116,3 @@ jobs.addEventListener("over", over);
 show(here()).catch((error) => toast(error.message, "warning"));
 box.learn();
 jobs.load().catch(() => {}); // the view says what is wrong
-offerDuplicates();

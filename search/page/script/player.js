@@ -27,14 +27,17 @@ export class Player {
     this._stage = new Stage((seconds) => this._lines.at(seconds));
     this._lines = new Lines((seconds) => this._stage.jump(seconds));
     this._about = element("div", { class: "about" });
-    this._steps = element("div", { class: "steps" });
+    this._previous = this._stepper(-1, "previous", "Previous moment (P)");
+    this._next = this._stepper(1, "next", "Next moment (N)");
+    this._place = element("span", { class: "faint" });
+    this._steps = element("div", { class: "steps" }, this._previous, this._place, this._next);
     const close = element("button", { type: "button", class: "plain close", "aria-label": "Close the player", title: "Close (Esc)", click: () => this._leave() }, icon("close"));
     fill(
       dialog,
       element("div", { class: "player-frame" }, this._stage.root, element("div", { class: "side" }, element("div", { class: "side-head" }, this._steps, close), this._about, this._lines.root, keys())),
     );
     dialog.addEventListener("cancel", (event) => (event.preventDefault(), this._leave()));
-    dialog.addEventListener("keydown", (event) => this._key(event));
+    document.addEventListener("keydown", (event) => dialog.open && this._key(event));
     dialog.addEventListener("click", (event) => event.target === dialog && this._leave());
   }
 
@@ -79,6 +82,13 @@ export class Player {
     this._videos.clear();
   }
 
+  /** The moments of the search have come: say where among them this one is. */
+  found() {
+    if (!this._dialog.open) return;
+    this._drawSteps();
+    if (this._film) this._draw();
+  }
+
   _close() {
     if (!this._dialog.open) return;
     this._stage.unload();
@@ -92,6 +102,10 @@ export class Player {
   _leave() {
     if (note().within) history.back();
     else go(below(here()), { replace: true });
+  }
+
+  _stepper(direction, drawing, label) {
+    return element("button", { type: "button", class: "control", "aria-label": label, title: label, click: () => this._step(direction) }, icon(drawing));
   }
 
   _index() {
@@ -173,16 +187,12 @@ export class Player {
   _drawSteps() {
     const index = this._index();
     const found = this._found();
-    if (index < 0) return fill(this._steps);
-    const step = (direction, drawing, label, possible) =>
-      element("button", { type: "button", class: "control", "aria-label": label, title: label, "aria-disabled": String(!possible), click: () => this._step(direction) }, icon(drawing));
+    this._steps.hidden = index < 0;
+    if (index < 0) return;
     const last = found.complete && index === found.items.length - 1;
-    fill(
-      this._steps,
-      step(-1, "previous", "Previous moment (P)", index > 0),
-      element("span", { class: "faint" }, `${index + 1} of ${found.items.length}${found.complete ? "" : "+"}`),
-      step(1, "next", "Next moment (N)", !last),
-    );
+    this._previous.setAttribute("aria-disabled", String(index === 0));
+    this._next.setAttribute("aria-disabled", String(last));
+    this._place.textContent = `${index + 1} of ${found.items.length}${found.complete ? "" : "+"}`;
   }
 
   _key(event) {

@@ -6,6 +6,7 @@ import { element, fill, icon } from "./element.js";
 import { exportSearch } from "./exports.js";
 import { Grid } from "./grid.js";
 import { jobList } from "./job.js";
+import { keeper, keptSearches } from "./kept.js";
 import { likeness } from "./likeness.js";
 import { say } from "./notice.js";
 import { byLooks, narrowed, options, parameters } from "./options.js";
@@ -28,6 +29,7 @@ export class Results {
     this._kept = new Map();
     this._shown = null;
     this.pages = null;
+    this._work = jobList(jobs);
     this._head = element("div", { class: "head" });
     this._verdict = element("div", { class: "verdict" });
     this._moments = new Grid(momentCard, "Moments");
@@ -50,12 +52,16 @@ export class Results {
   /** Forget what was found: the library is another now. */
   forget() {
     this._kept.clear();
-    this._shown = null;
+    if (!this.pages) this._shown = null; // what somebody looks through stays as it is
   }
 
-  /** Remember where the reader was. */
+  /** Remember where the reader was; want no more of what has not come. */
   _leave() {
-    if (this.pages) this.pages.scroll = scrollY;
+    if (!this.pages) return;
+    this.pages.scroll = scrollY;
+    if (this.pages.items.length) return;
+    this.pages.stop();
+    this._kept.delete(this._shown);
   }
 
   async _home() {
@@ -65,7 +71,7 @@ export class Results {
       const status = await this._status.known();
       if (this._shown !== key(here())) return;
       if (status.videos === 0) return this._welcome(status);
-      fill(this._head, heading("Added last", count(status.videos, "video")), this._jobs.running.length > 0 && jobList(this._jobs));
+      fill(this._head, heading("Added last", count(status.videos, "video")), this._jobs.running.length > 0 && this._work, keptSearches());
       await this._videos.show(new Pages("/videos", { order: "added", limit: 40 }));
     } catch (error) {
       this._failed = true;
@@ -75,20 +81,22 @@ export class Results {
 
   _welcome(status) {
     this._videos.clear();
-    fill(this._head, welcome(this._jobs, status));
+    this._greeting ??= welcome(this._jobs, this._status, status); // once: somebody may be writing in it
+    if (!this._head.contains(this._greeting)) fill(this._head, this._greeting);
   }
 
   async _search(place, wanted) {
     this._videos.clear();
-    const pages = this._kept.get(wanted) ?? new Pages(byLooks(place) ? "/similar" : "/search", { ...parameters(place), limit: 40 });
+    const pages = this._kept.get(wanted) ?? new Pages(byLooks(place) ? "/similar" : "/search", { ...parameters(place), limit: 20 });
     this._kept.delete(wanted);
     this._kept.set(wanted, pages);
     if (this._kept.size > KEPT) this._kept.delete(this._kept.keys().next().value);
     this.pages = pages;
-    fill(this._head, heading(title(place)), element("div", { class: "tools" }, options(place), exportSearch(place)));
+    fill(this._head, heading(title(place)), element("div", { class: "tools" }, options(place), place.q && !likeness(place) && keeper(place), exportSearch(place)));
     const back = pages.items.length > 0;
+    if (!back) scrollTo(0, 0);
     await this._moments.show(pages, (_, error) => this._judge(pages, place, error));
-    if (back) scrollTo(0, pages.scroll);
+    if (back && pages === this.pages) scrollTo(0, pages.scroll);
   }
 
   _judge(pages, place, error) {
@@ -125,7 +133,7 @@ function heading(text, beside) {
 
 function title(place) {
   const wanted = likeness(place);
-  if (place.q && wanted) return place.within ? `“${place.q}” in ${wanted.name}` : `“${place.q}”, like ${wanted.name}`;
+  if (place.q && wanted) return `“${place.q}”, like ${wanted.name}`;
   return place.q ? `“${place.q}”` : `Like ${wanted.name}`;
 }
 
@@ -134,7 +142,7 @@ function banner(sentence, more) {
 }
 
 function nothing(place) {
-  const wider = () => go({ ...here(), only: "", min: "", within: "", film: "", at: "" });
+  const wider = () => go({ ...here(), only: "", min: "", film: "", at: "" });
   if (narrowed(place)) {
     return blank("search", "No match", "The options leave nothing over.", element("button", { type: "button", click: wider }, "Search without them"));
   }

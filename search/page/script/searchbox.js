@@ -63,7 +63,7 @@ export class SearchBox {
   _token(place) {
     const wanted = likeness(place);
     if (!wanted) return null;
-    const drop = () => go({ ...below(here()), view: "", segment: "", upload: "", within: "" });
+    const drop = () => go({ ...below(here()), view: "", segment: "", upload: "" });
     return element(
       "span",
       { class: "alike" },

@@ -1,7 +1,8 @@
 /** Where a video plays: the picture, the line that is said, the controls. */
 
+import { isAborted, probe } from "./api.js";
+import { converted } from "./conversion.js";
 import { element, fill, icon, redraw } from "./element.js";
-import { get } from "./api.js";
 import { Timeline } from "./timeline.js";
 import { clock } from "./wording.js";
 
@@ -49,11 +50,14 @@ export class Stage {
     this._start = start;
     this._playing = play;
     this._converted = false;
+    this._stop?.abort();
+    this._stop = new AbortController();
     this._say(null);
     this._tell();
     this._line.hidden = true;
-    if (video.playable) this._from(video.media);
-    else this._refused();
+    if (video.playable) return this._from(video.media);
+    this._drop();
+    this._refused();
   }
 
   /** Begin at another second of the same video. */
@@ -65,9 +69,8 @@ export class Stage {
 
   /** Let the file go. */
   unload() {
-    this.video.pause();
-    this.video.removeAttribute("src");
-    this.video.load();
+    this._stop?.abort();
+    this._drop();
     this._about = null;
   }
 
@@ -99,6 +102,12 @@ export class Stage {
   whole() {
     if (document.fullscreenElement) document.exitFullscreen();
     else this.root.requestFullscreen?.().catch(() => {});
+  }
+
+  _drop() {
+    this.video.pause();
+    this.video.removeAttribute("src");
+    this.video.load();
   }
 
   _from(source) {
@@ -145,30 +154,40 @@ export class Stage {
     fill(this._note, content);
   }
 
-  /** The browser cannot play the file: say so, and offer a copy that it can. */
+  /** The file cannot be had, or the browser cannot play it: say so, and offer a copy that it can. */
   async _refused() {
     const about = this._about;
     if (!about || (this.video.error === null && about.playable)) return;
     this._wait(false);
-    if (this._converted) return this._say([icon("warning"), element("p", {}, await this._reason(about))]);
+    if (this._converted) return this._warn(element("p", {}, "The converted copy cannot be played either."));
+    try {
+      const answer = await probe(about.media, this._stop.signal);
+      await answer.body?.cancel();
+    } catch (error) {
+      return isAborted(error) ? null : this._warn(element("p", {}, error.message));
+    }
     const format = `${about.codec} in ${about.container.split(",")[0]}`;
     const sentence = element("p", {}, element("strong", {}, "Browsers cannot play this format"), ` (${format}).`);
-    if (!about.preview) return this._say([icon("warning"), sentence, element("p", {}, "Its moments can be searched and exported all the same.")]);
-    const copy = () => {
+    if (!about.preview) return this._warn(sentence, element("p", {}, "Its moments can be searched and exported all the same."));
+    this._warn(sentence, element("button", { type: "button", class: "main", click: () => this._convert(about) }, "Play a converted copy"));
+  }
+
+  async _convert(about) {
+    const far = element("progress", { max: "1", "aria-label": "Converting" });
+    this._say([element("p", {}, "Converting…"), far]);
+    try {
+      const tell = ({ seconds, duration }) => seconds && (far.value = Math.min(1, seconds / duration));
+      await converted(about.preview, tell, this._stop.signal);
       this._converted = true;
       this._say(null);
       this._from(about.preview);
-    };
-    this._say([icon("warning"), sentence, element("button", { type: "button", class: "main", click: copy }, "Play a converted copy")]);
+    } catch (error) {
+      if (!isAborted(error)) this._warn(element("p", {}, error.message));
+    }
   }
 
-  async _reason(about) {
-    try {
-      await get(about.preview);
-    } catch (error) {
-      if (error.status) return error.message;
-    }
-    return "The converted copy cannot be played either.";
+  _warn(...content) {
+    this._say([icon("warning"), content]);
   }
 }
 

@@ -4,16 +4,15 @@ import { element, icon } from "./element.js";
 import { addFolder } from "./adding.js";
 import { jobList } from "./job.js";
 
-export function welcome(jobs, status) {
-  const work = jobList(jobs, { only: "running" });
+export function welcome(jobs, status, now) {
   return element(
     "div",
     { class: "welcome" },
     element("img", { src: "icon.svg", alt: "", width: "72", height: "72" }),
     element("h1", { tabindex: "-1" }, "Find moments in your videos"),
     element("p", { class: "lead" }, "Say what you are looking for, or show a clip of it. Nothing leaves this computer."),
-    addFolder(jobs),
-    work,
+    now.local ? addFolder(jobs, status) : element("p", {}, "The library is empty. Videos are added on the computer that has them."),
+    jobList(jobs),
     element(
       "ul",
       { class: "hints" },
@@ -21,7 +20,7 @@ export function welcome(jobs, status) {
       hint("search", "Search by words", "“a dog on the beach”, or what was said, where there are subtitles."),
       hint("picture", "Search by a clip", "Drop a clip or a picture anywhere on this page."),
     ),
-    element("p", { class: "faint" }, `Model: ${status.model}`),
+    element("p", { class: "faint" }, `Model: ${now.model}`),
   );
 }
 
