@@ -2,7 +2,7 @@
 
     python -m benchmarks.duplicates measure CLIPS --work FOLDER
     python -m benchmarks.duplicates blank --library LIB
-    python -m benchmarks.duplicates scale --segments 100000
+    python -m benchmarks.duplicates scale --library NEW --segments 100000
 
 `measure`: of each of some clips, four copies are made in ways that take turns (benchmarks/footage.py), and a part is
 cut out; test cards and black lie beside them. Pairs of videos that are said to be duplicates are compared with the
@@ -24,7 +24,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import combinations, cycle, islice
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +52,7 @@ def main() -> None:
     if args.task == "blank":
         blank(args.library)
     elif args.task == "scale":
-        scale(args.segments)
+        scale(args.library, args.segments)
     else:
         measure(args.clips, args.work, args.count)
 
@@ -62,10 +61,8 @@ def measure(clips: Path, work: Path, count: int) -> None:
     made = work / "twins"
     made.mkdir(parents=True, exist_ok=True)
     of_what = dict(copies(clips, made, count))
-    started = time.perf_counter()
     with indexed([made], work / "twins.library") as library:
         found = library.duplicates()
-        elapsed = time.perf_counter() - started
         held = library.catalog.counts()
     truth = {
         frozenset((one, two)): set(ways)
@@ -79,7 +76,7 @@ def measure(clips: Path, work: Path, count: int) -> None:
         for pair in combinations((Path(copy.video.path).name for copy in cluster.videos), 2)
     }
     right = said & truth.keys()
-    print(f"{held.videos} videos, {held.segments} segments; indexed and compared in {elapsed:.0f} s")
+    print(f"{held.videos} videos, {held.segments} segments")
     precision, recall = len(right) / max(len(said), 1), len(right) / len(truth)
     print(f"pairs of duplicates: precision {precision:.3f}, recall {recall:.3f} of {len(truth)}")
     for way in footage.VARIANTS:
@@ -157,20 +154,20 @@ def pictures() -> Iterator[tuple[str, NDArray[np.uint8]]]:
         )
 
 
-def scale(segments: int) -> None:
-    with TemporaryDirectory() as folder:
-        encoder = Encoder.load()
-        with Library(folder, encoder=encoder) as library:
+def scale(folder: Path, segments: int) -> None:
+    with Library(folder, encoder=Encoder.load()) as library:
+        if not library.catalog.counts().videos:
             fill(library, segments)
-            engine = library.engine
-            queries = library.catalog.segment_ids()[:: segments // 50].tolist()
-            vectors = library.catalog.embeddings(queries)
-            bare = median_seconds(lambda i: engine.index.search(vectors[i : i + 1], 200), len(queries))
-            similar = median_seconds(lambda i: engine.by_segment(queries[i], top=10), len(queries))
-            print(f"{segments:,} segments: bare vector search {1000 * bare:.1f} ms, similar {1000 * similar:.1f} ms")
-            began = time.perf_counter()
-            found = library.duplicates()
-            print(f"duplicates: {time.perf_counter() - began:.0f} s, {len(found)} clusters")
+        engine = library.engine
+        ids = library.catalog.segment_ids()
+        queries = ids[:: len(ids) // 50].tolist()
+        vectors = library.catalog.embeddings(queries)
+        bare = median_seconds(lambda i: engine.index.search(vectors[i : i + 1], 200), len(queries))
+        similar = median_seconds(lambda i: engine.by_segment(queries[i], top=10), len(queries))
+        print(f"{len(ids):,} segments: bare vector search {1000 * bare:.1f} ms, similar {1000 * similar:.1f} ms")
+        began = time.perf_counter()
+        found = library.duplicates()
+        print(f"duplicates: {time.perf_counter() - began:.0f} s, {len(found)} clusters")
 
 
 def fill(library: Library, segments: int) -> None:

@@ -119,7 +119,7 @@ def read_frames(
             for frames in _with_decord(request, instants):
                 yield frames
                 last = float(frames.pts_seconds[-1])
-        except (DECORDError, RuntimeError, AssertionError):
+        except (DECORDError, RuntimeError, AssertionError, UnicodeEncodeError):  # the last of names that are no text
             instants = instants.after(last)
         else:
             if last > -math.inf:

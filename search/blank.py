@@ -7,6 +7,7 @@ features are nearly those of one of them shows nothing either.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +23,9 @@ _COLOURS = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0), (0, 255, 255),
 _BARS = np.array([(1, 1, 1), (1, 1, 0), (0, 1, 1), (0, 1, 0), (1, 0, 1), (1, 0, 0), (0, 0, 1), (0, 0, 0)])
 
 
+@lru_cache(maxsize=1)
 def blank_features(encoder: Encoder) -> NDArray[np.float16]:
-    """What the network makes of pictures that show nothing: (B, F)."""
+    """What the network makes of pictures that show nothing: (B, F), kept while the same encoder is asked for."""
     frames = np.stack([np.broadcast_to(one, (_HEIGHT, _WIDTH, 3)).transpose(2, 0, 1) for one in _pictures()])
     clips = np.repeat(np.ascontiguousarray(frames), encoder.clip_frames, axis=0)
     return encoder.features(clips)[:: encoder.clip_frames]

@@ -20,7 +20,7 @@ from store.vectors import FaissIndex
 
 _NEAREST = 8  # segments looked at for each
 _MOST_NEAREST = 512  # where the nearest are all of the same video, as in films of one long shot
-_ALIKE = 0.6  # cosine of segments from which two videos are compared
+_ALIKE = 0.65  # cosine of segments from which two videos are compared; a copy seldom has less, unrelated ones often do
 _BLANK = 0.97  # cosine with the embedding of a picture that shows nothing
 _AT_ONCE = 1024  # segments
 _INSTANTS = 4  # of each pair that are remembered: where the segments are most alike

@@ -27,7 +27,7 @@ LEAST_SECONDS = 2.0  # that have to be shared: four frames
 
 _WHOLE = 0.9  # of what a video shows has to be in the other one; the rest is a logo, a fade, a second of black
 _AS_LONG = 0.05  # a difference of length that does not make one of two duplicates the better
-_TRACKS = 64  # whose frames are held: a gigabyte where all are hours long
+_TRACKS = 16  # whose frames are held: some 600 MB where all are an hour long
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def find(
         raise ValueError(f"min_seconds must be positive, got {min_seconds}")
     videos = {video.id: video for video in catalog.videos(within) if video.id is not None}
     search = _Search(catalog, looks, videos, min_seconds)
-    first_of = {video.content_hash: number for number, video in reversed(videos.items())}
+    first_of = {video.content_hash: number for number, video in sorted(videos.items(), reverse=True)}  # added first
     distinct = {number: videos[number] for number in first_of.values()}
     pairs = candidates(catalog, index, looks, distinct)
     return search.clusters(first_of, pairs)

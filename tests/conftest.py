@@ -33,6 +33,10 @@ def data() -> Path:
 
 @pytest.fixture
 def tokenizer() -> TextTokenizer:
+    return tiny_tokenizer()
+
+
+def tiny_tokenizer() -> TextTokenizer:
     vocabulary = {word: i for i, word in enumerate(["[PAD]", "[>]", "[UNK]", "[CLS]", "[SEP]", *WORDS, "[MASK]"])}
     wordpiece = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
     wordpiece.normalizer = normalizers.BertNormalizer()
@@ -64,6 +68,10 @@ def tiny_config(**changes: object) -> VideoBertConfig:
 
 @pytest.fixture
 def model() -> VideoBertModel:
+    return tiny_model()
+
+
+def tiny_model() -> VideoBertModel:
     torch.manual_seed(0)
     return VideoBertModel(tiny_config()).eval()
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
+from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 import search
@@ -28,7 +29,7 @@ from search.service import (
 from search.service.answers import API, Status, UploadLimits
 from search.service.guard import Guard
 from search.service.parts import IsLocal, Parts, Shared
-from search.service.problems import MEDIA_TYPE, add_handlers
+from search.service.problems import MEDIA_TYPE, Problem, add_handlers
 from search.service.settings import Settings
 
 PAGE = Path(search.__file__).parent / "page"
@@ -69,6 +70,26 @@ def _offered() -> list[str]:
     return [str(folder) for name in _OFFERED if (folder := Path.home() / name).is_dir()]
 
 
+class _Page(StaticFiles):
+    """The files of the page. Browsers ask each time whether they have changed, so that no two versions are mixed."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        """One file, or that it has not changed."""
+        response = super().file_response(*args, **kwargs)
+        response.headers["cache-control"] = "no-cache"
+        return response
+
+
+class _Described(FastAPI):
+    """An application whose description knows how problems are told."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The description, as OpenAPI wants it."""
+        described = super().openapi()
+        described["components"]["schemas"].setdefault("Problem", Problem.model_json_schema())
+        return described
+
+
 def create(library: Library, settings: Settings) -> FastAPI:
     """Build the application that serves a library, which it closes when it ends."""
     parts = Parts(settings, library)
@@ -81,7 +102,7 @@ def create(library: Library, settings: Settings) -> FastAPI:
         finally:
             parts.close()
 
-    app = FastAPI(
+    app = _Described(
         title="videobert",
         summary="Search a library of videos by words, by pictures and by clips.",
         version=version("videobert-search"),
@@ -98,6 +119,6 @@ def create(library: Library, settings: Settings) -> FastAPI:
     app.include_router(router, prefix=API)
     add_handlers(app)
     if PAGE.is_dir():
-        app.mount("/", StaticFiles(directory=PAGE, html=True), name="page")
+        app.mount("/", _Page(directory=PAGE, html=True), name="page")
     app.add_middleware(Guard, settings=settings)
     return app

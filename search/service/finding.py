@@ -119,9 +119,9 @@ async def answered(question: Question, request: Request, parts: Parts, *, local:
 def find(parts: Parts, question: Question) -> list[types.Moment]:
     """All moments that a question asks for, from the first; kept for its next page."""
     key = (parts.live.stamp(), question.depth, question.model_dump_json(exclude={"limit", "offset", "top"}))
+    clip = None if question.upload is None else parts.uploads.clip(question.upload)
     found = parts.answers.get(key)
     if found is None:
-        clip = None if question.upload is None else parts.uploads.clip(question.upload)
         asked = _search if isinstance(question, SearchQuestion) else _similar
         found = parts.live.ask(lambda engine: asked(engine, question, clip))
         parts.answers.put(key, found)

@@ -17,9 +17,8 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from search.service.problems import problem
-from search.service.settings import Settings
+from search.service.settings import LOCAL, Settings
 
-LOCAL = "videobert.local"  # in the scope: whether the client may be told paths and may change the library
 API = "/api/"
 
 _SAFE = {"GET", "HEAD", "OPTIONS"}
@@ -62,8 +61,7 @@ class Guard:
         if answer is not None:
             await answer(scope, receive, send_guarded)
             return
-        most = self._settings.upload_bytes + _FORM_BYTES if scope["path"].endswith("/uploads") else _BODY_BYTES
-        await self._app(scope, _limited(receive, most), send_guarded)
+        await self._app(scope, _limited(receive, self._most(scope)), send_guarded)
 
     def _answer(self, scope: Scope, headers: Headers) -> Response | None:
         """What to say instead of passing a request on, if anything; notes in the scope whether it is local."""
@@ -100,8 +98,12 @@ class Guard:
             return token.strip()
         return cookie_parser(headers.get("cookie", "")).get(self._cookie)
 
+    def _most(self, scope: Scope) -> int:
+        """How many bytes a request may have."""
+        return self._settings.upload_bytes + _FORM_BYTES if scope["path"] == f"{API}v1/uploads" else _BODY_BYTES
+
     def _too_large(self, scope: Scope, headers: Headers) -> Response | None:
-        most = self._settings.upload_bytes + _FORM_BYTES if scope["path"].endswith("/uploads") else _BODY_BYTES
+        most = self._most(scope)
         length = headers.get("content-length", "0")
         if length.isdecimal() and int(length) > most:
             return problem(413, f"the request has {int(length):,} bytes; at most {most:,} are taken")

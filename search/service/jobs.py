@@ -85,6 +85,8 @@ class Jobs:
         self._changed = threading.Condition()
         self._queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._catalog: Catalog | None = None  # of the run that is going on
+        self._closed = False
 
     def start(self, request: JobRequest) -> Job:
         """Put a run in the queue.
@@ -149,10 +151,14 @@ class Jobs:
         with self._changed:
             for cancel in self._cancels.values():
                 cancel.set()
+            self._closed = True
             thread = self._thread
         self._queue.put(None)
         if thread is not None:
             thread.join(_END_SECONDS)
+        catalog = self._catalog
+        if catalog is not None:  # a decoder that dies with this process must not count as the failure of its file
+            catalog.close()
 
     def _enqueue(self, job: Job, options: IndexOptions) -> Job:
         with self._changed:
@@ -185,6 +191,8 @@ class Jobs:
         except Cancelled:
             return {"state": "cancelled"}
         except Exception as error:  # whatever it was, the service goes on
+            if self._closed:
+                return {"state": "cancelled"}
             _log.exception("indexing %s failed", job.targets)
             return {"state": "failed", "error": str(error) or type(error).__name__}
         finally:
@@ -201,11 +209,16 @@ class Jobs:
         encoder = self._live.engine().encoder
         if cancel.is_set():
             raise Cancelled
-        with Catalog(self._live.library.folder / "catalog.sqlite") as catalog:
-            return Indexer(catalog, encoder, options).run(job.targets, tell=tell)
+        with Catalog(self._live.library.folder / "catalog.sqlite") as self._catalog:
+            try:
+                return Indexer(self._catalog, encoder, options).run(job.targets, tell=tell)
+            finally:
+                self._catalog = None
 
     def _known(self) -> None:
         """Have the searches know what was indexed."""
+        if self._closed:
+            return
         try:
             self._live.refresh(save=True)
         except Exception:  # the next search tries again, and tells its client

@@ -15,8 +15,11 @@ from store.vectors import bring_up_to_date
 Answer = TypeVar("Answer")
 
 _log = logging.getLogger(__name__)
-_MAKE_WAY_SECONDS = 2.0  # that indexing waits for searches, at a time
-_LOAD_ERRORS = (OSError, ValueError, RuntimeError)
+_MAKE_WAY_SECONDS = 0.5  # that indexing waits for searches, at a time
+
+
+class NoModel(Exception):  # noqa: N818 - the name says the state found
+    """The model of the library cannot be loaded."""
 
 
 class Live:
@@ -41,8 +44,8 @@ class Live:
         def load() -> None:
             try:
                 self.engine().encoder.embed_text(["warm"])
-            except _LOAD_ERRORS as error:  # whoever searches is told
-                _log.warning("the model cannot be loaded: %s", error)
+            except Exception as error:  # whoever searches is told
+                _log.warning("searches cannot be answered yet: %s", error)
 
         thread = threading.Thread(target=load, name="warm-up", daemon=True)
         thread.start()
@@ -62,7 +65,7 @@ class Live:
 
         Raises:
             EncoderMismatch: the library was made by other weights than those that its model has now.
-            OSError: the model is not on this machine.
+            NoModel: the model is not on this machine, or is damaged.
         """
         engine = self._engine
         if engine is not None and self.stamp() == self._seen:
@@ -121,6 +124,10 @@ class Live:
 
     def _refreshed(self) -> SearchEngine:
         library, seen = self.library, self.stamp()
+        try:
+            library.encoder  # noqa: B018 - loaded when first needed
+        except (OSError, ValueError) as error:
+            raise NoModel(str(error)) from error
         if self._engine is not None and seen == self._seen:
             return self._engine
         held = library.catalog.encoder()

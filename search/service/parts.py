@@ -9,12 +9,11 @@ import anyio
 from fastapi import Depends, Request
 
 from search.library import Library
-from search.service.guard import LOCAL
 from search.service.jobs import Jobs
 from search.service.live import Live
 from search.service.previews import Previews
 from search.service.recent import Recent
-from search.service.settings import Settings
+from search.service.settings import LOCAL, Settings
 from search.service.uploads import Uploads
 from search.service.warm import WarmDecoders
 from store.types import Moment

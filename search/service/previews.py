@@ -83,6 +83,11 @@ class Previews:
             self._changed.notify_all()
             return None
 
+    def wait(self, seconds: float) -> bool:
+        """Wait until nothing is being made any more, but not longer than so many seconds; whether that was so."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._making is None and not self._wanted, seconds)
+
     def forget(self, video: Video) -> None:
         """Delete the film of a video."""
         self._path(video).unlink(missing_ok=True)

@@ -14,6 +14,8 @@ from starlette.responses import JSONResponse, Response
 
 from indexer.media import MediaError
 from search.query import QueryError
+from search.service.live import NoModel
+from search.service.settings import LOCAL
 from store.errors import EncoderMismatch, NotInLibrary
 
 MEDIA_TYPE = "application/problem+json"
@@ -56,6 +58,7 @@ def add_handlers(app: FastAPI) -> None:
     app.add_exception_handler(QueryError, _misunderstood)
     app.add_exception_handler(NotInLibrary, _missing)
     app.add_exception_handler(EncoderMismatch, _no_model)
+    app.add_exception_handler(NoModel, _no_weights)
     app.add_exception_handler(MediaError, _unreadable)
     app.add_exception_handler(ValueError, _senseless)
     app.add_exception_handler(Exception, _unexpected)
@@ -83,6 +86,11 @@ async def _missing(request: Request, error: Exception) -> Response:
 
 async def _no_model(request: Request, error: Exception) -> Response:
     return problem(409, str(error))
+
+
+async def _no_weights(request: Request, error: Exception) -> Response:
+    # It names folders.
+    return problem(503, str(error) if request.scope.get(LOCAL) else "the model of this library cannot be loaded")
 
 
 async def _unreadable(request: Request, error: Exception) -> Response:

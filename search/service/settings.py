@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 LOCALHOST = "127.0.0.1"
 PORT = 8420
+LOCAL = "videobert.local"  # of a request: whether its client may be told paths and may change the library
 
 _HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[^:\[\]/@]+)(:(?P<port>[0-9]{1,5}))?")
 

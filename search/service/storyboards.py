@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -28,6 +27,7 @@ from store import types
 router = APIRouter(tags=["media"])
 
 _QUALITY = 80  # JPEG
+_SLOW = 5.0  # frames a second, where the rate is unknown
 
 
 class StoryFrame(BaseModel):
@@ -131,7 +131,7 @@ def _drawn(engine: SearchEngine, video: types.Video, frames: int) -> Storyboard:
 def _frame(parts: Parts, video_id: int, at: float) -> bytes:
     video = held_video(parts, video_id)
     state_as_indexed(video)
-    at = min(at, math.nextafter(video.duration, 0))
+    at = max(0.0, min(at, video.duration - 1.5 / (video.fps or _SLOW)))  # where the last frame is still on screen
     key = (video_id, video.indexed_at, round(at, 3))
     held = parts.frames.get(key)
     if held is None:
