@@ -22,14 +22,15 @@ export function previewOn(card, thumb, media, start, end) {
     video = null;
   };
   const begin = () => {
-    video = silent(media, start);
-    video.addEventListener("playing", () => thumb.classList.add("moving"), { once: true });
-    video.addEventListener("error", stop);
-    video.addEventListener("timeupdate", () => {
-      if (video.currentTime >= end) video.currentTime = start;
+    const playing = silent(media, start);
+    video = playing;
+    playing.addEventListener("playing", () => thumb.classList.toggle("moving", playing === video), { once: true });
+    playing.addEventListener("error", () => playing === video && stop());
+    playing.addEventListener("timeupdate", () => {
+      if (playing === video && playing.currentTime >= end) playing.currentTime = start;
     });
-    thumb.append(video);
-    video.play().catch(() => {}); // the format, or the person's settings, do not allow it: the still stays
+    thumb.append(playing);
+    playing.play().catch(() => {}); // the format, or the person's settings, do not allow it: the still stays
   };
   card.addEventListener("pointerenter", (event) => {
     if (event.pointerType === "touch" || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
