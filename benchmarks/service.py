@@ -4,9 +4,8 @@
     python -m benchmarks.service command LIBRARY "a query"
 
 `load`: clients that ask for searches, thumbnails, parts of files and lists at once, no query twice; the latency of each
-kind, answers that were none, and the memory of the process after a fifth of the requests and at their end. With
-`--index` the service indexes a folder meanwhile. `command`: `videobert search` in a new process, without and with a
-service.
+kind, answers that were none, and the memory of the process after each fifth of the requests. With `--index` the service
+indexes a folder meanwhile. `command`: `videobert search` in a new process, without and with a service.
 
 Everything is done to a copy of the library.
 """
@@ -92,7 +91,8 @@ def load(library: Path, requests: int, clients: int, index: Path | None) -> None
             job = json.loads(ask(address, "POST", "/api/v1/jobs", {"targets": [str(index.absolute())]})[1])
         tasks = list(itertools.islice(mixed(address), requests))
         seconds: dict[str, list[float]] = defaultdict(list)
-        memory, failed = [0.0], 0
+        memory: list[float] = []
+        failed = 0
         lock = threading.Lock()
 
         def do(task: tuple[str, str]) -> None:
@@ -102,8 +102,8 @@ def load(library: Path, requests: int, clients: int, index: Path | None) -> None
             with lock:
                 seconds[task[0]].append(time.perf_counter() - began)
                 failed += status not in (200, 206)
-                if sum(map(len, seconds.values())) == requests // 5:
-                    memory[0] = resident(process)
+                if sum(map(len, seconds.values())) % (requests // 5) == 0:
+                    memory.append(resident(process))
 
         began = time.perf_counter()
         with ThreadPoolExecutor(clients) as pool:
@@ -113,7 +113,7 @@ def load(library: Path, requests: int, clients: int, index: Path | None) -> None
         for kind, each in sorted(seconds.items()):
             cuts = statistics.quantiles(each, n=100)
             print(f"{kind:>10}  p50 {cuts[49] * 1000:6.0f} ms  p99 {cuts[98] * 1000:6.0f} ms  of {len(each)}")
-        print(f"memory {memory[0]:.0f} MiB after a fifth, {resident(process):.0f} MiB at the end")
+        print(f"memory after each fifth: {', '.join(f'{each:.0f}' for each in memory)} MiB")
         if index is not None:
             state = json.loads(ask(address, "GET", f"/api/v1/jobs/{job['id']}")[1])
             print(f"indexed meanwhile: {state['done']} of {state['total']} files")

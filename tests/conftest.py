@@ -71,8 +71,8 @@ def model() -> VideoBertModel:
     return tiny_model()
 
 
-def tiny_model() -> VideoBertModel:
-    torch.manual_seed(0)
+def tiny_model(*, seed: int = 0) -> VideoBertModel:
+    torch.manual_seed(seed)
     return VideoBertModel(tiny_config()).eval()
 
 

@@ -23,8 +23,8 @@ ADDRESS = "http://127.0.0.1:8420"
 DEADLINE = 120.0  # seconds, for whatever runs in the background on a busy machine
 
 
-def tiny_encoder(folder: Path) -> Encoder:
-    checkpoint.save(tiny_model(), tiny_tokenizer(), folder)
+def tiny_encoder(folder: Path, *, seed: int = 0) -> Encoder:
+    checkpoint.save(tiny_model(seed=seed), tiny_tokenizer(), folder)
     return Encoder.load(folder)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -10,14 +9,20 @@ from pathlib import Path
 
 import pytest
 from media import render
+from pydantic import BaseModel
 from serving import DEADLINE, filled, make_films, parts_of, serving, tiny_encoder
 from starlette.testclient import TestClient
 
 from model.encoder import Encoder
 from search.export import MEDIA_TYPES
 from search.library import Library
+from search.service import answers
+from search.service.exporting import ExportRequest
+from search.service.jobs import Job, JobRequest
+from search.service.uploads import Upload
 
 API = "/api/v1"
+EXAMPLES = ("Moment", "Video", "Segment", "Cue", "Folder", "Failure", "Status")
 
 
 @pytest.fixture(scope="module")
@@ -315,8 +320,19 @@ def test_every_operation_is_described(client: TestClient):
             assert operation["tags"], (method, where)
             default = operation["responses"]["default"]
             assert list(default["content"]) == ["application/problem+json"], (method, where)
-    assert "example" in json.dumps(document)
-    assert "Problem" in document["components"]["schemas"]
+    assert {name for name, schema in document["components"]["schemas"].items() if "examples" in schema} >= {
+        *("Moment", "Video", "Segment", "Cue", "Folder", "Failure", "Status", "Upload", "Job", "Problem"),
+        *("JobRequest", "ExportRequest", "Kept"),
+    }
+
+
+@pytest.mark.parametrize(
+    "model", [*(getattr(answers, name) for name in EXAMPLES), Upload, Job, JobRequest, ExportRequest]
+)
+def test_examples_are_true(model: type[BaseModel]):
+    (example,) = model.model_json_schema()["examples"]
+    assert set(example) <= set(model.model_fields)
+    model.model_validate(example)
 
 
 def test_the_page_and_what_it_may_load(client: TestClient):

@@ -173,6 +173,18 @@ def test_what_another_process_indexes_or_removes_is_known(encoder: Encoder, film
         assert left["name"] == "1.mp4"
 
 
+def test_a_library_that_moves_to_another_model_is_served_with_it(encoder: Encoder, films: Path, tmp_path: Path):
+    folder = filled(tmp_path / "library", films, encoder)
+    other = tiny_encoder(tmp_path / "other", seed=1)
+    with serving(folder, encoder) as client:
+        before = client.get(f"{API}/search?q=square").json()["items"]
+        with Library(folder) as moving:
+            assert moving.reindex(tmp_path / "other").done
+        after = client.get(f"{API}/search?q=square").json()["items"]
+        assert {moment["name"] for moment in before} == {moment["name"] for moment in after}
+        assert parts_of(client).live.engine().encoder.fingerprint == other.fingerprint
+
+
 def test_a_model_that_is_gone_is_told(encoder: Encoder, films: Path, tmp_path: Path):
     folder = filled(tmp_path / "library", films / "0.mp4", encoder)
     app = create(Library(folder, model=tmp_path / "nowhere"), Settings())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import PurePath
-from typing import Annotated, Generic, Literal, Self, TypeVar
+from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -23,6 +23,10 @@ Id = Annotated[int, Field(ge=1, le=LARGEST_ID, examples=[1])]
 def shown_path(path: str, *, local: bool) -> str:
     """A path as a client is told it: whole if it is local, the name otherwise; what is not text is replaced."""
     return os.fsencode(path if local else PurePath(path).name).decode("utf-8", "replace")
+
+
+def _example(**values: Any) -> ConfigDict:
+    return ConfigDict(json_schema_extra={"examples": [values]})
 
 
 class Page(BaseModel, Generic[Item]):
@@ -59,26 +63,20 @@ class Why(BaseModel):
 class Moment(BaseModel):
     """A stretch of one video that answers a query."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "segment": 17,
-                    "video": 3,
-                    "path": "/home/me/films/beach.mp4",
-                    "name": "beach.mp4",
-                    "start": 12.5,
-                    "end": 19.0,
-                    "keyframe": 15.0,
-                    "score": 0.032,
-                    "confidence": 0.71,
-                    "text": "look at the waves",
-                    "thumbnail": f"{API}/segments/17/thumbnail",
-                    "match": None,
-                    "why": None,
-                }
-            ]
-        }
+    model_config = _example(
+        segment=17,
+        video=3,
+        path="/home/me/films/beach.mp4",
+        name="beach.mp4",
+        start=12.5,
+        end=19.0,
+        keyframe=15.0,
+        score=0.032,
+        confidence=0.71,
+        text="look at the waves",
+        thumbnail=f"{API}/segments/17/thumbnail",
+        match=None,
+        why=None,
     )
     segment: Id
     video: Id
@@ -124,6 +122,9 @@ class Moments(Page[Moment]):
 class Segment(BaseModel):
     """A stretch of a video that has one vector: a shot, or a part of a long one."""
 
+    model_config = _example(
+        id=17, video=3, start=12.5, end=19.0, text="look at the waves", thumbnail=f"{API}/segments/17/thumbnail"
+    )
     id: Id
     video: Id
     start: float
@@ -148,6 +149,25 @@ class Segment(BaseModel):
 class Video(BaseModel):
     """A video of the library."""
 
+    model_config = _example(
+        id=3,
+        path="/home/me/films/beach.mp4",
+        name="beach.mp4",
+        folder="/home/me/films",
+        duration=61.4,
+        width=1920,
+        height=1080,
+        fps=29.97,
+        codec="h264",
+        container="mov,mp4,m4a,3gp,3g2,mj2",
+        size=48211005,
+        indexed_at="2026-01-31T12:00:00+00:00",
+        segments=9,
+        playable=True,
+        thumbnail=f"{API}/segments/17/thumbnail",
+        media=f"{API}/videos/3/media",
+        preview=f"{API}/videos/3/preview",
+    )
     id: Id
     path: str
     name: str
@@ -195,6 +215,7 @@ class Video(BaseModel):
 class Cue(BaseModel):
     """A subtitle line."""
 
+    model_config = _example(start=13.0, end=15.2, text="look at the waves", language="en")
     start: float
     end: float
     text: str
@@ -217,6 +238,7 @@ class PlacedSegment(Segment):
 class Folder(BaseModel):
     """A folder that videos lie in."""
 
+    model_config = _example(folder="/home/me/films", videos=12, seconds=740.5)
     folder: str
     videos: int
     seconds: float
@@ -225,6 +247,13 @@ class Folder(BaseModel):
 class Failure(BaseModel):
     """A file that could not be indexed."""
 
+    model_config = _example(
+        path="/home/me/films/broken.mp4",
+        name="broken.mp4",
+        stage="open",
+        reason="not a media file, or too damaged to be opened",
+        failed_at="2026-01-31T12:00:00+00:00",
+    )
     path: str
     name: str
     stage: str
@@ -242,6 +271,22 @@ class UploadLimits(BaseModel):
 class Status(BaseModel):
     """What the library holds, and what the service can do."""
 
+    model_config = _example(
+        library="/home/me/.local/share/videobert/library",
+        model="videobert-mini-df716289af8a",
+        tier="comes with the program",
+        videos=300,
+        segments=412,
+        failures=2,
+        seconds=1829.8,
+        bytes=17438165,
+        version="0.1.0",
+        ready=True,
+        local=True,
+        previews=True,
+        uploads={"max_bytes": 536870912, "max_seconds": 120.0},
+        suggested_folders=["/home/me/Videos"],
+    )
     library: str
     model: str
     tier: str

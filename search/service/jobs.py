@@ -41,7 +41,28 @@ class JobRequest(BaseModel):
 class Job(BaseModel):
     """A run of indexing. Files are counted once: `done` is `indexed`, `failed` and `skipped` together."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(
+        frozen=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "53dfc30a849d",
+                    "state": "running",
+                    "targets": ["/home/me/Videos"],
+                    "done": 12,
+                    "total": 300,
+                    "indexed": 10,
+                    "failed": 1,
+                    "skipped": 1,
+                    "current": ["beach.mp4"],
+                    "problems": [],
+                    "error": None,
+                    "started_at": "2026-01-31T12:00:00+00:00",
+                    "ended_at": None,
+                }
+            ]
+        },
+    )
 
     id: str
     state: Literal["queued", "running", "done", "cancelled", "failed"]

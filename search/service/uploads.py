@@ -13,7 +13,7 @@ from typing import IO, Literal
 
 import anyio
 import numpy as np
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from indexer.clip import Bounds, Clip, TooMuch, read_clip, read_picture
 from indexer.media import MediaError
@@ -33,6 +33,11 @@ _LONGEST_NAME = 200
 class Upload(BaseModel):
     """A clip or picture that can be searched by."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"upload": "ZJ34MLuJJoYIqSXdP0T3Qw", "kind": "clip", "name": "clip.mp4", "seconds": 8.0}]
+        }
+    )
     upload: str = Field(description="Token to search by.")
     kind: Literal["clip", "picture"]
     name: str
