@@ -14,6 +14,7 @@ from search.looks import Looks
 from store.types import Match, Moment, Segment
 
 _EDITED = 0.02  # of likeness: a view has to be so much better than the clip as it is
+_CERTAIN = 1 - _EDITED
 _LEAST_REACH = 10.0  # seconds beside a moment where the match may go on
 _COPIES = {"copy", "near copy"}
 
@@ -93,7 +94,7 @@ def _best(tracks: Sequence[_Look], found: Track) -> tuple[Alignment, _Look] | No
         alignment = align(look.track, found)
         if alignment and (best is None or alignment.similarity > best[0].similarity + _EDITED * (not best[1].edited)):
             best = alignment, look
-        if best and kind(best[0], edited=best[1].edited) == "copy":  # it cannot be better as a mirror shows it
+        if best and best[0].similarity >= _CERTAIN:  # it cannot be clearly better in another view
             break
     return best
 
