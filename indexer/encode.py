@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from indexer.decode import Frames
+from indexer.fusion import fused
 from indexer.media import MediaError
 from indexer.segments import Segmenter
 from indexer.subtitles import text_between
@@ -100,8 +101,7 @@ def in_clips(stream: Iterable[tuple[Frames, Sequence[bool]]], clip_frames: int) 
 def embed(drafts: Sequence[Draft], cues: Sequence[Cue], encoder: Encoder) -> list[NewSegment]:
     """Fuse each segment's frames with the subtitles that fall into it."""
     texts = [text_between(cues, draft.start, draft.end) for draft in drafts]
-    features, mask = encoder.pad_frames([draft.features for draft in drafts])
-    embeddings = encoder.embed_segments(features, mask, texts)
+    embeddings = fused([draft.features for draft in drafts], texts, encoder)
     return [
         NewSegment(**vars(draft), text=text, embedding=embedding)
         for draft, text, embedding in zip(drafts, texts, embeddings, strict=True)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.encode import in_clips
+from indexer.fusion import fused
 from indexer.media import MediaError
 from indexer.pipeline import IndexOptions, Progress, origin
 from indexer.worker import Decoders, Stream
@@ -84,7 +85,7 @@ class Reindexer:
         """Embed from the frame features that the library holds."""
         for video, segments in self._held(ids):
             features = [self.catalog.frame_features(_id(segment))[1] for segment in segments]
-            embeddings = self._embed(features, segments)
+            embeddings = fused(features, [segment.text for segment in segments], self.encoder)
             self.catalog.put_successors(
                 [Successor(_id(segment), row) for segment, row in zip(segments, embeddings, strict=True)]
             )
@@ -109,8 +110,9 @@ class Reindexer:
                 except MediaError as error:
                     yield video, str(error)
                     continue
+                words = [segment.text for segment in segments]
                 parts = _shared_out(pts_seconds, [segment.start for segment in segments])
-                embeddings = self._embed([features[part] for part in parts], segments)
+                embeddings = fused([features[part] for part in parts], words, self.encoder)
                 self.catalog.put_successors(
                     [
                         Successor(_id(segment), row, pts_seconds[part], features[part])
@@ -133,10 +135,6 @@ class Reindexer:
         if not chunks:
             raise MediaError("no frame could be decoded", stage="decode")
         return np.concatenate([pts for pts, _ in chunks]), np.concatenate([features for _, features in chunks])
-
-    def _embed(self, features: Sequence[NDArray[np.float16]], segments: Sequence[Segment]) -> NDArray[np.float32]:
-        padded, mask = self.encoder.pad_frames(features)
-        return self.encoder.embed_segments(padded, mask, [segment.text for segment in segments])
 
 
 def _shared_out(pts_seconds: NDArray[np.float64], starts: Sequence[float]) -> list[NDArray[np.int64]]:

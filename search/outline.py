@@ -5,16 +5,14 @@ those that leave the least variation within them, found exactly by dynamic progr
 by more than a penalty (kernel temporal segmentation: Potapov et al., "Category-specific video summarization", 2014).
 
 A title is the subtitle line that is nearest to what the chapter shows and says; without lines, the nearest two phrases
-of `phrases.txt`, which names what people film.
+of `model/phrases.txt`, which names what people film.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,8 +20,8 @@ from numpy.typing import NDArray
 
 from indexer.film import Film
 from model.encoder import Encoder
+from model.phrases import phrases
 
-PHRASES = Path(__file__).parent / "phrases.txt"
 _PENALTY = 0.3  # of variation, for each chapter more; joins of real clips are found up to 0.4 (benchmarks/summaries.py)
 _FEWEST_WORDS = 3  # of a line that can be a title, if any has as many
 _LONGEST = 80  # characters of a title
@@ -114,11 +112,3 @@ def _chapter(film: Film, encoder: Encoder, first: int, last: int) -> Chapter:
         named, vectors = phrases(encoder)
         title = ", ".join(named[i] for i in np.argsort(-(vectors @ centre))[:2])
     return Chapter(start, end, title if len(title) <= _LONGEST else title[: _LONGEST - 1] + "…", bool(lines))
-
-
-@lru_cache(maxsize=1)
-def phrases(encoder: Encoder) -> tuple[list[str], NDArray[np.float32]]:
-    """What people film, in words, and as points: N phrases, float32 (N, D), unit length."""
-    lines = PHRASES.read_text(encoding="utf-8").split("\n")
-    named = [line for line in lines if line and not line.startswith("#")]
-    return named, encoder.embed_text(named)

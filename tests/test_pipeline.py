@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from media import render
 
+from indexer.fusion import fused
 from indexer.pipeline import Indexer, IndexOptions, Progress, Report
 from model.encoder import Encoder
 from search import Library
@@ -66,7 +67,7 @@ def test_a_folder_becomes_a_library(library: Library, films: Path):
     assert picture.startswith(b"\xff\xd8")
     assert seconds in pts
     vectors = library.catalog.embeddings([segment.id for segment in segments])
-    expected = library.encoder.embed_segments(*library.encoder.pad_frames([features]), [segments[0].text])
+    expected = fused([features], [segments[0].text], library.encoder)
     np.testing.assert_allclose(vectors[:1], expected, atol=1e-5)
     assert len(library.engine.index) == library.catalog.counts().segments
 

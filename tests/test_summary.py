@@ -15,10 +15,11 @@ from typer.testing import CliRunner
 from indexer.film import Film, read_film, stored_film
 from indexer.media import probe
 from model.encoder import Encoder
+from model.phrases import PHRASES
 from search import summary as module
 from search.cli import app
 from search.library import Library
-from search.outline import PHRASES, chapter_edges, outline
+from search.outline import chapter_edges, outline
 from search.storyboard import write_page, write_picture
 from search.summary import Keyframe, interest, summarize
 from store.types import Cue

@@ -1,0 +1,78 @@
+"""What subtitles do to text -> video: right ones, wrong ones and none, by pictures, by words and by both.
+
+    python -m benchmarks.hybrid DATA/clips.json DATA/clips [--library LIB]
+
+Every caption asks for its clip. As a right subtitle a clip has half of the words of its caption, drawn at random and in
+their order; as a wrong one that of another clip. Clips are indexed with `videobert index` and searched with the
+defaults. `--library` names one that holds the clips already: a copy of it saves looking at them again.
+`clips.json`: [{"clip": file, "caption": text}].
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from benchmarks.library import indexed
+from benchmarks.retrieval import rank
+from search import Library
+
+WAYS: tuple[Literal["visual", "words"] | None, ...] = ("visual", "words", None)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("truth", type=Path)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--library", type=Path)
+    args = parser.parse_args()
+    truth = json.loads(args.truth.read_text(encoding="utf-8"))
+    captions = {row["clip"]: row["caption"] for row in truth}
+    draw = random.Random(0)
+    right = {clip: half(caption, draw) for clip, caption in captions.items()}
+    others = list(captions)
+    while any(one == other for one, other in zip(captions, others, strict=True)):
+        draw.shuffle(others)
+    wrong = {clip: right[other] for clip, other in zip(captions, others, strict=True)}
+    with tempfile.TemporaryDirectory() as home:
+        clips, library = Path(home) / "clips", Path(home) / "library"
+        clips.mkdir()
+        for clip in captions:
+            shutil.copy2(args.folder / clip, clips)
+        if args.library:
+            shutil.copytree(args.library, library)
+        for name, subtitles in (("none", {}), ("right", right), ("wrong", wrong)):
+            for clip, line in subtitles.items():
+                text = f"1\n00:00:00,000 --> 00:10:00,000\n{line}\n"
+                (clips / clip).with_suffix(".srt").write_text(text, encoding="utf-8")
+            with indexed([clips], library) as held:
+                for only in WAYS:
+                    print(
+                        f"subtitles {name:<6} by {only or 'both':<7} {scores(held, captions, clips, only)}", flush=True
+                    )
+
+
+def half(caption: str, draw: random.Random) -> str:
+    words = caption.replace(",", "").split()
+    return " ".join(words[i] for i in sorted(draw.sample(range(len(words)), (len(words) + 1) // 2)))
+
+
+def scores(held: Library, captions: dict[str, str], clips: Path, only: Literal["visual", "words"] | None) -> str:
+    ranks = np.array(
+        [
+            rank(clip, held.search(caption, top=10, only=only, per_video=1, within=clips))
+            for clip, caption in captions.items()
+        ]
+    )
+    return "  ".join(f"R@{k} {100 * np.mean(ranks <= k):.1f}" for k in (1, 5, 10))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""How much the words of a segment count beside its frames."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from indexer import fusion
+from indexer.fusion import fused
+from model.encoder import Encoder
+
+DIM = 8
+
+
+class Believing:
+    """An encoder whose segments are their first frame, or, where there are words, the words: wrong ones as well."""
+
+    max_frames = None
+    clip_frames = 1
+    feature_dim = DIM
+    pad_frames = Encoder.pad_frames
+    one_a_clip = Encoder.one_a_clip
+
+    def __init__(self, meanings: dict[str, np.ndarray], *, reads: bool = True) -> None:
+        self.meanings, self.reads = meanings, reads
+
+    def embed_text(self, texts: Sequence[str]) -> np.ndarray:
+        return np.stack([self.meanings[text] for text in texts]).astype(np.float32)
+
+    def embed_segments(self, features: np.ndarray, mask: np.ndarray, texts: Sequence[str]) -> np.ndarray:
+        first = features[:, 0].astype(np.float32)
+        spoken = [self.meanings[text] if text and self.reads else row for text, row in zip(texts, first, strict=True)]
+        return np.stack(spoken).astype(np.float32)
+
+
+@pytest.fixture
+def meanings(monkeypatch: pytest.MonkeyPatch) -> dict[str, np.ndarray]:
+    usual = np.random.default_rng(0).normal(size=(50, DIM))
+    usual /= np.linalg.norm(usual, axis=1, keepdims=True)
+    monkeypatch.setattr(fusion, "phrases", lambda encoder: ([], usual.astype(np.float32)))
+    dog, boat = np.eye(DIM)[:2]
+    return {"a dog": 0.8 * dog + 0.6 * np.eye(DIM)[2], "a boat": boat}
+
+
+def test_words_count_as_far_as_they_belong_to_the_picture(meanings: dict[str, np.ndarray]) -> None:
+    frames = [np.eye(DIM)[:1].astype(np.float16)] * 3  # of a dog
+    silent, right, wrong = fused(frames, ["", "a dog", "a boat"], Believing(meanings))
+    np.testing.assert_allclose(np.linalg.norm([silent, right, wrong], axis=1), 1, atol=1e-6)
+    np.testing.assert_array_equal(silent, np.eye(DIM)[0])
+    assert right @ meanings["a dog"] > 0.95 > silent @ meanings["a dog"]
+    assert wrong @ silent > 0.97
+
+
+@pytest.mark.parametrize("texts", [["", ""], ["", "  "], ["a boat", "a dog"]])
+def test_segments_without_words_and_encoders_that_read_none_see_the_frames(
+    meanings: dict[str, np.ndarray], texts: list[str]
+) -> None:
+    frames = [np.eye(DIM)[:1].astype(np.float16)] * 2
+    encoder = Believing(meanings, reads=texts[0] == "")
+    np.testing.assert_array_equal(fused(frames, texts, encoder), np.eye(DIM)[[0, 0]])
+
+
+def test_a_real_encoder_gives_unit_vectors(encoder: Encoder) -> None:
+    frames = [np.random.default_rng(i).normal(size=(i + 1, encoder.feature_dim)).astype(np.float16) for i in range(3)]
+    vectors = fused(frames, ["a red dog", "", "the cat moves left"], encoder)
+    assert vectors.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(vectors[1], fused(frames[1:2], [""], encoder)[0], atol=1e-5)
