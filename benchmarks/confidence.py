@@ -1,16 +1,19 @@
-"""How well the confidence of a moment tells right answers from wrong ones, and the numbers it is computed with.
+"""How well the confidence of moments tells what a library shows from what it does not, and the numbers behind it.
 
     python -m benchmarks.confidence measure DATA/clips.json DATA/clips --library LIB
     python -m benchmarks.confidence fit CAPTIONS.json PICTURES
 
-`measure`: every caption asks a library that holds its clip, and the same library without it. The best score of the
-first should be higher than that of the second. It reports the area under the ROC curve and how many of the second pass
-the threshold that nine tenths of the first pass, for the bare cosine and for the confidence; then how often moments of
-each confidence were right. `clips.json`: [{"clip": file, "caption": text}].
+`measure` asks for what the library shows (every caption) and for what it does not, in three ways: the caption whose
+clip was taken out; the caption of a thing after everything with its main noun in the caption was taken out (captions
+about people are not asked, since other people stay); and things of `absent.txt` that no clip shows. It reports the
+area under the ROC curve and how many absent things pass the threshold that nine tenths of the captions pass, for the
+best cosine and for the mean confidence that a verdict is made of; then the thresholds of `search/verdict.py`, and what
+people are told with them. `clips.json`: [{"clip": file, "caption": text}].
 
-`fit`: prints the coefficients of `search/calibration.py`, by logistic regression over the ten best pictures for each
-caption in libraries of 100, 300, 1000 and 2000 pictures. `CAPTIONS.json`: {file: {"captions": [text], "split": name}};
-those of the split "test" are used.
+`fit` prints the coefficients of `search/calibration.py`. The beginnings of captions ask libraries of 100, 300 and 1000
+pictures; a picture is right if its captions hold at least half of the words, rare ones counting more. As often,
+absent things ask. `CAPTIONS.json`: {file: {"captions": [text], "split": name}}; those of the split "test" are used.
+Every other line of `absent.txt` is for fitting, the rest for measuring.
 """
 
 from __future__ import annotations
@@ -18,6 +21,9 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import random
+import re
+import sqlite3
 from itertools import pairwise
 from pathlib import Path
 
@@ -27,10 +33,25 @@ from numpy.typing import NDArray
 from benchmarks.library import indexed
 from indexer.clip import read_picture
 from model.encoder import Encoder
-from search.calibration import Background
+from model.phrases import phrases
+from search.calibration import WORDS_ENOUGH, Background
+from search.verdict import LOOKED_AT, standing
+from store.words import TOKENIZER, match_expression, terms
+from store.words import indexed as as_indexed
 
-SIZES = (100, 300, 1000, 2000)
-BINS = (0.0, 0.05, 0.1, 0.2, 0.4, 1.01)
+SIZES = (100, 300, 1000)
+QUERIES = 400
+BINS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.6, 1.01)
+ABSENT = [line for line in Path(__file__).with_name("absent.txt").read_text(encoding="utf-8").split("\n") if line]
+SHORT = [
+    *("a dog running", "a cat", "cars at night", "cooking", "a bird", "traffic", "a man playing guitar", "flowers"),
+    *("an elephant", "people dancing", "a basketball game", "a horse", "a waterfall", "surfing", "soccer", "a baby"),
+]
+_ENDS_SUBJECT = re.compile(r"(in|on|of|with|at|to|from|by|next|over|and|being|is|[a-z]{2,}ing)")
+_PEOPLE = {
+    *("man", "woman", "person", "people", "boy", "girl", "child", "children", "baby", "someone", "player", "hand"),
+    *("hands", "view", "seen"),
+}
 
 
 def main() -> None:
@@ -52,29 +73,65 @@ def measure(truth: list[dict[str, str]], folder: Path, library: Path) -> None:
         ids = held.catalog.segment_ids()
         vectors = held.catalog.embeddings(ids)
         names = np.array([Path(hit.path).name for hit in held.catalog.hits(ids.tolist(), [0.0] * len(ids))])
-        queries = held.encoder.embed_text([row["caption"] for row in truth])
-    right = names[None] == np.array([row["clip"] for row in truth])[:, None]
-    cosines = queries @ vectors.T
-    sure, best_with, best_without = np.zeros(cosines.shape), np.zeros(len(queries)), np.zeros(len(queries))
-    for i, query in enumerate(queries):
-        sure[i] = Background(vectors, len(vectors)).confidence(cosines[i], query[None])
-        others = vectors[~right[i]]
-        best_with[i] = sure[i].max()
-        best_without[i] = Background(others, len(others)).confidence(cosines[i][~right[i]], query[None]).max()
-    bare_without = np.where(right, -1.0, cosines).max(axis=1)
-    print(f"{len(queries)} captions over {len(set(names))} videos, with and without the right one")
-    for name, with_it, without in (
-        ("cosine", cosines.max(axis=1), bare_without),
-        ("confidence", best_with, best_without),
+        captions, missing, short = (
+            held.encoder.embed_text(texts) for texts in ([row["caption"] for row in truth], ABSENT[1::2], SHORT)
+        )
+        everyday = phrases(held.encoder)[1]
+    nouns = [subject(row["caption"]) for row in truth]
+    words = {row["clip"]: row["caption"].lower() for row in truth}
+    own = names[None] == np.array([row["clip"] for row in truth])[:, None]
+    alike = own | np.array([[noun.rstrip("s") in words[name] for name in names] for noun in nouns])
+    things = np.array([noun not in _PEOPLE for noun in nouns])
+    shown = asked(captions, vectors, everyday)
+    absent = asked(missing, vectors, everyday)
+    print(f"{len(captions)} captions over {len(words)} videos; best cosine -> mean confidence of {LOOKED_AT}")
+    for what, positive, negative in (
+        ("clip taken out", shown, asked(captions, vectors, everyday, ~own)),
+        (
+            "topic taken out",
+            [each[things] for each in shown],
+            asked(captions[things], vectors, everyday, ~alike[things]),
+        ),
+        ("absent things", shown, absent),
     ):
-        passed = np.mean(without >= np.quantile(with_it, 0.1))
-        print(f"{name:>10}: AUC {area(with_it, without):.3f}, false answers at 90 % recall {passed:.0%}")
-    top = np.argsort(-cosines, axis=1)[:, :10]
-    said, was = (np.take_along_axis(each, top, axis=1).ravel() for each in (sure, right))
-    for low, high in pairwise(BINS):
-        chosen = (said >= low) & (said < high)
-        if chosen.any():
-            print(f"confidence {said[chosen].mean():.2f}: right {was[chosen].mean():.2f} of {chosen.sum()}")
+        areas = [f"{area(a, b):.3f}" for a, b in zip(positive, negative, strict=True)]
+        passed = [f"{np.mean(b >= np.quantile(a, 0.1)):.0%}" for a, b in zip(positive, negative, strict=True)]
+        print(
+            f"{what:>16} ({len(negative[0])}): AUC {' -> '.join(areas)}, "
+            f"false answers at 90 % recall {' -> '.join(passed)}"
+        )
+    nothing, match = np.quantile(shown[1], 0.1), np.quantile(absent[1], 0.95)
+    print(f"MATCH, NOTHING = {match:.2f}, {nothing:.2f}")
+    for what, means in (
+        ("captions", shown[1]), ("short queries", asked(short, vectors, everyday)[1]), ("absent things", absent[1])
+    ):  # fmt: skip
+        shares = np.mean(means >= match), np.mean((means < match) & (means >= nothing)), np.mean(means < nothing)
+        print(f"{what:>16}: match {shares[0]:.0%}, unsure {shares[1]:.0%}, nothing {shares[2]:.0%}")
+
+
+def asked(
+    queries: NDArray[np.float32],
+    vectors: NDArray[np.float32],
+    everyday: NDArray[np.float32],
+    kept: NDArray[np.bool_] | None = None,
+) -> list[NDArray[np.float64]]:
+    """The best cosine of each query, and the mean confidence of its best segments, among those `kept` for it."""
+    cosines, means = [], []
+    whole = Background(vectors, len(vectors), everyday)
+    for i, query in enumerate(queries):
+        left = vectors if kept is None else vectors[kept[i]]
+        background = whole if kept is None else Background(left, len(left), everyday)
+        likeness = background.likeness(query[None], left)
+        cosines.append((left @ query).max())
+        means.append(standing(background.confidence(likeness)))
+    return [np.array(cosines), np.array(means)]
+
+
+def subject(caption: str) -> str:
+    """The noun a caption is about: the last word before it says where, with what, or doing what."""
+    words = [word for word in re.findall(r"[\w'-]+", caption.lower()) if word not in ("a", "an", "the", "two", "three")]
+    ends = next((i for i, word in enumerate(words) if i and _ENDS_SUBJECT.fullmatch(word)), len(words))
+    return words[ends - 1]
 
 
 def area(with_it: NDArray[np.float64], without: NDArray[np.float64]) -> float:
@@ -84,30 +141,79 @@ def area(with_it: NDArray[np.float64], without: NDArray[np.float64]) -> float:
 
 def fit(truth: dict[str, dict[str, list[str]]], folder: Path) -> None:
     encoder = Encoder.load()
-    rows = [(name, row["captions"]) for name, row in truth.items() if row["split"] == "test"]
+    rows = [(name, row["captions"]) for name, row in sorted(truth.items()) if row["split"] == "test"][: max(SIZES)]
     vectors = np.concatenate([read_picture(folder / name, encoder).embeddings for name, _ in rows])
-    queries = encoder.embed_text([captions[0] for _, captions in rows])
-    random = np.random.default_rng(0)
-    variables, answers = [], []
+    everyday = phrases(encoder)[1]
+    draw = random.Random(0)
+    texts = [beginning(draw.choice(captions), draw.randint(1, 3)) for _, captions in rows[:QUERIES]]
+    right = relevant(texts, [" ".join(captions) for _, captions in rows])
+    absent = [text for text in ABSENT[::2] if relevant([text], [" ".join(c) for _, c in rows]).sum() == 0]
+    queries = np.concatenate([encoder.embed_text(texts), encoder.embed_text(absent)])
+    right = np.concatenate([right, np.zeros((len(absent), len(rows)), bool)])
+    weights = np.concatenate([np.ones(len(texts)), np.full(len(absent), len(texts) / len(absent))])
+    logits, answers, counted = [], [], []
     for size in SIZES:
-        chosen = random.permutation(len(rows))[:size]
-        cosines = queries[chosen] @ vectors[chosen].T
-        scores = (cosines - cosines.mean(axis=1, keepdims=True)) / cosines.std(axis=1, keepdims=True)
-        top = np.argsort(-cosines, axis=1)[:, :10]
-        best = np.take_along_axis(scores, top, axis=1).ravel()
-        variables.append(np.stack([best, np.full(len(best), math.log(len(chosen))), np.ones(len(best))], axis=1))
-        answers.append((top == np.arange(len(chosen))[:, None]).ravel())
-    slope, per_log_size, offset = logistic(np.concatenate(variables), np.concatenate(answers).astype(float))
-    print(f"_SLOPE, _PER_LOG_SIZE, _OFFSET = {slope:.2f}, {per_log_size:.2f}, {offset:.2f}")
+        chosen = np.random.default_rng(size).permutation(len(rows))[:size]
+        background = Background(vectors[chosen], size, everyday)
+        for query, marked, weight in zip(queries, right[:, chosen], weights, strict=True):
+            likeness = background.likeness(query[None], vectors[chosen])
+            if marked.any() or weight != 1:
+                best = np.argsort(-likeness)[:LOOKED_AT]
+                logits += background.usual(likeness)[best].tolist()
+                answers += marked[best].tolist()
+                counted += [weight] * len(best)
+    variables = np.stack([logits, np.ones(len(logits))], axis=1)
+    slope, offset = logistic(variables, np.array(answers, float), np.array(counted))
+    print(f"{len(texts)} beginnings of captions, {len(absent)} absent things")
+    print(f"_SLOPE, _OFFSET = {slope:.2f}, {offset:.2f}")
+    said = 1 / (1 + np.exp(-variables @ (slope, offset)))
+    for low, high in pairwise(BINS):
+        inside = (said >= low) & (said < high)
+        if inside.any():
+            was = np.average(np.array(answers)[inside], weights=np.array(counted)[inside])
+            print(f"confidence {said[inside].mean():.2f}: right {was:.2f} of {inside.sum()}")
 
 
-def logistic(variables: NDArray[np.float64], answers: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The coefficients of the likeliest logistic model, by Newton's method."""
+def beginning(caption: str, content_words: int) -> str:
+    """A caption as far as so many of its words that carry meaning."""
+    content, kept = set(terms(caption)), []
+    for word in re.findall(r"[\w'-]+", caption.lower()):
+        kept.append(word)
+        content_words -= word in content
+        if not content_words:
+            break
+    return " ".join(kept)
+
+
+def relevant(queries: list[str], documents: list[str]) -> NDArray[np.bool_]:
+    """Which documents hold at least half of the words of each query, rare ones counting more: (Q, N)."""
+    database = sqlite3.connect(":memory:")
+    tokenizer = TOKENIZER.replace("'", "''")
+    database.execute(f"CREATE VIRTUAL TABLE held USING fts5(text, tokenize = '{tokenizer}')")
+    database.executemany("INSERT INTO held VALUES (?)", [(as_indexed(document),) for document in documents])
+    share = np.zeros((len(queries), len(documents)))
+    for i, query in enumerate(queries):
+        total = 0.0
+        for word in terms(query):
+            found = database.execute("SELECT rowid - 1 FROM held WHERE held MATCH ?", (match_expression([word]),))
+            places = [place for (place,) in found]
+            weight = math.log(1 + (len(documents) - len(places) + 0.5) / (len(places) + 0.5))
+            share[i, places] += weight
+            total += weight
+        share[i] /= max(total, 1e-9)
+    database.close()
+    return np.asarray(share >= WORDS_ENOUGH)
+
+
+def logistic(
+    variables: NDArray[np.float64], answers: NDArray[np.float64], counted: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The coefficients of the likeliest logistic model, by Newton's method; rows count as often as they say."""
     weights = np.zeros(variables.shape[1])
     for _ in range(25):
         likely = 1 / (1 + np.exp(-variables @ weights))
-        curvature = (variables * (likely * (1 - likely))[:, None]).T @ variables
-        weights += np.linalg.solve(curvature, variables.T @ (answers - likely))
+        curvature = (variables * (counted * likely * (1 - likely))[:, None]).T @ variables
+        weights += np.linalg.solve(curvature, variables.T @ (counted * (answers - likely)))
     return weights
 
 

@@ -6,7 +6,7 @@ combined as the query says. What is found is merged into moments, whose start an
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -27,6 +27,8 @@ from store.words import terms
 _MORE, _LESS = 0.75, 0.15  # of Rocchio's formula, beside 1 for the query itself
 _LEAST_CANDIDATES = 200  # of each ranking: the ranks of what both propose have to be known
 _MOST_CANDIDATES = 20_000
+_MOST_OF_STEPS = 800  # candidates of one step of several: whole videos are weighed for them
+_LEAST_VIDEOS = 40  # that are weighed as a whole
 _HITS_PER_MOMENT = 4  # neighbours merge, so more hits are fetched than moments are wanted
 
 
@@ -44,7 +46,8 @@ def answer(request: Request, ground: Ground, encoder: Encoder) -> list[Moment]:
     if not steps[0][0]:
         return _listed(request, ground)
     among = ground.among()
-    most = min(len(ground.index) if among is None else len(among), _MOST_CANDIDATES)
+    most = len(ground.index) if among is None else len(among)
+    most = min(most, _MOST_CANDIDATES if len(steps) == 1 else _MOST_OF_STEPS)
     limit = max(request.top * _HITS_PER_MOMENT, _LEAST_CANDIDATES, request.rerank)
     while True:
         weighed = _weigh(request, steps, ground, encoder, among, limit)
@@ -105,14 +108,34 @@ def _weigh(
     limit: int,
 ) -> list[Weighed]:
     """What each step finds among the candidates of all."""
-    found = {number for wanted, _ in steps for clause in wanted for number in ground.candidates(clause, among, limit)}
-    if len(steps) > 1:  # what one step finds in a video, the next may find weakly: all of the video is weighed
-        of_videos = ground.catalog.segments_beside(found)
+    by_step = [
+        {number for clause in wanted for number in ground.candidates(clause, among, limit)} for wanted, _ in steps
+    ]
+    found = set().union(*by_step)
+    if len(steps) > 1:
+        of_videos = _of_likely_videos(by_step, ground, max(_LEAST_VIDEOS, 2 * request.top))
         found = set((of_videos if among is None else np.intersect1d(of_videos, among)).tolist())
     hits = ground.catalog.hits(sorted(found), [0.0] * len(found))
     ids = [hit.segment_id for hit in hits]
     embeddings = ground.catalog.embeddings(ids)
     return [_weighed(request, *clauses, hits, ground, encoder, embeddings) for clauses in steps]
+
+
+def _of_likely_videos(by_step: Sequence[set[int]], ground: Ground, most: int) -> NDArray[np.int64]:
+    """All segments of the videos in which most steps, and then most segments, were found.
+
+    What one step finds in a video, the next may find weakly, so all of a video is weighed; for that there must not be
+    too many.
+    """
+    found = sorted(set().union(*by_step))
+    hits = ground.catalog.hits(found, [0.0] * len(found))
+    steps: dict[int, int] = defaultdict(int)
+    for hit in hits:
+        steps[hit.video_id] |= sum(1 << i for i, step in enumerate(by_step) if hit.segment_id in step)
+    counts = Counter(hit.video_id for hit in hits)
+    best = sorted(steps, key=lambda video: (-steps[video].bit_count(), -counts[video], video))
+    kept = set(best[:most])
+    return ground.catalog.segments_beside(hit.segment_id for hit in hits if hit.video_id in kept)
 
 
 def _weighed(

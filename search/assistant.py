@@ -24,9 +24,9 @@ from pydantic import Field
 from indexer.excerpt import stills
 from indexer.media import MediaError
 from search.clause import Only
-from search.commands.moments import UNSURE
 from search.library import Library
 from search.storyboard import SHORT_SIDE, board
+from search.verdict import verdict
 from search.wording import clock
 from store.errors import StoreError
 from store.types import Moment, Segment
@@ -156,11 +156,8 @@ def server(library: Library) -> MCPServer[Any]:
 
 
 def _answer(found: list[Moment]) -> dict[str, Any]:
-    confidences = [moment.confidence for moment in found if moment.confidence is not None]
-    unsure = bool(confidences) and max(confidences) < UNSURE
-    verdict = "nothing" if not found else "unsure" if unsure else "match"
     rows = [moment.as_dict() | {"clock": f"{clock(moment.start)}–{clock(moment.end)}"} for moment in found]
-    return {"verdict": verdict, "moments": rows}
+    return {"verdict": verdict(found), "moments": rows}
 
 
 def _row(segment: Segment) -> dict[str, Any]:

@@ -1,46 +1,103 @@
-"""Cosines -> confidence: how likely a hit is what was asked for, on one scale for all queries and libraries.
+"""Cosines -> confidence: how likely a hit shows what was asked for, on one scale for all queries, libraries and models.
 
-The cosine of a text and a segment depends on how the text is put. It is standardized by the cosines of the same text
-with a background of segments of the library, and what remains is read by a logistic regression (Platt, "Probabilistic
-Outputs for Support Vector Machines", 1999). The larger the library, the likelier an equal score is chance, so its size
-is the second variable. The coefficients are those that `python -m benchmarks.confidence fit` prints.
+What a cosine is worth depends on the model, on the library and on how a query is put. So a library keeps two
+backgrounds: a sample of its segments, and what people ask for every day (`model.phrases`) as its encoder reads it.
+Three things are computed with them.
+
+- The likeness of a query and a segment is their cosine less a part of the segment's mean cosine with the everyday
+  queries that are nearest to it: some segments are near to everything (cross-domain similarity local scaling; Conneau
+  and others, "Word Translation Without Parallel Data", 2018).
+- A likeness is standardized by those of all everyday queries with all segments of the sample, so that it means the
+  same for a model whose cosines lie between 0.2 and 0.3 and for one that uses all of them. Standardized by those of the
+  query itself it would say less: the best of anything stands out among the rest (measured, docs/measured.md).
+- A logistic regression reads it (Platt, "Probabilistic Outputs for Support Vector Machines", 1999). Its coefficients
+  are those that `python -m benchmarks.confidence fit` prints.
 """
 
 from __future__ import annotations
 
-import math
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-_SLOPE, _PER_LOG_SIZE, _OFFSET = 1.32, -0.78, -1.43  # of the standardized cosine; of log(segments); of 1
+from model.encoder import Encoder
+from model.phrases import phrase_lines
+from store.catalog import Catalog
+
+_NEAREST = 20  # everyday queries, of some two hundred
+_HUBNESS = 0.25  # share of a segment's likeness to them that is taken off
+_SLOPE, _OFFSET = 1.10, -4.57  # of the standardized likeness; of 1
+_SAMPLE = 200  # segments that stand for what pictures and clips ask for
 _SAID = 0.9  # confidence where every word of the query is said: a word can mean something else
 WORDS_ENOUGH = 0.5  # share of a query's words, by information, below which a segment holds some of them by chance
 
 
 class Background:
-    """Segments of a library against which the cosines of a query are read.
+    """What the cosines of a query are read against. Queries are texts, or pictures and clips where not `told`.
 
     Args:
-        vectors: float32 (B, D), unit rows; a sample.
+        vectors: float32 (B, D), unit rows; a sample of the segments.
         size: segments in the whole library.
+        everyday: float32 (R, D), unit rows; everyday queries.
     """
 
-    def __init__(self, vectors: NDArray[np.float32], size: int) -> None:
-        self.vectors, self.size = vectors, size
+    def __init__(self, vectors: NDArray[np.float32], size: int, everyday: NDArray[np.float32]) -> None:
+        self.vectors, self.size, self.everyday = vectors, size, everyday
+        self.known: dict[str, int] = {}  # words that were asked for -> segments that hold them
 
-    def spread(self, queries: NDArray[np.float32]) -> tuple[float, float]:
-        """Mean and standard deviation of the best cosine with any of the queries (Q, D), over the background."""
-        if len(self.vectors) < 2:
-            return 0.0, 1.0
-        cosines = (self.vectors @ queries.T).max(axis=1)
-        return float(cosines.mean()), max(float(cosines.std()), 1e-6)
+    def likeness(
+        self, queries: NDArray[np.float32], vectors: NDArray[np.float32], *, told: bool = True
+    ) -> NDArray[np.float32]:
+        """How much segments (C, D) are like any of the queries (Q, D): (C,), about -1 to 1."""
+        cosines = (vectors @ queries.T).max(axis=1)
+        return np.asarray(cosines - self._hubness(vectors) if told else cosines)
 
-    def confidence(self, cosines: NDArray[np.float32], queries: NDArray[np.float32]) -> NDArray[np.float64]:
-        """How likely segments with these cosines (C,) to the queries (Q, D) are what was asked for: (C,), 0 to 1."""
-        mean, deviation = self.spread(queries)
-        logits = _SLOPE * (cosines - mean) / deviation + _PER_LOG_SIZE * math.log(max(self.size, 1)) + _OFFSET
-        return np.asarray(1 / (1 + np.exp(-logits.astype(np.float64))))
+    def deviations(
+        self, likeness: NDArray[np.float32], queries: NDArray[np.float32], *, told: bool = True
+    ) -> NDArray[np.float64]:
+        """The same likeness (C,) in standard deviations above the mean of this query: (C,)."""
+        return _standardized(likeness, self.likeness(queries, self.vectors, told=told))
+
+    def usual(self, likeness: NDArray[np.float32], *, told: bool = True) -> NDArray[np.float64]:
+        """The same likeness (C,) in standard deviations above what everyday queries have: (C,)."""
+        return _standardized(likeness, self._of_texts if told else self._of_pictures)
+
+    def confidence(self, likeness: NDArray[np.float32], *, told: bool = True) -> NDArray[np.float64]:
+        """How likely segments of this likeness (C,) show what was asked for: (C,), 0 to 1."""
+        return np.asarray(1 / (1 + np.exp(-_SLOPE * self.usual(likeness, told=told) - _OFFSET)))
+
+    def _hubness(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        nearest = min(_NEAREST, len(self.everyday))
+        cosines = np.partition(vectors @ self.everyday.T, -nearest, axis=1)[:, -nearest:]
+        return np.asarray(_HUBNESS * cosines.mean(axis=1))
+
+    @cached_property
+    def _of_texts(self) -> NDArray[np.float32]:
+        """What everyday queries and the sample are like."""
+        return np.asarray((self.vectors @ self.everyday.T - self._hubness(self.vectors)[:, None]).ravel())
+
+    @cached_property
+    def _of_pictures(self) -> NDArray[np.float32]:
+        """What segments of the sample are like among each other."""
+        cosines = self.vectors[:_SAMPLE] @ self.vectors[:_SAMPLE].T
+        return np.asarray(cosines[~np.eye(len(cosines), dtype=bool)])
+
+
+def _standardized(likeness: NDArray[np.float32], among: NDArray[np.float32]) -> NDArray[np.float64]:
+    if len(among) < 2:
+        return np.asarray(likeness, np.float64)
+    return np.asarray((likeness - among.mean()) / max(float(among.std()), 1e-6), np.float64)
+
+
+def everyday(catalog: Catalog, encoder: Encoder) -> NDArray[np.float32]:
+    """What people ask for every day as the encoder reads it, kept in the library: float32 (R, D), unit rows."""
+    lines = phrase_lines()
+    kept = catalog.readings(encoder.fingerprint, lines)
+    if kept is None:
+        kept = encoder.embed_text(lines)
+        catalog.put_readings(encoder.fingerprint, lines, kept)
+    return kept
 
 
 def confidence_of_words(coverage: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.calibration import WORDS_ENOUGH, Background, confidence_of_words
-from search.fusion import reciprocal_ranks
+from search.fusion import reciprocal_ranks, weight_of_words
 from store.catalog import Catalog
 from store.filters import Filter
 from store.vectors import FaissIndex
@@ -72,8 +72,11 @@ class Ground:
             ids = self.index.search(clause.vectors, limit, among=among)[1]
             found.update(number for number in ids.ravel().tolist() if number >= 0)
         if clause.words and self.only != "visual":
+            rare = telling(self._weights(clause.words))
             found.update(
-                self.catalog.search_words(clause.words, phrases=clause.phrases, filters=self.filters, limit=limit)
+                self.catalog.search_words(
+                    clause.words, phrases=clause.phrases, one_of=rare, filters=self.filters, limit=limit
+                )
             )
         return found
 
@@ -84,13 +87,16 @@ class Ground:
             ids: C segments.
             embeddings: float32 (C, D), theirs.
         """
-        cosines = (embeddings @ clause.vectors.T).max(axis=1)
+        told = bool(clause.text)
+        likeness = self.background.likeness(clause.vectors, embeddings, told=told)
         coverage = self._coverage(clause, ids)
         looks, says = self.only != "words", self.only != "visual"
         lost = self._without_phrases(clause, ids)
-        visual = reciprocal_ranks(cosines.astype(np.float64)) if looks else np.zeros(len(ids))
-        words = reciprocal_ranks(np.where(coverage >= WORDS_ENOUGH, coverage, -np.inf))
-        seen = self.background.confidence(cosines, clause.vectors) if looks else np.zeros(len(ids))
+        visual = reciprocal_ranks(likeness.astype(np.float64)) if looks else np.zeros(len(ids))
+        seen = np.zeros(len(ids))
+        if looks:
+            seen = self.background.confidence(likeness, told=told)
+        words = weight_of_words(seen) * reciprocal_ranks(np.where(coverage >= WORDS_ENOUGH, coverage, -np.inf))
         said = confidence_of_words(coverage) if says else np.zeros(len(ids))
         keep = ~lost
         return Evidence(visual * keep, words * keep, np.zeros(len(ids)), (1 - (1 - seen) * (1 - said)) * keep)
@@ -102,22 +108,28 @@ class Ground:
         return self.evidence(clause, ids, embeddings).confidence
 
     def _coverage(self, clause: Clause, ids: Sequence[int]) -> NDArray[np.float64]:
-        """Which share of the words of the clause each segment holds, rare ones counting more: (C,), 0 to 1.
-
-        The weight of a word is its inverse document frequency as in BM25.
-        """
-        share, total = np.zeros(len(ids)), 0.0
+        """Which share of the words of the clause each segment holds, rare ones counting more: (C,), 0 to 1."""
+        share = np.zeros(len(ids))
         if not clause.words or self.only == "visual":
             return share
-        size = self.background.size
-        for word in clause.words:
-            known = self.catalog.segments_with_words(size, word)
-            weight = math.log(1 + (size - known + 0.5) / (known + 0.5))
-            total += weight
-            if known:
-                holding = self.catalog.holding(word, ids)
+        weights = self._weights(clause.words)
+        for word, weight in weights.items():
+            holding = self.catalog.holding(word, ids)
+            if holding:
                 share += weight * np.fromiter((number in holding for number in ids), bool, len(ids))
-        return share / total if total else share
+        return share / sum(weights.values())
+
+    def _weights(self, words: Sequence[str]) -> dict[str, float]:
+        """The inverse document frequencies of words, as in BM25."""
+        size = self.background.size
+        for word in words:
+            if word not in self.background.known:
+                self.background.known[word] = self.catalog.segments_with_words(size, word)
+        known = [self.background.known[word] for word in words]
+        return {
+            word: math.log(1 + (size - number + 0.5) / (number + 0.5))
+            for word, number in zip(words, known, strict=True)
+        }
 
     def _without_phrases(self, clause: Clause, ids: Sequence[int]) -> NDArray[np.bool_]:
         """Which segments lack a phrase that has to be there: (C,)."""
@@ -126,3 +138,10 @@ class Ground:
             holding = self.catalog.holding(phrase, ids)
             lost |= np.fromiter((number not in holding for number in ids), bool, len(ids))
         return lost
+
+
+def telling(weights: Mapping[str, float]) -> list[str]:
+    """The rarest words, one of which is in everything that holds enough of all: the others together do not weigh it."""
+    rarest_last = sorted(weights, key=lambda word: weights[word])
+    sums = np.cumsum([weights[word] for word in rarest_last])
+    return [word for word, total in zip(rarest_last, sums, strict=True) if total >= (WORDS_ENOUGH - 1e-6) * sums[-1]]

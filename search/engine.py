@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from indexer.clip import Clip
 from model.encoder import Encoder
 from search.answer import answer
-from search.calibration import Background
+from search.calibration import Background, everyday
 from search.clause import Ground
 from search.looks import Looks
 from search.matching import place
@@ -106,4 +106,4 @@ class SearchEngine:
     def _background(self) -> Background:
         ids = self.index.ids()
         sample = ids[np.linspace(0, len(ids) - 1, min(len(ids), _BACKGROUND)).astype(int)] if len(ids) else ids
-        return Background(self.catalog.embeddings(sample), len(ids))
+        return Background(self.catalog.embeddings(sample), len(ids), everyday(self.catalog, self.encoder))

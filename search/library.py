@@ -53,6 +53,7 @@ class Library(Films):
         self.folder = Path(folder).expanduser() if folder is not None else default_folder()
         super().__init__(Catalog(self.folder / "catalog.sqlite"), model)
         self._engine: SearchEngine | None = None
+        self._asked: tuple[int, int] | None = None  # the catalog's stamp when the engine was brought up to date
         if encoder is not None:
             self.encoder = encoder
 
@@ -79,9 +80,11 @@ class Library(Films):
         """The search over what the catalog holds now."""
         from search.engine import SearchEngine
 
-        self.catalog.bind_encoder(self.encoder.fingerprint, self.encoder.dim)
-        if self._refresh_vectors() or self._engine is None:  # it remembers what the library looks like as a whole
-            self._engine = SearchEngine(self.catalog, self.vectors, self.encoder)
+        if self._engine is None or self._asked != self.catalog.stamp():
+            self.catalog.bind_encoder(self.encoder.fingerprint, self.encoder.dim)
+            if self._refresh_vectors() or self._engine is None:  # it remembers what the library looks like as a whole
+                self._engine = SearchEngine(self.catalog, self.vectors, self.encoder)
+            self._asked = self.catalog.stamp()
         return self._engine
 
     def duplicates(self, *, min_seconds: float = 2.0, within: str | Path | None = None) -> list[Duplicates]:

@@ -83,8 +83,9 @@ def _windows(moment: Moment, ground: Ground) -> _Windows:
 
 
 def _standardized(clause: Clause, embeddings: NDArray[np.float32], ground: Ground) -> NDArray[np.float64]:
-    mean, deviation = ground.background.spread(clause.vectors)
-    return np.asarray(((embeddings @ clause.vectors.T).max(axis=1) - mean) / deviation, np.float64)
+    told = bool(clause.text)
+    likeness = ground.background.likeness(clause.vectors, embeddings, told=told)
+    return ground.background.deviations(likeness, clause.vectors, told=told)
 
 
 def _spoken(moment: Moment, wanted: Sequence[Clause], ground: Ground) -> tuple[float, float] | None:

@@ -2,8 +2,8 @@
 
 ``Connection`` opens the file, ``Lexicon`` adds what is asked by words, ``Segments`` what is asked by segment id,
 ``Succession`` the change to another encoder, ``Judgements`` queries with judged answers, ``Searches`` those with names,
-``Tags`` labels, ``Listing`` lists in parts, ``Catalog`` videos, subtitles and failures: one object, in nine files,
-because none should be longer than can be read at once.
+``Tags`` labels, ``Listing`` lists in parts, ``Readings`` texts that are always the same, ``Catalog`` videos, subtitles
+and failures: one object, in ten files, because none should be longer than can be read at once.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from store.connection import AMONG, PATH, json_ids, within_clause
 from store.errors import NotInLibrary
 from store.judgements import Judgements
 from store.listing import Listing
+from store.readings import Readings
 from store.searches import Searches
 from store.succession import Succession
 from store.tags import Tags
@@ -37,7 +38,7 @@ class Counts:
     seconds: float  # of video
 
 
-class Catalog(Succession, Judgements, Tags, Searches, Listing):
+class Catalog(Succession, Judgements, Tags, Searches, Listing, Readings):
     """A library: videos with their segments and subtitles, and the files that could not be indexed.
 
     Usable from several threads. See ``Connection`` for how it is opened and closed.

@@ -207,7 +207,21 @@ def _fill_words(db: Database) -> None:
             )
 
 
-MIGRATIONS = (create_library, add_judgements, add_successors, add_tags, add_words, add_searches, add_scripts)
+def add_readings(db: Database) -> None:
+    """Step 8: what an encoder makes of texts that are always the same."""
+    db.execute("CREATE TABLE readings (text TEXT PRIMARY KEY, encoder TEXT NOT NULL, vector BLOB NOT NULL)")
+
+
+MIGRATIONS = (
+    create_library,
+    add_judgements,
+    add_successors,
+    add_tags,
+    add_words,
+    add_searches,
+    add_scripts,
+    add_readings,
+)
 
 
 def version(db: Database) -> int:

@@ -30,6 +30,7 @@ class BagOfWords:
 
     def embed_text(self, texts: Sequence[str]) -> np.ndarray:
         counts = np.array([[text.split().count(word) for word in self.words] for text in texts], np.float32)
+        counts[~counts.any(axis=1)] = 1  # what it has no word for is as near to all it knows
         return counts / np.linalg.norm(counts, axis=1, keepdims=True)
 
     def pad_frames(self, segments: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

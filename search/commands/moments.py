@@ -10,6 +10,7 @@ import typer
 
 from search.console import SOME_FAILED, err, out, print_json
 from search.export import export, format_of
+from search.verdict import verdict
 from search.wording import moment_lines
 from store.types import Moment
 
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
     from indexer.pieces import Piece
     from search.library import Library
 
-UNSURE = 0.1  # of ten moments that are less likely than this, nine are wrong
+_SAID = {  # before moments that are not clearly what was asked for
+    "unsure": "Not sure that it is among these:",
+    "nothing": "Probably nothing in this library matches; the nearest are:",
+}
 
 _EARLY_SECONDS = 0.1
 
@@ -104,9 +108,8 @@ def _tell(held: Library, moments: list[Moment], pictures: Sequence[Path | None])
             if filled
             else "The library holds nothing to search in here; `videobert index FOLDER` fills it."
         )
-    confidences = [moment.confidence for moment in moments if moment.confidence is not None]
-    if confidences and max(confidences) < UNSURE:
-        err.print("Probably nothing in this library matches; the nearest are:")
+    elif (worth := verdict(moments)) in _SAID:
+        err.print(_SAID[worth])
     for rank, (moment, picture) in enumerate(zip(moments, pictures, strict=True), start=1):
         for line in moment_lines(rank, moment, picture):
             out.print(line, markup=False)

@@ -11,15 +11,15 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from indexer.clip import Clip
-from search.commands.moments import UNSURE
 from search.engine import SearchEngine
 from search.query import Query as Asked
 from search.query import Step, parse
 from search.request import Request as Wanted
-from search.service.answers import Id, Moment, Moments, Verdict
+from search.service.answers import Id, Moment, Moments
 from search.service.paging import MOST_OFFSET, same_from
 from search.service.parts import IsLocal, Parts, Shared
 from search.service.problems import Refusal
+from search.verdict import verdict
 from store import types
 from store.filters import Filter
 
@@ -126,14 +126,6 @@ def find(parts: Parts, question: Question) -> list[types.Moment]:
         found = parts.live.ask(lambda engine: asked(engine, question, clip))
         parts.answers.put(key, found)
     return found
-
-
-def verdict(found: list[types.Moment]) -> Verdict:
-    """Whether the best moment is likely what was asked for."""
-    if not found:
-        return "nothing"
-    confidences = [moment.confidence for moment in found if moment.confidence is not None]
-    return "unsure" if confidences and max(confidences) < UNSURE else "match"
 
 
 def _search(engine: SearchEngine, question: Question, clip: Clip | None) -> list[types.Moment]:

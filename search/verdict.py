@@ -1,0 +1,39 @@
+"""What an answer as a whole is worth, in one word for people: whether what they asked for is among what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from store.types import Moment
+
+Verdict = Literal["match", "unsure", "nothing"]
+
+LOOKED_AT = 5  # moments: several that are fairly likely say more than the one that stands out
+# Mean confidences of the best moments, as `python -m benchmarks.confidence measure` prints them.
+MATCH = 0.24  # one in twenty things that a library does not show reaches it
+NOTHING = 0.12  # one in ten that it shows stays below
+SURE = 0.5  # of a single moment that is enough, such as one in which the words are said
+
+
+def standing(confidences: ArrayLike) -> float:
+    """The mean confidence of the best few, 0 to 1; 0 where there is none."""
+    best = np.sort(np.asarray(confidences, np.float64))[-LOOKED_AT:]
+    return float(best.mean()) if len(best) else 0.0
+
+
+def verdict(moments: Sequence[Moment]) -> Verdict:
+    """Say what moments that answer one query are worth: "match", "unsure", or "nothing" of what was asked for.
+
+    Moments without a confidence, which filters alone or a clip found, are what was asked for.
+    """
+    if not moments:
+        return "nothing"
+    confidences = [moment.confidence for moment in moments if moment.confidence is not None]
+    if not confidences or max(confidences) >= SURE:
+        return "match"
+    mean = standing(confidences)
+    return "match" if mean >= MATCH else "unsure" if mean >= NOTHING else "nothing"
