@@ -1,0 +1,101 @@
+"""`a THEN b` over films joined from clips: in the order in which they are shown, and the other way round.
+
+    python -m benchmarks.sequences DATA/clips.json DATA/clips --films FOLDER --library LIB
+
+The films are made in FOLDER where it lacks them (`benchmarks/films.py`). Asked is for every two clips of a film that
+follow each other, by their captions. Reported: how often the film is first and among the first five, in the right
+order and reversed; how often the film itself has the better score in the right order; and, of films found
+first, whether both steps lie in their clips. WITHIN: the first and the last clip of a
+film, with a limit that the pause between them keeps, and one that it breaks.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.films import Part, films
+from benchmarks.library import indexed
+from search import Library
+from store.types import Moment
+
+Asking = Callable[[str], list[Moment]]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("truth", type=Path)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--films", type=Path, required=True)
+    parser.add_argument("--library", type=Path, required=True)
+    args = parser.parse_args()
+    made = films(args.truth, args.folder, args.films)
+    with indexed([args.films], args.library) as held:
+        orders(held, made)
+        limits(held, made)
+
+
+def orders(held: Library, made: list[list[Part]]) -> None:
+    def ask(query: str) -> list[Moment]:
+        return held.search(query, top=len(made))
+
+    places, better, inside = [], [], []
+    pairs = [pair for film in made for pair in pairwise(film)]
+    for first, then in pairs:
+        answers = [ask(f"{a} THEN {b}") for a, b in ((plain(first), plain(then)), (plain(then), plain(first)))]
+        places.append([place(first.film, moments) for moments in answers])
+        better.append(np.greater(*(score(first.film, moments) for moments in answers)))
+        best = answers[0][0]
+        if Path(best.path).name == first.film:
+            hits = sorted(best.hits, key=lambda hit: hit.start)
+            inside.append(overlaps(hits[0].start, hits[0].end, first) and overlaps(hits[-1].start, hits[-1].end, then))
+    ranks = np.array(places)
+    for name, column in (("right order", 0), ("reversed", 1)):
+        shares = "  ".join(f"R@{k} {np.mean(ranks[:, column] <= k):.1%}" for k in (1, 5))
+        print(f"{len(pairs)} pairs over {len(made)} films, {name}: {shares}")
+    print(f"better score in the right order: {np.mean(better):.1%}")
+    print(f"both steps in their clips, of films found first: {np.mean(inside):.1%}")
+
+
+def limits(held: Library, made: list[list[Part]]) -> None:
+    """How often a film is found with its first and last clip in their places, by a limit that allows it or does not."""
+    found = {"allowing": 0, "forbidding": 0}
+    paths = {Path(video.path).name: video.path for video in held.videos()}
+    for film in made:
+        first, last = film[0], film[-1]
+        pause = last.start - first.end
+        for name, seconds in (("allowing", pause + 10), ("forbidding", max(pause - 10, 1))):
+            query = f"{plain(first)} THEN WITHIN {seconds:.0f}s {plain(last)}"
+            moments = held.search(query, top=1, within=paths[first.film])
+            found[name] += any(
+                overlaps(moment.start, moment.start + 1, first) and overlaps(moment.end - 1, moment.end, last)
+                for moment in moments
+            )
+    shares = ", ".join(f"{number / len(made):.1%} with a limit {name} it" for name, number in found.items())
+    print(f"first and last clip of a film found in place: {shares}")
+
+
+def plain(part: Part) -> str:
+    """A caption without what the query language could read as its own."""
+    return part.caption.replace('"', " ").replace(":", " ")
+
+
+def place(film: str, moments: list[Moment]) -> int:
+    names = list(dict.fromkeys(Path(moment.path).name for moment in moments))
+    return names.index(film) + 1 if film in names else len(names) + 1
+
+
+def score(film: str, moments: list[Moment]) -> float:
+    return max((moment.score for moment in moments if Path(moment.path).name == film), default=0.0)
+
+
+def overlaps(start: float, end: float, part: Part) -> bool:
+    return start < part.end and end > part.start
+
+
+if __name__ == "__main__":
+    main()
