@@ -172,8 +172,10 @@ class VideoBertEncoder(Encoder):
 
     @cached_property
     def backbone(self) -> str:
-        """A name for what decides the features of a frame: a BLAKE2b-64 of the backbone's weights and picture size."""
-        digest = hashlib.blake2b(str(self.model.config.image_size).encode(), digest_size=8)
+        """A name for what decides frame features: a BLAKE2b-64 of the weights and of how pictures are fed."""
+        config = self.model.config
+        picture = str(config.image_size) + (f" {config.frame_fit}" if config.frame_fit != "middle" else "")
+        digest = hashlib.blake2b(picture.encode(), digest_size=8)
         for tensor in self.model.backbone.state_dict().values():
             digest.update(tensor.cpu().contiguous().numpy())
         return digest.hexdigest()
@@ -188,7 +190,8 @@ class VideoBertEncoder(Encoder):
         Returns:
             float16 (T, F).
         """
-        prepared = prepare_frames(torch.from_numpy(frames).to(self.device), self.model.config.image_size)
+        config = self.model.config
+        prepared = prepare_frames(torch.from_numpy(frames).to(self.device), config.image_size, fit=config.frame_fit)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._bf16):
             features = self.model.frame_features(prepared)
         return np.asarray(features.half().cpu().numpy())

@@ -1,4 +1,4 @@
-"""Frames as a video delivers them -> frames as a network takes them: scaled, cropped and normalized alike."""
+"""Frames as a video delivers them -> frames as a network takes them: scaled, fitted and normalized alike."""
 
 from __future__ import annotations
 
@@ -9,23 +9,41 @@ from torchvision.transforms.v2 import functional as transform
 MEAN = STD = 0.5  # pixels 0..255 become -1..1
 
 
-def prepare_frames(frames: Tensor, size: int) -> Tensor:
-    """Scale the shorter side to `size`, crop the middle, and normalize to -1..1.
+FITS = ("middle", "whole")
+_STRIDE = 32  # pixels of a side that convolutional networks reduce to one
+
+
+def prepare_frames(frames: Tensor, size: int, *, fit: str = "middle") -> Tensor:
+    """Bring frames to the size of a network's pictures, and normalize to -1..1.
 
     Args:
         frames: uint8 (T, 3, H, W), RGB.
-        size: side S of the square that the backbone takes, pixels.
+        size: side S of the square that the backbone was trained on, pixels.
+        fit: "middle" scales the shorter side and crops the middle square; "whole" keeps all of the picture in its own
+            shape, with about as many pixels as the square, for backbones that average over the picture.
 
     Returns:
-        float32 (T, 3, S, S), channels-last in memory, as convolutions on a CPU like it.
+        float32 (T, 3, S, S), or (T, 3, H', W') of multiples of 32 where the whole is kept; channels-last in memory, as
+        convolutions on a CPU like it.
 
     Raises:
-        ValueError: frames are of another shape or dtype.
+        ValueError: frames are of another shape or dtype, or `fit` is none of the two.
     """
     if frames.ndim != 4 or frames.shape[1] != 3 or frames.dtype != torch.uint8:
         raise ValueError(f"frames must be uint8 (T, 3, H, W), got {frames.dtype} {tuple(frames.shape)}")
-    if min(frames.shape[2:]) != size:
-        frames = transform.resize(frames, [size], antialias=True)
-    frames = transform.center_crop(frames, [size, size])
+    if fit not in FITS:
+        raise ValueError(f"fit must be one of {', '.join(FITS)}, got {fit!r}")
+    if fit == "whole":
+        frames = transform.resize(frames, whole_size(frames.shape[2], frames.shape[3], size), antialias=True)
+    else:
+        if min(frames.shape[2:]) != size:
+            frames = transform.resize(frames, [size], antialias=True)
+        frames = transform.center_crop(frames, [size, size])
     scaled = (frames.float() / 255 - MEAN) / STD
     return scaled.contiguous(memory_format=torch.channels_last)
+
+
+def whole_size(height: int, width: int, side: int) -> list[int]:
+    """Height and width nearest to the shape of a picture with about `side` * `side` pixels, in multiples of 32."""
+    scale = side / (height * width) ** 0.5
+    return [max(round(length * scale / _STRIDE), 1) * _STRIDE for length in (height, width)]

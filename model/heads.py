@@ -43,38 +43,44 @@ class RetrievalHead(nn.Module):
 class AlignmentHead(nn.Module):
     """The joint reading of text and video -> does this text belong to this video (logit).
 
-    The state of [CLS], as in VideoBERT, beside the product of what is read and what is shown: with few captions to
-    learn from, [CLS] alone does not learn to compare.
+    The state of [CLS], as in VideoBERT, beside the product of what is read and what is shown, and the sum of this
+    product, their cosine: with few captions to learn from, [CLS] alone does not learn to compare.
     """
 
     def __init__(self, hidden: int, dim: int) -> None:
         super().__init__()
         self.dense = nn.Linear(hidden + dim, hidden)
         self.score = nn.Linear(hidden, 1)
+        self.of_cosine = nn.Parameter(torch.tensor(10.0))
 
     def forward(self, cls_state: Tensor, words: Tensor, frames: Tensor) -> Tensor:
         """State (N, H), points of words and of frames (N, D) -> (N,) logits."""
+        product = F.normalize(words.float(), dim=-1) * F.normalize(frames.float(), dim=-1)
         # Products of unit vectors are of the order of 1/D; a layer learns from numbers of the order of one.
-        product = F.normalize(words, dim=-1) * F.normalize(frames, dim=-1) * words.shape[-1]
-        return self.score(torch.tanh(self.dense(torch.cat([cls_state, product], dim=-1)))).squeeze(-1).float()  # type: ignore[no-any-return]
+        state = torch.cat([cls_state, (product * words.shape[-1]).to(cls_state.dtype)], dim=-1)
+        read = self.score(torch.tanh(self.dense(state))).squeeze(-1).float()
+        return read + self.of_cosine.float() * product.sum(dim=-1)  # type: ignore[no-any-return]
 
 
 class MaskedWordHead(nn.Module):
     """States of masked words -> logits over the vocabulary.
 
     BERT's head (Devlin et al., 2019) with its decoder tied to the word embeddings; they are handed in, so that a
-    checkpoint holds them once.
+    checkpoint holds them once. It also reads the point of the frames: attention brings little from frames to a masked
+    word when BERT stays as it is, and guesses would come from the sentence alone.
     """
 
-    def __init__(self, hidden: int, vocab_size: int) -> None:
+    def __init__(self, hidden: int, dim: int, vocab_size: int) -> None:
         super().__init__()
-        self.dense = nn.Linear(hidden, hidden)
+        self.dense = nn.Linear(hidden + dim, hidden)
         self.norm = nn.LayerNorm(hidden)
         self.bias = nn.Parameter(torch.zeros(vocab_size))
 
-    def forward(self, states: Tensor, word_embeddings: Tensor) -> Tensor:
-        """(M, H), (V, H) -> (M, V) logits."""
-        return F.linear(self.norm(F.gelu(self.dense(states))), word_embeddings, self.bias).float()
+    def forward(self, states: Tensor, frames: Tensor, word_embeddings: Tensor) -> Tensor:
+        """States of words (M, H), points of the frames beside them (M, D), 0 without any, (V, H) -> (M, V) logits."""
+        shown = F.normalize(frames.float(), dim=-1) * frames.shape[-1] ** 0.5  # numbers of the order of one
+        read = self.dense(torch.cat([states, shown.to(states.dtype)], dim=-1))
+        return F.linear(self.norm(F.gelu(read)), word_embeddings, self.bias).float()
 
 
 class MaskedFrameHead(nn.Module):

@@ -22,7 +22,8 @@ def multi_positive_contrastive(queries: Tensor, items: Tensor, same: Tensor, sca
     Returns:
         scalar, averaged over queries and directions.
     """
-    logits = scale * queries @ items.T
+    with torch.autocast(queries.device.type, enabled=False):  # in bfloat16, cosines that differ by 0.002 are the same
+        logits = scale.float() * queries.float() @ items.float().T
     target = same.float()
     forward = -(F.log_softmax(logits, dim=1) * target).sum(1) / target.sum(1)
     backward = -(F.log_softmax(logits, dim=0) * target).sum(0) / target.sum(0)

@@ -32,11 +32,17 @@ class Objectives:
     """The losses of a batch. They hold a copy of the model as it is when they are made, to anchor text to."""
 
     def __init__(
-        self, model: VideoBertModel, tokenizer: TextTokenizer, texts: list[str], options: TrainingOptions
+        self,
+        model: VideoBertModel,
+        tokenizer: TextTokenizer,
+        texts: list[str],
+        options: TrainingOptions,
+        *,
+        anchor: Anchor | None = None,
     ) -> None:
         self.model, self.tokenizer, self.options = model, tokenizer, options
         self.wanted = options.weights.keys()
-        self.anchor = _Anchor(model, tokenizer, texts, options.max_words)
+        self.anchor = anchor or Anchor(model, tokenizer, texts, options.max_words)
         self.sentence_words = options.max_words * (2 if options.joined_sentences else 1)
 
     def __call__(self, batch: Batch, *, step: int) -> dict[str, Tensor]:
@@ -90,11 +96,11 @@ class Objectives:
         return losses.alignment(belief, aligned.to(belief.device))
 
     def _masked(self, batch: Batch, step: int) -> dict[str, Tensor]:
-        """Text alone, video alone, and both (half of the batch) by turns."""
+        """Half of the batch as text alone, half as video alone, and a quarter as both, by turns."""
         turns = [["masked_words"], ["masked_frames"], ["masked_words", "masked_frames"]]
         possible = [turn for turn in turns if self.wanted & set(turn)]
         turn = possible[step % len(possible)]
-        rows = max(len(batch.queries) // 2, 1) if len(turn) == 2 else len(batch.queries)
+        rows = max(len(batch.queries) // (4 if len(turn) == 2 else 2), 1)
         features, frame_mask = self._frames(batch.paced_features[:rows], batch.paced_mask[:rows])
         if "masked_frames" not in turn:
             features, frame_mask = features[:, :0], frame_mask[:, :0]
@@ -155,11 +161,11 @@ def _hard_negatives(similarity: Tensor, told: Tensor) -> Tensor:
     return torch.multinomial(likely.masked_fill(told.T, 0.0).clamp(min=1e-12), 1).squeeze(1)
 
 
-class _Anchor:
-    """Text embeddings of the model as it was before training, computed once a text.
+class Anchor:
+    """Text embeddings of the model as it was before training, computed once a text; runs of one start may share them.
 
     Texts are always computed in the same company: what stands beside a text in a batch moves its last bits, and a run
-    that was resumed would no longer be the same run.
+    that was resumed would no longer be the same run. Texts of one length keep company, since padding costs time.
     """
 
     def __init__(self, model: VideoBertModel, tokenizer: TextTokenizer, texts: list[str], max_words: int) -> None:
@@ -167,8 +173,8 @@ class _Anchor:
         self.bert = copy.deepcopy(model)
         self.bert.eval()  # type: ignore[no-untyped-call]
         self.tokenizer = tokenizer
-        self.texts = texts
-        self.places = {text: divmod(i, _ANCHORS_AT_ONCE) for i, text in enumerate(texts)}
+        self.texts = sorted(texts, key=len)
+        self.places = {text: divmod(i, _ANCHORS_AT_ONCE) for i, text in enumerate(self.texts)}
         self.known: dict[int, Tensor] = {}
 
     @torch.no_grad()

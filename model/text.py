@@ -29,7 +29,7 @@ class TextTokenizer:
 
     def save(self, folder: Path) -> None:
         """Write `tokenizer.json` into a checkpoint folder."""
-        self.tokenizer.save(str(folder / TOKENIZER_FILE))
+        self.tokenizer.save(str(folder / TOKENIZER_FILE), pretty=False)
 
     def __call__(self, texts: list[str], *, max_tokens: int) -> tuple[Tensor, Tensor]:
         """Tokenize; longer texts lose their end.

@@ -55,6 +55,7 @@ class VideoBertConfig(PreTrainedConfig):
     backbone: str = "mobilenet_v2"  # or resnet18, resnet50, torchvision:NAME, vision
     vision: dict[str, Any] | None = None  # the tower of the backbone "vision"; see `model.pretrained`
     image_size: int = 224  # pixels, a square
+    frame_fit: str = "middle"  # middle: cropped to that square; whole: as many pixels, in the picture's own shape
     fps: float = 2.0  # frames per second of video that it is made for
     clip_frames: int = 1  # frames that make one feature; more than one for a backbone that looks at clips
     frame_width: int = 1536  # of the layer between frame features and frame tokens
@@ -120,7 +121,7 @@ class VideoBertModel(PreTrainedModel):
 
     def add_masked_words(self) -> None:
         """Give the model a head for masked words, at random."""
-        self.masked_words = MaskedWordHead(self.config.hidden_size, self.config.vocab_size)
+        self.masked_words = MaskedWordHead(self.config.hidden_size, self.config.embedding_size, self.config.vocab_size)
         self.config.masked_words = True
 
     def add_visual_words(self, branching: int, depth: int, *, frame_input: str) -> None:
@@ -160,6 +161,10 @@ class VideoBertModel(PreTrainedModel):
         told = (("LayerNorm.gamma", "LayerNorm.weight"), ("LayerNorm.beta", "LayerNorm.bias"))
         for theirs, ours in told:
             weights = {name.replace(theirs, ours): tensor for name, tensor in weights.items()}
+        # Positions beyond the longest sequence are never read.
+        places = "embeddings.position_embeddings.weight"
+        if places in weights:
+            weights[places] = weights[places][: self.config.max_position_embeddings]
         expected = set(self.bert.state_dict())
         self.bert.load_state_dict({name: tensor for name, tensor in weights.items() if name in expected})
 
@@ -227,13 +232,17 @@ class VideoBertModel(PreTrainedModel):
             raise ValueError("this checkpoint cannot predict masked frames: it has no visual words")
         states, _, _ = self(inputs)
         length = inputs.word_ids.shape[1]
-        nothing = states.new_zeros(0, 0, dtype=torch.float32)
-        words = states[:, 1 : 1 + length][words_at]
-        frames = states[:, 2 + length : -1][frames_at]
-        return (
-            self.masked_words(words, self.bert.embeddings.word_embeddings.weight) if words_wanted else nothing,
-            self.masked_frames(frames) if frames_wanted else nothing,
-        )
+        words = frames = states.new_zeros(0, 0, dtype=torch.float32)
+        shown = states[:, 2 + length : -1]
+        if words_wanted:
+            point = self.retrieval.frames(_mean(shown, inputs.frame_mask)) * inputs.frame_mask.any(dim=1)[:, None]
+            read = states[:, 1 : 1 + length][words_at]
+            words = self.masked_words(
+                read, point[words_at.nonzero()[:, 0]], self.bert.embeddings.word_embeddings.weight
+            )
+        if frames_wanted:
+            frames = self.masked_frames(shown[frames_at])
+        return words, frames
 
     def _sequence(self, inputs: Inputs) -> tuple[Tensor, Tensor, Tensor]:
         n, device = inputs.word_ids.shape[0], inputs.word_ids.device

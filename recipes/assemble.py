@@ -3,7 +3,8 @@
     python -m recipes.assemble --bert all-MiniLM-L6-v2 --backbone backbone.safetensors --out start
 
 `--bert` is a folder with `model.safetensors` and `tokenizer.json` of all-MiniLM-L6-v2 (Apache-2.0). The backbone is the
-result of `recipes.distil_backbone`. Everything else is initialised at random.
+result of `recipes.distil_backbone`, or that of a checkpoint whose `model.safetensors` is named. Everything else is
+initialised at random.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from model import checkpoint
 from model.text import TextTokenizer
 from model.videobert import VideoBertConfig, VideoBertModel
 
+_POSITIONS = 128  # of words, frames and marks together, 75 at most; BERT's 512 would be 0.3 MB more
+_BACKBONE = "backbone."  # how a checkpoint calls it
+
 
 def main() -> None:
     """Read the arguments and write the checkpoint."""
@@ -28,9 +32,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     torch.manual_seed(args.seed)
-    model = VideoBertModel(VideoBertConfig())
+    model = VideoBertModel(VideoBertConfig(max_position_embeddings=_POSITIONS))
     model.load_bert(args.bert)
-    model.backbone.load_state_dict(load_file(args.backbone))
+    weights = load_file(args.backbone)
+    if any(name.startswith(_BACKBONE) for name in weights):
+        weights = {name.removeprefix(_BACKBONE): part for name, part in weights.items() if name.startswith(_BACKBONE)}
+    model.backbone.load_state_dict(weights)
     checkpoint.save(model, TextTokenizer.from_folder(args.bert), args.out)
 
 

@@ -34,7 +34,7 @@ from search.training import examples_of, features_key
 
 _TRIALS = 20  # at random or by TPE, where no number was given
 # All trials share what the backbone of the start saw, at its pace.
-_SHARED = {f"network.{name}" for name in ("backbone", "image_size", "fps", "clip_frames")}
+_SHARED = {f"network.{name}" for name in ("backbone", "image_size", "frame_fit", "fps", "clip_frames")}
 
 
 def tune(

@@ -19,6 +19,27 @@ def test_frames_are_scaled_cropped_and_normalized():
     assert prepare_frames(torch.zeros(1, 3, 20, 20, dtype=torch.uint8), 20).max() == -1.0
 
 
+def test_whole_frames_keep_their_edges_and_their_shape():
+    frames = torch.zeros(2, 3, 360, 640, dtype=torch.uint8)
+    frames[:, :, :, :20] = 255  # what the crop would leave out
+    prepared = prepare_frames(frames, 224, fit="whole")
+    assert prepared.shape == (2, 3, 160, 288)
+    assert prepared[:, :, :, :6].min() == 1.0
+    assert prepare_frames(frames, 224).max() == -1.0
+    assert prepare_frames(torch.zeros(1, 3, 224, 224, dtype=torch.uint8), 224, fit="whole").shape[2:] == (224, 224)
+    with pytest.raises(ValueError, match="fit must be one of middle, whole, got 'all'"):
+        prepare_frames(frames, 224, fit="all")
+
+
+def test_what_decides_features_names_them(tiny_checkpoint):
+    names = set()
+    for fit in ("middle", "whole"):
+        encoder = Encoder.load(tiny_checkpoint)
+        encoder.model.config.frame_fit = fit
+        names.add(encoder.backbone)
+    assert len(names) == 2
+
+
 def test_frames_of_another_dtype_are_refused():
     with pytest.raises(ValueError, match=r"uint8 \(T, 3, H, W\), got torch.float32 \(1, 3, 8, 8\)"):
         prepare_frames(torch.zeros(1, 3, 8, 8), 8)

@@ -41,7 +41,7 @@ def labelled(count: int) -> CaptionedSet:
 
 
 @pytest.mark.parametrize(
-    ("name", "epochs"), [("silent", 40), ("fused", 40), ("masked_word", 100), ("masked_frame", 40)]
+    ("name", "epochs"), [("silent", 40), ("fused", 40), ("masked_word", 200), ("masked_frame", 40)]
 )
 def test_an_objective_alone_lowers_its_own_loss(tiny_checkpoint, name, epochs):
     model, tokenizer = checkpoint.load(tiny_checkpoint)
