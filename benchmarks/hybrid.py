@@ -21,7 +21,7 @@ from typing import Literal
 import numpy as np
 
 from benchmarks.library import indexed
-from benchmarks.retrieval import rank
+from benchmarks.sequences import place
 from search import Library
 
 WAYS: tuple[Literal["visual", "words"] | None, ...] = ("visual", "words", None)
@@ -67,7 +67,7 @@ def half(caption: str, draw: random.Random) -> str:
 def scores(held: Library, captions: dict[str, str], clips: Path, only: Literal["visual", "words"] | None) -> str:
     ranks = np.array(
         [
-            rank(clip, held.search(caption, top=10, only=only, per_video=1, within=clips))
+            place(clip, held.search(caption, top=10, only=only, per_video=1, within=clips))
             for clip, caption in captions.items()
         ]
     )

@@ -86,7 +86,7 @@ def plain(part: Part) -> str:
 
 def place(film: str, moments: list[Moment]) -> int:
     names = list(dict.fromkeys(Path(moment.path).name for moment in moments))
-    return names.index(film) + 1 if film in names else len(names) + 1
+    return names.index(film) + 1 if film in names else 1_000_000  # what is not found has no place
 
 
 def score(film: str, moments: list[Moment]) -> float:
