@@ -95,7 +95,7 @@ def test_search_knows_the_query_language_and_folders(library: Library, tmp_path:
 def test_similar_takes_a_segment(library: Library, number: int | str):
     found = call(library, "similar", clip=number).structured_content["moments"]
     assert found
-    assert set(found[0]["match"]) >= {"start", "end", "query_start", "query_end"}
+    assert all(moment["segment"] != 1 for moment in found)
 
 
 def test_similar_takes_a_part_of_a_file(library: Library, tmp_path: Path):
