@@ -30,7 +30,9 @@ Instant = Annotated[float, Field(ge=0, le=1e7, allow_inf_nan=False)]
 _FILE = {
     200: {
         "description": "The file.",
-        "content": {kind.split(";")[0]: {"schema": BINARY} for kind in MEDIA_TYPES.values()},
+        "content": {
+            kind.split(";")[0]: {"schema": {} if kind.endswith("json") else BINARY} for kind in MEDIA_TYPES.values()
+        },
     }
 }
 
