@@ -1,6 +1,6 @@
 """How well search finds: text -> video and clip -> clip, through the installed command line and its defaults.
 
-    python -m benchmarks.retrieval text DATA/clips.json DATA/clips --library LIB
+    python -m benchmarks.retrieval text DATA/clips.json DATA/clips --library LIB [--rerank 50]
     python -m benchmarks.retrieval pairs DATA/pairs.json DATA/pairs DATA/clips --library LIB
 
 The folders are indexed with `videobert index` (what is indexed already is skipped), then every query is asked and the
@@ -34,12 +34,13 @@ def main() -> None:
     parser.add_argument("truth", type=Path)
     parser.add_argument("folders", type=Path, nargs="+")
     parser.add_argument("--library", type=Path, required=True)
+    parser.add_argument("--rerank", type=int, default=0, help="of texts: read so many of the best again")
     parser.add_argument("--misses", type=int, default=0, help="show so many of the worst queries")
     args = parser.parse_args()
     truth = json.loads(args.truth.read_text(encoding="utf-8"))
     with indexed(args.folders, args.library) as library:
         if args.task == "text":
-            answers = [library.search(row["caption"], top=100) for row in truth]
+            answers = [library.search(row["caption"], top=100, rerank=args.rerank) for row in truth]
             report([row["caption"] for row in truth], [row["clip"] for row in truth], answers, args.misses)
             return
         folder, others = args.folders[0], args.folders[1:]
