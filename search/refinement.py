@@ -18,7 +18,7 @@ from store.types import Moment
 from store.words import plain
 
 _WINDOW = 4  # frames: two seconds of what the indexer keeps
-_MOST_WINDOWS = 24  # of one moment; a longer one is looked at more coarsely
+_MOST_WINDOWS = 12  # of one moment; a longer one is looked at more coarsely
 _MOST_MOMENTS = 50  # of one answer; what comes after them keeps its segments' ends
 _SLACK = 1.0  # standard deviations of the library below the best window: what still answers
 
@@ -69,7 +69,7 @@ def _windows(moment: Moment, ground: Ground) -> _Windows:
     if not len(pts):
         return _Windows(pts, pts, pts, [])
     features = np.concatenate([rows for _, rows in stored])
-    hop = max(_WINDOW // 2, -(-len(pts) // _MOST_WINDOWS))
+    hop = max(_WINDOW, -(-len(pts) // _MOST_WINDOWS))
     firsts = list(range(0, max(len(pts) - _WINDOW, 0) + 1, hop))
     lasts = [min(first + max(_WINDOW, hop), len(pts)) for first in firsts]
     lasts[-1] = len(pts)
