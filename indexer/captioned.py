@@ -60,7 +60,7 @@ def look_at(
                     features = np.concatenate([encoder.features(part) for part in parts])
                 else:
                     features = _clip_features(path, row, decoders, encoder)
-                examples.append(Example(features, row.captions, row.label, row.media, row.start))
+                examples.append(Example(features, row.captions, row.label, row.media, row.start, row.beliefs))
             except (MediaError, OSError, UnidentifiedImageError) as error:
                 problems.append(f"{row.media}: {error}")
             tell(done, len(rows))
@@ -107,7 +107,7 @@ def _clip_features(path: Path, row: Captioned, decoders: Decoders, encoder: Enco
 def save_examples(path: Path, examples: Sequence[Example], problems: Sequence[str], *, key: str) -> None:
     """Keep what was looked at in one file, replaced in one move; `key` names what it was made from."""
     features = np.concatenate([example.features for example in examples])
-    rows = [(len(e.features), e.captions, e.label, e.media, e.start) for e in examples]
+    rows = [(len(e.features), e.captions, e.label, e.media, e.start, dict(e.beliefs)) for e in examples]
     metadata = {"key": key, "rows": json.dumps(rows), "problems": json.dumps(list(problems))}
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
@@ -128,7 +128,7 @@ def load_examples(path: Path, *, key: str) -> tuple[list[Example], list[str]]:
     rows = json.loads(metadata["rows"])
     parts = np.split(features, np.cumsum([length for length, *_ in rows])[:-1])
     examples = [
-        Example(part, tuple(captions), label, media, start)
-        for part, (_, captions, label, media, start) in zip(parts, rows, strict=True)
+        Example(part, tuple(captions), label, media, start, beliefs)
+        for part, (_, captions, label, media, start, beliefs) in zip(parts, rows, strict=True)
     ]
     return examples, json.loads(metadata["problems"])

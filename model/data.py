@@ -3,11 +3,12 @@
 A captions file is JSON lines, one photo or clip a line:
 
     {"media": "walk.mp4", "captions": ["a dog runs on grass", "a brown dog outside"], "start": 2.0, "end": 9.5}
-    {"media": "0001.jpg", "label": "border collie"}
+    {"media": "0001.jpg", "label": "border collie", "beliefs": {"Border collie": 0.8, "collie": 0.2}}
 
 `media` is relative to a folder of your choice; `start` and `end` (seconds) choose a part of a clip; a `label` instead
 of captions is put into sentence templates, and examples of one label count as right answers for each other. Rows of one
-`media` that have a `start` are neighbours in time.
+`media` that have a `start` are neighbours in time. `beliefs` are what a classifier takes the picture for, and how
+likely.
 
 Everything random about a batch comes from the `random.Random` that is handed in, and the order of an epoch from its
 number and the seed: a run that goes on later deals the same batches.
@@ -17,14 +18,15 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+BELIEF_TEMPLATE = "a photo of a {}"
 LABEL_TEMPLATES = ("a video of a {}", "a photo of a {}", "{}", "a {}", "this is a {}", "a close-up of a {}")
 
 
@@ -37,6 +39,7 @@ class Captioned:
     label: str = ""
     start: float | None = None  # seconds
     end: float | None = None
+    beliefs: Mapping[str, float] = field(default_factory=dict)  # sum to 1 where there are any
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class Example:
     label: str = ""
     media: str = ""
     start: float | None = None  # seconds
+    beliefs: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,7 @@ class Batch:
     paced_mask: NDArray[np.bool_]  # (N, T')
     same: NDArray[np.bool_]  # (N, N), True where two rows show the same
     told: NDArray[np.bool_]  # (N, N), True where sentence i tells of row j, wholly or in part
+    beliefs: NDArray[np.float32]  # (N, K), over the names of the set; rows sum to 1, or to 0 where nothing is believed
 
 
 def read_captions(path: Path) -> tuple[list[Captioned], list[str]]:
@@ -107,7 +112,14 @@ def _captioned(row: object) -> Captioned:
     if not captions and not label.strip():
         raise ValueError("a row needs 'captions' or a 'label'")
     start, end = (None if row.get(key) is None else float(row[key]) for key in ("start", "end"))
-    return Captioned(media, tuple(captions), label.strip(), start, end)
+    return Captioned(media, tuple(captions), label.strip(), start, end, _beliefs(row.get("beliefs", {})))
+
+
+def _beliefs(given: object) -> dict[str, float]:
+    if not isinstance(given, dict) or not all(isinstance(p, int | float) and p >= 0 for p in given.values()):
+        raise ValueError(f"'beliefs' must give names likelihoods of 0 or more, got {given!r}")
+    total = sum(given.values())
+    return {name: p / total for name, p in given.items() if p}
 
 
 class CaptionedSet:
@@ -117,14 +129,21 @@ class CaptionedSet:
         if not examples:
             raise ValueError("training needs at least one example, got none")
         self.examples = examples
+        self.names = sorted({name for example in examples for name in example.beliefs})
+        self._name_at = {name: i for i, name in enumerate(self.names)}
         self._next = _next_in_time(examples)
 
     def __len__(self) -> int:
         return len(self.examples)
 
     def texts(self) -> list[str]:
-        """Everything that can be a query, without repetitions."""
-        return list(dict.fromkeys(text for example in self.examples for text in _texts(example)))
+        """Everything that can be a query, and a sentence for everything that is believed, without repetitions."""
+        queries = [text for example in self.examples for text in _texts(example)]
+        return list(dict.fromkeys([*queries, *self.believed()]))
+
+    def believed(self) -> list[str]:
+        """A sentence for each of the names, in their order."""
+        return [BELIEF_TEMPLATE.format(name) for name in self.names]
 
     def order(self, *, seed: int, epoch: int) -> list[int]:
         """The examples in the random order of one epoch."""
@@ -154,7 +173,10 @@ class CaptionedSet:
         same = ((labels[:, None] == labels[None, :]) & (labels != "")[:, None]) | np.eye(len(rows), dtype=bool)
         neighbours = np.array([self._next.get(i, -1) for i in chosen])
         told = same | (neighbours[:, None] == np.array(chosen)[None, :])
-        return Batch(queries, subtitles, sentences, *_padded(frames), *_padded(paced), same, told)
+        beliefs = np.zeros((len(rows), len(self.names)), np.float32)
+        for row, likely in zip(rows, beliefs, strict=True):
+            likely[[self._name_at[name] for name in row.beliefs]] = list(row.beliefs.values())
+        return Batch(queries, subtitles, sentences, *_padded(frames), *_padded(paced), same, told, beliefs)
 
 
 def _next_in_time(examples: Sequence[Example]) -> dict[int, int]:

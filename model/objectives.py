@@ -1,15 +1,18 @@
-"""What a step learns: six objectives over text alone, video alone, and both.
+"""What a step learns: seven objectives over text alone, video alone, and both.
 
 - *silent*, *fused*: a caption is pulled to the frames it tells of, alone or with a subtitle, which may be wrong;
 - *alignment*: a classifier over [CLS] learns which sentences and frames belong together (Sun et al., 2019);
 - *masked words*, *masked frames*: what was hidden is guessed from what stands around it, in text alone, in video alone
   and in both by turns (Sun et al., 2019);
+- *beliefs*: frames are nearest to the names that a classifier holds likely (Hinton et al., "Distilling the knowledge in
+  a neural network", 2015, with names as the classes);
 - *anchor*: text stays near the sentence encoder it started from: captions cover far fewer words than queries do.
 """
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -38,17 +41,19 @@ class Objectives:
         texts: list[str],
         options: TrainingOptions,
         *,
+        believed: Sequence[str] = (),
         anchor: Anchor | None = None,
     ) -> None:
         self.model, self.tokenizer, self.options = model, tokenizer, options
         self.wanted = options.weights.keys()
         self.anchor = anchor or Anchor(model, tokenizer, texts, options.max_words)
+        self.believed = list(believed)  # sentences, among the texts; what the columns of a batch's beliefs stand for
         self.sentence_words = options.max_words * (2 if options.joined_sentences else 1)
 
     def __call__(self, batch: Batch, *, step: int) -> dict[str, Tensor]:
         """The loss of each objective whose turn it is: scalars, unweighted."""
         terms: dict[str, Tensor] = {}
-        if self.wanted & {"silent", "fused", "alignment", "anchor"}:
+        if self.wanted & {"silent", "fused", "alignment", "anchor", "beliefs"}:
             terms |= self._of_pairs(batch)
         if self.wanted & {"masked_words", "masked_frames"}:
             terms |= self._masked(batch, step)
@@ -70,11 +75,14 @@ class Objectives:
         scale = model.retrieval.scale
         # Sequences of words and frames are long: half of the batch is seen with subtitles, a quarter is aligned.
         half, quarter = max(len(same) // 2, 2), max(len(same) // 4, 2)
-        if wanted & {"silent", "alignment"}:
-            with torch.set_grad_enabled("silent" in wanted):
+        if wanted & {"silent", "alignment", "beliefs"}:
+            with torch.set_grad_enabled(bool(wanted & {"silent", "beliefs"})):
                 silent = model.embed(self._inputs([], (features, frame_mask)))
         if "silent" in wanted:
             terms["silent"] = losses.multi_positive_contrastive(queries, silent, same, scale)
+        if "beliefs" in wanted:
+            beliefs = torch.from_numpy(batch.beliefs).to(model.device)
+            terms["beliefs"] = losses.believing(silent, self.anchor(self.believed), beliefs, scale)
         if "fused" in wanted:
             fused = model.embed(self._inputs(batch.subtitles[:half], (features[:half], frame_mask[:half])))
             terms["fused"] = losses.multi_positive_contrastive(queries[:half], fused, same[:half, :half], scale)

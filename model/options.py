@@ -25,6 +25,7 @@ class TrainingOptions:
     anchor_weight: float = 1.0
     masked_word_weight: float = 0.0
     masked_frame_weight: float = 0.0
+    belief_weight: float = 0.0  # frames alone against what a classifier takes them for, where rows have beliefs
     right_subtitles: float = 0.45  # share of the examples that get another caption of the same picture as subtitle
     wrong_subtitles: float = 0.15  # share that get a caption of another picture
     joined_sentences: float = 0.0  # share of the sentences that are joined with a neighbour's, aligned and masked ones
@@ -62,5 +63,6 @@ class TrainingOptions:
             "anchor": 0.0 if self.frozen else self.anchor_weight,
             "masked_words": self.masked_word_weight,
             "masked_frames": self.masked_frame_weight,
+            "beliefs": self.belief_weight,
         }
         return {name: weight for name, weight in weights.items() if weight}

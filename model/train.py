@@ -67,15 +67,18 @@ def train(
         report: called after every step.
 
     Raises:
-        ValueError: there are fewer examples than batches in a step, or visual words are needed and not asked for.
+        ValueError: there are fewer examples than batches in a step, or visual words are needed and not asked for, or
+            beliefs are to be learned and no example has any.
     """
     parts = processes.count * options.accumulate
     if len(examples) < parts:
         raise ValueError(f"a step of {parts} batches needs at least as many examples, got {len(examples)}")
+    if options.belief_weight and not examples.names:
+        raise ValueError(f"belief_weight {options.belief_weight} needs rows with 'beliefs', and there are none")
     torch.manual_seed(options.seed)
     _add_what_is_missing(model, examples, options, fit=run is None or not run.resumed)
     processes.share(model)
-    objectives = Objectives(model, tokenizer, examples.texts(), options, anchor=anchor)
+    objectives = Objectives(model, tokenizer, examples.texts(), options, believed=examples.believed(), anchor=anchor)
     sampling = Sampling(
         model.config.max_frames,
         options.right_subtitles,

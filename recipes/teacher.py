@@ -1,11 +1,13 @@
-"""A TensorFlow Lite MobileNetV2 as teacher: the outputs of its blocks.
+"""Teachers: classifiers of ImageNet, read only while something is distilled from them.
 
-It is read only while the backbone is distilled (`pip install ai-edge-litert`); neither the program nor a checkpoint
-contains any of it.
+A TensorFlow Lite MobileNetV2 gives the outputs of its blocks and what it takes a picture for
+(`pip install ai-edge-litert`), an ONNX file the latter (`pip install onnxruntime`). Neither the program nor a
+checkpoint contains any of them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,9 @@ import numpy as np
 import torch
 from ai_edge_litert.interpreter import Interpreter
 from torch import Tensor
+from torch.nn import functional as F
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class TeacherNet:
@@ -29,6 +34,7 @@ class TeacherNet:
         self.first = first
         self.quantization = {detail["index"]: detail["quantization"] for detail in details}
         self.input = self.interpreter.get_input_details()[0]["index"]
+        self.logits = _logits(details, classes=self.interpreter.get_output_details()[0]["shape"][-1])
 
     def __call__(self, pixels: Tensor) -> list[Tensor]:
         """Run the teacher on each picture in turn."""
@@ -39,6 +45,21 @@ class TeacherNet:
             for stack, index in list(zip(maps, self.outputs, strict=True))[self.first :]:
                 stack.append(self.interpreter.get_tensor(index)[0])
         return [self._float(index, stack) for index, stack in zip(self.outputs, maps, strict=True)]
+
+    def judge(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """What it makes of pictures, uint8 (N, 3, 224, 224), in the end.
+
+        Returns:
+            its pooled features, float (N, F), and how likely it holds each class, float (N, C).
+        """
+        pooled, logits = [], []
+        for picture in pixels.permute(0, 2, 3, 1).numpy():
+            self.interpreter.set_tensor(self.input, np.ascontiguousarray(picture[None]))
+            self.interpreter.invoke()
+            last, said = self.interpreter.get_tensor(self.outputs[-1])[0], self.interpreter.get_tensor(self.logits)
+            pooled.append(self._float(self.outputs[-1], [last]).mean(dim=(2, 3)))
+            logits.append(self._float(self.logits, [said.reshape(1, 1, -1)]).flatten(1))
+        return torch.cat(pooled), torch.cat(logits).softmax(dim=-1)
 
     def _float(self, index: int, maps: list[np.ndarray]) -> Tensor:
         if not maps:
@@ -57,3 +78,31 @@ def _block_outputs(details: list[dict[str, Any]]) -> list[int]:
         if linear and "add/add" not in following["name"]:
             chain.append(detail)
     return [detail["index"] for detail in [*chain, maps[-1]]]
+
+
+def _logits(details: list[dict[str, Any]], *, classes: int) -> int:
+    """Tensor index of what goes into the last softmax, which is itself kept in steps of 1/256."""
+    return int([d["index"] for d in details if d["shape"][-1:].tolist() == [classes] and "BiasAdd" in d["name"]][-1])
+
+
+def classifier(path: Path) -> Callable[[Tensor], Tensor]:
+    """A teacher as what it takes pictures for: uint8 (N, 3, 224, 224) -> float (N, 1001), row 0 the background."""
+    if path.suffix == ".onnx":
+        return _onnx(path)
+    net = TeacherNet(path)
+    return lambda pixels: net.judge(pixels)[1]
+
+
+def _onnx(path: Path) -> Callable[[Tensor], Tensor]:
+    import onnxruntime  # the only teacher that needs it
+
+    session = onnxruntime.InferenceSession(str(path))
+    name = session.get_inputs()[0].name
+    mean, std = (torch.tensor(of)[:, None, None] for of in (IMAGENET_MEAN, IMAGENET_STD))
+
+    def judge(pixels: Tensor) -> Tensor:
+        frames = ((pixels.float() / 255 - mean) / std).numpy()
+        logits = torch.from_numpy(np.concatenate([session.run(None, {name: frame[None]})[0] for frame in frames]))
+        return F.pad(logits.softmax(dim=-1), (1, 0))
+
+    return judge

@@ -19,6 +19,9 @@ def test_captions_with_bad_rows(tmp_path):
         '{"media": "c.jpg"}',
         "",
         '{"media": "d.jpg", "captions": "a string"}',
+        '{"media": "e.jpg", "label": "cat", "beliefs": {"tabby": 3, "lynx": 1, "dog": 0}}',
+        '{"media": "f.jpg", "label": "cat", "beliefs": ["tabby"]}',
+        '{"media": "g.jpg", "label": "cat", "beliefs": {"tabby": -0.1}}',
     ]
     path = tmp_path / "captions.jsonl"
     path.write_text("\n".join(rows))
@@ -26,8 +29,10 @@ def test_captions_with_bad_rows(tmp_path):
     assert [(row.media, row.captions, row.label, row.start, row.end) for row in good] == [
         ("a.mp4", ("a dog",), "", 1.0, 2.5),
         ("b.jpg", (), "cat", None, None),
+        ("e.jpg", (), "cat", None, None),
     ]
-    assert [problem.split(":")[1] for problem in problems] == ["2", "4", "5", "7"]
+    assert [problem.split(":")[1] for problem in problems] == ["2", "4", "5", "7", "9", "10"]
+    assert [row.beliefs for row in good] == [{}, {}, {"tabby": 0.75, "lynx": 0.25}]
 
 
 def example(i: int, **kwargs) -> Example:
@@ -71,6 +76,20 @@ def test_wrong_and_missing_subtitles_come_in_the_asked_shares():
     right = sum(s.split()[:1] == q.split()[:1] for s, q in zip(batch.subtitles, batch.queries, strict=True))
     assert 40 <= missing <= 80
     assert 80 <= right <= 120
+
+
+def test_beliefs_stand_in_the_columns_of_their_names():
+    examples = [
+        example(0, captions=("x",), beliefs={"tabby": 0.75, "lynx": 0.25}),
+        example(1, captions=("y",)),
+        example(2, captions=("z",), beliefs={"dog": 1.0}),
+    ]
+    of = CaptionedSet(examples)
+    assert of.names == ["dog", "lynx", "tabby"]
+    assert of.believed() == ["a photo of a dog", "a photo of a lynx", "a photo of a tabby"]
+    assert set(of.texts()) == {"x", "y", "z", *of.believed()}
+    assert drawn(examples).beliefs.tolist() == [[0, 0.25, 0.75], [0, 0, 0], [1, 0, 0]]
+    assert drawn(examples[1:2]).beliefs.shape == (1, 0)
 
 
 def test_examples_of_one_label_are_right_for_each_other():

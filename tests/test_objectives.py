@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from model import checkpoint
+from model import checkpoint, losses
 from model.data import CaptionedSet, Example, Sampling
 from model.objectives import Objectives, masked_losses
 from model.options import TrainingOptions
 from model.train import train
 from model.videobert import Inputs, VideoBertModel
 
-NAMES = ("silent", "fused", "alignment", "anchor", "masked_word", "masked_frame")
+NAMES = ("silent", "fused", "alignment", "anchor", "masked_word", "masked_frame", "belief")
 LOOKS = ["a red square", "a green circle", "the blue dog", "the cat moves", "a square moves left", "the dog right"]
 
 
@@ -22,7 +22,10 @@ def examples() -> CaptionedSet:
     rng = np.random.default_rng(0)
     looks = 2 * rng.normal(size=(len(LOOKS), 1, 1280))
     frames = (looks + 0.1 * rng.normal(size=(len(LOOKS), 6, 1280))).astype(np.float16)
-    return CaptionedSet([Example(look, (caption,)) for look, caption in zip(frames, LOOKS, strict=True)])
+    beliefs = [{"dog": 1.0} if "dog" in look else {"cat": 0.5, "square": 0.5} for look in LOOKS]
+    return CaptionedSet(
+        [Example(f, (look,), beliefs=belief) for f, look, belief in zip(frames, LOOKS, beliefs, strict=True)]
+    )
 
 
 def only(name: str, **changes: object) -> TrainingOptions:
@@ -41,18 +44,48 @@ def labelled(count: int) -> CaptionedSet:
 
 
 @pytest.mark.parametrize(
-    ("name", "epochs"), [("silent", 40), ("fused", 40), ("masked_word", 200), ("masked_frame", 40)]
+    ("name", "epochs"), [("silent", 40), ("fused", 40), ("masked_word", 200), ("masked_frame", 40), ("belief", 80)]
 )
 def test_an_objective_alone_lowers_its_own_loss(tiny_checkpoint, name, epochs):
     model, tokenizer = checkpoint.load(tiny_checkpoint)
     history = []
     options = only(name, epochs=epochs, right_subtitles=0.0, wrong_subtitles=0.0)
     train(model, tokenizer, examples(), options, report=history.append)
-    loss = {"masked_word": "masked_words", "masked_frame": "masked_frames"}.get(name, name)
+    loss = {"masked_word": "masked_words", "masked_frame": "masked_frames", "belief": "beliefs"}.get(name, name)
     curve = [step.losses for step in history]
     assert {objective for losses in curve for objective in losses} == {loss}
     first, last = (np.mean([losses[loss] for losses in part]) for part in (curve[:4], curve[-10:]))
     assert last < 0.65 * first, (first, last)
+
+
+def test_believing_is_a_cross_entropy_over_names():
+    names = torch.eye(3)
+    beliefs = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.5, 0.5], [0.0, 0.0, 0.0]])
+    loss = losses.believing(names, names, beliefs, torch.tensor(2.0))
+    of_all = np.log(np.exp(2) + 2)
+    assert loss.item() == pytest.approx(((of_all - 2) + (of_all - 1)) / 2)  # the third believes nothing
+    assert losses.believing(names, names, torch.zeros(3, 3), torch.tensor(2.0)).item() == 0
+
+
+def test_beliefs_decide_what_frames_are_near_to(tiny_checkpoint):
+    model, tokenizer = checkpoint.load(tiny_checkpoint)
+    seen, options = examples(), only("belief", epochs=80)
+    train(model, tokenizer, seen, options)
+    batch = seen.batch(range(6), rng=random.Random(0), sampling=Sampling(8))
+    objectives = Objectives(model, tokenizer, seen.texts(), options, believed=seen.believed())
+    frames = model.embed(
+        Inputs(
+            *tokenizer([""] * 6, max_tokens=20),
+            torch.from_numpy(batch.features).float(),
+            torch.tensor(batch.frame_mask),
+        )
+    )
+    nearest = (frames @ objectives.anchor(seen.believed()).T).argmax(dim=1)
+    dogs = [seen.names[i] == "dog" for i in nearest]
+    assert dogs == ["dog" in look for look in LOOKS]
+    bare = CaptionedSet([Example(e.features, e.captions) for e in seen.examples])
+    with pytest.raises(ValueError, match=r"belief_weight 1\.0 needs rows with 'beliefs'"):
+        train(model, tokenizer, bare, options)
 
 
 def test_alignment_is_learned_beside_retrieval(tiny_checkpoint):
