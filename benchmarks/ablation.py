@@ -2,11 +2,11 @@
 
     python -m benchmarks.ablation --captions TRAIN --held TEST --photos FOLDER --start START --kept FOLDER
 
-`TRAIN` and `TEST` are captions files as `recipes/captions.py` writes them, `START` is the checkpoint that
-`recipes/assemble.py` makes. What the backbone saw is kept in the folder `--kept`, and so is every finished row: an
-interrupted table goes on where it stopped. Every row of the table trains on the same batches, for `--epochs` passes
-over the same `--rows` examples, by `recipes/videobert-mini/everything.toml` with the row's changes. The columns are
-those of `benchmarks/photos.py`.
+`TRAIN` and `TEST` are captions files as `recipes/beliefs.py` and `recipes/captions.py` write them, `START` is the
+checkpoint that `recipes/assemble.py` makes. What the backbone saw is kept in the folder `--kept`, and so is every
+finished row: an interrupted table goes on where it stopped. Every row of the table trains on the same batches, for
+`--epochs` passes over the same `--rows` examples, by `recipes/videobert-mini/everything.toml` with the row's changes.
+The columns are those of `benchmarks/photos.py`.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ ROWS: dict[str, dict[str, Any]] = {
     "without masked words": {"masked_word_weight": 0.0},
     "without masked frames": {"masked_frame_weight": 0.0},
     "without contrast to frames alone": {"silent_weight": 0.0},
+    "and beliefs of classifiers": {"belief_weight": 0.5},
     "temporal: none": {"temporal": "none"},
     "temporal: GRU": {"temporal": "gru"},
     "temporal: LSTM": {"temporal": "lstm"},

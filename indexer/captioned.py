@@ -128,7 +128,7 @@ def load_examples(path: Path, *, key: str) -> tuple[list[Example], list[str]]:
     rows = json.loads(metadata["rows"])
     parts = np.split(features, np.cumsum([length for length, *_ in rows])[:-1])
     examples = [
-        Example(part, tuple(captions), label, media, start, beliefs)
-        for part, (_, captions, label, media, start, beliefs) in zip(parts, rows, strict=True)
+        Example(part, tuple(captions), *rest)  # label, media, start, beliefs
+        for part, (_, captions, *rest) in zip(parts, rows, strict=True)
     ]
     return examples, json.loads(metadata["problems"])

@@ -1,72 +1,134 @@
-"""How close the backbone came to its teacher: what can be read from the features of either.
+"""What can be read from the backbone's features and from its teachers': how close it came, and what no training
+on top of either gets beyond.
 
-    python -m recipes.closeness --captions captions.jsonl --held test.jsonl --photos photos \
-        --teacher teacher.tflite --kept closeness
+    python -m recipes.closeness --captions believed.jsonl --held test.jsonl --photos photos \
+        --truth clips.json --clips clips --teacher a.tflite --teacher b.tflite --kept closeness
 
-`captions.jsonl` and `test.jsonl` are what `recipes/captions.py` writes. Both networks look at the same middle square of
-every photo. *Linear probe*: a linear layer names the labelled photos of all labels that have at least ten, right on a
-fifth that was held out. *Perceptron*: two layers learn in four passes to put photos where the checkpoint's text encoder
-puts their captions; then all captions of the held-out photos ask for theirs. What was looked at is kept.
+`believed.jsonl` and `test.jsonl` are what `recipes/beliefs.py` and `recipes/captions.py` write, `clips.json` is as in
+`benchmarks/retrieval.py`. All networks look at the same middle square. *Linear probe*: a linear layer names the
+labelled photos of all labels that have at least ten, right on a fifth that was held out. *Perceptron*: two layers learn
+to put photos where the checkpoint's text encoder puts their captions, with and without what classifiers take them for;
+then all captions of the held-out photos ask for theirs, and those of the clips, as means of their frames, for theirs.
+What was looked at is kept in the folder `--kept`.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from indexer.captioned import photo_views
+from indexer.decode import read_frames
 from model import losses
 from model.classification import fit
-from model.data import LABEL_TEMPLATES, Captioned, read_captions
+from model.data import BELIEF_TEMPLATE, LABEL_TEMPLATES, Captioned, read_captions
 from model.encoder import VideoBertEncoder
 from model.registry import DEFAULT_MODEL
 from recipes.teacher import TeacherNet
 
 SIZE = 224  # pixels
+FPS, MOST = 2.0, 8  # frames a second of a clip, and of a clip in all
 LEAST = 10  # photos of a label in the linear probe
-EPOCHS, BATCH, WIDTH, DROPOUT, RATE = 4, 256, 1280, 0.6, 1e-3
+EPOCHS, BATCH, WIDTH, DROPOUT, RATE, WARMUP = 8, 256, 1536, 0.7, 1e-3, 0.15
 
-Look = Callable[[NDArray[np.uint8]], NDArray[np.float16]]
+Features = NDArray[np.float16]
+Look = Callable[[NDArray[np.uint8]], Features]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one network made of everything."""
+
+    photos: Features  # (N, F), to learn from
+    held: Features  # (M, F)
+    clips: list[Features]  # (T_i, F) each
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Texts as points and what they ask for."""
+
+    points: Tensor  # (Q, D)
+    wanted: Tensor  # int64 (Q,), places in a gallery
 
 
 def main() -> None:
-    """Read the arguments and print one line a network."""
+    """Read the arguments and print the lines of each network."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name in ("captions", "held", "photos", "teacher", "kept"):
+    for name in ("captions", "held", "photos", "truth", "clips", "kept"):
         parser.add_argument(f"--{name}", type=Path, required=True)
+    parser.add_argument("--teacher", type=Path, action="append", required=True)
     parser.add_argument("--model", default=DEFAULT_MODEL)
     args = parser.parse_args()
     args.kept.mkdir(parents=True, exist_ok=True)
-    encoder, teacher = VideoBertEncoder.load(args.model), TeacherNet(args.teacher, first=18)
+    encoder = VideoBertEncoder.load(args.model)
     rows, held = (read_captions(path)[0] for path in (args.captions, args.held))
-
-    def teach(pixels: NDArray[np.uint8]) -> NDArray[np.float16]:
-        return np.asarray(teacher(torch.from_numpy(pixels))[-1].mean(dim=(2, 3)).numpy().astype(np.float16))
-
-    looks: dict[str, Look] = {"ours": encoder.features, "teacher": teach}
+    truth = json.loads(args.truth.read_text(encoding="utf-8"))
+    clips = [args.clips / row["clip"] for row in truth]
+    looks: dict[str, Look] = {"ours": encoder.features}
+    looks |= {path.stem: _teaching(TeacherNet(path, first=18)) for path in args.teacher}
+    seen = {}
     for name, look in looks.items():
-        seen = [_seen(part, args.photos, look, args.kept / f"{name}-{i}.npy") for i, part in enumerate((rows, held))]
-        found = _perceptron(seen[0], rows, seen[1], held, encoder)
-        print(f"{name}: linear probe {100 * _probe(seen[0], rows):.1f} % right, perceptron {found}", flush=True)
+        stem = str(args.kept / (encoder.backbone if name == "ours" else name))
+        seen[name] = Seen(
+            np.concatenate(_kept(Path(f"{stem}-photos.npz"), look, _pictures(rows, args.photos))),
+            np.concatenate(_kept(Path(f"{stem}-held.npz"), look, _pictures(held, args.photos))),
+            _kept(Path(f"{stem}-clips.npz"), look, map(_frames, clips)),
+        )
+    taught = [seen[path.stem] for path in args.teacher]
+    if len(taught) > 1:
+        seen["teachers together"] = Seen(
+            np.concatenate([of.photos for of in taught], axis=1),
+            np.concatenate([of.held for of in taught], axis=1),
+            [np.concatenate(parts, axis=1) for parts in zip(*(of.clips for of in taught), strict=True)],
+        )
+    captions = [(caption, i) for i, row in enumerate(held) for caption in row.captions]
+    of_photos = Asked(*(_points(encoder, [c for c, _ in captions]), torch.tensor([i for _, i in captions])))
+    of_clips = Asked(_points(encoder, [row["caption"] for row in truth]), torch.arange(len(truth)))
+    for name, of in seen.items():
+        print(f"{name}: linear probe {100 * _probe(of.photos, rows):.1f} % right")
+        for weight in (0.0, 0.5):
+            net = _perceptron(of.photos, rows, encoder, belief_weight=weight)
+            photos = F.normalize(net(torch.from_numpy(of.held).float()), dim=-1)
+            shown = [net(torch.from_numpy(frames).float()).mean(dim=0) for frames in of.clips]
+            found = f"photos {_recall(of_photos, photos)}   clips {_recall(of_clips, F.normalize(torch.stack(shown)))}"
+            print(f"    perceptron {'with' if weight else 'without'} beliefs: {found}", flush=True)
 
 
-def _seen(rows: list[Captioned], photos: Path, look: Look, kept: Path) -> NDArray[np.float16]:
-    if not kept.exists():
-        views = (photo_views(photos / row.media, 1, SIZE, random.Random(0)) for row in rows)
-        np.save(kept, np.concatenate([look(view) for view in views]))
-    return np.asarray(np.load(kept))
+def _teaching(net: TeacherNet) -> Look:
+    return lambda pixels: np.asarray(net.judge(torch.from_numpy(pixels))[0].numpy().astype(np.float16))
 
 
-def _probe(features: NDArray[np.float16], rows: list[Captioned]) -> float:
+def _pictures(rows: list[Captioned], photos: Path) -> Iterator[NDArray[np.uint8]]:
+    return (photo_views(photos / row.media, 1, SIZE, random.Random(0)) for row in rows)
+
+
+def _frames(clip: Path) -> NDArray[np.uint8]:
+    frames = np.concatenate([frames.data for frames in read_frames(clip, fps=FPS, short_side=SIZE)])
+    top, left = ((side - SIZE) // 2 for side in frames.shape[2:])
+    chosen = np.linspace(0, len(frames) - 1, min(MOST, len(frames))).round().astype(int)
+    return np.ascontiguousarray(frames[chosen, :, top : top + SIZE, left : left + SIZE])
+
+
+def _kept(path: Path, look: Look, pictures: Iterator[NDArray[np.uint8]]) -> list[Features]:
+    if not path.exists():
+        np.savez(path, *[look(frames) for frames in pictures])
+    with np.load(path) as file:
+        return list(file.values())
+
+
+def _probe(features: Features, rows: list[Captioned]) -> float:
     """The share of held-out photos that a linear layer names rightly."""
     counts = Counter(row.label for row in rows if row.label)
     chosen = [i for i, row in enumerate(rows) if counts[row.label] >= LEAST]
@@ -78,47 +140,52 @@ def _probe(features: NDArray[np.float16], rows: list[Captioned]) -> float:
 
 
 def _perceptron(
-    features: NDArray[np.float16],
-    rows: list[Captioned],
-    held_features: NDArray[np.float16],
-    held: list[Captioned],
-    encoder: VideoBertEncoder,
-) -> str:
+    features: Features, rows: list[Captioned], encoder: VideoBertEncoder, *, belief_weight: float
+) -> nn.Module:
     torch.manual_seed(0)
     rng = random.Random(0)
     texts = [list(row.captions) or [template.format(row.label) for template in LABEL_TEMPLATES] for row in rows]
-    points = _points(encoder, [text for some in texts for text in some])
+    every = sorted({text for some in texts for text in some})
+    points = dict(zip(every, _points(encoder, every), strict=True))
+    names = sorted({name for row in rows for name in row.beliefs})
+    named = _points(encoder, [BELIEF_TEMPLATE.format(name) for name in names])
     width = features.shape[1]
     net = nn.Sequential(
         *(nn.LayerNorm(width), nn.Dropout(DROPOUT / 2), nn.Linear(width, WIDTH), nn.GELU()),
         *(nn.Dropout(DROPOUT), nn.Linear(WIDTH, encoder.dim)),
     )
-    scale = nn.Parameter(torch.tensor(3.0))
+    scale = nn.Parameter(torch.tensor(2.7))
     optimizer = torch.optim.AdamW([*net.parameters(), scale], lr=RATE)
     steps = EPOCHS * (len(rows) // BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps, pct_start=WARMUP)
     for _ in range(steps):
         chosen = rng.sample(range(len(rows)), BATCH)
         labels = np.array([rows[i].label for i in chosen])
         same = ((labels[:, None] == labels) & (labels != "")) | np.eye(BATCH, dtype=bool)
         queries = torch.stack([points[rng.choice(texts[i])] for i in chosen])
         shown = F.normalize(net(torch.from_numpy(features[chosen]).float()), dim=-1)
+        loss = losses.multi_positive_contrastive(queries, shown, torch.from_numpy(same), scale.exp())
+        if belief_weight:
+            beliefs = torch.tensor([[rows[i].beliefs.get(name, 0.0) for name in names] for i in chosen])
+            loss = loss + belief_weight * losses.believing(shown, named, beliefs, scale.exp())
         optimizer.zero_grad()
-        losses.multi_positive_contrastive(queries, shown, torch.from_numpy(same), scale.exp()).backward()
+        loss.backward()
         optimizer.step()
         schedule.step()
-    with torch.inference_mode():
-        gallery = F.normalize(net.eval()(torch.from_numpy(held_features).float()), dim=-1)
-        asked = [(caption, i) for i, row in enumerate(held) for caption in row.captions]
-        scores = torch.from_numpy(encoder.embed_text([caption for caption, _ in asked])) @ gallery.T
-        right = scores[torch.arange(len(asked)), torch.tensor([i for _, i in asked])][:, None]
-        ranks = (scores >= right).sum(dim=1)
+    return net.eval().requires_grad_(False)
+
+
+def _recall(asked: Asked, gallery: Tensor) -> str:
+    scores = asked.points @ gallery.T
+    ranks = (scores >= scores.gather(1, asked.wanted[:, None])).sum(dim=1)
     return "  ".join(f"R@{k} {100 * (ranks <= k).float().mean():.1f}" for k in (1, 5, 10))
 
 
-def _points(encoder: VideoBertEncoder, texts: list[str]) -> dict[str, torch.Tensor]:
-    every = sorted(set(texts), key=len)
-    return dict(zip(every, torch.from_numpy(encoder.embed_text(every)), strict=True))
+def _points(encoder: VideoBertEncoder, texts: list[str]) -> Tensor:
+    """(N, D), unit length; texts of one length are read together, since padding costs time."""
+    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+    points = torch.from_numpy(encoder.embed_text([texts[i] for i in order]))
+    return points[torch.tensor(order).argsort()]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Second stage of videobert-mini: the last blocks of the backbone learn from several teachers at once.
+"""Sixth stage of videobert-mini: the last blocks of the backbone learn from several teachers at once.
 
     run="python -m recipes.refine_backbone --start backbone.safetensors"
     $run look --images DIR --teacher a.tflite --teacher b.tflite --seed 0 --out 0.safetensors
