@@ -128,7 +128,7 @@ def train(
         pace = (time.monotonic() - began) / (number + 1 - done)
         report(Step(epoch, number + 1, steps, means.values, pace * (steps - number - 1)))
     if average is not None:
-        model.load_state_dict(average.module.state_dict())
+        _take(model, average)
     model.eval()  # type: ignore[no-untyped-call]
 
 
@@ -171,6 +171,15 @@ def _seed(seed: int, step: int, part: int) -> random.Random:
     name = f"{seed} {step} {part}"
     torch.manual_seed(int.from_bytes(hashlib.blake2b(name.encode(), digest_size=7).digest()))
     return random.Random(name)
+
+
+def _take(model: VideoBertModel, average: AveragedModel) -> None:
+    """The averages of what was trained: the mean of a weight that never moved is off by its last bits, or its sign."""
+    own = model.state_dict()
+    kept = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
+    for name, weight in average.module.state_dict().items():
+        if name not in kept and not name.startswith("backbone."):
+            own[name].copy_(weight)
 
 
 def _add_what_is_missing(model: VideoBertModel, examples: CaptionedSet, options: TrainingOptions, *, fit: bool) -> None:

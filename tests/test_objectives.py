@@ -108,6 +108,18 @@ def test_the_anchor_holds_text_where_it_was(tiny_checkpoint):
     assert moved[10.0] < 0.5 * moved[0.0]
 
 
+def test_what_is_not_trained_keeps_its_very_bits(tiny_checkpoint):
+    model, tokenizer = checkpoint.load(tiny_checkpoint)
+    with torch.no_grad():
+        weight = next(model.backbone.parameters())
+        weight.view(-1)[0] = -0.0  # whose mean with itself is 0.0
+    before = {name: w.numpy().tobytes() for name, w in model.state_dict().items()}
+    train(model, tokenizer, examples(), only("silent", epochs=2, ema=0.9, bert_learning_rate=0.0))
+    moved = {name.split(".")[0] for name, w in model.state_dict().items() if w.numpy().tobytes() != before[name]}
+    assert moved == {"frame_projection", "temporal", "frame_gain", "retrieval"}
+    assert model.retrieval.words.weight.numpy(force=True).tobytes() == before["retrieval.words.weight"]
+
+
 def test_masked_objectives_take_turns(tiny_checkpoint, monkeypatch):
     model, tokenizer = checkpoint.load(tiny_checkpoint)
     model.add_masked_words()
