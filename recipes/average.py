@@ -1,9 +1,10 @@
-"""One part of a checkpoint, averaged with what it was before the last stage.
+"""A checkpoint between what it was before the last stage and after, or one part of it.
 
-    python -m recipes.average --before worded --after trained --part masked_words --out videobert-mini
+    python -m recipes.average --before seeing --after trained --part masked_words --out videobert-mini
+    python -m recipes.average --before refined --after believing --share 0.7 --out videobert-mini
 
 The mean of weights that were trained on from one another keeps what both know (Wortsman et al., "Robust fine-tuning of
-zero-shot models", 2022): the head for masked words learned language before, and to look at frames after.
+zero-shot models", 2022). What was not there before stays as it is after.
 """
 
 from __future__ import annotations
@@ -21,15 +22,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("before", "after", "out"):
         parser.add_argument(f"--{name}", type=Path, required=True)
-    parser.add_argument("--part", required=True, help="beginning of the weights' names")
+    parser.add_argument("--part", default="", help="beginning of the weights' names; all by default")
+    parser.add_argument("--share", type=float, default=0.5, help="of what it was after")
     args = parser.parse_args()
     before, _ = checkpoint.load(args.before)
     after, tokenizer = checkpoint.load(args.after)
     earlier = before.state_dict()
     with torch.no_grad():
         for name, weight in after.state_dict().items():
-            if name.startswith(args.part):
-                weight.copy_((weight + earlier[name]) / 2)
+            if name.startswith(args.part) and name in earlier and not torch.equal(weight, earlier[name]):
+                weight.copy_(args.share * weight + (1 - args.share) * earlier[name])
     checkpoint.save(after, tokenizer, args.out)
 
 
