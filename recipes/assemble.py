@@ -18,6 +18,7 @@ import torch
 from safetensors.torch import load_file
 
 from model import checkpoint
+from model.start import begin
 from model.text import TextTokenizer
 from model.videobert import VideoBertConfig, VideoBertModel
 
@@ -38,10 +39,8 @@ def main() -> None:
     torch.manual_seed(args.seed)
     if args.rest:
         trained, tokenizer = checkpoint.load(args.rest)
-        fields = trained.config.to_dict() | {"visual_branching": 0, "visual_depth": 0, "frame_input": "features"}
-        model = VideoBertModel(VideoBertConfig.from_dict(fields))
-        held = model.state_dict()
-        model.load_state_dict({name: weight for name, weight in trained.state_dict().items() if name in held})
+        without = {"visual_branching": 0, "visual_depth": 0, "frame_input": "features"}
+        model, _ = begin(trained, without, seed=args.seed)
     else:
         model = VideoBertModel(VideoBertConfig(max_position_embeddings=_POSITIONS))
         tokenizer = TextTokenizer.from_folder(args.bert)

@@ -32,7 +32,7 @@ from indexer.captioned import photo_views
 from indexer.decode import read_frames
 from model import losses
 from model.classification import fit
-from model.data import BELIEF_TEMPLATE, LABEL_TEMPLATES, Captioned, read_captions
+from model.data import LABEL_TEMPLATES, Captioned, CaptionedSet, Example, read_captions
 from model.encoder import VideoBertEncoder
 from model.registry import DEFAULT_MODEL
 from recipes.teacher import TeacherNet
@@ -147,8 +147,11 @@ def _perceptron(
     texts = [list(row.captions) or [template.format(row.label) for template in LABEL_TEMPLATES] for row in rows]
     every = sorted({text for some in texts for text in some})
     points = dict(zip(every, _points(encoder, every), strict=True))
-    names = sorted({name for row in rows for name in row.beliefs})
-    named = _points(encoder, [BELIEF_TEMPLATE.format(name) for name in names])
+    believed = CaptionedSet(
+        [Example(f[None], row.captions, beliefs=row.beliefs) for f, row in zip(features, rows, strict=True)]
+    )
+    named = _points(encoder, believed.believed())
+    beliefs = torch.tensor([[row.beliefs.get(name, 0.0) for name in believed.names] for row in rows])
     width = features.shape[1]
     net = nn.Sequential(
         *(nn.LayerNorm(width), nn.Dropout(DROPOUT / 2), nn.Linear(width, WIDTH), nn.GELU()),
@@ -166,8 +169,7 @@ def _perceptron(
         shown = F.normalize(net(torch.from_numpy(features[chosen]).float()), dim=-1)
         loss = losses.multi_positive_contrastive(queries, shown, torch.from_numpy(same), scale.exp())
         if belief_weight:
-            beliefs = torch.tensor([[rows[i].beliefs.get(name, 0.0) for name in names] for i in chosen])
-            loss = loss + belief_weight * losses.believing(shown, named, beliefs, scale.exp())
+            loss = loss + belief_weight * losses.believing(shown, named, beliefs[chosen], scale.exp())
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

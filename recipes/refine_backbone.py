@@ -27,8 +27,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from model.backbone import Backbone, bf16_is_native
-from model.frames import MEAN, STD
-from recipes.distil_backbone import pictures
+from model.frames import prepare_frames
+from recipes.distil_backbone import SIZE, pictures
 from recipes.teacher import TeacherNet
 
 FIRST = 14  # block that learns first; those before keep what they learned from one teacher
@@ -84,7 +84,7 @@ def look(backbone: Backbone, teachers: list[TeacherNet], crops: Iterator[Tensor]
         if len(before) and (start // LOOKED_AT) % 2:
             pixels = ((pixels.float() + before.float()) / 2).round().byte()
         before = pixels
-        frames = ((pixels.float() / 255 - MEAN) / STD).contiguous(memory_format=torch.channels_last)
+        frames = prepare_frames(pixels, SIZE)
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16_is_native()):
             rows.setdefault("inputs", []).append(backbone.blocks[:FIRST](frames).half())
         judged = [teacher.judge(pixels) for teacher in teachers]
