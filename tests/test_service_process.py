@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -27,6 +27,7 @@ from search.service.beacon import Beacon, put_out, seen
 ROOT = Path(__file__).parents[1]
 PATIENCE = 240.0  # seconds that a process may take to start or to end on a busy machine
 SERVE = "import sys; from search.cli import app; app(sys.argv[1:])"
+IMPATIENT = f"from search.service import jobs; jobs._END_SECONDS = 0.0; {SERVE}"  # does not wait for a run to end
 ASK = (
     "import sys; from typer.testing import CliRunner; from search.cli import app;"
     "done = CliRunner().invoke(app, sys.argv[1:]);"
@@ -44,10 +45,10 @@ def environment() -> dict[str, str]:
 class Service:
     """A running `videobert serve`."""
 
-    def __init__(self, library: Path, *options: str) -> None:
+    def __init__(self, library: Path, *options: str, program: str = SERVE) -> None:
         arguments = ["serve", "--library", str(library), "--port", "0", "--no-browser", *options]
         self.process = subprocess.Popen(
-            [sys.executable, "-c", SERVE, *arguments],
+            [sys.executable, "-c", program, *arguments],
             cwd=ROOT,
             env=environment(),
             stdin=subprocess.DEVNULL,
@@ -87,8 +88,8 @@ class Service:
 
 
 @contextmanager
-def service(library: Path, *options: str) -> Iterator[Service]:
-    running = Service(library, *options)
+def service(library: Path, *options: str, program: str = SERVE) -> Iterator[Service]:
+    running = Service(library, *options, program=program)
     try:
         yield running
     finally:
@@ -149,25 +150,25 @@ def test_the_command_line_asks_it_and_says_the_same(library: Path, films: Path):
 
 
 @posix
-def test_it_ends_while_somebody_watches_it_index(library: Path, tmp_path: Path):
+@pytest.mark.parametrize("program", [SERVE, IMPATIENT])
+def test_it_ends_while_somebody_watches_it_index(program: str, library: Path, tmp_path: Path):
     films = tmp_path / "films"
     films.mkdir()
     for number in range(30):
         render(films / f"{number}.mp4", frames=25 + number)
-    with service(library) as running:
+    with service(library, program=program) as running:
         assert running.said[0].startswith(f"Serving {library} at http://127.0.0.1:")
         sign = seen(library)
         assert sign is not None
         assert (sign.url, sign.pid) == (running.url, running.process.pid)
         assert (library / beacon.NAME).stat().st_mode & 0o077 == 0
         job = running.ask("POST", "jobs", {"targets": [str(films)]})["id"]
-        watching = running.connect()
-        watching.request("GET", f"/api/v1/jobs/{job}/events")
-        stream = watching.getresponse()
-        assert stream.readline().startswith(b"event: ")
-        assert running.end(signal.SIGINT) == 0
-        stream.read()  # came to its end
-        watching.close()
+        with closing(running.connect()) as watching:
+            watching.request("GET", f"/api/v1/jobs/{job}/events")
+            stream = watching.getresponse()
+            assert stream.readline().startswith(b"event: ")
+            assert running.end(signal.SIGINT) == 0, running.said
+            stream.read()  # came to its end
     assert "Traceback" not in "".join(running.said)
     assert seen(library) is None
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
+import threading
 import webbrowser
 from contextlib import suppress
 from functools import partial
@@ -74,3 +76,15 @@ def serve(
         )
         with suppress(KeyboardInterrupt):  # the way to end it
             server.run(sockets=[socket])
+    _leave()
+
+
+def _leave() -> None:
+    """End the process without waiting for its threads; what they were to keep is kept.
+
+    Python ends by stopping threads wherever they are, and one that is in the middle of C++ aborts the process by that.
+    """
+    if any(thread.daemon for thread in threading.enumerate()):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
