@@ -1,4 +1,8 @@
-"""Checkpoint folders: `config.json`, `model.safetensors` (float16) and `tokenizer.json`; never pickle."""
+"""Checkpoint folders: `config.json`, `model.safetensors` and `tokenizer.json`; never pickle.
+
+Weights are stored in half precision, and word embeddings, which are a third of a small model, in eight bits: whole
+numbers, and for each word what they count.
+"""
 
 from __future__ import annotations
 
@@ -8,19 +12,24 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
+from torch import Tensor
 from transformers.utils import logging as transformers_logging
 
 from model.text import TOKENIZER_FILE, TextTokenizer
-from model.videobert import VideoBertModel
+from model.videobert import VideoBertConfig, VideoBertModel
 
 DEFAULT_CHECKPOINT = Path(__file__).parent / "checkpoints" / "videobert-mini"
+_WORDS = "bert.embeddings.word_embeddings.weight"
+_STEP = "bert.embeddings.word_embeddings.step"  # (V, 1), what 1 of a word's numbers counts
 _FILES = ("config.json", "model.safetensors", TOKENIZER_FILE)
 
 
 def save(model: VideoBertModel, tokenizer: TextTokenizer, folder: Path) -> None:
-    """Write a checkpoint folder; weights are stored in half precision, which keeps cosines to 1e-3."""
+    """Write a checkpoint folder; how weights are stored keeps cosines to 1e-3."""
     transformers_logging.disable_progress_bar()
-    copy.deepcopy(model).to(torch.float16).save_pretrained(folder)  # type: ignore[arg-type]
+    half = copy.deepcopy(model).to(torch.float16)  # type: ignore[arg-type]
+    half.save_pretrained(folder, state_dict=_packed(model.state_dict()))
     tokenizer.save(folder)
 
 
@@ -40,7 +49,12 @@ def load(folder: Path = DEFAULT_CHECKPOINT) -> tuple[VideoBertModel, TextTokeniz
     try:
         # With loading info the call returns a pair, which its annotation does not know.
         loaded: Any = VideoBertModel.from_pretrained(
-            folder, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True
+            None,
+            config=VideoBertConfig.from_pretrained(folder),
+            state_dict=_unpacked(load_file(folder / "model.safetensors")),
+            dtype=torch.float32,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
         )
     finally:
         transformers_logging.set_verbosity(told)
@@ -52,6 +66,21 @@ def load(folder: Path = DEFAULT_CHECKPOINT) -> tuple[VideoBertModel, TextTokeniz
     if faults:
         raise ValueError(f"{folder} does not hold the network that its config.json describes: {', '.join(faults)}")
     return model, TextTokenizer.from_folder(folder)
+
+
+def _packed(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    packed = {name: (w.half() if w.is_floating_point() else w).contiguous() for name, w in weights.items()}
+    words = weights[_WORDS].float()
+    step = (words.abs().amax(dim=1, keepdim=True) / 127).clamp(min=1e-7).half()
+    packed[_WORDS] = (words / step.float()).round().clamp(-127, 127).to(torch.int8)
+    return packed | {_STEP: step}
+
+
+def _unpacked(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    step = weights.pop(_STEP, None)
+    if step is not None:
+        weights[_WORDS] = weights[_WORDS].float() * step.float()
+    return weights
 
 
 def fingerprint(folder: Path) -> str:

@@ -28,9 +28,19 @@ class RetrievalHead(nn.Module):
                 nn.init.eye_(layer.weight)
                 nn.init.zeros_(layer.bias)
 
-    def forward(self, words: Tensor, frames: Tensor, has_words: Tensor, has_frames: Tensor) -> Tensor:
-        """Mean states (N, H), (N, H) and bool (N,), (N,) -> (N, D), unit length."""
-        segment = self.frames(frames) + self.subtitles(words) * has_words[:, None]
+    def forward(
+        self, words: Tensor, frames: Tensor, has_words: Tensor, has_frames: Tensor, glance: Tensor | None = None
+    ) -> Tensor:
+        """Mean states (N, H), (N, H) and bool (N,), (N,) -> (N, D), unit length.
+
+        A glance at the frames (N, D), unit length, turns their point halfway to itself; how much they count beside
+        subtitles stays the same.
+        """
+        shown = self.frames(frames)
+        if glance is not None:
+            turned = F.normalize(F.normalize(shown.float(), dim=-1) + glance, dim=-1)
+            shown = shown.float().norm(dim=-1, keepdim=True) * turned
+        segment = shown + self.subtitles(words) * has_words[:, None]
         point = torch.where(has_frames[:, None], segment, self.words(words))
         return F.normalize(point.float(), dim=-1)
 
@@ -38,6 +48,34 @@ class RetrievalHead(nn.Module):
     def scale(self) -> Tensor:
         """The factor on cosines in the contrastive loss, at most 100."""
         return self.log_scale.exp().clamp(max=100.0)
+
+
+class Glance(nn.Module):
+    """Frame features -> the same space in one step: each frame for itself, past the temporal model and BERT.
+
+    It learns for itself, so its errors are others than theirs, and the mean of both is better than either (Hansen and
+    Salamon, "Neural network ensembles", 1990).
+    """
+
+    def __init__(self, feature_dim: int, width: int, dim: int, *, dropout: float) -> None:
+        super().__init__()
+        self.read = frame_layers(feature_dim, width, dim, dropout=dropout)
+
+    def forward(self, features: Tensor, mask: Tensor) -> Tensor:
+        """Frame features (N, T, F) and bool (N, T) -> (N, D), unit length; zeros for rows without frames."""
+        return F.normalize((self.read(features) * mask[..., None]).sum(dim=1).float(), dim=-1)
+
+
+def frame_layers(feature_dim: int, width: int, dim: int, *, dropout: float) -> nn.Sequential:
+    """Two layers that read a frame feature; a few thousand pictures are soon known by heart, so much is dropped."""
+    return nn.Sequential(
+        nn.LayerNorm(feature_dim),
+        nn.Dropout(dropout / 2),
+        nn.Linear(feature_dim, width),
+        nn.GELU(),
+        nn.Dropout(dropout),
+        nn.Linear(width, dim),
+    )
 
 
 class AlignmentHead(nn.Module):

@@ -77,19 +77,33 @@ class Objectives:
         half, quarter = max(len(same) // 2, 2), max(len(same) // 4, 2)
         if wanted & {"silent", "alignment", "beliefs"}:
             with torch.set_grad_enabled(bool(wanted & {"silent", "beliefs"})):
-                silent = model.embed(self._inputs([], (features, frame_mask)))
+                readings = self._readings((features, frame_mask))
         if "silent" in wanted:
-            terms["silent"] = losses.multi_positive_contrastive(queries, silent, same, scale)
+            found = [losses.multi_positive_contrastive(queries, points, same, scale) for points in readings]
+            terms["silent"] = torch.stack(found).sum()
         if "beliefs" in wanted:
-            beliefs = torch.from_numpy(batch.beliefs).to(model.device)
-            terms["beliefs"] = losses.believing(silent, self.anchor(self.believed), beliefs, scale)
+            beliefs, names = torch.from_numpy(batch.beliefs).to(model.device), self.anchor(self.believed)
+            held = [losses.believing(points, names, beliefs, scale) for points in readings]
+            terms["beliefs"] = torch.stack(held).sum()
         if "fused" in wanted:
             fused = model.embed(self._inputs(batch.subtitles[:half], (features[:half], frame_mask[:half])))
             terms["fused"] = losses.multi_positive_contrastive(queries[:half], fused, same[:half, :half], scale)
         if "alignment" in wanted:
-            similarity = queries.detach() @ silent.detach().T
+            similarity = queries.detach() @ readings[0].detach().T
             terms["alignment"] = self._alignment(batch, quarter, similarity, (features, frame_mask))
         return terms
+
+    def _readings(self, frames: Frames) -> list[Tensor]:
+        """Frames alone as points (N, D), by the Transformers unless they are frozen, and by the glance.
+
+        Each learns for itself: were their mean to learn, one would leave to the other what that knows already.
+        """
+        model, readings = self.model, []
+        if not (self.options.frames_frozen and model.config.glance_width):
+            readings.append(model.embed(self._inputs([], frames), glancing=False))
+        if model.config.glance_width:
+            readings.append(model.glance(*frames))
+        return readings
 
     def _alignment(self, batch: Batch, count: int, similarity: Tensor, frames: Frames) -> Tensor:
         if self.options.largest_step > 1:

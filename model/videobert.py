@@ -20,7 +20,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel, PreTrainedConfig, PreTrainedModel
 
-from model.heads import AlignmentHead, MaskedFrameHead, MaskedWordHead, RetrievalHead
+from model.heads import AlignmentHead, Glance, MaskedFrameHead, MaskedWordHead, RetrievalHead, frame_layers
 from model.inputs import Inputs
 from model.pretrained import build_backbone
 from model.temporal import TemporalModel
@@ -59,7 +59,7 @@ class VideoBertConfig(PreTrainedConfig):
     fps: float = 2.0  # frames per second of video that it is made for
     clip_frames: int = 1  # frames that make one feature; more than one for a backbone that looks at clips
     frame_width: int = 1536  # of the layer between frame features and frame tokens
-    frame_dropout: float = 0.6  # within it, half of it before it; a few thousand pictures are soon known by heart
+    frame_dropout: float = 0.6  # within it, half of it before it
     temporal: str = "transformer"  # none, gru, lstm, transformer
     temporal_layers: int = 1
     temporal_heads: int = 6
@@ -71,6 +71,7 @@ class VideoBertConfig(PreTrainedConfig):
     masked_words: bool = False  # whether masked words can be predicted
     # The shared space
     embedding_size: int = 384
+    glance_width: int = 0  # of the layer by which frames are also read past the Transformers; 0 for none
 
 
 class VideoBertModel(PreTrainedModel):
@@ -88,13 +89,8 @@ class VideoBertModel(PreTrainedModel):
             raise ValueError("frame_input 'visual_words' needs visual_branching and visual_depth, got 0")
         hidden = config.hidden_size
         self.backbone = build_backbone(config.backbone, clip_frames=config.clip_frames, vision=config.vision)
-        self.frame_projection = nn.Sequential(
-            nn.LayerNorm(self.backbone.feature_dim),
-            nn.Dropout(config.frame_dropout / 2),
-            nn.Linear(self.backbone.feature_dim, config.frame_width),
-            nn.GELU(),
-            nn.Dropout(config.frame_dropout),
-            nn.Linear(config.frame_width, hidden),
+        self.frame_projection = frame_layers(
+            self.backbone.feature_dim, config.frame_width, hidden, dropout=config.frame_dropout
         )
         self.temporal = TemporalModel(
             config.temporal,
@@ -108,6 +104,13 @@ class VideoBertModel(PreTrainedModel):
         self.frame_gain = nn.Parameter(torch.full((hidden,), 0.1))
         self.retrieval = RetrievalHead(hidden, config.embedding_size)
         self.alignment = AlignmentHead(hidden, config.embedding_size)
+        if config.glance_width:
+            self.glance = Glance(
+                self.backbone.feature_dim,
+                config.glance_width,
+                config.embedding_size,
+                dropout=config.frame_dropout,
+            )
         if config.masked_words:
             self.add_masked_words()
         if config.visual_branching:
@@ -188,8 +191,11 @@ class VideoBertModel(PreTrainedModel):
         # A way around for frames: what a frame shows does not have to pass through layers made for words.
         return torch.where((types == 1)[..., None], tokens + self.frame_gain * states, states), mask, types
 
-    def embed(self, inputs: Inputs) -> Tensor:
+    def embed(self, inputs: Inputs, *, glancing: bool = True) -> Tensor:
         """One point per row in the space shared by text and video: float32 (N, D), unit length.
+
+        Args:
+            glancing: whether the glance counts, where there is one.
 
         Raises:
             ValueError: a row has neither words nor frames.
@@ -198,7 +204,8 @@ class VideoBertModel(PreTrainedModel):
         if not bool((has_words | has_frames).all()):
             raise ValueError("every row needs a word or a frame to embed; got a row with neither")
         _, words, frames = self._read(inputs)
-        return self.retrieval(words, frames, has_words, has_frames)  # type: ignore[no-any-return]
+        glance = self.glance(inputs.features, inputs.frame_mask) if glancing and self.config.glance_width else None
+        return self.retrieval(words, frames, has_words, has_frames, glance)  # type: ignore[no-any-return]
 
     def align(self, inputs: Inputs) -> Tensor:
         """How well words and frames of each row belong together: float32 (N,), logits."""

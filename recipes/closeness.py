@@ -9,7 +9,8 @@ on top of either gets beyond.
 labelled photos of all labels that have at least ten, right on a fifth that was held out. *Perceptron*: two layers learn
 to put photos where the checkpoint's text encoder puts their captions, with and without what classifiers take them for;
 then all captions of the held-out photos ask for theirs, and those of the clips, as means of their frames, for theirs.
-What was looked at is kept in the folder `--kept`.
+*In regions*: the perceptron reads the four corners of the backbone's last map beside the whole of it, and the mean of
+the five points counts. What was looked at is kept in the folder `--kept`.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from model import losses
 from model.classification import fit
 from model.data import LABEL_TEMPLATES, Captioned, CaptionedSet, Example, read_captions
 from model.encoder import VideoBertEncoder
+from model.frames import prepare_frames
 from model.registry import DEFAULT_MODEL
 from recipes.teacher import TeacherNet
 
@@ -50,9 +52,9 @@ Look = Callable[[NDArray[np.uint8]], Features]
 class Seen:
     """What one network made of everything."""
 
-    photos: Features  # (N, F), to learn from
-    held: Features  # (M, F)
-    clips: list[Features]  # (T_i, F) each
+    photos: Features  # (N, R, F), to learn from; R regions, mostly the whole alone
+    held: Features  # (M, R, F)
+    clips: list[Features]  # (T_i, R, F) each
 
 
 @dataclass(frozen=True)
@@ -76,11 +78,11 @@ def main() -> None:
     rows, held = (read_captions(path)[0] for path in (args.captions, args.held))
     truth = json.loads(args.truth.read_text(encoding="utf-8"))
     clips = [args.clips / row["clip"] for row in truth]
-    looks: dict[str, Look] = {"ours": encoder.features}
+    looks: dict[str, Look] = {"ours": encoder.features, "ours in regions": _in_regions(encoder)}
     looks |= {path.stem: _teaching(TeacherNet(path, first=18)) for path in args.teacher}
     seen = {}
     for name, look in looks.items():
-        stem = str(args.kept / (encoder.backbone if name == "ours" else name))
+        stem = str(args.kept / name.replace("ours", encoder.backbone).replace(" ", "-"))
         seen[name] = Seen(
             np.concatenate(_kept(Path(f"{stem}-photos.npz"), look, _pictures(rows, args.photos))),
             np.concatenate(_kept(Path(f"{stem}-held.npz"), look, _pictures(held, args.photos))),
@@ -89,25 +91,38 @@ def main() -> None:
     taught = [seen[path.stem] for path in args.teacher]
     if len(taught) > 1:
         seen["teachers together"] = Seen(
-            np.concatenate([of.photos for of in taught], axis=1),
-            np.concatenate([of.held for of in taught], axis=1),
-            [np.concatenate(parts, axis=1) for parts in zip(*(of.clips for of in taught), strict=True)],
+            np.concatenate([of.photos for of in taught], axis=2),
+            np.concatenate([of.held for of in taught], axis=2),
+            [np.concatenate(parts, axis=2) for parts in zip(*(of.clips for of in taught), strict=True)],
         )
     captions = [(caption, i) for i, row in enumerate(held) for caption in row.captions]
     of_photos = Asked(*(_points(encoder, [c for c, _ in captions]), torch.tensor([i for _, i in captions])))
     of_clips = Asked(_points(encoder, [row["caption"] for row in truth]), torch.arange(len(truth)))
     for name, of in seen.items():
-        print(f"{name}: linear probe {100 * _probe(of.photos, rows):.1f} % right")
+        print(f"{name}: linear probe {100 * _probe(of.photos[:, 0], rows):.1f} % right")
         for weight in (0.0, 0.5):
             net = _perceptron(of.photos, rows, encoder, belief_weight=weight)
-            photos = F.normalize(net(torch.from_numpy(of.held).float()), dim=-1)
-            shown = [net(torch.from_numpy(frames).float()).mean(dim=0) for frames in of.clips]
+            photos = F.normalize(net(torch.from_numpy(of.held).float()).mean(dim=1), dim=-1)
+            shown = [net(torch.from_numpy(frames).float()).mean(dim=(0, 1)) for frames in of.clips]
             found = f"photos {_recall(of_photos, photos)}   clips {_recall(of_clips, F.normalize(torch.stack(shown)))}"
             print(f"    perceptron {'with' if weight else 'without'} beliefs: {found}", flush=True)
 
 
 def _teaching(net: TeacherNet) -> Look:
     return lambda pixels: np.asarray(net.judge(torch.from_numpy(pixels))[0].numpy().astype(np.float16))
+
+
+def _in_regions(encoder: VideoBertEncoder) -> Look:
+    """The mean of the backbone's last map, and those of its four corners of four places by four, which overlap."""
+
+    @torch.inference_mode()
+    def look(pixels: NDArray[np.uint8]) -> Features:
+        maps = encoder.model.backbone.blocks(prepare_frames(torch.from_numpy(pixels), SIZE))
+        corners = [maps[:, :, y, x] for y in (slice(4), slice(-4, None)) for x in (slice(4), slice(-4, None))]
+        regions = torch.stack([part.mean(dim=(2, 3)) for part in (maps, *corners)], dim=1)
+        return np.asarray(regions.half().numpy())
+
+    return look
 
 
 def _pictures(rows: list[Captioned], photos: Path) -> Iterator[NDArray[np.uint8]]:
@@ -125,7 +140,7 @@ def _kept(path: Path, look: Look, pictures: Iterator[NDArray[np.uint8]]) -> list
     if not path.exists():
         np.savez(path, *[look(frames) for frames in pictures])
     with np.load(path) as file:
-        return list(file.values())
+        return [seen[:, None] if seen.ndim == 2 else seen for seen in file.values()]  # (T, R, F) each
 
 
 def _probe(features: Features, rows: list[Captioned]) -> float:
@@ -148,11 +163,11 @@ def _perceptron(
     every = sorted({text for some in texts for text in some})
     points = dict(zip(every, _points(encoder, every), strict=True))
     believed = CaptionedSet(
-        [Example(f[None], row.captions, beliefs=row.beliefs) for f, row in zip(features, rows, strict=True)]
+        [Example(f[:1], row.captions, beliefs=row.beliefs) for f, row in zip(features, rows, strict=True)]
     )
     named = _points(encoder, believed.believed())
     beliefs = torch.tensor([[row.beliefs.get(name, 0.0) for name in believed.names] for row in rows])
-    width = features.shape[1]
+    width = features.shape[2]
     net = nn.Sequential(
         *(nn.LayerNorm(width), nn.Dropout(DROPOUT / 2), nn.Linear(width, WIDTH), nn.GELU()),
         *(nn.Dropout(DROPOUT), nn.Linear(WIDTH, encoder.dim)),
@@ -166,7 +181,7 @@ def _perceptron(
         labels = np.array([rows[i].label for i in chosen])
         same = ((labels[:, None] == labels) & (labels != "")) | np.eye(BATCH, dtype=bool)
         queries = torch.stack([points[rng.choice(texts[i])] for i in chosen])
-        shown = F.normalize(net(torch.from_numpy(features[chosen]).float()), dim=-1)
+        shown = F.normalize(net(torch.from_numpy(features[chosen]).float()).mean(dim=1), dim=-1)
         loss = losses.multi_positive_contrastive(queries, shown, torch.from_numpy(same), scale.exp())
         if belief_weight:
             loss = loss + belief_weight * losses.believing(shown, named, beliefs[chosen], scale.exp())

@@ -1,5 +1,6 @@
 """Losses, the training loop and distillation."""
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from model import checkpoint, losses
 from model.backbone import Backbone
 from model.data import CaptionedSet, Example
 from model.distil import distil_blocks, distil_chain, lessons, match_statistics, remembered
+from model.start import begin
 from model.train import TrainingOptions, train
 from model.videobert import Inputs, VideoBertModel
 
@@ -99,6 +101,18 @@ def test_the_reading_of_frames_can_be_frozen(tiny_checkpoint):
     assert not torch.equal(before.alignment.dense.weight, frozen.alignment.dense.weight)
     tuned = trained(tiny_checkpoint)
     assert not torch.equal(before.frame_gain, tuned.frame_gain)
+
+
+@pytest.mark.parametrize("frames_frozen", [True, False])
+def test_a_glance_learns_beside_the_transformers_or_alone(frames_frozen, tiny_checkpoint):
+    model, tokenizer = checkpoint.load(tiny_checkpoint)
+    model, fresh = begin(model, {"glance_width": 16}, seed=0)
+    assert fresh == ["glance"]
+    before = copy.deepcopy(model)
+    options = TrainingOptions(epochs=1, batch_size=4, frames_frozen=frames_frozen, fused_weight=0, alignment_weight=0)
+    train(model, tokenizer, CaptionedSet([example_of_1280(i) for i in range(4)]), options)
+    assert not torch.equal(before.glance.read[2].weight, model.glance.read[2].weight)
+    assert torch.equal(before.temporal.layers[0].out.weight, model.temporal.layers[0].out.weight) == frames_frozen
 
 
 def test_long_captions_lose_their_end(tiny_checkpoint):
