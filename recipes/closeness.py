@@ -36,6 +36,7 @@ from model.classification import fit
 from model.data import LABEL_TEMPLATES, Captioned, CaptionedSet, Example, read_captions
 from model.encoder import VideoBertEncoder
 from model.frames import prepare_frames
+from model.heads import frame_layers
 from model.registry import DEFAULT_MODEL
 from recipes.teacher import TeacherNet
 
@@ -117,10 +118,10 @@ def _in_regions(encoder: VideoBertEncoder) -> Look:
 
     @torch.inference_mode()
     def look(pixels: NDArray[np.uint8]) -> Features:
-        maps = encoder.model.backbone.blocks(prepare_frames(torch.from_numpy(pixels), SIZE))
+        maps = encoder.model.backbone.blocks(prepare_frames(torch.from_numpy(pixels).to(encoder.device), SIZE))
         corners = [maps[:, :, y, x] for y in (slice(4), slice(-4, None)) for x in (slice(4), slice(-4, None))]
         regions = torch.stack([part.mean(dim=(2, 3)) for part in (maps, *corners)], dim=1)
-        return np.asarray(regions.half().numpy())
+        return np.asarray(regions.half().cpu().numpy())
 
     return look
 
@@ -168,10 +169,7 @@ def _perceptron(
     named = _points(encoder, believed.believed())
     beliefs = torch.tensor([[row.beliefs.get(name, 0.0) for name in believed.names] for row in rows])
     width = features.shape[2]
-    net = nn.Sequential(
-        *(nn.LayerNorm(width), nn.Dropout(DROPOUT / 2), nn.Linear(width, WIDTH), nn.GELU()),
-        *(nn.Dropout(DROPOUT), nn.Linear(WIDTH, encoder.dim)),
-    )
+    net = frame_layers(width, WIDTH, encoder.dim, dropout=DROPOUT)
     scale = nn.Parameter(torch.tensor(2.7))
     optimizer = torch.optim.AdamW([*net.parameters(), scale], lr=RATE)
     steps = EPOCHS * (len(rows) // BATCH)
