@@ -5,12 +5,13 @@ on top of either gets beyond.
         --truth clips.json --clips clips --teacher a.tflite --teacher b.tflite --kept closeness
 
 `believed.jsonl` and `test.jsonl` are what `recipes/beliefs.py` and `recipes/captions.py` write, `clips.json` is as in
-`benchmarks/retrieval.py`. All networks look at the same middle square. *Linear probe*: a linear layer names the
-labelled photos of all labels that have at least ten, right on a fifth that was held out. *Perceptron*: two layers learn
-to put photos where the checkpoint's text encoder puts their captions, with and without what classifiers take them for;
-then all captions of the held-out photos ask for theirs, and those of the clips, as means of their frames, for theirs.
-*In regions*: the perceptron reads the four corners of the backbone's last map beside the whole of it, and the mean of
-the five points counts. What was looked at is kept in the folder `--kept`.
+`benchmarks/retrieval.py`. All networks look at the same middle square. *Tells*: the share of a teacher's variance
+that a linear map from other features gives, learned from the photos. *Linear probe*: a linear layer names the
+labelled photos of all labels that have at least ten, right on a fifth that was held out. *Perceptron*: two layers
+learn to put photos where the checkpoint's text encoder puts their captions, with and without what classifiers take
+them for; then all captions of the held-out photos ask for theirs, and those of the clips, as means of their frames,
+for theirs. *In regions*: the perceptron reads the four corners of the backbone's last map beside the whole of it, and
+the mean of the five points counts. What was looked at is kept in the folder `--kept`.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ from recipes.teacher import TeacherNet
 
 SIZE = 224  # pixels
 FPS, MOST = 2.0, 8  # frames a second of a clip, and of a clip in all
+RIDGE = 100.0
 LEAST = 10  # photos of a label in the linear probe
 EPOCHS, BATCH, WIDTH, DROPOUT, RATE, WARMUP = 8, 256, 1536, 0.7, 1e-3, 0.15
 
@@ -89,6 +91,10 @@ def main() -> None:
             np.concatenate(_kept(Path(f"{stem}-held.npz"), look, _pictures(held, args.photos))),
             _kept(Path(f"{stem}-clips.npz"), look, map(_frames, clips)),
         )
+    for teacher in (path.stem for path in args.teacher):
+        for name in ("ours", *(path.stem for path in args.teacher if path.stem != teacher)):
+            photos, frames = _told(seen[name], seen[teacher])
+            print(f"{name} tells of {teacher}: {100 * photos:.0f} % on held-out photos, {100 * frames:.0f} % on clips")
     taught = [seen[path.stem] for path in args.teacher]
     if len(taught) > 1:
         seen["teachers together"] = Seen(
@@ -142,6 +148,17 @@ def _kept(path: Path, look: Look, pictures: Iterator[NDArray[np.uint8]]) -> list
         np.savez(path, *[look(frames) for frames in pictures])
     with np.load(path) as file:
         return [seen[:, None] if seen.ndim == 2 else seen for seen in file.values()]  # (T, R, F) each
+
+
+def _told(by: Seen, of: Seen) -> tuple[float, float]:
+    """The share of variance that a ridge regression from one to the other explains, on held-out photos and on clips."""
+    rows, wanted = ([x[:, 0] for x in (s.photos, s.held, np.concatenate(s.clips))] for s in (by, of))
+    learned, *asked = [np.c_[x, np.ones(len(x))].astype(np.float64) for x in rows]
+    target, *answers = [x.astype(np.float64) for x in wanted]
+    gram = learned.T @ learned + RIDGE * np.eye(learned.shape[1])
+    through = np.linalg.solve(gram, learned.T @ target)
+    missed = [((x @ through - y) ** 2).mean() / y.var(axis=0).mean() for x, y in zip(asked, answers, strict=True)]
+    return 1 - missed[0], 1 - missed[1]
 
 
 def _probe(features: Features, rows: list[Captioned]) -> float:
