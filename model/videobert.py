@@ -204,7 +204,10 @@ class VideoBertModel(PreTrainedModel):
         if not bool((has_words | has_frames).all()):
             raise ValueError("every row needs a word or a frame to embed; got a row with neither")
         _, words, frames = self._read(inputs)
-        glance = self.glance(inputs.features, inputs.frame_mask) if glancing and self.config.glance_width else None
+        glance = None
+        if glancing and self.config.glance_width:
+            shown = inputs.frame_mask if inputs.hidden is None else inputs.frame_mask & ~inputs.hidden
+            glance = self.glance(inputs.features, shown)
         return self.retrieval(words, frames, has_words, has_frames, glance)  # type: ignore[no-any-return]
 
     def align(self, inputs: Inputs) -> Tensor:

@@ -17,6 +17,7 @@ the mean of the five points counts. What was looked at is kept in the folder `--
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import random
 from collections import Counter
@@ -91,11 +92,12 @@ def main() -> None:
             np.concatenate(_kept(Path(f"{stem}-held.npz"), look, _pictures(held, args.photos))),
             _kept(Path(f"{stem}-clips.npz"), look, map(_frames, clips)),
         )
-    for teacher in (path.stem for path in args.teacher):
-        for name in ("ours", *(path.stem for path in args.teacher if path.stem != teacher)):
+    teachers = [path.stem for path in args.teacher]
+    for name, teacher in itertools.product(["ours", *teachers], teachers):
+        if name != teacher:
             photos, frames = _told(seen[name], seen[teacher])
             print(f"{name} tells of {teacher}: {100 * photos:.0f} % on held-out photos, {100 * frames:.0f} % on clips")
-    taught = [seen[path.stem] for path in args.teacher]
+    taught = [seen[name] for name in teachers]
     if len(taught) > 1:
         seen["teachers together"] = Seen(
             np.concatenate([of.photos for of in taught], axis=2),

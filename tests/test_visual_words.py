@@ -121,8 +121,10 @@ def test_logits_stand_at_their_own_positions():
             torch.testing.assert_close(here[0], everywhere[which][position])
 
 
-def test_a_hidden_frame_is_not_seen():
-    model, seen, hidden = with_visual_words(), masked_inputs(hidden=False), masked_inputs()
+@pytest.mark.parametrize("glance_width", [0, 16])
+def test_a_hidden_frame_is_not_seen(glance_width):
+    model = with_visual_words(glance_width=glance_width)
+    seen, hidden = masked_inputs(hidden=False), masked_inputs()
     changed = Inputs(**(vars(hidden) | {"features": hidden.features.clone()}))
     changed.features[0, 1] = 5.0
     with torch.inference_mode():
