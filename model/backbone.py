@@ -6,11 +6,17 @@ without anybody's weights; ours come from training.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
+from itertools import pairwise
+from typing import TypeVar, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision import models
+
+Module = TypeVar("Module", bound=nn.Module)
 
 FEATURE_DIMS = {"mobilenet_v2": 1280, "resnet18": 512, "resnet50": 2048}
 
@@ -59,6 +65,26 @@ _BUILDERS: dict[str, Callable[[], nn.Sequential]] = {
     "resnet18": _resnet(models.resnet18),
     "resnet50": _resnet(models.resnet50),
 }
+
+
+def folded(network: Module) -> Module:
+    """A copy of a network that only looks: normalization is part of the convolution before it.
+
+    Its statistics are fixed by then, so it is a scale and a shift, which the weights can hold as well (Jacob and
+    others, "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference", 2018,
+    section 3.2). Only chains are folded, whose members follow each other in an `nn.Sequential`.
+    """
+    network = copy.deepcopy(network).eval()
+    for chain in [module for module in network.modules() if isinstance(module, nn.Sequential)]:
+        for first, second in pairwise(range(len(chain))):
+            before = chain[first]
+            padded = isinstance(before, nn.Sequential) and len(before) > 0  # padding, and then the convolution
+            parent, place = (cast(nn.Sequential, before), -1) if padded else (chain, first)
+            convolution, normalization = parent[place], chain[second]
+            if isinstance(convolution, nn.Conv2d) and isinstance(normalization, nn.BatchNorm2d):
+                parent[place] = fuse_conv_bn_eval(convolution, normalization)
+                chain[second] = nn.Identity()
+    return network
 
 
 def bf16_is_native() -> bool:

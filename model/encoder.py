@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from model import checkpoint
-from model.backbone import bf16_is_native
-from model.frames import prepare_frames
+from model.backbone import bf16_is_native, folded
+from model.frames import prepare_views
 from model.registry import DEFAULT_MODEL, Located, locate
 from model.text import TextTokenizer
 from model.videobert import Inputs, VideoBertModel
@@ -140,8 +141,6 @@ class VideoBertEncoder(Encoder):
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model: VideoBertModel = model.eval().to(self.device)  # type: ignore
         self.fps, self.clip_frames = model.config.fps, model.config.clip_frames
-        if self.clip_frames == 1:
-            self.model.backbone.to(memory_format=torch.channels_last)
         self.tokenizer = tokenizer
         self.fingerprint, self.name, self.tier = fingerprint, name, tier
         self.dim: int = model.config.embedding_size
@@ -184,6 +183,8 @@ class VideoBertEncoder(Encoder):
     def features(self, frames: NDArray[np.uint8]) -> NDArray[np.float16]:
         """Look at frames one by one, or in clips of `clip_frames` where the backbone does.
 
+        Where the model has two views of a frame, the feature is the mean of what it sees in either.
+
         Args:
             frames: uint8 (T, 3, H, W), RGB, any size.
 
@@ -191,10 +192,17 @@ class VideoBertEncoder(Encoder):
             float16 (T, F).
         """
         config = self.model.config
-        prepared = prepare_frames(torch.from_numpy(frames).to(self.device), config.image_size, fit=config.frame_fit)
+        views = prepare_views(torch.from_numpy(frames).to(self.device), config.image_size, fit=config.frame_fit)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._bf16):
-            features = self.model.frame_features(prepared)
+            features = torch.stack([self._eyes(view).float() for view in views]).mean(dim=0)
         return np.asarray(features.half().cpu().numpy())
+
+    @cached_property
+    def _eyes(self) -> nn.Module:
+        eyes: nn.Module = folded(self.model.backbone)
+        if self.clip_frames == 1:
+            eyes.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return eyes
 
     @torch.inference_mode()
     def embed_segments(

@@ -10,6 +10,7 @@ MEAN = STD = 0.5  # pixels 0..255 become -1..1
 
 
 FITS = ("middle", "whole")
+VIEWS = {"middle": ("middle",), "whole": ("whole",), "both": FITS}
 _STRIDE = 32  # pixels of a side that convolutional networks reduce to one
 
 
@@ -41,6 +42,18 @@ def prepare_frames(frames: Tensor, size: int, *, fit: str = "middle") -> Tensor:
         frames = transform.center_crop(frames, [size, size])
     scaled = (frames.float() / 255 - MEAN) / STD
     return scaled.contiguous(memory_format=torch.channels_last)
+
+
+def prepare_views(frames: Tensor, size: int, *, fit: str) -> list[Tensor]:
+    """What a network looks at to see frames: one view of them, or where `fit` is "both" the middle and the whole.
+
+    The middle is larger and the whole holds what stands at the sides. Of a square picture both are the same, so there
+    is one view of it. Arguments, returned tensors and errors as in `prepare_frames`.
+    """
+    if fit not in VIEWS:
+        raise ValueError(f"fit must be one of {', '.join(VIEWS)}, got {fit!r}")
+    square = frames.ndim == 4 and frames.shape[2] == frames.shape[3]
+    return [prepare_frames(frames, size, fit=each) for each in VIEWS[fit][: 1 if square else None]]
 
 
 def whole_size(height: int, width: int, side: int) -> list[int]:

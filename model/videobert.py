@@ -55,7 +55,8 @@ class VideoBertConfig(PreTrainedConfig):
     backbone: str = "mobilenet_v2"  # or resnet18, resnet50, torchvision:NAME, vision
     vision: dict[str, Any] | None = None  # the tower of the backbone "vision"; see `model.pretrained`
     image_size: int = 224  # pixels, a square
-    frame_fit: str = "middle"  # middle: cropped to that square; whole: as many pixels, in the picture's own shape
+    # middle: cropped to that square; whole: as many pixels, in the picture's own shape; both: the mean of both features
+    frame_fit: str = "middle"
     fps: float = 2.0  # frames per second of video that it is made for
     clip_frames: int = 1  # frames that make one feature; more than one for a backbone that looks at clips
     frame_width: int = 1536  # of the layer between frame features and frame tokens
@@ -170,10 +171,6 @@ class VideoBertModel(PreTrainedModel):
             weights[places] = weights[places][: self.config.max_position_embeddings]
         expected = set(self.bert.state_dict())
         self.bert.load_state_dict({name: tensor for name, tensor in weights.items() if name in expected})
-
-    def frame_features(self, frames: Tensor) -> Tensor:
-        """Prepared frames (T, 3, S, S) float -> frame features (T, F) float."""
-        return self.backbone(frames)  # type: ignore[no-any-return]
 
     def forward(self, inputs: Inputs) -> tuple[Tensor, Tensor, Tensor]:
         """Run the joint Transformer over `[CLS] words [>] frames [SEP]`.

@@ -3,9 +3,9 @@ import pytest
 import torch
 
 from model import checkpoint
-from model.backbone import Backbone
+from model.backbone import Backbone, folded
 from model.encoder import Encoder
-from model.frames import prepare_frames
+from model.frames import prepare_frames, prepare_views
 from model.temporal import TemporalModel, sinusoidal_positions
 
 
@@ -31,13 +31,35 @@ def test_whole_frames_keep_their_edges_and_their_shape():
         prepare_frames(frames, 224, fit="all")
 
 
+def test_a_frame_may_be_looked_at_in_two_views():
+    frames = torch.zeros(2, 3, 360, 640, dtype=torch.uint8)
+    assert [view.shape[2:] for view in prepare_views(frames, 224, fit="both")] == [(224, 224), (160, 288)]
+    assert [view.shape[2:] for view in prepare_views(frames, 224, fit="whole")] == [(160, 288)]
+    assert len(prepare_views(frames[..., :360], 224, fit="both")) == 1  # a square, of which both are the same
+    with pytest.raises(ValueError, match="fit must be one of middle, whole, both, got 'all'"):
+        prepare_views(frames, 224, fit="all")
+
+
+def test_the_feature_of_two_views_is_their_mean(tiny_checkpoint):
+    class Brightness(torch.nn.Module):
+        def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+            return pictures.mean(dim=(2, 3))
+
+    frames = np.zeros((1, 3, 64, 128), np.uint8)
+    frames[..., :32] = 255  # a quarter of the picture, beside the middle
+    for fit, seen in (("middle", -1.0), ("whole", -0.5), ("both", -0.75)):
+        encoder = Encoder.load(tiny_checkpoint)
+        encoder.model.config.frame_fit, encoder.model.backbone = fit, Brightness()
+        assert encoder.features(frames)[0] == pytest.approx(seen, abs=0.02)
+
+
 def test_what_decides_features_names_them(tiny_checkpoint):
     names = set()
-    for fit in ("middle", "whole"):
+    for fit in ("middle", "whole", "both"):
         encoder = Encoder.load(tiny_checkpoint)
         encoder.model.config.frame_fit = fit
         names.add(encoder.backbone)
-    assert len(names) == 2
+    assert len(names) == 3
 
 
 def test_frames_of_another_dtype_are_refused():
@@ -60,6 +82,27 @@ def test_the_default_backbone_pads_strided_maps_below_and_right_only():
     with torch.inference_mode():
         changed = (backbone.blocks[0](picture) != backbone.blocks[0](torch.zeros(1, 3, 64, 64))).any(dim=1)[0]
     assert changed.nonzero().tolist() == [[0, 0]]
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v2", "resnet18"])
+def test_a_folded_network_sees_the_same_with_less(name):
+    torch.manual_seed(0)
+    backbone = Backbone(name).eval()
+    for module in backbone.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):  # as after training, no longer the identity
+            for tensor, low, high in ((module.running_mean, -0.5, 0.5), (module.running_var, 0.5, 2.0)):
+                tensor.uniform_(low, high)
+            torch.nn.init.uniform_(module.weight, 0.5, 1.5)
+            torch.nn.init.uniform_(module.bias, -0.5, 0.5)
+    before = {name: tensor.clone() for name, tensor in backbone.state_dict().items()}
+    looking = folded(backbone)
+    picture = torch.rand(2, 3, 64, 64) * 2 - 1
+    with torch.inference_mode():
+        torch.testing.assert_close(looking(picture), backbone(picture), rtol=1e-3, atol=1e-4)
+    left = sum(isinstance(module, torch.nn.BatchNorm2d) for module in looking.modules())
+    assert left == {"mobilenet_v2": 0, "resnet18": 16}[name]  # ResNet's blocks are no chains
+    for tensor, was in zip(backbone.state_dict().values(), before.values(), strict=True):
+        assert torch.equal(tensor, was)
 
 
 def test_sinusoidal_positions_follow_the_paper():
