@@ -35,6 +35,7 @@ from indexer.clip import read_picture
 from model.encoder import Encoder
 from model.phrases import phrases
 from search.calibration import WORDS_ENOUGH, Background
+from search.surroundings import Surroundings, surroundings
 from search.verdict import LOOKED_AT, standing
 from store.words import TOKENIZER, match_expression, terms
 from store.words import indexed as as_indexed
@@ -71,7 +72,7 @@ def main() -> None:
 def measure(truth: list[dict[str, str]], folder: Path, library: Path) -> None:
     with indexed([folder], library) as held:
         ids = held.catalog.segment_ids()
-        vectors = held.catalog.embeddings(ids)
+        around = surroundings(held.catalog, ids.tolist())
         names = np.array([Path(hit.path).name for hit in held.catalog.hits(ids.tolist(), [0.0] * len(ids))])
         captions, missing, short = (
             held.encoder.embed_text(texts) for texts in ([row["caption"] for row in truth], ABSENT[1::2], SHORT)
@@ -82,15 +83,15 @@ def measure(truth: list[dict[str, str]], folder: Path, library: Path) -> None:
     own = names[None] == np.array([row["clip"] for row in truth])[:, None]
     alike = own | np.array([[noun.rstrip("s") in words[name] for name in names] for noun in nouns])
     things = np.array([noun not in _PEOPLE for noun in nouns])
-    shown = asked(captions, vectors, everyday)
-    absent = asked(missing, vectors, everyday)
+    shown = asked(captions, around, everyday)
+    absent = asked(missing, around, everyday)
     print(f"{len(captions)} captions over {len(words)} videos; best cosine -> mean confidence of {LOOKED_AT}")
     for what, positive, negative in (
-        ("clip taken out", shown, asked(captions, vectors, everyday, ~own)),
+        ("clip taken out", shown, asked(captions, around, everyday, ~own)),
         (
             "topic taken out",
             [each[things] for each in shown],
-            asked(captions[things], vectors, everyday, ~alike[things]),
+            asked(captions[things], around, everyday, ~alike[things]),
         ),
         ("absent things", shown, absent),
     ):
@@ -103,7 +104,7 @@ def measure(truth: list[dict[str, str]], folder: Path, library: Path) -> None:
     nothing, match = np.quantile(shown[1], 0.1), np.quantile(absent[1], 0.95)
     print(f"MATCH, NOTHING = {match:.2f}, {nothing:.2f}")
     for what, means in (
-        ("captions", shown[1]), ("short queries", asked(short, vectors, everyday)[1]), ("absent things", absent[1])
+        ("captions", shown[1]), ("short queries", asked(short, around, everyday)[1]), ("absent things", absent[1])
     ):  # fmt: skip
         shares = np.mean(means >= match), np.mean((means < match) & (means >= nothing)), np.mean(means < nothing)
         print(f"{what:>16}: match {shares[0]:.0%}, unsure {shares[1]:.0%}, nothing {shares[2]:.0%}")
@@ -111,18 +112,22 @@ def measure(truth: list[dict[str, str]], folder: Path, library: Path) -> None:
 
 def asked(
     queries: NDArray[np.float32],
-    vectors: NDArray[np.float32],
+    around: Surroundings,
     everyday: NDArray[np.float32],
     kept: NDArray[np.bool_] | None = None,
 ) -> list[NDArray[np.float64]]:
-    """The best cosine of each query, and the mean confidence of its best segments, among those `kept` for it."""
+    """The best cosine of each query, and the mean confidence of its best segments, among those `kept` for it.
+
+    A video is kept or taken out as a whole, so what is left keeps its surroundings.
+    """
     cosines, means = [], []
+    vectors = around.embeddings
     whole = Background(vectors, len(vectors), everyday)
     for i, query in enumerate(queries):
-        left = vectors if kept is None else vectors[kept[i]]
-        background = whole if kept is None else Background(left, len(left), everyday)
-        likeness = background.likeness(query[None], left)
-        cosines.append((left @ query).max())
+        left = np.ones(len(vectors), bool) if kept is None else kept[i]
+        background = whole if kept is None else Background(vectors[left], int(left.sum()), everyday)
+        likeness = around.mean(background.likeness(query[None], vectors))[left]
+        cosines.append((vectors[left] @ query).max())
         means.append(standing(background.confidence(likeness)))
     return [np.array(cosines), np.array(means)]
 

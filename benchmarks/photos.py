@@ -25,6 +25,7 @@ from indexer.captioned import load_examples, look_at, save_examples
 from model.data import Example, read_captions
 from model.encoder import Encoder, VideoBertEncoder
 from model.registry import DEFAULT_MODEL
+from search.answer import ALIGNMENT
 from search.fusion import reciprocal_ranks
 from search.training import fingerprint
 
@@ -118,7 +119,7 @@ def reranked(
         best = np.argsort(-row)[:DEPTH]
         belief = np.full(len(row), -np.inf)
         belief[best] = encoder.align(features[best], mask[best], [query] * len(best))
-        fused.append(reciprocal_ranks(row.astype(np.float64)) + reciprocal_ranks(belief))
+        fused.append(reciprocal_ranks(row.astype(np.float64)) + ALIGNMENT * reciprocal_ranks(belief))
     return places(scores, chosen), places(np.stack(fused), chosen)
 
 

@@ -21,10 +21,11 @@ from search.query import Query, Text
 from search.ranking import merge
 from search.refinement import refine
 from search.request import Request
+from search.surroundings import Surroundings, surroundings
 from store.types import Explanation, Hit, Moment
 from store.words import terms
 
-_ALIGNMENT = 0.1  # of a ranking by alignment, beside 1 for looks: with more it lowers what it re-ranks (measured)
+ALIGNMENT = 0.1  # of a ranking by alignment, beside 1 for looks: with more it lowers what it re-ranks (measured)
 _MORE, _LESS = 0.75, 0.15  # of Rocchio's formula, beside 1 for the query itself
 _LEAST_CANDIDATES = 200  # of each ranking: the ranks of what both propose have to be known
 _MOST_CANDIDATES = 20_000
@@ -118,8 +119,8 @@ def _weigh(
         found = set((of_videos if among is None else np.intersect1d(of_videos, among)).tolist())
     hits = ground.catalog.hits(sorted(found), [0.0] * len(found))
     ids = [hit.segment_id for hit in hits]
-    embeddings = ground.catalog.embeddings(ids)
-    return [_weighed(request, *clauses, hits, ground, encoder, embeddings) for clauses in steps]
+    around = surroundings(ground.catalog, ids)
+    return [_weighed(request, *clauses, hits, ground, encoder, around) for clauses in steps]
 
 
 def _of_likely_videos(by_step: Sequence[set[int]], ground: Ground, most: int) -> NDArray[np.int64]:
@@ -146,16 +147,16 @@ def _weighed(
     hits: Sequence[Hit],
     ground: Ground,
     encoder: Encoder,
-    embeddings: NDArray[np.float32],
+    around: Surroundings,
 ) -> Weighed:
     ids = [hit.segment_id for hit in hits]
-    for_it = [ground.evidence(clause, ids, embeddings) for clause in wanted]
+    for_it = [ground.evidence(clause, ids, around) for clause in wanted]
     if request.rerank:
         for_it = [
             _aligned(each, clause, ids, ground, encoder, request.rerank)
             for each, clause in zip(for_it, wanted, strict=True)
         ]
-    against_it = [ground.against(clause, ids, embeddings) for clause in unwanted]
+    against_it = [ground.against(clause, ids, around) for clause in unwanted]
     scores, confidences = combine(for_it, against_it)
     parts = np.sum([[each.visual, each.words, each.alignment] for each in for_it], axis=0).T
     kept = np.flatnonzero(scores > 0).tolist()
@@ -175,7 +176,7 @@ def _aligned(
     features, mask = encoder.pad_frames([ground.catalog.frame_features(ids[i])[1] for i in best])
     scores = np.full(len(ids), -np.inf)
     scores[best] = encoder.align(features, mask, [clause.text] * len(best))
-    return replace(evidence, alignment=_ALIGNMENT * reciprocal_ranks(scores))
+    return replace(evidence, alignment=ALIGNMENT * reciprocal_ranks(scores))
 
 
 def _joined(query: Query, weighed: Sequence[Weighed]) -> list[Moment]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from search.calibration import WORDS_ENOUGH, Background, confidence_of_words
 from search.fusion import reciprocal_ranks, weight_of_words
+from search.surroundings import Surroundings
 from store.catalog import Catalog
 from store.filters import Filter
 from store.vectors import FaissIndex
@@ -80,15 +81,17 @@ class Ground:
             )
         return found
 
-    def evidence(self, clause: Clause, ids: Sequence[int], embeddings: NDArray[np.float32]) -> Evidence:
+    def evidence(self, clause: Clause, ids: Sequence[int], around: Surroundings) -> Evidence:
         """Weigh candidates.
 
         Args:
             ids: C segments.
-            embeddings: float32 (C, D), theirs.
+            around: them and what stands beside them.
         """
         told = bool(clause.text)
-        likeness = self.background.likeness(clause.vectors, embeddings, told=told)
+        likeness = self.background.likeness(clause.vectors, around.embeddings, told=told)
+        # A clip is looked for frame by frame afterwards; what is beside a copy of it need not be.
+        likeness = around.mean(likeness) if told else around.own(likeness)
         coverage = self._coverage(clause, ids)
         looks, says = self.only != "words", self.only != "visual"
         lost = self._without_phrases(clause, ids)
@@ -101,11 +104,11 @@ class Ground:
         keep = ~lost
         return Evidence(visual * keep, words * keep, np.zeros(len(ids)), (1 - (1 - seen) * (1 - said)) * keep)
 
-    def against(self, clause: Clause, ids: Sequence[int], embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
+    def against(self, clause: Clause, ids: Sequence[int], around: Surroundings) -> NDArray[np.float64]:
         """How likely candidates are what must not be: (C,), 0 to 1; certain where a phrase is said, and only there."""
         if clause.phrases:
             return (~self._without_phrases(clause, ids)).astype(np.float64)
-        return self.evidence(clause, ids, embeddings).confidence
+        return self.evidence(clause, ids, around).confidence
 
     def _coverage(self, clause: Clause, ids: Sequence[int]) -> NDArray[np.float64]:
         """Which share of the words of the clause each segment holds, rare ones counting more: (C,), 0 to 1."""

@@ -107,6 +107,25 @@ class Segments(Lexicon):
         )
         return np.fromiter((row["id"] for row in rows), np.int64, len(rows))
 
+    def spans(self, ids: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+        """Where segments stand, leaving out ids that are not held.
+
+        The segments of a video are numbered in order of time.
+
+        Returns:
+            ids, int64 (N,), sorted; of which video each is, int64 (N,); start and end in seconds, float64 (N, 2).
+        """
+        distinct = np.unique(np.asarray(ids, dtype=np.int64))
+        found: list[tuple[int, int, float, float]] = []
+        for first in range(0, len(distinct), _CHUNK):
+            with self._lock:  # plain rows, as in segment_ids
+                found += self._db.execute(
+                    f'SELECT id, video_id, start, "end" FROM segments WHERE id {AMONG} ORDER BY id',
+                    (json_ids(distinct[first : first + _CHUNK]),),
+                ).fetchall()
+        held, videos, starts, ends = np.array(found, np.float64).reshape(-1, 4).T
+        return held.astype(np.int64), videos.astype(np.int64), np.stack([starts, ends], axis=1)
+
     def embeddings(self, ids: ArrayLike) -> NDArray[np.float32]:
         """Return the embeddings of segments in the order of ``ids``: float32 (N, D), of unit length.
 

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
+from indexer.clip import Clip
 from model.encoder import Encoder
 from model.phrases import phrase_lines
 from search.clause import telling
 from search.engine import SearchEngine
 from search.fusion import weight_of_words
-from search.query import parse
+from search.query import Query, Step, parse
 from search.request import Request
 from search.verdict import MATCH, NOTHING
 from store.catalog import Catalog
@@ -71,6 +72,31 @@ def ask(engine: SearchEngine, query: str, **wishes: object) -> list[Moment]:
 
 def ids(moments: list[Moment]) -> list[int]:
     return [hit.segment_id for moment in moments for hit in moment.hits]
+
+
+def test_a_text_asks_for_the_scene_too_and_a_clip_for_itself(encoder: Encoder) -> None:
+    rng = np.random.default_rng(0)
+    dog = encoder.embed_text(TEXTS[:1])[0]
+    others = np.linalg.qr(np.concatenate([dog[None], rng.normal(size=(4, encoder.dim))]).T)[0].T[1:].astype(np.float32)
+    half = [0.6 * dog + 0.8 * other for other in others]
+    catalog = Catalog(":memory:")
+    catalog.bind_encoder(encoder.fingerprint, encoder.dim)
+    for path, shown in (("/alone.mp4", [half[0], others[2]]), ("/beside.mp4", [half[1], dog])):
+        video, segments = a_film(path, np.stack(shown), rng, encoder)
+        catalog.put_video(video, segments, [])
+    usual = rng.normal(size=(len(phrase_lines()), encoder.dim)).astype(np.float32)
+    usual[:40] += 3 * dog  # people ask for dogs, so that one is nothing out of the ordinary
+    catalog.put_readings(encoder.fingerprint, phrase_lines(), usual / np.linalg.norm(usual, axis=1, keepdims=True))
+    index = FaissIndex(encoder.dim)
+    bring_up_to_date(index, catalog)
+    engine = SearchEngine(catalog, index, encoder)
+    clip = Clip(np.zeros(1), np.ones((1, encoder.feature_dim), np.float16), (1,), dog[None])
+    for request in (Request(parse(TEXTS[0]), only="visual"), Request(Query((Step(),)), clips=(clip,))):
+        sure = {hit.segment_id: hit.confidence for moment in engine.ask(request) for hit in moment.hits}
+        if request.clips:  # which is compared frame by frame, whatever is beside
+            assert sure[3] == pytest.approx(sure[1])
+        else:
+            assert sure[4] > sure[3] > sure[1] + 0.002
 
 
 def test_what_is_seen_and_what_is_said_are_both_found(engine: SearchEngine) -> None:

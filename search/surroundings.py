@@ -1,0 +1,63 @@
+"""What stands before and after a segment in its video speaks for it too.
+
+A few frames say less of what is going on than the scene they are part of. So the likeness of a segment to a text is a
+mean over it and the segments beside it. Each counts the more the longer it is, the nearer in time, and the more it
+looks like the segment in question: a bilateral filter along the video (Tomasi and Manduchi, "Bilateral filtering for
+gray and color images", 1998), which does not reach across a cut to something else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from store.catalog import Catalog
+
+_BESIDE = 4  # segments before, and as many after
+_FADING_SECONDS = 4.0  # between middles: a segment so far away counts 1/e
+_SHORTEST_SECONDS = 1e-3  # a segment of one frame at the end of a video may be shorter
+
+
+@dataclass(frozen=True, eq=False)
+class Surroundings:
+    """C segments and what stands beside them, N distinct segments in all.
+
+    Attributes:
+        embeddings: float32 (N, D), unit rows.
+        rows: int64 (C, B), which of the N stand beside each of the C.
+        weights: float64 (C, B), rows sum to 1; 0 where nothing stands.
+    """
+
+    embeddings: NDArray[np.float32]
+    rows: NDArray[np.int64]
+    weights: NDArray[np.float64]
+
+    def own(self, likeness: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The likeness (N,) of the segments themselves: (C,)."""
+        return np.asarray(likeness[self.rows[:, _BESIDE]])
+
+    def mean(self, likeness: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The likeness (N,) of the segments with their surroundings: (C,)."""
+        return np.asarray((likeness[self.rows] * self.weights).sum(axis=1), np.float32)
+
+
+def surroundings(catalog: Catalog, ids: Sequence[int]) -> Surroundings:
+    """Look around segments of a library.
+
+    Raises:
+        NotInLibrary: some ids are unknown.
+    """
+    beside = np.asarray(ids, np.int64)[:, None] + np.arange(-_BESIDE, _BESIDE + 1)  # numbered in order of time
+    held, videos, spans = catalog.spans(np.unique(beside))
+    embeddings = catalog.embeddings(np.union1d(held, ids))  # which names the unknown
+    rows = np.minimum(np.searchsorted(held, beside), max(len(held) - 1, 0))
+    own = rows[:, _BESIDE : _BESIDE + 1]
+    middles, seconds = spans.mean(axis=1), np.maximum(spans[:, 1] - spans[:, 0], _SHORTEST_SECONDS)
+    near = np.exp(-np.abs(middles[rows] - middles[own]) / _FADING_SECONDS)
+    alike = np.stack([(embeddings[own[:, 0]] * embeddings[column]).sum(axis=1) for column in rows.T], axis=1)
+    there = (held[rows] == beside) & (videos[rows] == videos[own])
+    weights = there * near * seconds[rows] * alike.clip(min=0.0) ** 2
+    return Surroundings(embeddings, rows, weights / weights.sum(axis=1, keepdims=True))
