@@ -27,7 +27,7 @@ from store.catalog import Catalog
 
 _NEAREST = 20  # everyday queries, of some two hundred
 _HUBNESS = 0.25  # share of a segment's likeness to them that is taken off
-_SLOPE, _OFFSET = 0.98, -4.17  # of the standardized likeness; of 1
+_SLOPE, _OFFSET = 0.96, -4.11  # of the standardized likeness; of 1
 _SAMPLE = 200  # segments that stand for what pictures and clips ask for
 _SAID = 0.9  # confidence where every word of the query is said: a word can mean something else
 WORDS_ENOUGH = 0.5  # share of a query's words, by information, below which a segment holds some of them by chance

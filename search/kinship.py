@@ -12,9 +12,9 @@ from search.alignment import Alignment
 
 Kind = Literal["copy", "near copy", "same scene", "similar"]
 
-SCENE = 0.52  # similarity from which two stretches show one scene
-CHANGES = 0.28  # agreement from which they are copies, and not two stretches of one scene
-COPY = 0.88  # similarity of a copy that was only encoded anew, cut or marked
+SCENE = 0.56  # similarity from which two stretches show one scene
+CHANGES = 0.36  # agreement from which they are copies, and not two stretches of one scene
+COPY = 0.89  # similarity of a copy that was only encoded anew, cut or marked
 
 _STILL = 0.985  # similarity from which stretches in which nothing changes count as copies
 _FEWEST = 3  # frames that have to change alike; of fewer, any two do

@@ -14,8 +14,8 @@ Verdict = Literal["match", "unsure", "nothing"]
 
 LOOKED_AT = 5  # moments: several that are fairly likely say more than the one that stands out
 # Mean confidences of the best moments, as `python -m benchmarks.confidence measure` prints them.
-MATCH = 0.25  # one in twenty things that a library does not show reaches it
-NOTHING = 0.12  # one in ten that it shows stays below
+MATCH = 0.24  # one in twenty things that a library does not show reaches it
+NOTHING = 0.11  # one in ten that it shows stays below
 SURE = 0.5  # of a single moment that is enough, such as one in which the words are said
 
 
