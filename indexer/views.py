@@ -1,7 +1,8 @@
-"""Other looks at a query clip, for what was done to a copy of a video: turned round like a mirror, or framed by bars.
+"""Other looks at a query clip, for what was done to a copy of a video: mirrored, framed by bars, filmed from a screen.
 
 Bars change what a network sees of a picture more than a new encoding does, so a clip is looked at without them as well.
-The picture behind them is larger then, as it is in the video that the library holds.
+The picture behind them is larger then, as it is in the video that the library holds. Of a screen that was filmed, the
+middle alone is looked at too, where the screen mostly stands.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from model.encoder import Encoder
 _DARK = 32  # of 255: black as video means it, with the ringing of an encoder
 _NARROWEST = 0.03  # of the picture's side; what is narrower makes no difference
 _MOST = 0.8  # of the side that bars may take together
+_CLOSE = 0.6  # of the picture's sides that are left of it from close by
 _LOOKED_AT = 64  # frames from the beginning that decide where the bars are
 
 
@@ -30,6 +32,7 @@ class View:
     embeddings: NDArray[np.float32]  # (N, D), one a segment, unit length
     mirrored: bool
     trimmed: bool  # bars were cut away
+    close: bool  # only the middle of the picture
 
 
 class Views:
@@ -37,7 +40,7 @@ class Views:
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
-        self._features: dict[tuple[bool, bool], list[NDArray[np.float16]]] = {}
+        self._features: dict[tuple[bool, bool, bool], list[NDArray[np.float16]]] = {}
         self._picture: tuple[slice, slice] | None = None  # what the bars leave of the rows and columns
         self._decided = False
 
@@ -49,6 +52,7 @@ class Views:
             self._look(frames.data, trimmed=False)
             if self._picture is not None:
                 self._look(frames.data[:, :, *self._picture], trimmed=True)
+            self._keep(_middle(frames.data), close=True)
             yield frames, cuts
 
     def seen(self, lengths: Sequence[int]) -> tuple[View, ...]:
@@ -57,18 +61,25 @@ class Views:
 
     def _look(self, data: NDArray[np.uint8], *, trimmed: bool) -> None:
         if trimmed:
-            self._keep(data, mirrored=False, trimmed=True)
+            self._keep(data, trimmed=True)
         self._keep(data[..., ::-1], mirrored=True, trimmed=trimmed)
 
-    def _keep(self, data: NDArray[np.uint8], *, mirrored: bool, trimmed: bool) -> None:
+    def _keep(
+        self, data: NDArray[np.uint8], *, mirrored: bool = False, trimmed: bool = False, close: bool = False
+    ) -> None:
         features = self._encoder.features(np.ascontiguousarray(data))
-        self._features.setdefault((mirrored, trimmed), []).append(features)
+        self._features.setdefault((mirrored, trimmed, close), []).append(features)
 
-    def _view(self, mirrored: bool, trimmed: bool, lengths: Sequence[int]) -> View:
-        features = np.concatenate(self._features[mirrored, trimmed])
+    def _view(self, mirrored: bool, trimmed: bool, close: bool, lengths: Sequence[int]) -> View:
+        features = np.concatenate(self._features[mirrored, trimmed, close])
         parts = np.split(features, np.cumsum(lengths)[:-1])
         embeddings = self._encoder.embed_segments(*self._encoder.pad_frames(parts), [""] * len(parts))
-        return View(features, embeddings, mirrored, trimmed)
+        return View(features, embeddings, mirrored, trimmed, close)
+
+
+def _middle(data: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    top, left = (round(side * (1 - _CLOSE) / 2) for side in data.shape[2:])
+    return data[:, :, top : data.shape[2] - top, left : data.shape[3] - left]
 
 
 def inside_bars(data: NDArray[np.uint8]) -> tuple[slice, slice] | None:

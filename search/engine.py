@@ -15,7 +15,7 @@ from search.answer import answer
 from search.calibration import Background, everyday
 from search.clause import Ground
 from search.looks import Looks
-from search.matching import place
+from search.matching import CLOSE, place
 from search.ranking import likeness, merge
 from search.request import Request
 from store.catalog import Catalog
@@ -68,9 +68,9 @@ class SearchEngine:
         return Clip(pts_seconds - pts_seconds[0], features, (len(features),), embedding)
 
     def _alike(self, clip: Clip, *, top: int, within: str | None, without: int | None = None) -> list[Moment]:
-        looks = [clip.features, *(view.features for view in clip.views)]
+        looks = [(clip.features, 0.0), *((view.features, CLOSE if view.close else 0.0) for view in clip.views)]
         ends = np.cumsum(clip.lengths)[:-1]
-        parts = [part for features in looks for part in np.split(self.looks.rows(features), ends)]
+        parts = [(part, handicap) for features, handicap in looks for part in np.split(self.looks.rows(features), ends)]
 
         def judge(hits: Sequence[Hit]) -> list[Hit]:
             return [replace(hit, score=self._likeness(parts, hit)) for hit in hits if hit.segment_id != without]
@@ -97,10 +97,10 @@ class SearchEngine:
         ranked = sorted(best, key=lambda segment_id: -best[segment_id])[:k]
         return self.catalog.hits(ranked, [best[segment_id] for segment_id in ranked])
 
-    def _likeness(self, parts: Sequence[NDArray[np.float32]], hit: Hit) -> float:
-        """Of the segment of the clip, in the view, that is most like the hit."""
+    def _likeness(self, parts: Sequence[tuple[NDArray[np.float32], float]], hit: Hit) -> float:
+        """Of the segment of the clip, in the view, that is most like the hit, less the handicap of the view."""
         found = self.looks.rows(self.catalog.frame_features(hit.segment_id)[1])
-        return max(likeness(part, found) for part in parts)
+        return max(likeness(part, found) - handicap for part, handicap in parts)
 
     @cached_property
     def _background(self) -> Background:

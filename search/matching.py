@@ -13,8 +13,9 @@ from search.kinship import kind
 from search.looks import Looks
 from store.types import Match, Moment, Segment
 
-_EDITED = 0.02  # of likeness: a view has to be so much better than the clip as it is
-_CERTAIN = 1 - _EDITED
+EDITED = 0.02  # of likeness: a view has to be so much better than the clip as it is
+CLOSE = 0.1  # the same where most of the picture is left out, for what is left is more easily like something
+_CERTAIN = 1 - EDITED
 _LEAST_REACH = 10.0  # seconds beside a moment where the match may go on
 _COPIES = {"copy", "near copy"}
 
@@ -25,7 +26,7 @@ class _Look:
 
     track: Track
     mirrored: bool
-    edited: bool
+    handicap: float  # of likeness, beside the clip as it is; 0 for that
 
 
 def place(clip: Clip, moments: Sequence[Moment], looks: Looks, top: int, *, without: int | None = None) -> list[Moment]:
@@ -51,9 +52,10 @@ def _looks(clip: Clip, looks: Looks) -> list[_Look]:
     end = float(clip.pts_seconds[-1])
     if len(clip.pts_seconds) > 1:
         end += float(np.median(np.diff(clip.pts_seconds)))
-    seen = [(clip.features, False, False), *((view.features, view.mirrored, True) for view in clip.views)]
+    seen = [(clip.features, False, 0.0)]
+    seen += [(view.features, view.mirrored, CLOSE if view.close else EDITED) for view in clip.views]
     return [
-        _Look(looks.track(clip.pts_seconds, features, end), mirrored, edited) for features, mirrored, edited in seen
+        _Look(looks.track(clip.pts_seconds, features, end), mirrored, handicap) for features, mirrored, handicap in seen
     ]
 
 
@@ -67,9 +69,8 @@ def _placed(moment: Moment, tracks: Sequence[_Look], looks: Looks, without: int 
     if best is None:
         return moment
     alignment, look = best
-    kinship = kind(alignment, edited=look.edited)
-    if kinship not in _COPIES:  # a speed means nothing then
-        look = tracks[0]
+    kinship = kind(alignment, edited=look.handicap > 0)
+    if kinship not in _COPIES:  # a speed means nothing then, nor does left and right
         alignment = align(look.track, found, speeds=(1.0,)) or alignment
     match = Match(
         start=alignment.start,
@@ -79,7 +80,7 @@ def _placed(moment: Moment, tracks: Sequence[_Look], looks: Looks, without: int 
         similarity=alignment.similarity,
         kind=kinship,
         speed=alignment.speed,
-        mirrored=look.mirrored,
+        mirrored=look.mirrored and kinship in _COPIES,
     )
     if kinship not in _COPIES:
         return replace(moment, match=match)
@@ -92,7 +93,7 @@ def _best(tracks: Sequence[_Look], found: Track) -> tuple[Alignment, _Look] | No
     best: tuple[Alignment, _Look] | None = None
     for look in tracks:
         alignment = align(look.track, found)
-        if alignment and (best is None or alignment.similarity > best[0].similarity + _EDITED * (not best[1].edited)):
+        if alignment and (best is None or alignment.similarity - look.handicap > best[0].similarity - best[1].handicap):
             best = alignment, look
         if best and best[0].similarity >= _CERTAIN:  # it cannot be clearly better in another view
             break

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
+from media import render
+from PIL import Image
 
 from model.checkpoint import DEFAULT_CHECKPOINT
 from model.encoder import Encoder
@@ -65,6 +68,24 @@ def test_likeness_finds_the_other_half_of_a_film(silent: Library):
     assert (best.match.kind, best.match.speed, best.match.mirrored) == ("copy", 1.0, False)
     assert (best.start, best.end) == (best.match.start, best.match.end)
     assert best.as_dict()["match"]["kind"] == "copy"
+
+
+def test_a_film_is_found_that_was_filmed_from_a_screen(silent: Library, tmp_path: Path):
+    source = next(video.path for video in silent.videos() if video.path.endswith("coins.mp4"))
+    with av.open(source) as container:
+        frames = [frame.to_image() for frame in container.decode(video=0)][:50]
+    room = Image.fromarray(np.random.default_rng(0).integers(90, 170, (9, 16, 3), np.uint8)).resize((640, 360))
+
+    def paint(index: int) -> np.ndarray:
+        picture = room.copy()
+        picture.paste(frames[index].resize((352, 198)), (144, 81))
+        return np.asarray(picture)
+
+    best = silent.similar(render(tmp_path / "filmed.mp4", paint=paint), top=1)[0]
+    assert best.path == source
+    assert best.match is not None
+    assert best.match.kind == "near copy"
+    assert best.match.similarity > 0.8  # 0.4 with the room around it
 
 
 def test_alignment_tells_right_from_wrong(silent: Library, shipped: Encoder):

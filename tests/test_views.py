@@ -66,12 +66,12 @@ class Eye:
         return features.mean(axis=1).astype(np.float32)
 
 
-def looked_at(data: np.ndarray) -> dict[tuple[bool, bool], View]:
+def looked_at(data: np.ndarray) -> dict[tuple[bool, bool, bool], View]:
     views = Views(Eye())
     frames = Frames(data, np.arange(len(data)) / 2)
     (same,) = views.watching([(frames, [False] * len(data))])
     np.testing.assert_array_equal(same[0].data, data)
-    return {(view.mirrored, view.trimmed): view for view in views.seen([2, len(data) - 2])}
+    return {(view.mirrored, view.trimmed, view.close): view for view in views.seen([2, len(data) - 2])}
 
 
 def test_a_clip_is_looked_at_mirrored_and_without_its_bars():
@@ -80,17 +80,26 @@ def test_a_clip_is_looked_at_mirrored_and_without_its_bars():
     framed = np.full((4, 3, 120, 160), 16, np.uint8)
     framed[:, :, 15:105] = inside
     views = looked_at(framed)
-    assert views.keys() == {(True, False), (False, True), (True, True)}
-    np.testing.assert_array_equal(views[False, True].features, Eye().features(inside))
-    np.testing.assert_array_equal(views[True, True].features, Eye().features(inside[..., ::-1]))
-    np.testing.assert_array_equal(views[True, False].features, Eye().features(framed[..., ::-1]))
-    assert views[False, True].embeddings.shape == (2, 12)
-    assert looked_at(inside).keys() == {(True, False)}
+    mirror, bars, both, close = (True, False, False), (False, True, False), (True, True, False), (False, False, True)
+    assert views.keys() == {mirror, bars, both, close}
+    np.testing.assert_array_equal(views[bars].features, Eye().features(inside))
+    np.testing.assert_array_equal(views[both].features, Eye().features(inside[..., ::-1]))
+    np.testing.assert_array_equal(views[mirror].features, Eye().features(framed[..., ::-1]))
+    assert views[bars].embeddings.shape == (2, 12)
+    assert looked_at(inside).keys() == {mirror, close}
+
+
+def test_a_clip_is_looked_at_from_close_by_as_a_screen_in_it_is():
+    screen = pictures()
+    filmed = np.full((4, 3, 150, 268), 200, np.uint8)
+    filmed[:, :, 30:120, 54:214] = screen
+    np.testing.assert_array_equal(looked_at(filmed)[False, False, True].features, Eye().features(screen))
 
 
 def test_a_clip_brings_its_views_along(encoder: Encoder, tmp_path: Path):
     clip = read_clip(render(tmp_path / "film.mp4"), encoder)
-    assert [(view.mirrored, view.features.shape) for view in clip.views if not view.trimmed] == [
-        (True, clip.features.shape)
+    assert [(view.mirrored, view.close, view.features.shape) for view in clip.views if not view.trimmed] == [
+        (True, False, clip.features.shape),
+        (False, True, clip.features.shape),
     ]
     assert all(view.embeddings.shape == clip.embeddings.shape for view in clip.views)
