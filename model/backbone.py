@@ -9,14 +9,11 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from itertools import pairwise
-from typing import TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision import models
-
-Module = TypeVar("Module", bound=nn.Module)
 
 FEATURE_DIMS = {"mobilenet_v2": 1280, "resnet18": 512, "resnet50": 2048}
 
@@ -67,19 +64,20 @@ _BUILDERS: dict[str, Callable[[], nn.Sequential]] = {
 }
 
 
-def folded(network: Module) -> Module:
+def folded(network: nn.Module) -> nn.Module:
     """A copy of a network that only looks: normalization is part of the convolution before it.
 
     Its statistics are fixed by then, so it is a scale and a shift, which the weights can hold as well (Jacob and
     others, "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference", 2018,
-    section 3.2). Only chains are folded, whose members follow each other in an `nn.Sequential`.
+    section 3.2). Only chains are folded, whose members follow each other in an `nn.Sequential`. What is not
+    folded shares its weights with the network.
     """
-    network = copy.deepcopy(network).eval()
+    shared = {id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())}
+    network = copy.deepcopy(network, shared).eval()
     for chain in [module for module in network.modules() if isinstance(module, nn.Sequential)]:
         for first, second in pairwise(range(len(chain))):
-            before = chain[first]
-            padded = isinstance(before, nn.Sequential) and len(before) > 0  # padding, and then the convolution
-            parent, place = (cast(nn.Sequential, before), -1) if padded else (chain, first)
+            before = chain[first]  # the convolution, or padding and then the convolution
+            parent, place = (before, -1) if isinstance(before, nn.Sequential) and len(before) else (chain, first)
             convolution, normalization = parent[place], chain[second]
             if isinstance(convolution, nn.Conv2d) and isinstance(normalization, nn.BatchNorm2d):
                 parent[place] = fuse_conv_bn_eval(convolution, normalization)

@@ -200,7 +200,7 @@ class VideoBertEncoder(Encoder):
 
     @cached_property
     def _eyes(self) -> nn.Module:
-        eyes: nn.Module = folded(self.model.backbone)
+        eyes = folded(self.model.backbone)
         if self.clip_frames == 1:
             eyes.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return eyes

@@ -13,9 +13,9 @@ from search.kinship import kind
 from search.looks import Looks
 from store.types import Match, Moment, Segment
 
-EDITED = 0.02  # of likeness: a view has to be so much better than the clip as it is
+_EDITED = 0.02  # of likeness: a view has to be so much better than the clip as it is
 CLOSE = 0.1  # the same where most of the picture is left out, for what is left is more easily like something
-_CERTAIN = 1 - EDITED
+_CERTAIN = 1 - _EDITED
 _LEAST_REACH = 10.0  # seconds beside a moment where the match may go on
 _COPIES = {"copy", "near copy"}
 
@@ -53,7 +53,7 @@ def _looks(clip: Clip, looks: Looks) -> list[_Look]:
     if len(clip.pts_seconds) > 1:
         end += float(np.median(np.diff(clip.pts_seconds)))
     seen = [(clip.features, False, 0.0)]
-    seen += [(view.features, view.mirrored, CLOSE if view.close else EDITED) for view in clip.views]
+    seen += [(view.features, view.mirrored, CLOSE if view.close else _EDITED) for view in clip.views]
     return [
         _Look(looks.track(clip.pts_seconds, features, end), mirrored, handicap) for features, mirrored, handicap in seen
     ]

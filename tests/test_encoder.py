@@ -101,6 +101,8 @@ def test_a_folded_network_sees_the_same_with_less(name):
         torch.testing.assert_close(looking(picture), backbone(picture), rtol=1e-3, atol=1e-4)
     left = sum(isinstance(module, torch.nn.BatchNorm2d) for module in looking.modules())
     assert left == {"mobilenet_v2": 0, "resnet18": 16}[name]  # ResNet's blocks are no chains
+    mine, theirs = ({id(tensor) for tensor in net.parameters()} for net in (backbone, looking))
+    assert bool(mine & theirs) == (name == "resnet18")  # what was not folded is not held twice
     for tensor, was in zip(backbone.state_dict().values(), before.values(), strict=True):
         assert torch.equal(tensor, was)
 
