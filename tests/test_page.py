@@ -450,8 +450,8 @@ def test_the_page_needs_nothing_from_elsewhere():
         addresses = set(re.findall(r"https?://[^\s\"'<>]+", text))
         assert addresses <= {"http://www.w3.org/2000/svg"}, name
         assert text.count("\n") <= 350, name
-        for imported in re.findall(r'from "\./([^"]+)"', text):
-            assert f"script/{imported}" in files, f"{name} imports {imported}"
+        for imported in re.findall(r'from "(\.[^"]+)"', text):
+            assert (PAGE / name).parent.joinpath(imported).is_file(), f"{name} imports {imported}"
     inline = re.findall(r"<script(?![^>]* src=)|<style|\sstyle=|\son\w+=", files["index.html"])
     assert inline == []  # the service's policy would refuse it
     scripts = "".join(text for name, text in files.items() if name.endswith(".js"))

@@ -1,7 +1,7 @@
 /** The subtitle lines of a video; the one that is said is marked, and each leads to where it is said. */
 
-import { element, fill } from "./element.js";
-import { clock } from "./wording.js";
+import { clock } from "../../lib/format.js";
+import { element, fill } from "../element.js";
 
 export class Lines {
   /** @param {function(number)} jump to a second */

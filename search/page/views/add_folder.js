@@ -1,7 +1,7 @@
 /** Add a folder to the library. A page is not told paths by the browser, so one writes it. */
 
-import { element, fill, icon } from "./element.js";
-import { say } from "./notice.js";
+import { element, fill, icon } from "../components/element.js";
+import { say } from "../components/toast.js";
 
 let numbered = 0;
 

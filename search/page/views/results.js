@@ -1,19 +1,19 @@
 /** The view of a search: its options, its verdict, its moments; without a query, what was added last. */
 
-import { go, here, key } from "./address.js";
-import { momentCard, videoCard } from "./card.js";
-import { element, fill, icon } from "./element.js";
-import { exportSearch } from "./exports.js";
-import { Grid } from "./grid.js";
+import { go, here, key } from "../lib/address.js";
+import { count } from "../lib/format.js";
+import { momentCard, videoCard } from "../components/card.js";
+import { element, fill, icon } from "../components/element.js";
+import { exportSearch } from "../components/exports.js";
+import { Grid } from "../components/grid.js";
+import { byLooks, narrowed, options, parameters } from "../components/options.js";
+import { Pages } from "../components/pages.js";
+import { blank, failed } from "../components/placeholders.js";
+import { likeness } from "../components/query_clip.js";
+import { keeper, keptSearches } from "../components/saved_searches.js";
+import { say } from "../components/toast.js";
 import { jobList } from "./job.js";
-import { keeper, keptSearches } from "./kept.js";
-import { likeness } from "./likeness.js";
-import { say } from "./notice.js";
-import { byLooks, narrowed, options, parameters } from "./options.js";
-import { Pages } from "./pages.js";
-import { blank, failed } from "./state.js";
 import { welcome } from "./welcome.js";
-import { count } from "./wording.js";
 
 const KEPT = 6; // lists that the back button finds as they were
 

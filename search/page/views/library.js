@@ -1,16 +1,16 @@
 /** The library: what it holds, its folders, what could not be read, and the work that is going on. */
 
-import { addFolder } from "./adding.js";
-import { link } from "./address.js";
-import { get, isAborted } from "./api.js";
-import { videoCard } from "./card.js";
-import { element, fill, icon } from "./element.js";
+import { link } from "../lib/address.js";
+import { get, isAborted } from "../lib/api.js";
+import { bytes, count, length, nameOf } from "../lib/format.js";
+import { videoCard } from "../components/card.js";
+import { element, fill, icon } from "../components/element.js";
+import { Grid } from "../components/grid.js";
+import { Pages } from "../components/pages.js";
+import { failed } from "../components/placeholders.js";
+import { addFolder } from "./add_folder.js";
 import { Failures } from "./failures.js";
-import { Grid } from "./grid.js";
 import { jobList } from "./job.js";
-import { Pages } from "./pages.js";
-import { failed } from "./state.js";
-import { bytes, count, length, nameOf } from "./wording.js";
 
 export class LibraryView {
   constructor(root, status, jobs) {

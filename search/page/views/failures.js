@@ -1,9 +1,9 @@
 /** Files that could not be indexed, each with its reason. */
 
-import { get } from "./api.js";
-import { element, fill } from "./element.js";
-import { toast } from "./notice.js";
-import { count } from "./wording.js";
+import { get } from "../lib/api.js";
+import { count } from "../lib/format.js";
+import { element, fill } from "../components/element.js";
+import { toast } from "../components/toast.js";
 
 const SHOWN = 50;
 

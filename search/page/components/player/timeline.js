@@ -1,7 +1,7 @@
 /** The whole video as a line: where it plays, the moment, the other moments, what is said. */
 
-import { element, fill } from "./element.js";
-import { clock } from "./wording.js";
+import { clock } from "../../lib/format.js";
+import { element, fill } from "../element.js";
 
 export class Timeline {
   /** @param {function(number)} seek to a second */

@@ -1,6 +1,6 @@
 /** The options of a search, as a row of controls over its results. */
 
-import { below, go, here } from "./address.js";
+import { below, go, here } from "../lib/address.js";
 import { element } from "./element.js";
 
 const SIDES = [["", "Pictures and words"], ["visual", "Pictures only"], ["words", "Words only"]];

@@ -1,16 +1,16 @@
 /** A moment opens: the video at its second, what is said, what can be done with it, the moments before and after. */
 
-import { at, below, go, here, link, moment as momentOf, note } from "./address.js";
-import { get } from "./api.js";
-import { still } from "./card.js";
-import { element, fill, icon } from "./element.js";
-import { exportMoment } from "./exports.js";
-import { Lines } from "./lines.js";
-import { say, toast } from "./notice.js";
-import { Stage } from "./stage.js";
-import { failed } from "./state.js";
-import { clock, length, percent } from "./wording.js";
-import { why } from "./why.js";
+import { at, below, go, here, link, moment as momentOf, note } from "../../lib/address.js";
+import { get } from "../../lib/api.js";
+import { clock, length, percent } from "../../lib/format.js";
+import { still } from "../card.js";
+import { element, fill, icon } from "../element.js";
+import { exportMoment } from "../exports.js";
+import { failed } from "../placeholders.js";
+import { say, toast } from "../toast.js";
+import { why } from "./explanation.js";
+import { Stage } from "./playback.js";
+import { Lines } from "./subtitles.js";
 
 const LIKELY = 0.1; // confidence; the less likely ones of the same video would only clutter it
 const AHEAD = 3; // moments before the end of the list, when more are asked for

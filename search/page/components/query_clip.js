@@ -1,6 +1,6 @@
 /** What a search has to look like: a moment of the library, or a file that was shown to the service. */
 
-import { upload } from "./api.js";
+import { upload } from "../lib/api.js";
 
 const KEY = "uploads";
 

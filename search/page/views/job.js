@@ -1,9 +1,9 @@
 /** A job as one sees it: how far it is, what it works on, what went wrong. */
 
-import { element, fill, icon, redraw } from "./element.js";
-import { isOver } from "./jobs.js";
-import { toast } from "./notice.js";
-import { count, length, nameOf } from "./wording.js";
+import { count, length, nameOf } from "../lib/format.js";
+import { isOver } from "../lib/jobs.js";
+import { element, fill, icon, redraw } from "../components/element.js";
+import { toast } from "../components/toast.js";
 
 const STATES = { queued: "Waiting:", running: "Indexing", done: "Indexed", cancelled: "Stopped", failed: "Failed:" };
 const SHOWN = 4;

@@ -1,13 +1,13 @@
 /** One video: its storyboard, chapters, lines, facts. */
 
-import { at, go, here, link } from "./address.js";
-import { get, isAborted, remove } from "./api.js";
-import { still } from "./card.js";
-import { confirm } from "./confirm.js";
-import { element, fill, icon } from "./element.js";
-import { toast } from "./notice.js";
-import { failed, skeletons } from "./state.js";
-import { bytes, clock, count, length } from "./wording.js";
+import { at, go, here, link } from "../lib/address.js";
+import { get, isAborted, remove } from "../lib/api.js";
+import { bytes, clock, count, length } from "../lib/format.js";
+import { still } from "../components/card.js";
+import { confirm } from "../components/confirm.js";
+import { element, fill, icon } from "../components/element.js";
+import { failed, skeletons } from "../components/placeholders.js";
+import { toast } from "../components/toast.js";
 
 const [FEWEST, MOST] = [8, 24]; // pictures of a storyboard
 const SECONDS_A_FRAME = 15;

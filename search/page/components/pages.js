@@ -1,6 +1,6 @@
 /** A list that comes in pages, and goes on where the last one ended. */
 
-import { get } from "./api.js";
+import { get } from "../lib/api.js";
 
 export class Pages {
   /**

@@ -1,7 +1,7 @@
 /** The first start: an empty library. */
 
-import { element, icon } from "./element.js";
-import { addFolder } from "./adding.js";
+import { element, icon } from "../components/element.js";
+import { addFolder } from "./add_folder.js";
 import { jobList } from "./job.js";
 
 export function welcome(jobs, status, now) {

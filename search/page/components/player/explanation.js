@@ -1,9 +1,9 @@
 /** Why a moment was found, in words. */
 
-import { get } from "./api.js";
-import { element, fill } from "./element.js";
-import { parameters } from "./options.js";
-import { clock, percent } from "./wording.js";
+import { get } from "../../lib/api.js";
+import { clock, percent } from "../../lib/format.js";
+import { element, fill } from "../element.js";
+import { parameters } from "../options.js";
 
 /** A paragraph; where the search has not said it, a button that asks. */
 export function why(moment, place) {

@@ -1,9 +1,9 @@
 /** Searches that were kept in the library, to be asked again. */
 
-import { link } from "./address.js";
-import { get, put, remove } from "./api.js";
+import { link } from "../lib/address.js";
+import { get, put, remove } from "../lib/api.js";
 import { element, fill, icon } from "./element.js";
-import { toast } from "./notice.js";
+import { toast } from "./toast.js";
 
 /** A button that keeps the search of a place, under its own words, or forgets it. */
 export function keeper(place) {

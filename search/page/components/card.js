@@ -1,9 +1,9 @@
 /** Moments and videos as cards of a grid: a link with a thumbnail. */
 
-import { at, below, here, link } from "./address.js";
+import { at, below, here, link } from "../lib/address.js";
+import { clock, length, nameOf, percent, sureness } from "../lib/format.js";
 import { element, icon } from "./element.js";
 import { previewOn } from "./preview.js";
-import { clock, length, nameOf, percent, sureness } from "./wording.js";
 
 /** A moment of a search. */
 export function momentCard(moment) {

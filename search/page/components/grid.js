@@ -1,8 +1,8 @@
 /** A grid of cards that goes on while one scrolls, and that arrow keys walk over. */
 
-import { isAborted } from "./api.js";
+import { isAborted } from "../lib/api.js";
 import { element, fill } from "./element.js";
-import { failed, skeletons } from "./state.js";
+import { failed, skeletons } from "./placeholders.js";
 
 const FIRST = 12; // grey cards before the first page
 const AHEAD = "800px"; // how far before its end the next page is asked for

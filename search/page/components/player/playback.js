@@ -1,10 +1,10 @@
 /** Where a video plays: the picture, the line that is said, the controls. */
 
-import { isAborted, probe } from "./api.js";
-import { converted } from "./conversion.js";
-import { element, fill, icon, redraw } from "./element.js";
+import { isAborted, probe } from "../../lib/api.js";
+import { clock } from "../../lib/format.js";
+import { element, fill, icon, redraw } from "../element.js";
 import { Timeline } from "./timeline.js";
-import { clock } from "./wording.js";
+import { converted } from "./transcode.js";
 
 const LEAP = 5; // seconds
 

@@ -1,11 +1,11 @@
 /** What the library holds more than once, and which copy is worth keeping. */
 
-import { at, here, link } from "./address.js";
-import { still } from "./card.js";
-import { element, fill } from "./element.js";
-import { Pages } from "./pages.js";
-import { blank, failed, skeletons } from "./state.js";
-import { bytes, clock, count, length } from "./wording.js";
+import { at, here, link } from "../lib/address.js";
+import { bytes, clock, count, length } from "../lib/format.js";
+import { still } from "../components/card.js";
+import { element, fill } from "../components/element.js";
+import { Pages } from "../components/pages.js";
+import { blank, failed, skeletons } from "../components/placeholders.js";
 
 const KINDS = { copy: "The same video", "near copy": "The same video, changed", excerpt: "Part of another" };
 

@@ -1,10 +1,10 @@
 /** The one box: a query with completion, and beside it the clip, picture or moment it has to look like. */
 
-import { below, go, here } from "./address.js";
-import { get } from "./api.js";
+import { below, go, here } from "../lib/address.js";
+import { get } from "../lib/api.js";
 import { complete } from "./completion.js";
 import { element, fill, icon } from "./element.js";
-import { likeness } from "./likeness.js";
+import { likeness } from "./query_clip.js";
 import { recent, remember } from "./recent.js";
 
 const NOTHING = { filters: [], operators: [], folders: [], tags: [], types: [] };

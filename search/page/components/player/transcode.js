@@ -1,6 +1,6 @@
 /** A copy of a video that browsers play: the service makes it, and says how far it is. */
 
-import { probe } from "./api.js";
+import { probe } from "../../lib/api.js";
 
 const PAUSE_MS = 1000;
 

@@ -1,18 +1,18 @@
 /** The page: which view an address shows, and what the views share. */
 
-import { go, here, onChange, sameGround, watch } from "./address.js";
-import { takeFiles } from "./drop.js";
-import { Duplicates } from "./duplicates.js";
-import { element, fill, icon } from "./element.js";
-import { Film } from "./film.js";
-import { Jobs } from "./jobs.js";
-import { LibraryView } from "./library.js";
-import { show as showFile } from "./likeness.js";
-import { toast } from "./notice.js";
-import { Player } from "./player.js";
-import { Results } from "./results.js";
-import { SearchBox } from "./searchbox.js";
-import { Status } from "./status.js";
+import { go, here, onChange, sameGround, watch } from "./lib/address.js";
+import { Jobs } from "./lib/jobs.js";
+import { Status } from "./lib/status.js";
+import { takeFiles } from "./components/drop.js";
+import { element, fill, icon } from "./components/element.js";
+import { show as showFile } from "./components/query_clip.js";
+import { SearchBox } from "./components/searchbox.js";
+import { toast } from "./components/toast.js";
+import { Player } from "./components/player/player.js";
+import { Duplicates } from "./views/duplicates.js";
+import { LibraryView } from "./views/library.js";
+import { Results } from "./views/results.js";
+import { Film } from "./views/video.js";
 
 const REFRESH_MS = 2000; // at most so often while videos are being added
 const TITLES = { library: "Library", duplicates: "Duplicates" };

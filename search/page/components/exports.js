@@ -1,9 +1,9 @@
 /** Moments as a file for other programs. */
 
-import { address, download } from "./api.js";
+import { address, download } from "../lib/api.js";
 import { menu } from "./menu.js";
-import { toast } from "./notice.js";
 import { parameters } from "./options.js";
+import { toast } from "./toast.js";
 
 const FORMATS = [
   ["m3u", "Playlist", "for VLC, mpv and other players"],
