@@ -286,13 +286,13 @@ def test_a_moment_opens_at_its_second(page: Page, service: str, picture: Callabl
     first = search_for(page, "violin").first
     expect(first).to_have_attribute("aria-label", re.compile(r"concert\.mp4, at 0:0[67]"))
     first.hover()
-    expect(page.locator(".thumb.moving")).to_have_count(1)
+    expect(page.locator(".thumb.previewing")).to_have_count(1)
     picture(page, "results")
     first.click()
     video = page.locator("dialog video")
     start = float(asked(page)["at"].split("-")[0])
     assert start <= second_once(video, "video.currentTime > 0 && !video.seeking") < start + 5
-    expect(page.locator(".line")).to_have_text("Now the violin begins")
+    expect(page.locator(".subtitle")).to_have_text("Now the violin begins")
     expect(page.locator(".marks .moment")).to_be_visible()
     expect(page.locator("[aria-current=true]")).to_contain_text("violin")
     picture(page, "player")

@@ -1,7 +1,7 @@
 /** What the search box offers to complete: filters, their values, operators. */
 
-const MOST = 8;
-const LEAST = 2; // letters of a filter: "a" begins many a query
+const MAX_CHOICES = 8;
+const MIN_LETTERS = 2; // letters of a filter: "a" begins many a query
 
 /**
  * @param {string} text of the box
@@ -13,45 +13,45 @@ export function complete(text, caret, vocabulary) {
   const [start, token] = tokenAt(text, caret);
   if (!token) return [];
   const colon = token.indexOf(":");
-  const found = colon > 0 ? values(token.slice(0, colon + 1), token.slice(colon + 1), vocabulary) : names(token, vocabulary);
-  return found.slice(0, MOST).map((choice) => ({ ...choice, ...inserted(text, start, caret, choice) }));
+  const choices = colon > 0 ? filterValues(token.slice(0, colon + 1), token.slice(colon + 1), vocabulary) : filterNames(token, vocabulary);
+  return choices.slice(0, MAX_CHOICES).map((choice) => ({ ...choice, ...applied(text, start, caret, choice) }));
 }
 
 /** Where the word under the caret begins, and the part of it before the caret; quotes hold a value together. */
 export function tokenAt(text, caret) {
   let start = 0;
   let quoted = false;
-  for (let place = 0; place < caret; place++) {
-    if (text[place] === '"') quoted = !quoted;
-    else if (/\s/.test(text[place]) && !quoted) start = place + 1;
+  for (let index = 0; index < caret; index++) {
+    if (text[index] === '"') quoted = !quoted;
+    else if (/\s/.test(text[index]) && !quoted) start = index + 1;
   }
   return [start, text.slice(start, caret)];
 }
 
-function names(token, { filters, operators }) {
-  const offered = filters
-    .filter(({ name }) => token.length >= LEAST && name.startsWith(token.toLowerCase()))
+function filterNames(token, { filters, operators }) {
+  const matchingFilters = filters
+    .filter(({ name }) => token.length >= MIN_LETTERS && name.startsWith(token.toLowerCase()))
     .map(({ name, help, example }) => ({ insert: name, label: name, help: example ? `${help} · ${example}` : help }));
-  const capital = token === token.toUpperCase();
-  const between = operators
-    .filter(({ name }) => capital && name.startsWith(token) && name !== token)
+  const uppercase = token === token.toUpperCase();
+  const matchingOperators = operators
+    .filter(({ name }) => uppercase && name.startsWith(token) && name !== token)
     .map(({ name, help, example }) => ({ insert: `${name} `, label: name, help: example ? `${help} · ${example}` : help }));
-  return [...between, ...offered];
+  return [...matchingOperators, ...matchingFilters];
 }
 
-function values(name, begun, vocabulary) {
+function filterValues(name, prefix, vocabulary) {
   const filter = vocabulary.filters.find((each) => each.name === name.toLowerCase());
   if (!filter) return [];
-  const wanted = begun.replaceAll('"', "").toLowerCase();
-  return known(filter, vocabulary)
-    .filter((value) => value.toLowerCase().includes(wanted) && value.toLowerCase() !== wanted)
+  const typed = prefix.replaceAll('"', "").toLowerCase();
+  return candidates(filter, vocabulary)
+    .filter((value) => value.toLowerCase().includes(typed) && value.toLowerCase() !== typed)
     .map((value) => ({ insert: `${name}${quoted(value)} `, label: `${name}${value}`, help: filter.help }));
 }
 
-function known({ name, example }, { folders = [], tags = [], types = [] }) {
+function candidates({ name, example }, { folders = [], tags = [], types = [] }) {
   const now = new Date();
   const month = `${now.getFullYear()}-${String(now.getMonth() + 1).padStart(2, "0")}`;
-  const listed = {
+  const values = {
     "in:": folders,
     "tag:": tags,
     "type:": types,
@@ -61,14 +61,14 @@ function known({ name, example }, { folders = [], tags = [], types = [] }) {
     "longer:": ["10s", "1m", "10m", "1h"],
     "shorter:": ["10s", "1m", "10m", "1h"],
   }[name];
-  return listed ?? (example ? [example.slice(name.length)] : []);
+  return values ?? (example ? [example.slice(name.length)] : []);
 }
 
 function quoted(value) {
   return /\s/.test(value) ? `"${value}"` : value;
 }
 
-function inserted(text, start, caret, { insert }) {
+function applied(text, start, caret, { insert }) {
   const rest = text.slice(caret).replace(/^\S*\s?/, "");
   return { text: text.slice(0, start) + insert + rest, caret: start + insert.length };
 }

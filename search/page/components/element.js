@@ -10,38 +10,38 @@ const SVG = "http://www.w3.org/2000/svg";
  * @param {...(Node|string|null|false|Array)} children
  */
 export function element(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
+  const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (value === null || value === undefined || value === false) continue;
-    if (typeof value === "function") made.addEventListener(name, value);
-    else made.setAttribute(name, value === true ? "" : value);
+    if (typeof value === "function") node.addEventListener(name, value);
+    else node.setAttribute(name, value === true ? "" : value);
   }
-  made.append(...given(children));
-  return made;
+  node.append(...nodes(children));
+  return node;
 }
 
 /** Replace what is in an element. */
 export function fill(parent, ...children) {
-  parent.replaceChildren(...given(children));
+  parent.replaceChildren(...nodes(children));
   return parent;
 }
 
 /** One of the drawings in index.html; decoration, so hidden from screen readers. */
 export function icon(name) {
-  const drawing = document.createElementNS(SVG, "svg");
-  drawing.setAttribute("class", "icon");
-  drawing.setAttribute("aria-hidden", "true");
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("class", "icon");
+  svg.setAttribute("aria-hidden", "true");
   const use = document.createElementNS(SVG, "use");
   use.setAttribute("href", `#icon-${name}`);
-  drawing.append(use);
-  return drawing;
+  svg.append(use);
+  return svg;
 }
 
-/** Exchange the drawing of a button. */
-export function redraw(drawing, name) {
-  drawing.firstElementChild.setAttribute("href", `#icon-${name}`);
+/** Replace the drawing of an icon. */
+export function setIcon(svg, name) {
+  svg.firstElementChild.setAttribute("href", `#icon-${name}`);
 }
 
-function given(children) {
+function nodes(children) {
   return children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
 }

@@ -30,5 +30,5 @@ export function exportMoment(moment) {
       toast(error.message, "warning");
     }
   };
-  return menu("export", "Export", FORMATS.map(([format, label, help]) => ({ label, help, pick: save(format) })));
+  return menu("export", "Export", FORMATS.map(([format, label, help]) => ({ label, help, action: save(format) })));
 }

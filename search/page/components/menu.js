@@ -1,38 +1,38 @@
-/** A button with a small menu under it. */
+/** A button with a small menu below it. */
 
 import { element, icon } from "./element.js";
 
-let numbered = 0;
+let menus = 0;
 
 /**
- * @param {string} drawing of the button
+ * @param {string} iconName of the button
  * @param {string} label
- * @param {{label: string, help?: string, href?: string, pick?: function}[]} choices links to files, or things to do
+ * @param {{label: string, help?: string, href?: string, action?: function}[]} choices links to files, or things to do
  */
-export function menu(drawing, label, choices) {
-  const id = `menu-${++numbered}`;
+export function menu(iconName, label, choices) {
+  const id = `menu-${++menus}`;
   const list = element("div", { class: "menu", id, popover: "auto" });
   for (const choice of choices) list.append(entry(choice, list));
-  const button = element("button", { type: "button", popovertarget: id }, icon(drawing), element("span", {}, label));
+  const button = element("button", { type: "button", popovertarget: id }, icon(iconName), element("span", {}, label));
   list.addEventListener("toggle", (event) => {
-    if (event.newState === "open") place(list, button);
+    if (event.newState === "open") position(list, button);
   });
   return element("div", { class: "menu-place" }, button, list);
 }
 
-function entry({ label, help, href, pick }, list) {
+function entry({ label, help, href, action }, list) {
   const text = [element("span", {}, label), help && element("small", {}, help)];
-  const done = () => list.hidePopover();
-  if (href) return element("a", { href, download: true, click: done }, text);
-  return element("button", { type: "button", click: () => (done(), pick()) }, text);
+  const close = () => list.hidePopover();
+  if (href) return element("a", { href, download: true, click: close }, text);
+  return element("button", { type: "button", click: () => (close(), action()) }, text);
 }
 
-function place(list, button) {
-  const edge = button.getBoundingClientRect();
-  const wide = list.offsetWidth;
-  const left = Math.max(8, Math.min(edge.left, innerWidth - wide - 8));
-  const under = edge.bottom + 6;
-  const top = under + list.offsetHeight > innerHeight - 8 ? Math.max(8, edge.top - list.offsetHeight - 6) : under;
+function position(list, button) {
+  const anchor = button.getBoundingClientRect();
+  const width = list.offsetWidth;
+  const left = Math.max(8, Math.min(anchor.left, innerWidth - width - 8));
+  const below = anchor.bottom + 6;
+  const top = below + list.offsetHeight > innerHeight - 8 ? Math.max(8, anchor.top - list.offsetHeight - 6) : below;
   list.style.left = `${left}px`;
   list.style.top = `${top}px`;
   list.querySelector("a, button")?.focus();

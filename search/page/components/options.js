@@ -1,36 +1,36 @@
 /** The options of a search, as a row of controls over its results. */
 
-import { below, go, here } from "../lib/address.js";
+import { go, here, withoutPlayer } from "../lib/address.js";
 import { element } from "./element.js";
 
-const SIDES = [["", "Pictures and words"], ["visual", "Pictures only"], ["words", "Words only"]];
-const SURE = [["", "Any confidence"], ["0.1", "At least 10 %"], ["0.25", "At least 25 %"], ["0.5", "At least 50 %"]];
+const MODALITIES = [["", "Pictures and words"], ["visual", "Pictures only"], ["words", "Words only"]];
+const CONFIDENCES = [["", "Any confidence"], ["0.1", "At least 10 %"], ["0.25", "At least 25 %"], ["0.5", "At least 50 %"]];
 
 /** The row for a place; a change goes to the place with the change. */
-export function options(place) {
-  const byWords = Boolean(place.q);
+export function searchOptions(place) {
+  const byText = Boolean(place.q);
   return element(
     "div",
     { class: "options", role: "group", "aria-label": "Options of the search" },
-    byWords && choice("only", "Look at", SIDES, place.only),
-    byWords && choice("min", "Confidence", SURE, place.min),
-    byWords && toggle("each", "One per video", place.each),
-    byWords && toggle("rerank", "Read the best again", place.rerank, "Slower; the model reads the best moments once more with your words"),
+    byText && choice("only", "Look at", MODALITIES, place.only),
+    byText && choice("min", "Confidence", CONFIDENCES, place.min),
+    byText && toggle("each", "One per video", place.each),
+    byText && toggle("rerank", "Read the best again", place.rerank, "Slower; the model reads the best moments once more with your words"),
   );
 }
 
-/** Whether a place asks for looks alone. */
-export function byLooks(place) {
+/** Whether a place asks by a clip alone. */
+export function byClipOnly(place) {
   return Boolean(!place.q && (place.segment || place.upload));
 }
 
 /** The parameters of the API for a place. */
 export function parameters(place) {
-  const looks = { segment: place.segment, upload: place.upload };
-  if (byLooks(place)) return looks;
+  const clip = { segment: place.segment, upload: place.upload };
+  if (byClipOnly(place)) return clip;
   return {
     q: place.q,
-    ...looks,
+    ...clip,
     only: place.only,
     min_confidence: place.min,
     per_video: place.each && "1",
@@ -39,18 +39,18 @@ export function parameters(place) {
 }
 
 /** Whether an option leaves anything out. */
-export function narrowed(place) {
+export function hasFilters(place) {
   return Boolean(place.only || place.min);
 }
 
 function change(name, value) {
-  go({ ...below(here()), [name]: value }, { replace: true });
+  go({ ...withoutPlayer(here()), [name]: value }, { replace: true });
 }
 
-function choice(name, label, values, chosen) {
-  const made = element("select", { "aria-label": label, class: chosen ? "chosen" : null, change: () => change(name, made.value) });
-  for (const [value, text] of values) made.append(element("option", { value, selected: value === chosen }, text));
-  return made;
+function choice(name, label, values, selected) {
+  const select = element("select", { "aria-label": label, class: selected ? "chosen" : null, change: () => change(name, select.value) });
+  for (const [value, text] of values) select.append(element("option", { value, selected: value === selected }, text));
+  return select;
 }
 
 function toggle(name, label, on, help) {

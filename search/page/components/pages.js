@@ -14,8 +14,8 @@ export class Pages {
     this.scroll = 0; // where the reader was
     this._first = [path, parameters];
     this._next = undefined; // address of the next page, null at the end
-    this._asked = null;
-    this._stop = new AbortController();
+    this._pending = null;
+    this._abort = new AbortController();
   }
 
   get complete() {
@@ -25,18 +25,18 @@ export class Pages {
   /** Fetch the next page; all who ask meanwhile get the same. Returns what is new. */
   more() {
     if (this.complete) return Promise.resolve([]);
-    this._asked ??= this._fetch().finally(() => (this._asked = null));
-    return this._asked;
+    this._pending ??= this._fetch().finally(() => (this._pending = null));
+    return this._pending;
   }
 
   /** Want no more of it. */
   stop() {
-    this._stop.abort();
+    this._abort.abort();
   }
 
   async _fetch() {
     const [path, parameters] = this._next ? [this._next, {}] : this._first;
-    const page = await get(path, parameters, this._stop.signal);
+    const page = await get(path, parameters, this._abort.signal);
     this._next = page.next ?? null;
     this.verdict ??= page.verdict ?? null;
     this.total = page.total ?? null;

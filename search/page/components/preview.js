@@ -1,6 +1,6 @@
 /** A moment plays inside its thumbnail while the pointer rests on it. */
 
-const REST_MS = 180; // less is passing by
+const HOVER_MS = 180; // less is passing by
 
 /**
  * @param {Element} card whose pointer is watched
@@ -9,22 +9,22 @@ const REST_MS = 180; // less is passing by
  * @param {number} start seconds
  * @param {number} end
  */
-export function previewOn(card, thumb, media, start, end) {
-  let waiting = 0;
+export function attachPreview(card, thumb, media, start, end) {
+  let timer = 0;
   let video = null;
   const stop = () => {
-    clearTimeout(waiting);
+    clearTimeout(timer);
     if (!video) return;
-    thumb.classList.remove("moving");
+    thumb.classList.remove("previewing");
     video.removeAttribute("src");
     video.load(); // lets the connection go
     video.remove();
     video = null;
   };
   const begin = () => {
-    const playing = silent(media, start);
+    const playing = mutedVideo(media, start);
     video = playing;
-    playing.addEventListener("playing", () => thumb.classList.toggle("moving", playing === video), { once: true });
+    playing.addEventListener("playing", () => thumb.classList.toggle("previewing", playing === video), { once: true });
     playing.addEventListener("error", () => playing === video && stop());
     playing.addEventListener("timeupdate", () => {
       if (playing === video && playing.currentTime >= end) playing.currentTime = start;
@@ -34,13 +34,13 @@ export function previewOn(card, thumb, media, start, end) {
   };
   card.addEventListener("pointerenter", (event) => {
     if (event.pointerType === "touch" || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
-    waiting = setTimeout(begin, REST_MS);
+    timer = setTimeout(begin, HOVER_MS);
   });
   card.addEventListener("pointerleave", stop);
   card.addEventListener("click", stop);
 }
 
-function silent(media, start) {
+function mutedVideo(media, start) {
   const video = document.createElement("video");
   video.muted = true;
   video.loop = true;

@@ -5,9 +5,9 @@ import { upload } from "../lib/api.js";
 const KEY = "uploads";
 
 /** Name and picture of what the results of a place have to look like; null where nothing is asked. */
-export function likeness(place) {
-  if (place.upload) return { name: "your file", picture: null, ...shown()[place.upload], ...pictures.get(place.upload) };
-  if (place.segment) return { name: "this moment", picture: `/api/v1/segments/${place.segment}/thumbnail` };
+export function queryClip(place) {
+  if (place.upload) return { name: "your file", thumbnail: null, ...storedUploads()[place.upload], ...thumbnails.get(place.upload) };
+  if (place.segment) return { name: "this moment", thumbnail: `/api/v1/segments/${place.segment}/thumbnail` };
   return null;
 }
 
@@ -17,19 +17,19 @@ export function likeness(place) {
  * @param {{max_bytes: number}} limits
  * @returns {Promise<string>} the token to search by
  */
-export async function show(file, limits, signal) {
+export async function uploadClip(file, limits, signal) {
   if (limits && file.size > limits.max_bytes) {
     throw new Error(`too large; at most ${Math.round(limits.max_bytes / 1e6)} MB can be searched by`);
   }
-  const taken = await upload(file, signal);
-  if (file.type.startsWith("image/")) pictures.set(taken.upload, { picture: URL.createObjectURL(file) });
-  keep(taken.upload, { name: file.name, kind: taken.kind });
-  return taken.upload;
+  const stored = await upload(file, signal);
+  if (file.type.startsWith("image/")) thumbnails.set(stored.upload, { thumbnail: URL.createObjectURL(file) });
+  storeUpload(stored.upload, { name: file.name, kind: stored.kind });
+  return stored.upload;
 }
 
-const pictures = new Map(); // of this page's life only
+const thumbnails = new Map(); // of this page's life only
 
-function shown() {
+function storedUploads() {
   try {
     return JSON.parse(sessionStorage.getItem(KEY) ?? "{}");
   } catch {
@@ -37,9 +37,9 @@ function shown() {
   }
 }
 
-function keep(token, about) {
+function storeUpload(token, info) {
   try {
-    sessionStorage.setItem(KEY, JSON.stringify({ ...shown(), [token]: about }));
+    sessionStorage.setItem(KEY, JSON.stringify({ ...storedUploads(), [token]: info }));
   } catch {
     // without storage a reload forgets the name
   }

@@ -1,41 +1,41 @@
 /** The one box: a query with completion, and beside it the clip, picture or moment it has to look like. */
 
-import { below, go, here } from "../lib/address.js";
+import { go, here, withoutPlayer } from "../lib/address.js";
 import { get } from "../lib/api.js";
 import { complete } from "./completion.js";
 import { element, fill, icon } from "./element.js";
-import { likeness } from "./query_clip.js";
-import { recent, remember } from "./recent.js";
+import { queryClip } from "./query_clip.js";
+import { addRecent, recent } from "./recent.js";
 
-const NOTHING = { filters: [], operators: [], folders: [], tags: [], types: [] };
+const EMPTY_VOCABULARY = { filters: [], operators: [], folders: [], tags: [], types: [] };
 
 export class SearchBox {
   /**
    * @param {HTMLFormElement} form
-   * @param {function(File)} search by a file
+   * @param {function(File)} searchByFile
    */
-  constructor(form, search) {
-    this._vocabulary = NOTHING;
+  constructor(form, searchByFile) {
+    this._vocabulary = EMPTY_VOCABULARY;
     this._choices = [];
     this._active = -1;
     this._input = element("input", {
       type: "search", name: "q", id: "q", autocomplete: "off", spellcheck: "false", enterkeyhint: "search",
       placeholder: "Search your videos", "aria-label": "Search your videos", role: "combobox",
       "aria-expanded": "false", "aria-controls": "choices", "aria-autocomplete": "list",
-      input: () => this._offer(), focus: () => this._offer(), blur: () => this._close(), keydown: (event) => this._key(event),
+      input: () => this._showChoices(), focus: () => this._showChoices(), blur: () => this._close(), keydown: (event) => this._key(event),
     });
     this._file = element("input", {
       type: "file", accept: "video/*,image/*", hidden: true, "aria-label": "Clip or picture",
-      change: () => this._file.files[0] && search(this._file.files[0]),
+      change: () => this._file.files[0] && searchByFile(this._file.files[0]),
     });
-    this._alike = element("span", { class: "alike-place" });
+    this._queryClip = element("span", { class: "query-clip-slot" });
     this._list = element("ul", { class: "choices", id: "choices", role: "listbox", "aria-label": "Completions", hidden: true });
-    const pick = element(
+    const pickFile = element(
       "button",
-      { type: "button", class: "plain", "aria-label": "Search by a clip or a picture", title: "Search by a clip or a picture", click: () => this._pick() },
+      { type: "button", class: "plain", "aria-label": "Search by a clip or a picture", title: "Search by a clip or a picture", click: () => this._openFilePicker() },
       icon("picture"),
     );
-    fill(form, icon("search"), this._alike, this._input, pick, this._file, this._list);
+    fill(form, icon("search"), this._queryClip, this._input, pickFile, this._file, this._list);
     form.addEventListener("submit", (event) => (event.preventDefault(), this._submit()));
   }
 
@@ -47,33 +47,33 @@ export class SearchBox {
   /** Show what the address asks for. */
   show(place) {
     if (place.view === "") this._input.value = place.q;
-    fill(this._alike, this._token(place));
+    fill(this._queryClip, this._queryClipChip(place));
     this._input.placeholder = place.segment || place.upload ? "and…" : "Search your videos";
   }
 
   /** Learn the filters of the language and what they can be completed with. */
-  async learn() {
+  async loadVocabulary() {
     try {
-      this._vocabulary = { ...NOTHING, ...(await get("/vocabulary")) };
+      this._vocabulary = { ...EMPTY_VOCABULARY, ...(await get("/vocabulary")) };
     } catch {
-      this._vocabulary = NOTHING; // one can search without completion
+      this._vocabulary = EMPTY_VOCABULARY; // one can search without completion
     }
   }
 
-  _token(place) {
-    const wanted = likeness(place);
-    if (!wanted) return null;
-    const drop = () => go({ ...below(here()), view: "", segment: "", upload: "" });
+  _queryClipChip(place) {
+    const clip = queryClip(place);
+    if (!clip) return null;
+    const removeClip = () => go({ ...withoutPlayer(here()), view: "", segment: "", upload: "" });
     return element(
       "span",
-      { class: "alike" },
-      wanted.picture && element("img", { src: wanted.picture, alt: "" }),
-      element("span", { class: "alike-name" }, wanted.name),
-      element("button", { type: "button", class: "plain", "aria-label": `Search without ${wanted.name}`, click: drop }, icon("close")),
+      { class: "query-clip" },
+      clip.thumbnail && element("img", { src: clip.thumbnail, alt: "" }),
+      element("span", { class: "query-clip-name" }, clip.name),
+      element("button", { type: "button", class: "plain", "aria-label": `Search without ${clip.name}`, click: removeClip }, icon("close")),
     );
   }
 
-  _pick() {
+  _openFilePicker() {
     this._file.value = "";
     this._file.click();
   }
@@ -81,48 +81,48 @@ export class SearchBox {
   _submit() {
     const q = this._input.value.trim();
     this._close();
-    remember(q);
-    const place = { ...below(here()), view: "", id: "", q };
+    addRecent(q);
+    const place = { ...withoutPlayer(here()), view: "", id: "", q };
     go(q || place.segment || place.upload ? place : {});
   }
 
-  _offer() {
+  _showChoices() {
     const text = this._input.value;
-    const old = text ? [] : recent().map((each) => ({ text: each, caret: each.length, label: each, help: "", run: true }));
-    this._choices = text ? complete(text, this._input.selectionStart ?? text.length, this._vocabulary) : old;
+    const history = text ? [] : recent().map((each) => ({ text: each, caret: each.length, label: each, help: "", run: true }));
+    this._choices = text ? complete(text, this._input.selectionStart ?? text.length, this._vocabulary) : history;
     this._active = -1;
     fill(this._list, this._choices.map((choice, number) => this._option(choice, number)));
     this._list.hidden = this._choices.length === 0;
-    this._mark();
+    this._updateAria();
   }
 
   _option(choice, number) {
-    const chosen = (event) => (event.preventDefault(), this._choose(number)); // before the box loses its focus
+    const accept = (event) => (event.preventDefault(), this._accept(number)); // before the box loses its focus
     return element(
       "li",
-      { role: "option", id: `choice-${number}`, "aria-selected": "false", pointerdown: chosen },
+      { role: "option", id: `choice-${number}`, "aria-selected": "false", pointerdown: accept },
       choice.run && icon("clock"),
       element("span", {}, choice.label),
       choice.help && element("small", {}, choice.help),
     );
   }
 
-  _choose(number) {
+  _accept(number) {
     const { text, caret, run } = this._choices[number];
     this._input.value = text;
     this._input.setSelectionRange(caret, caret);
     if (run) this._submit();
-    else this._offer();
+    else this._showChoices();
   }
 
   _close() {
     this._list.hidden = true;
     this._choices = [];
     this._active = -1;
-    this._mark();
+    this._updateAria();
   }
 
-  _mark() {
+  _updateAria() {
     this._input.setAttribute("aria-expanded", String(!this._list.hidden));
     [...this._list.children].forEach((option, number) => option.setAttribute("aria-selected", String(number === this._active)));
     if (this._active < 0) this._input.removeAttribute("aria-activedescendant");
@@ -135,9 +135,9 @@ export class SearchBox {
     if (event.key === "Escape" && size) this._close();
     else if (event.key === "ArrowDown" && size) this._active = (this._active + 1) % size;
     else if (event.key === "ArrowUp" && size) this._active = this._active < 0 ? size - 1 : this._active - 1;
-    else if ((event.key === "Enter" || event.key === "Tab") && this._active >= 0) this._choose(this._active);
+    else if ((event.key === "Enter" || event.key === "Tab") && this._active >= 0) this._accept(this._active);
     else return;
     event.preventDefault();
-    this._mark();
+    this._updateAria();
   }
 }

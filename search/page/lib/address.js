@@ -27,23 +27,23 @@ export function link(place) {
 }
 
 /** The same place without the player over it. */
-export function below(place) {
+export function withoutPlayer(place) {
   return { ...place, film: "", at: "" };
 }
 
 /** A name for what lies under the player. */
 export function key(place) {
-  return link(below(place));
+  return link(withoutPlayer(place));
 }
 
 /** Go there. `note` is remembered with the entry of the history. */
-export function go(place, { replace = false, note = {} } = {}) {
-  history[replace ? "replaceState" : "pushState"](note, "", link(place));
-  tell();
+export function go(place, { replace = false, state = {} } = {}) {
+  history[replace ? "replaceState" : "pushState"](state, "", link(place));
+  notify();
 }
 
 /** What was noted with this entry of the history. */
-export function note() {
+export function entryState() {
   return history.state ?? {};
 }
 
@@ -60,31 +60,31 @@ export function moment(place) {
 
 /** A moment for the address. */
 export function at(start, end) {
-  const short = (seconds) => String(Math.round(seconds * 1000) / 1000);
-  return end === null || end === undefined ? short(start) : `${short(start)}-${short(end)}`;
+  const rounded = (seconds) => String(Math.round(seconds * 1000) / 1000);
+  return end === null || end === undefined ? rounded(start) : `${rounded(start)}-${rounded(end)}`;
 }
 
 /** Whether two places differ only in the player. */
-export function sameGround(one, other) {
+export function sameView(one, other) {
   return FIELDS.every((name) => PLAYER.includes(name) || one[name] === other[name]);
 }
 
-function tell() {
+function notify() {
   for (const listener of listeners) listener(here());
 }
 
 /** Follow the back button, and links to places of this page without loading it again. */
 export function watch() {
-  addEventListener("popstate", tell);
+  addEventListener("popstate", notify);
   document.addEventListener("click", (event) => {
     const anchor = event.target.closest?.("a[href]");
     if (!anchor || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey) return;
     const target = new URL(anchor.href);
-    const ours = target.origin === location.origin && target.pathname === location.pathname && !target.hash;
-    if (!ours || anchor.hasAttribute("download") || anchor.target) return;
+    const internal = target.origin === location.origin && target.pathname === location.pathname && !target.hash;
+    if (!internal || anchor.hasAttribute("download") || anchor.target) return;
     event.preventDefault();
-    const inside = "step" in anchor.dataset;
-    history[inside ? "replaceState" : "pushState"](inside ? note() : { within: true }, "", target.search || location.pathname);
-    tell();
+    const step = "step" in anchor.dataset;
+    history[step ? "replaceState" : "pushState"](step ? entryState() : { within: true }, "", target.search || location.pathname);
+    notify();
   });
 }

@@ -2,7 +2,7 @@
 
 const ROOT = "/api/v1";
 
-export class Problem extends Error {
+export class ApiError extends Error {
   /**
    * @param {number} status of HTTP; 0 where nobody answered
    * @param {string} detail a sentence for people
@@ -17,34 +17,34 @@ export class Problem extends Error {
 
 /** The address of something of the API, with its parameters; empty ones are left out, lists are repeated. */
 export function address(path, parameters = {}) {
-  const given = new URLSearchParams();
+  const query = new URLSearchParams();
   for (const [name, value] of Object.entries(parameters)) {
     for (const each of Array.isArray(value) ? value : [value]) {
-      if (each !== "" && each !== null && each !== undefined && each !== false) given.append(name, each);
+      if (each !== "" && each !== null && each !== undefined && each !== false) query.append(name, each);
     }
   }
-  const text = given.toString();
-  const whole = path.startsWith(ROOT) ? path : ROOT + path;
-  return text ? `${whole}?${text}` : whole;
+  const text = query.toString();
+  const url = path.startsWith(ROOT) ? path : ROOT + path;
+  return text ? `${url}?${text}` : url;
 }
 
 export function get(path, parameters, signal) {
-  return ask("GET", address(path, parameters), { signal });
+  return request("GET", address(path, parameters), { signal });
 }
 
 export function post(path, body) {
-  return ask("POST", address(path), json(body));
+  return request("POST", address(path), json(body));
 }
 
 export function put(path, body) {
-  return ask("PUT", address(path), json(body));
+  return request("PUT", address(path), json(body));
 }
 
 export function remove(path) {
-  return ask("DELETE", address(path), {});
+  return request("DELETE", address(path), {});
 }
 
-/** Ask for the first byte of a file: the answer, or a problem that says why there is none. */
+/** Ask for the first byte of a file: the response, or a problem that says why there is none. */
 export function probe(url, signal) {
   return send("GET", url, { headers: { Range: "bytes=0-0" }, signal });
 }
@@ -53,22 +53,22 @@ export function probe(url, signal) {
 export function upload(file, signal) {
   const form = new FormData();
   form.append("file", file);
-  return ask("POST", address("/uploads"), { body: form, signal });
+  return request("POST", address("/uploads"), { body: form, signal });
 }
 
 /** Ask for a file of moments, and hand it to the browser to save. */
 export async function download(path, body) {
-  const answer = await send("POST", address(path), json(body));
-  const named = /filename="?([^";]+)/.exec(answer.headers.get("Content-Disposition") ?? "");
-  const url = URL.createObjectURL(await answer.blob());
+  const response = await send("POST", address(path), json(body));
+  const filename = /filename="?([^";]+)/.exec(response.headers.get("Content-Disposition") ?? "");
+  const url = URL.createObjectURL(await response.blob());
   const anchor = document.createElement("a");
   anchor.href = url;
-  anchor.download = named?.[1] ?? "moments";
+  anchor.download = filename?.[1] ?? "moments";
   anchor.click();
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
 
-/** Whether an error only says that an answer is not wanted any more. */
+/** Whether an error only says that the answer is not wanted any more. */
 export function isAborted(error) {
   return error.name === "AbortError";
 }
@@ -77,28 +77,28 @@ function json(body) {
   return { body: JSON.stringify(body ?? {}), headers: { "Content-Type": "application/json" } };
 }
 
-async function ask(method, url, options) {
-  const answer = await send(method, url, options);
-  return answer.status === 204 ? null : answer.json();
+async function request(method, url, options) {
+  const response = await send(method, url, options);
+  return response.status === 204 ? null : response.json();
 }
 
 async function send(method, url, options) {
-  let answer;
+  let response;
   try {
-    answer = await fetch(url, { method, ...options });
+    response = await fetch(url, { method, ...options });
   } catch (error) {
     if (isAborted(error)) throw error;
-    throw new Problem(0, "The service does not answer. Is “videobert serve” still running?");
+    throw new ApiError(0, "The service does not answer. Is “videobert serve” still running?");
   }
-  if (!answer.ok) throw await problem(answer);
-  return answer;
+  if (!response.ok) throw await toError(response);
+  return response;
 }
 
-async function problem(answer) {
+async function toError(response) {
   try {
-    const said = await answer.json();
-    return new Problem(answer.status, said.detail || said.title || `The service answered ${answer.status}.`, said.character);
+    const body = await response.json();
+    return new ApiError(response.status, body.detail || body.title || `The service answered ${response.status}.`, body.character);
   } catch {
-    return new Problem(answer.status, `The service answered ${answer.status} ${answer.statusText}.`);
+    return new ApiError(response.status, `The service answered ${response.status} ${response.statusText}.`);
   }
 }

@@ -11,7 +11,7 @@ export function clock(seconds) {
 }
 
 /** A length of time: 8 s, 3 min, 1 h 20 min. */
-export function length(seconds) {
+export function duration(seconds) {
   if (seconds < 9.95) return `${Math.round(seconds * 10) / 10} s`;
   if (seconds < 59.5) return `${Math.round(seconds)} s`;
   const minutes = Math.round(seconds / 60);
@@ -37,7 +37,7 @@ export function count(number, one, many = `${one}s`) {
 }
 
 /** The last part of a path. */
-export function nameOf(path) {
+export function basename(path) {
   return path.split(/[\\/]/).filter(Boolean).at(-1) ?? path;
 }
 

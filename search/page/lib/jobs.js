@@ -2,55 +2,55 @@
 
 import { get, post } from "./api.js";
 
-const OVER = new Set(["done", "cancelled", "failed"]);
+const FINISHED = new Set(["done", "cancelled", "failed"]);
 
-/** Tells `change` for every news of a job (detail: the job), and `over` when one ends. */
+/** Tells `change` for every news of a job (detail: the job), and `finished` when one ends. */
 export class Jobs extends EventTarget {
   constructor() {
     super();
-    this._known = new Map();
+    this._jobs = new Map();
     this._streams = new Map();
   }
 
   /** Newest first. */
   get all() {
-    return [...this._known.values()].reverse();
+    return [...this._jobs.values()].reverse();
   }
 
   get running() {
-    return this.all.filter((job) => !OVER.has(job.state));
+    return this.all.filter((job) => !FINISHED.has(job.state));
   }
 
   /** Ask what there is, and follow what runs. */
   async load() {
     const { items } = await get("/jobs");
-    for (const job of items.reverse()) this._learn(job);
+    for (const job of items.reverse()) this._update(job);
   }
 
   async start(targets, options = {}) {
-    this._learn(await post("/jobs", { targets, ...options }));
+    this._update(await post("/jobs", { targets, ...options }));
   }
 
   async cancel(job) {
-    this._learn(await post(`/jobs/${job.id}/cancel`));
+    this._update(await post(`/jobs/${job.id}/cancel`));
   }
 
   async resume(job) {
-    this._learn(await post(`/jobs/${job.id}/resume`));
+    this._update(await post(`/jobs/${job.id}/resume`));
   }
 
-  _learn(job) {
-    const before = this._known.get(job.id);
-    this._known.set(job.id, job);
+  _update(job) {
+    const before = this._jobs.get(job.id);
+    this._jobs.set(job.id, job);
     this.dispatchEvent(new CustomEvent("change", { detail: job }));
-    if (!OVER.has(job.state)) this._follow(job.id);
-    else if (before && !OVER.has(before.state)) this.dispatchEvent(new CustomEvent("over", { detail: job }));
+    if (!FINISHED.has(job.state)) this._follow(job.id);
+    else if (before && !FINISHED.has(before.state)) this.dispatchEvent(new CustomEvent("finished", { detail: job }));
   }
 
   /** A service that was started anew knows nothing of the jobs of the one before. */
-  _lose(id) {
-    const job = this._known.get(id);
-    this._known.delete(id);
+  _remove(id) {
+    const job = this._jobs.get(id);
+    this._jobs.delete(id);
     this.dispatchEvent(new CustomEvent("change", { detail: job }));
   }
 
@@ -62,16 +62,16 @@ export class Jobs extends EventTarget {
       stream.close();
       this._streams.delete(id);
     };
-    stream.addEventListener("progress", (event) => this._learn(JSON.parse(event.data)));
-    stream.addEventListener("done", (event) => (end(), this._learn(JSON.parse(event.data))));
+    stream.addEventListener("progress", (event) => this._update(JSON.parse(event.data)));
+    stream.addEventListener("done", (event) => (end(), this._update(JSON.parse(event.data))));
     stream.addEventListener("error", () => {
       if (stream.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
       end();
-      this._lose(id);
+      this._remove(id);
     });
   }
 }
 
-export function isOver(job) {
-  return OVER.has(job.state);
+export function isFinished(job) {
+  return FINISHED.has(job.state);
 }

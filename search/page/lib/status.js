@@ -4,28 +4,26 @@ import { get } from "./api.js";
 
 export class Status {
   constructor() {
-    this._asked = null;
-    this.now = null;
+    this._request = null;
   }
 
   /** The last answer, or the first one. */
-  known() {
-    this._asked ??= this._ask();
-    return this._asked;
+  load() {
+    this._request ??= this._fetch();
+    return this._request;
   }
 
   /** Ask anew. */
   refresh() {
-    this._asked = this._ask();
-    return this._asked;
+    this._request = this._fetch();
+    return this._request;
   }
 
-  async _ask() {
+  async _fetch() {
     try {
-      this.now = await get("/status");
-      return this.now;
+      return await get("/status");
     } catch (error) {
-      this._asked = null;
+      this._request = null;
       throw error;
     }
   }

@@ -1,43 +1,43 @@
 /** Add a folder to the library. A page is not told paths by the browser, so one writes it. */
 
 import { element, fill, icon } from "../components/element.js";
-import { say } from "../components/toast.js";
+import { announce } from "../components/toast.js";
 
-let numbered = 0;
+let forms = 0;
 
 /** A form that starts a job, with the folders that the service suggests. */
 export function addFolder(jobs, status) {
-  const id = `folder-${++numbered}`;
+  const id = `folder-${++forms}`;
   const input = element("input", {
     type: "text", name: "folder", id, required: true, autocomplete: "off", spellcheck: "false",
     placeholder: "/home/you/Videos", "aria-describedby": `${id}-problem`,
   });
-  const problem = element("p", { class: "problem", id: `${id}-problem`, role: "alert" });
+  const error = element("p", { class: "problem", id: `${id}-problem`, role: "alert" });
   const button = element("button", { type: "submit", class: "main" }, "Add");
   const suggested = element("div", { class: "suggested" });
   const start = async (folder) => {
-    problem.textContent = "";
+    error.textContent = "";
     button.disabled = true;
     input.value = ""; // before the answer: the next folder may be written meanwhile
     try {
       await jobs.start([folder]);
-      say("Indexing has begun");
-    } catch (error) {
-      problem.textContent = error.message;
+      announce("Indexing has begun");
+    } catch (reason) {
+      error.textContent = reason.message;
       input.value ||= folder;
       input.focus();
     } finally {
       button.disabled = false;
     }
   };
-  const suggest = (folder) => element("button", { type: "button", class: "small", click: () => start(folder) }, icon("folder"), folder);
-  status.known().then((now) => fill(suggested, (now.suggested_folders ?? []).map(suggest)), () => {}); // a suggestion is not worth an error
+  const suggestion = (folder) => element("button", { type: "button", class: "small", click: () => start(folder) }, icon("folder"), folder);
+  status.load().then((current) => fill(suggested, (current.suggested_folders ?? []).map(suggestion)), () => {}); // a suggestion is not worth an error
   return element(
     "form",
-    { class: "adding", submit: (event) => (event.preventDefault(), start(input.value.trim())) },
+    { class: "add-folder", submit: (event) => (event.preventDefault(), start(input.value.trim())) },
     element("label", { for: id }, "Folder with videos"),
-    element("div", { class: "adding-line" }, input, button),
+    element("div", { class: "add-folder-line" }, input, button),
     suggested,
-    problem,
+    error,
   );
 }

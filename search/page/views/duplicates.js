@@ -1,15 +1,15 @@
 /** What the library holds more than once, and which copy is worth keeping. */
 
 import { at, here, link } from "../lib/address.js";
-import { bytes, clock, count, length } from "../lib/format.js";
-import { still } from "../components/card.js";
+import { bytes, clock, count, duration } from "../lib/format.js";
+import { thumbnailImage } from "../components/card.js";
 import { element, fill } from "../components/element.js";
 import { Pages } from "../components/pages.js";
-import { blank, failed, skeletons } from "../components/placeholders.js";
+import { emptyState, errorState, skeletons } from "../components/placeholders.js";
 
 const KINDS = { copy: "The same video", "near copy": "The same video, changed", excerpt: "Part of another" };
 
-export class Duplicates {
+export class DuplicatesView {
   constructor(root) {
     this._root = root;
   }
@@ -21,11 +21,11 @@ export class Duplicates {
     this._head = element("div", { class: "head" }, element("h1", { tabindex: "-1" }, "Duplicates"));
     this._groups = element("div", {}, element("ul", { class: "grid" }, skeletons(4)));
     this._more = element("button", { type: "button", class: "more", hidden: true, click: () => this._next() }, "Show more");
-    fill(this._root, this._head, this._groups, element("div", { class: "grid-end" }, this._more));
+    fill(this._root, this._head, this._groups, element("div", { class: "grid-footer" }, this._more));
     await this._next();
   }
 
-  forget() {
+  invalidate() {
     this._fresh = false;
   }
 
@@ -39,13 +39,13 @@ export class Duplicates {
       if (first) this._summary();
     } catch (error) {
       this._fresh = false;
-      fill(this._groups, failed(error, () => this.show()));
+      fill(this._groups, errorState(error, () => this.show()));
     }
   }
 
   _summary() {
     const { total, items } = this._pages;
-    if (!items.length) return fill(this._groups, blank("copies", "No duplicates", "Every video of the library is there once."));
+    if (!items.length) return fill(this._groups, emptyState("duplicates", "No duplicates", "Every video of the library is there once."));
     this._head.append(element("p", { class: "faint" }, `${count(total ?? items.length, "group")}. Nothing is deleted here.`));
   }
 }
@@ -55,7 +55,7 @@ function group({ kind, videos, seconds_saved: saved }) {
   return element(
     "section",
     { class: "group", "aria-label": label },
-    element("h2", {}, label, saved ? element("small", {}, `${length(saved)} too many`) : null),
+    element("h2", {}, label, saved ? element("small", {}, `${duration(saved)} too many`) : null),
     element("ul", { class: "grid" }, videos.map(copy)),
   );
 }
@@ -72,11 +72,11 @@ function copy({ video, start, end, keep }) {
       element(
         "div",
         { class: "thumb" },
-        still(video.thumbnail),
-        element("span", { class: "corner" }, `${clock(start ?? 0)}–${clock(end ?? video.duration)}`),
+        thumbnailImage(video.thumbnail),
+        element("span", { class: "time-label" }, `${clock(start ?? 0)}–${clock(end ?? video.duration)}`),
         keep && element("span", { class: "badge high" }, "Keep"),
       ),
-      element("div", { class: "lines" }, element("span", { class: "name" }, video.name), element("span", { class: "under" }, facts)),
+      element("div", { class: "card-text" }, element("span", { class: "name" }, video.name), element("span", { class: "details" }, facts)),
     ),
   );
 }

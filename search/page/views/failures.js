@@ -5,14 +5,14 @@ import { count } from "../lib/format.js";
 import { element, fill } from "../components/element.js";
 import { toast } from "../components/toast.js";
 
-const SHOWN = 50;
+const MAX_SHOWN = 50;
 
 export class Failures {
   constructor(jobs) {
     this._jobs = jobs;
     this._list = element("ul", { class: "failures" });
     this._title = element("h2", { id: "failures-title" }, "Not readable");
-    this._retry = element("button", { type: "button", class: "small", click: () => this._again() }, "Try them again");
+    this._retry = element("button", { type: "button", class: "small", click: () => this._retryAll() }, "Try them again");
     this.root = element(
       "section",
       { "aria-labelledby": "failures-title", hidden: true },
@@ -22,12 +22,12 @@ export class Failures {
   }
 
   /** Whether another try can be asked for from here. */
-  offer(possible) {
-    this._retry.hidden = !possible;
+  allowRetry(allowed) {
+    this._retry.hidden = !allowed;
   }
 
   async refresh() {
-    const { items, total } = await get("/failures", { limit: SHOWN });
+    const { items, total } = await get("/failures", { limit: MAX_SHOWN });
     this._paths = items.map((each) => each.path);
     this.root.hidden = items.length === 0;
     this._title.textContent = count(total ?? items.length, "file could", "files could") + " not be read";
@@ -36,7 +36,7 @@ export class Failures {
     fill(this._list, items.map(row));
   }
 
-  async _again() {
+  async _retryAll() {
     try {
       await this._jobs.start(this._paths, { retry_failed: true });
     } catch (error) {

@@ -1,20 +1,20 @@
 /** A job as one sees it: how far it is, what it works on, what went wrong. */
 
-import { count, length, nameOf } from "../lib/format.js";
-import { isOver } from "../lib/jobs.js";
-import { element, fill, icon, redraw } from "../components/element.js";
+import { basename, count, duration } from "../lib/format.js";
+import { isFinished } from "../lib/jobs.js";
+import { element, fill, icon, setIcon } from "../components/element.js";
 import { toast } from "../components/toast.js";
 
 const STATES = { queued: "Waiting:", running: "Indexing", done: "Indexed", cancelled: "Stopped", failed: "Failed:" };
-const SHOWN = 4;
-const SURE_AFTER = 3; // videos, before the time left is worth a guess
+const MAX_SHOWN = 4;
+const MIN_VIDEOS = 3; // videos, before the time left is worth a guess
 
 /** A list that keeps itself up to date. */
 export function jobList(jobs) {
   const list = element("ul", { class: "jobs", "aria-label": "Indexing" });
   const rows = new Map();
   const draw = () => {
-    const shown = jobs.all.slice(0, SHOWN);
+    const shown = jobs.all.slice(0, MAX_SHOWN);
     for (const job of shown) {
       if (!rows.has(job.id)) rows.set(job.id, new Row(jobs));
       rows.get(job.id).update(job);
@@ -32,7 +32,7 @@ export function jobList(jobs) {
 class Row {
   constructor(jobs) {
     this._jobs = jobs;
-    this._mark = icon("clock");
+    this._icon = icon("clock");
     this._title = element("strong");
     this._count = element("span", { class: "job-count" });
     this._stop = this._button("cancel", "Stop");
@@ -44,7 +44,7 @@ class Row {
     this.root = element(
       "li",
       { class: "job" },
-      element("div", { class: "job-head" }, this._mark, this._title, this._count, this._stop, this._resume),
+      element("div", { class: "job-head" }, this._icon, this._title, this._count, this._stop, this._resume),
       this._bar,
       this._summary,
       this._error,
@@ -53,45 +53,45 @@ class Row {
   }
 
   update(job) {
-    const over = isOver(job);
+    const finished = isFinished(job);
     this._job = job;
-    redraw(this._mark, job.state === "done" ? "done" : over ? "warning" : "clock");
-    this._title.textContent = `${STATES[job.state]} ${job.targets.map(nameOf).join(", ")}`;
-    this._count.textContent = job.total ? `${job.done} of ${job.total}` : over ? "" : "Looking for videos…";
-    this._stop.hidden = over;
-    this._resume.hidden = !over || job.state === "done";
-    if (over || job.total) this._bar.value = job.state === "done" ? 1 : job.total ? job.done / job.total : 0;
+    setIcon(this._icon, job.state === "done" ? "done" : finished ? "warning" : "clock");
+    this._title.textContent = `${STATES[job.state]} ${job.targets.map(basename).join(", ")}`;
+    this._count.textContent = job.total ? `${job.done} of ${job.total}` : finished ? "" : "Looking for videos…";
+    this._stop.hidden = finished;
+    this._resume.hidden = !finished || job.state === "done";
+    if (finished || job.total) this._bar.value = job.state === "done" ? 1 : job.total ? job.done / job.total : 0;
     else this._bar.removeAttribute("value");
-    this._summary.textContent = summary(job, over);
+    this._summary.textContent = summary(job, finished);
     this._error.textContent = job.error ?? "";
     fill(this._problems, (job.problems ?? []).slice(-3).map((each) => element("li", {}, reason(each))));
   }
 
-  _button(act, label) {
-    const ask = () => this._jobs[act](this._job).catch((error) => toast(error.message, "warning"));
-    return element("button", { type: "button", class: "small", click: ask }, label);
+  _button(method, label) {
+    const call = () => this._jobs[method](this._job).catch((error) => toast(error.message, "warning"));
+    return element("button", { type: "button", class: "small", click: call }, label);
   }
 }
 
-function summary(job, over) {
+function summary(job, finished) {
   const parts = [
     job.indexed && count(job.indexed, "video"),
     job.skipped && `${job.skipped} unchanged`,
     job.failed && `${job.failed} failed`,
   ].filter(Boolean);
-  if (!over && job.current?.length) parts.push(`now ${job.current.map(nameOf).join(", ")}`);
-  const left = over ? null : remaining(job);
-  if (left) parts.push(`about ${length(left)} left`);
+  if (!finished && job.current?.length) parts.push(`now ${job.current.map(basename).join(", ")}`);
+  const seconds = finished ? null : remaining(job);
+  if (seconds) parts.push(`about ${duration(seconds)} left`);
   return parts.join(" · ") || (job.state === "done" ? "Nothing new was found" : "");
 }
 
 function remaining(job) {
-  const worked = job.indexed + job.failed;
-  if (worked < SURE_AFTER || !job.started_at) return null;
-  const gone = (Date.now() - Date.parse(job.started_at)) / 1000;
-  return (gone / worked) * (job.total - job.done);
+  const processed = job.indexed + job.failed;
+  if (processed < MIN_VIDEOS || !job.started_at) return null;
+  const elapsed = (Date.now() - Date.parse(job.started_at)) / 1000;
+  return (elapsed / processed) * (job.total - job.done);
 }
 
 function reason(problem) {
-  return typeof problem === "string" ? problem : `${problem.name ?? nameOf(problem.path ?? "")}: ${problem.reason}`;
+  return typeof problem === "string" ? problem : `${problem.name ?? basename(problem.path ?? "")}: ${problem.reason}`;
 }

@@ -2,12 +2,12 @@
 
 import { link } from "../lib/address.js";
 import { get, isAborted } from "../lib/api.js";
-import { bytes, count, length, nameOf } from "../lib/format.js";
+import { basename, bytes, count, duration } from "../lib/format.js";
 import { videoCard } from "../components/card.js";
 import { element, fill, icon } from "../components/element.js";
 import { Grid } from "../components/grid.js";
 import { Pages } from "../components/pages.js";
-import { failed } from "../components/placeholders.js";
+import { errorState } from "../components/placeholders.js";
 import { addFolder } from "./add_folder.js";
 import { Failures } from "./failures.js";
 import { jobList } from "./job.js";
@@ -17,22 +17,22 @@ export class LibraryView {
     this._status = status;
     this._tiles = element("dl", { class: "tiles" });
     this._folders = element("ul", { class: "folders" });
-    this._foldersPart = element("section", { "aria-labelledby": "folders-title" }, element("h2", { id: "folders-title" }, "Folders"), this._folders);
+    this._foldersSection = element("section", { "aria-labelledby": "folders-title" }, element("h2", { id: "folders-title" }, "Folders"), this._folders);
     this._failures = new Failures(jobs);
     this._grid = new Grid(videoCard, "Videos");
-    this._videosPart = element("section", { "aria-labelledby": "videos-title" }, element("h2", { id: "videos-title" }, "Videos, newest first"), this._grid.root);
-    this._adding = element("section", { class: "panel", "aria-labelledby": "add-title" }, element("h2", { id: "add-title" }, "Add videos"), addFolder(jobs, status));
-    this._problem = element("div");
+    this._videosSection = element("section", { "aria-labelledby": "videos-title" }, element("h2", { id: "videos-title" }, "Videos, newest first"), this._grid.root);
+    this._addFolder = element("section", { class: "panel", "aria-labelledby": "add-title" }, element("h2", { id: "add-title" }, "Add videos"), addFolder(jobs, status));
+    this._error = element("div");
     fill(
       root,
       element("div", { class: "head" }, element("h1", { tabindex: "-1" }, "Library")),
-      this._problem,
+      this._error,
       this._tiles,
-      this._adding,
+      this._addFolder,
       jobList(jobs),
-      this._foldersPart,
+      this._foldersSection,
       this._failures.root,
-      this._videosPart,
+      this._videosSection,
     );
   }
 
@@ -43,7 +43,7 @@ export class LibraryView {
   }
 
   /** What is shown is not true any more. */
-  forget() {
+  invalidate() {
     this._fresh = false;
   }
 
@@ -51,29 +51,29 @@ export class LibraryView {
   async refresh() {
     try {
       const [status, folders] = await Promise.all([this._status.refresh(), get("/folders"), this._failures.refresh()]);
-      fill(this._problem);
+      fill(this._error);
       fill(this._tiles, tiles(status));
-      this._adding.hidden = !status.local; // folders are those of the computer that has the library
-      this._failures.offer(status.local);
-      this._foldersPart.hidden = folders.items.length === 0;
+      this._addFolder.hidden = !status.local; // folders are those of the computer that has the library
+      this._failures.allowRetry(status.local);
+      this._foldersSection.hidden = folders.items.length === 0;
       const longest = Math.max(1, ...folders.items.map((each) => each.seconds));
       fill(this._folders, folders.items.map((each) => folderRow(each, longest)));
-      this._videosPart.hidden = status.videos === 0;
+      this._videosSection.hidden = status.videos === 0;
       await this._grid.show(new Pages("/videos", { order: "added", limit: 40 }));
     } catch (error) {
       if (isAborted(error)) return;
       this._fresh = false;
-      fill(this._problem, failed(error, () => this.show()));
+      fill(this._error, errorState(error, () => this.show()));
     }
   }
 }
 
 function tiles(status) {
   const shown = [
-    ["Videos", status.videos.toLocaleString("en"), length(status.seconds)],
+    ["Videos", status.videos.toLocaleString("en"), duration(status.seconds)],
     ["Segments", status.segments.toLocaleString("en"), "that can be found"],
     ["Size of the library", bytes(status.bytes), status.library],
-    ["Model", nameOf(status.model ?? ""), status.tier],
+    ["Model", basename(status.model ?? ""), status.tier],
   ];
   return shown.map(([name, value, under]) =>
     element("div", { class: "tile" }, element("dt", {}, name), element("dd", { class: value.length > 12 ? "long" : null }, value), under && element("dd", { class: "faint path" }, under)),
@@ -90,9 +90,9 @@ function folderRow({ folder, videos, seconds }, longest) {
       "a",
       { class: "folder", href: link({ q: `in:"${folder}"` }), title: `Search in ${folder}` },
       icon("folder"),
-      element("span", { class: "folder-name" }, nameOf(folder)),
+      element("span", { class: "folder-name" }, basename(folder)),
       element("span", { class: "faint path" }, folder),
-      element("span", { class: "folder-count" }, `${count(videos, "video")} · ${length(seconds)}`),
+      element("span", { class: "folder-count" }, `${count(videos, "video")} · ${duration(seconds)}`),
       bar,
     ),
   );

@@ -2,43 +2,43 @@
 
 import { at, go, here, link } from "../lib/address.js";
 import { get, isAborted, remove } from "../lib/api.js";
-import { bytes, clock, count, length } from "../lib/format.js";
-import { still } from "../components/card.js";
+import { bytes, clock, count, duration } from "../lib/format.js";
+import { thumbnailImage } from "../components/card.js";
 import { confirm } from "../components/confirm.js";
 import { element, fill, icon } from "../components/element.js";
-import { failed, skeletons } from "../components/placeholders.js";
+import { errorState, skeletons } from "../components/placeholders.js";
 import { toast } from "../components/toast.js";
 
-const [FEWEST, MOST] = [8, 24]; // pictures of a storyboard
-const SECONDS_A_FRAME = 15;
+const [MIN_FRAMES, MAX_FRAMES] = [8, 24]; // pictures of a storyboard
+const SECONDS_PER_FRAME = 15;
 
-export class Film {
-  /** @param {function()} changed is told when the video has gone */
-  constructor(root, status, changed) {
+export class VideoView {
+  /** @param {function()} onRemoved is told when the video has gone */
+  constructor(root, status, onRemoved) {
     this._root = root;
     this._status = status;
-    this._changed = changed;
+    this._onRemoved = onRemoved;
   }
 
   async show(place) {
     if (place.id === this._shown) return;
     this._shown = place.id;
-    this._stop?.abort();
-    this._stop = new AbortController();
+    this._abort?.abort();
+    this._abort = new AbortController();
     fill(this._root, element("ul", { class: "grid" }, skeletons(8)));
     try {
-      const [video, { local }] = await Promise.all([get(`/videos/${place.id}`, {}, this._stop.signal), this._status.known()]);
+      const [video, { local }] = await Promise.all([get(`/videos/${place.id}`, {}, this._abort.signal), this._status.load()]);
       this._draw(video, local);
       document.title = `${video.name} – videobert`;
       await this._storyboard(video);
     } catch (error) {
       if (isAborted(error)) return;
       this._shown = null;
-      fill(this._root, failed(error, () => this.show(place)));
+      fill(this._root, errorState(error, () => this.show(place)));
     }
   }
 
-  forget() {
+  invalidate() {
     this._shown = null;
   }
 
@@ -57,34 +57,34 @@ export class Film {
           { class: "actions" },
           element("a", { class: "button main", href: link({ ...here(), film: video.id, at: "0" }) }, icon("play"), "Play"),
           !video.name.includes('"') && element("a", { class: "button", href: link({ q: `in:"${video.name}" ` }) }, icon("search"), "Search in it"),
-          video.segment_list[0] && element("a", { class: "button", href: link({ segment: video.segment_list[0].id }) }, icon("alike"), "More like this"),
-          local && element("button", { type: "button", click: () => this._forgetVideo(video) }, icon("remove"), "Forget"),
+          video.segment_list[0] && element("a", { class: "button", href: link({ segment: video.segment_list[0].id }) }, icon("similar"), "More like this"),
+          local && element("button", { type: "button", click: () => this._removeVideo(video) }, icon("remove"), "Forget"),
         ),
         !video.playable && element("p", { class: "banner" }, icon("warning"), element("span", {}, unplayable(video))),
       ),
       this._board,
-      video.cues.length > 0 && lines(video),
+      video.cues.length > 0 && subtitles(video),
     );
   }
 
   async _storyboard(video) {
     try {
-      const { frames, chapters } = await get(`/videos/${video.id}/storyboard`, { frames: Math.max(FEWEST, Math.min(MOST, Math.round(video.duration / SECONDS_A_FRAME))) }, this._stop.signal);
+      const { frames, chapters } = await get(`/videos/${video.id}/storyboard`, { frames: Math.max(MIN_FRAMES, Math.min(MAX_FRAMES, Math.round(video.duration / SECONDS_PER_FRAME))) }, this._abort.signal);
       fill(this._board, element("h2", {}, "Storyboard"), element("ul", { class: "grid board" }, frames.map((frame) => boardFrame(video, frame))));
-      if (chapters?.length > 1) this._board.prepend(contents(video, chapters));
+      if (chapters?.length > 1) this._board.prepend(chapterList(video, chapters));
     } catch (error) {
       if (isAborted(error)) return;
-      fill(this._board, failed(error, () => this._storyboard(video)));
+      fill(this._board, errorState(error, () => this._storyboard(video)));
     }
   }
 
-  async _forgetVideo(video) {
-    const sure = await confirm(`Forget ${video.name}?`, "It leaves the library and is not found any more. The file is not touched.", "Forget");
-    if (!sure) return;
+  async _removeVideo(video) {
+    const confirmed = await confirm(`Forget ${video.name}?`, "It leaves the library and is not found any more. The file is not touched.", "Forget");
+    if (!confirmed) return;
     try {
       await remove(`/videos/${video.id}`);
       toast(`${video.name} is forgotten`);
-      this._changed();
+      this._onRemoved();
       go({ view: "library" }, { replace: true });
     } catch (error) {
       toast(error.message, "warning");
@@ -94,23 +94,23 @@ export class Film {
 
 function facts(video) {
   return [
-    length(video.duration), `${video.width} × ${video.height}`, video.codec, bytes(video.size), count(video.segments, "segment"),
+    duration(video.duration), `${video.width} × ${video.height}`, video.codec, bytes(video.size), count(video.segments, "segment"),
   ];
 }
 
 function unplayable(video) {
-  const sentence = `Browsers cannot play ${video.codec} in ${video.container.split(",")[0]}.`;
-  return video.preview ? `${sentence} The player offers a converted copy.` : `${sentence} It can be searched all the same.`;
+  const message = `Browsers cannot play ${video.codec} in ${video.container.split(",")[0]}.`;
+  return video.preview ? `${message} The player offers a converted copy.` : `${message} It can be searched all the same.`;
 }
 
 function boardFrame(video, { seconds, image, segment, text }) {
   const href = link({ ...here(), film: video.id, at: at(seconds) });
   const source = image ?? `/api/v1/segments/${segment}/thumbnail`;
-  const thumb = element("div", { class: "thumb" }, still(source), element("span", { class: "corner" }, clock(seconds)));
-  return element("li", {}, element("a", { class: "card", href, "aria-label": `Play from ${clock(seconds)}` }, thumb, text && element("div", { class: "lines" }, element("span", { class: "under" }, text))));
+  const thumb = element("div", { class: "thumb" }, thumbnailImage(source), element("span", { class: "time-label" }, clock(seconds)));
+  return element("li", {}, element("a", { class: "card", href, "aria-label": `Play from ${clock(seconds)}` }, thumb, text && element("div", { class: "card-text" }, element("span", { class: "details" }, text))));
 }
 
-function contents(video, chapters) {
+function chapterList(video, chapters) {
   const row = ({ start, end, thumbnail, title }, number) =>
     element(
       "li",
@@ -118,15 +118,15 @@ function contents(video, chapters) {
       element(
         "a",
         { class: "chapter", href: link({ ...here(), film: video.id, at: at(start, end) }) },
-        thumbnail && still(thumbnail),
+        thumbnail && thumbnailImage(thumbnail),
         element("span", {}, title || `Part ${number + 1}`),
-        element("span", { class: "faint" }, `${clock(start)} · ${length(end - start)}`),
+        element("span", { class: "faint" }, `${clock(start)} · ${duration(end - start)}`),
       ),
     );
   return element("div", {}, element("h2", {}, "Chapters"), element("ol", { class: "chapters" }, chapters.map(row)));
 }
 
-function lines(video) {
+function subtitles(video) {
   const row = (cue) =>
     element(
       "li",
@@ -138,5 +138,5 @@ function lines(video) {
         element("span", { class: "cue-text", lang: cue.language || null }, cue.text),
       ),
     );
-  return element("section", { class: "said" }, element("h2", {}, "Said"), element("ol", { class: "cues" }, video.cues.map(row)));
+  return element("section", { class: "subtitles" }, element("h2", {}, "Said"), element("ol", { class: "cues" }, video.cues.map(row)));
 }

@@ -4,14 +4,14 @@ import { element, icon } from "../components/element.js";
 import { addFolder } from "./add_folder.js";
 import { jobList } from "./job.js";
 
-export function welcome(jobs, status, now) {
+export function welcome(jobs, status, current) {
   return element(
     "div",
     { class: "welcome" },
     element("img", { src: "icon.svg", alt: "", width: "72", height: "72" }),
     element("h1", { tabindex: "-1" }, "Find moments in your videos"),
     element("p", { class: "lead" }, "Say what you are looking for, or show a clip of it. Nothing leaves this computer."),
-    now.local ? addFolder(jobs, status) : element("p", {}, "The library is empty. Videos are added on the computer that has them."),
+    current.local ? addFolder(jobs, status) : element("p", {}, "The library is empty. Videos are added on the computer that has them."),
     jobList(jobs),
     element(
       "ul",
@@ -20,10 +20,10 @@ export function welcome(jobs, status, now) {
       hint("search", "Search by words", "“a dog on the beach”, or what was said, where there are subtitles."),
       hint("picture", "Search by a clip", "Drop a clip or a picture anywhere on this page."),
     ),
-    element("p", { class: "faint" }, `Model: ${now.model}`),
+    element("p", { class: "faint" }, `Model: ${current.model}`),
   );
 }
 
-function hint(drawing, title, text) {
-  return element("li", {}, icon(drawing), element("strong", {}, title), element("span", {}, text));
+function hint(iconName, title, text) {
+  return element("li", {}, icon(iconName), element("strong", {}, title), element("span", {}, text));
 }

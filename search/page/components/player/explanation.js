@@ -6,30 +6,30 @@ import { element, fill } from "../element.js";
 import { parameters } from "../options.js";
 
 /** A paragraph; where the search has not said it, a button that asks. */
-export function why(moment, place) {
-  const root = element("div", { class: "why" });
-  if (moment.match) fill(root, element("p", {}, matched(moment.match)));
-  else if (moment.why) fill(root, element("p", {}, explained(moment.why)));
-  else if (place.q && moment.confidence !== null) fill(root, element("button", { type: "button", class: "plain ask", click: () => ask(root, moment, place) }, "Why this moment?"));
+export function explanation(moment, place) {
+  const root = element("div", { class: "explanation" });
+  if (moment.match) fill(root, element("p", {}, describeMatch(moment.match)));
+  else if (moment.why) fill(root, element("p", {}, describeScores(moment.why)));
+  else if (place.q && moment.confidence !== null) fill(root, element("button", { type: "button", class: "plain explain", click: () => fetchExplanation(root, moment, place) }, "Why this moment?"));
   return root;
 }
 
-async function ask(root, moment, place) {
+async function fetchExplanation(root, moment, place) {
   try {
-    const page = await get("/search", { ...parameters(place), ...only(moment), explain: "true", limit: 100 });
-    const same = page.items.find((each) => each.segment === moment.segment) ?? page.items[0];
-    fill(root, element("p", { role: "status" }, same?.why ? explained(same.why) : "The service does not say."));
+    const page = await get("/search", { ...parameters(place), ...sameVideo(moment), explain: "true", limit: 100 });
+    const found = page.items.find((each) => each.segment === moment.segment) ?? page.items[0];
+    fill(root, element("p", { role: "status" }, found?.why ? describeScores(found.why) : "The service does not say."));
   } catch (error) {
     fill(root, element("p", { role: "alert" }, error.message));
   }
 }
 
 /** Only its video, where this client is told paths. */
-function only({ path, name }) {
+function sameVideo({ path, name }) {
   return path === name ? {} : { within: path };
 }
 
-function explained({ visual, words, alignment, said, named }) {
+function describeScores({ visual, words, alignment, said, named }) {
   const parts = [];
   if (visual) parts.push(`${percent(visual)} by what it shows`);
   if (words) parts.push(`${percent(words)} by words`);
@@ -40,7 +40,7 @@ function explained({ visual, words, alignment, said, named }) {
   return sentences.join(" ");
 }
 
-function matched({ start, end, query_start: from, query_end: to, similarity, speed, mirrored }) {
+function describeMatch({ start, end, query_start: from, query_end: to, similarity, speed, mirrored }) {
   const sentences = [`${clock(start)}–${clock(end)} is like ${clock(from)}–${clock(to)} of what you showed, ${percent(similarity)}.`];
   if (mirrored) sentences.push("It is mirrored.");
   if (speed && Math.abs(speed - 1) > 0.05) sentences.push(`It runs at ${speed.toFixed(2)} times the speed.`);

@@ -2,24 +2,24 @@
 
 import { isAborted, probe } from "../../lib/api.js";
 import { clock } from "../../lib/format.js";
-import { element, fill, icon, redraw } from "../element.js";
+import { element, fill, icon, setIcon } from "../element.js";
 import { Timeline } from "./timeline.js";
-import { converted } from "./transcode.js";
+import { waitForTranscode } from "./transcode.js";
 
-const LEAP = 5; // seconds
+const SKIP_SECONDS = 5; // seconds
 
-export class Stage {
+export class Playback {
   /** @param {function(number)} onTime is told where it plays */
   constructor(onTime) {
     this._onTime = onTime;
     this.video = element("video", {
       playsinline: true, preload: "metadata", "aria-label": "Video", click: () => this.toggle(),
-      timeupdate: () => this._tick(), seeked: () => this._tick(),
+      timeupdate: () => this._update(), seeked: () => this._update(),
       play: () => this._drawPlay(), pause: () => this._drawPlay(),
-      loadedmetadata: () => this._arrive(), error: () => this._refused(), waiting: () => this._wait(true), playing: () => this._wait(false),
-      canplay: () => this._wait(false),
+      loadedmetadata: () => this._loaded(), error: () => this._failed(), waiting: () => this._setWaiting(true), playing: () => this._setWaiting(false),
+      canplay: () => this._setWaiting(false),
     });
-    this._line = element("p", { class: "line", hidden: true });
+    this._subtitle = element("p", { class: "subtitle", hidden: true });
     this._note = element("div", { class: "note", hidden: true });
     this._spinner = element("div", { class: "spinner", hidden: true, role: "status", "aria-label": "Loading" });
     this.timeline = new Timeline((seconds) => this.seek(seconds));
@@ -28,14 +28,14 @@ export class Stage {
     this._sound = control("sound", "Sound off (M)", () => this.mute());
     this.root = element(
       "div",
-      { class: "stage" },
-      element("div", { class: "picture" }, this.video, this._line, this._spinner, this._note),
+      { class: "playback" },
+      element("div", { class: "picture" }, this.video, this._subtitle, this._spinner, this._note),
       this.timeline.root,
       element(
         "div",
         { class: "controls" },
         this._play, control("replay", "Back to the moment (R)", () => this.replay()), this._time,
-        element("span", { class: "spring" }), this._sound, control("whole", "Full screen (F)", () => this.whole()),
+        element("span", { class: "spring" }), this._sound, control("fullscreen", "Full screen (F)", () => this.fullscreen()),
       ),
     );
   }
@@ -45,43 +45,43 @@ export class Stage {
    * @param {number} start second to begin at
    */
   load(video, start, { play = true } = {}) {
-    this._about = video;
+    this._info = video;
     this._cues = video.cues ?? [];
     this._start = start;
-    this._playing = play;
-    this._converted = false;
-    this._stop?.abort();
-    this._stop = new AbortController();
-    this._say(null);
-    this._tell();
-    this._line.hidden = true;
-    if (video.playable) return this._from(video.media);
-    this._drop();
-    this._refused();
+    this._autoplay = play;
+    this._transcoded = false;
+    this._abort?.abort();
+    this._abort = new AbortController();
+    this._showNote(null);
+    this._drawTime();
+    this._subtitle.hidden = true;
+    if (video.playable) return this._setSource(video.media);
+    this._clearSource();
+    this._failed();
   }
 
   /** Begin at another second of the same video. */
   jump(start) {
     this._start = start;
     this.seek(start);
-    this._begin();
+    this._playVideo();
   }
 
   /** Let the file go. */
   unload() {
-    this._stop?.abort();
-    this._drop();
-    this._about = null;
+    this._abort?.abort();
+    this._clearSource();
+    this._info = null;
   }
 
   seek(seconds) {
-    const most = Number.isFinite(this.video.duration) ? this.video.duration : seconds;
-    this.video.currentTime = Math.max(0, Math.min(seconds, most));
+    const end = Number.isFinite(this.video.duration) ? this.video.duration : seconds;
+    this.video.currentTime = Math.max(0, Math.min(seconds, end));
     this.timeline.at(this.video.currentTime);
   }
 
-  leap(direction) {
-    this.seek(this.video.currentTime + direction * LEAP);
+  skip(direction) {
+    this.seek(this.video.currentTime + direction * SKIP_SECONDS);
   }
 
   replay() {
@@ -89,113 +89,113 @@ export class Stage {
   }
 
   toggle() {
-    if (this.video.paused) this._begin();
+    if (this.video.paused) this._playVideo();
     else this.video.pause();
   }
 
   mute() {
     this.video.muted = !this.video.muted;
-    redraw(this._sound.firstElementChild, this.video.muted ? "silent" : "sound");
-    name(this._sound, this.video.muted ? "Sound on (M)" : "Sound off (M)");
+    setIcon(this._sound.firstElementChild, this.video.muted ? "muted" : "sound");
+    setLabel(this._sound, this.video.muted ? "Sound on (M)" : "Sound off (M)");
   }
 
-  whole() {
+  fullscreen() {
     if (document.fullscreenElement) document.exitFullscreen();
     else this.root.requestFullscreen?.().catch(() => {});
   }
 
-  _drop() {
+  _clearSource() {
     this.video.pause();
     this.video.removeAttribute("src");
     this.video.load();
   }
 
-  _from(source) {
-    this._wait(true);
+  _setSource(source) {
+    this._setWaiting(true);
     this.video.src = source;
   }
 
-  _arrive() {
+  _loaded() {
     this.video.currentTime = this._start;
-    this._wait(false);
-    if (this._playing) this._begin();
+    this._setWaiting(false);
+    if (this._autoplay) this._playVideo();
   }
 
-  _begin() {
+  _playVideo() {
     this.video.play().catch(() => {}); // a browser may want a gesture first; the button is there
   }
 
-  _tick() {
+  _update() {
     const seconds = this.video.currentTime;
     this.timeline.at(seconds);
-    this._tell();
-    const said = this._cues.filter((cue) => cue.start <= seconds && seconds < cue.end);
-    this._line.hidden = said.length === 0;
-    this._line.textContent = said.map((cue) => cue.text).join("\n");
+    this._drawTime();
+    const cues = this._cues.filter((cue) => cue.start <= seconds && seconds < cue.end);
+    this._subtitle.hidden = cues.length === 0;
+    this._subtitle.textContent = cues.map((cue) => cue.text).join("\n");
     this._onTime(seconds);
   }
 
-  _tell() {
-    this._time.textContent = `${clock(this.video.currentTime || 0)} / ${clock(this._about?.duration ?? 0)}`;
+  _drawTime() {
+    this._time.textContent = `${clock(this.video.currentTime || 0)} / ${clock(this._info?.duration ?? 0)}`;
   }
 
   _drawPlay() {
     const playing = !this.video.paused;
-    redraw(this._play.firstElementChild, playing ? "pause" : "play");
-    name(this._play, playing ? "Pause (space)" : "Play (space)");
+    setIcon(this._play.firstElementChild, playing ? "pause" : "play");
+    setLabel(this._play, playing ? "Pause (space)" : "Play (space)");
   }
 
-  _wait(waiting) {
+  _setWaiting(waiting) {
     this._spinner.hidden = !waiting;
   }
 
-  _say(content) {
+  _showNote(content) {
     this._note.hidden = content === null;
     fill(this._note, content);
   }
 
   /** The file cannot be had, or the browser cannot play it: say so, and offer a copy that it can. */
-  async _refused() {
-    const about = this._about;
-    if (!about || (this.video.error === null && about.playable)) return;
-    this._wait(false);
-    if (this._converted) return this._warn(element("p", {}, "The converted copy cannot be played either."));
+  async _failed() {
+    const info = this._info;
+    if (!info || (this.video.error === null && info.playable)) return;
+    this._setWaiting(false);
+    if (this._transcoded) return this._showWarning(element("p", {}, "The converted copy cannot be played either."));
     try {
-      const answer = await probe(about.media, this._stop.signal);
-      await answer.body?.cancel();
+      const response = await probe(info.media, this._abort.signal);
+      await response.body?.cancel();
     } catch (error) {
-      return isAborted(error) ? null : this._warn(element("p", {}, error.message));
+      return isAborted(error) ? null : this._showWarning(element("p", {}, error.message));
     }
-    const format = `${about.codec} in ${about.container.split(",")[0]}`;
-    const sentence = element("p", {}, element("strong", {}, "Browsers cannot play this format"), ` (${format}).`);
-    if (!about.preview) return this._warn(sentence, element("p", {}, "Its moments can be searched and exported all the same."));
-    this._warn(sentence, element("button", { type: "button", class: "main", click: () => this._convert(about) }, "Play a converted copy"));
+    const format = `${info.codec} in ${info.container.split(",")[0]}`;
+    const message = element("p", {}, element("strong", {}, "Browsers cannot play this format"), ` (${format}).`);
+    if (!info.preview) return this._showWarning(message, element("p", {}, "Its moments can be searched and exported all the same."));
+    this._showWarning(message, element("button", { type: "button", class: "main", click: () => this._transcode(info) }, "Play a converted copy"));
   }
 
-  async _convert(about) {
-    const far = element("progress", { max: "1", "aria-label": "Converting" });
-    this._say([element("p", {}, "Converting…"), far]);
+  async _transcode(info) {
+    const progress = element("progress", { max: "1", "aria-label": "Converting" });
+    this._showNote([element("p", {}, "Converting…"), progress]);
     try {
-      const tell = ({ seconds, duration }) => seconds && (far.value = Math.min(1, seconds / duration));
-      await converted(about.preview, tell, this._stop.signal);
-      this._converted = true;
-      this._say(null);
-      this._from(about.preview);
+      const onProgress = ({ seconds, duration }) => seconds && (progress.value = Math.min(1, seconds / duration));
+      await waitForTranscode(info.preview, onProgress, this._abort.signal);
+      this._transcoded = true;
+      this._showNote(null);
+      this._setSource(info.preview);
     } catch (error) {
-      if (!isAborted(error)) this._warn(element("p", {}, error.message));
+      if (!isAborted(error)) this._showWarning(element("p", {}, error.message));
     }
   }
 
-  _warn(...content) {
-    this._say([icon("warning"), content]);
+  _showWarning(...content) {
+    this._showNote([icon("warning"), content]);
   }
 }
 
-function control(drawing, label, act, more = {}) {
-  return element("button", { type: "button", class: "control", "aria-label": label, title: label, click: act, ...more }, icon(drawing));
+function control(iconName, label, action, attributes = {}) {
+  return element("button", { type: "button", class: "control", "aria-label": label, title: label, click: action, ...attributes }, icon(iconName));
 }
 
-function name(button, label) {
+function setLabel(button, label) {
   button.setAttribute("aria-label", label);
   button.title = label;
 }

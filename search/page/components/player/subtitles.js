@@ -3,29 +3,29 @@
 import { clock } from "../../lib/format.js";
 import { element, fill } from "../element.js";
 
-export class Lines {
+export class Subtitles {
   /** @param {function(number)} jump to a second */
   constructor(jump) {
     this._jump = jump;
-    this._said = -1;
+    this._current = -1;
     this._list = element("ol", { class: "cues" });
-    this.root = element("section", { class: "said", "aria-label": "Subtitles" }, element("h3", {}, "Said"), this._list);
+    this.root = element("section", { class: "subtitles", "aria-label": "Subtitles" }, element("h3", {}, "Said"), this._list);
   }
 
   show(cues) {
     this._cues = cues;
-    this._said = -1;
+    this._current = -1;
     this.root.hidden = cues.length === 0;
     fill(this._list, cues.map((cue) => this._row(cue)));
   }
 
   /** Mark what is said at a second, and keep it in sight. */
   at(seconds) {
-    const said = this._cues.findLastIndex((cue) => cue.start <= seconds && seconds < cue.end);
-    if (said === this._said) return;
-    this._list.children[this._said]?.removeAttribute("aria-current");
-    this._said = said;
-    const row = this._list.children[said];
+    const current = this._cues.findLastIndex((cue) => cue.start <= seconds && seconds < cue.end);
+    if (current === this._current) return;
+    this._list.children[this._current]?.removeAttribute("aria-current");
+    this._current = current;
+    const row = this._list.children[current];
     if (!row) return;
     row.setAttribute("aria-current", "true");
     const top = row.offsetTop - this._list.offsetTop;

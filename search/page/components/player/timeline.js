@@ -7,12 +7,12 @@ export class Timeline {
   /** @param {function(number)} seek to a second */
   constructor(seek) {
     this._marks = element("div", { class: "marks", "aria-hidden": "true" });
-    this._gone = element("div", { class: "gone", "aria-hidden": "true" });
+    this._elapsed = element("div", { class: "elapsed", "aria-hidden": "true" });
     this._range = element("input", {
       type: "range", min: "0", max: "1", step: "any", value: "0", "aria-label": "Place in the video",
       input: () => seek(Number(this._range.value)),
     });
-    this.root = element("div", { class: "timeline" }, this._marks, this._gone, this._range);
+    this.root = element("div", { class: "timeline" }, this._marks, this._elapsed, this._range);
   }
 
   /**
@@ -33,13 +33,13 @@ export class Timeline {
   at(seconds) {
     this._range.value = String(seconds);
     this._range.setAttribute("aria-valuetext", `${clock(seconds)} of ${clock(this._duration)}`);
-    this._gone.style.width = `${(100 * Math.min(seconds, this._duration)) / this._duration}%`;
+    this._elapsed.style.width = `${(100 * Math.min(seconds, this._duration)) / this._duration}%`;
   }
 
   _span({ start, end }, kind) {
-    const made = element("span", { class: kind });
-    made.style.left = `${(100 * start) / this._duration}%`;
-    made.style.width = `${(100 * (Math.min(end, this._duration) - start)) / this._duration}%`;
-    return made;
+    const span = element("span", { class: kind });
+    span.style.left = `${(100 * start) / this._duration}%`;
+    span.style.width = `${(100 * (Math.min(end, this._duration) - start)) / this._duration}%`;
+    return span;
   }
 }

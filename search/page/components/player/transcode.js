@@ -2,20 +2,20 @@
 
 import { probe } from "../../lib/api.js";
 
-const PAUSE_MS = 1000;
+const POLL_MS = 1000;
 
 /**
  * Wait until the copy is made.
  * @param {string} preview its address
- * @param {function({state: string, seconds: number, duration: number})} tell is told how far it is
+ * @param {function({state: string, seconds: number, duration: number})} onProgress is told how far it is
  * @param {AbortSignal} signal
  */
-export async function converted(preview, tell, signal) {
+export async function waitForTranscode(preview, onProgress, signal) {
   for (;;) {
-    const answer = await probe(preview, signal);
-    if (answer.status !== 202) return answer.body?.cancel();
-    tell(await answer.json());
-    await new Promise((go) => setTimeout(go, PAUSE_MS));
+    const response = await probe(preview, signal);
+    if (response.status !== 202) return response.body?.cancel();
+    onProgress(await response.json());
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     signal.throwIfAborted();
   }
 }
