@@ -11,12 +11,22 @@ from numpy.typing import ArrayLike
 from store.types import Moment
 
 Verdict = Literal["match", "unsure", "nothing"]
+ConfidenceLevel = Literal["high", "medium", "low"]
 
 LOOKED_AT = 5  # moments: several that are fairly likely say more than the one that stands out
 # Mean confidences of the best moments, as `python -m benchmarks.confidence measure` prints them.
 MATCH = 0.24  # one in twenty things that a library does not show reaches it
 NOTHING = 0.11  # one in ten that it shows stays below
 SURE = 0.5  # of a single moment that is enough, such as one in which the words are said
+
+HIGH = 0.3  # confidence of one moment, as it is shown to people
+MEDIUM = 0.1  # most moments below it are not what was asked for
+MIN_CONFIDENCES = (0.1, 0.25, 0.5)  # offered as the least confidence of a search
+
+
+def confidence_level(confidence: float) -> ConfidenceLevel:
+    """Return the level at which a confidence is shown."""
+    return "high" if confidence >= HIGH else "medium" if confidence >= MEDIUM else "low"
 
 
 def standing(confidences: ArrayLike) -> float:

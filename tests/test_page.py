@@ -423,6 +423,32 @@ def test_what_goes_wrong_is_said(page: Page, service: str, picture: Callable[[Pa
 
 
 @in_browser
+def test_confidence_levels_come_from_the_service(page: Page, service: str):
+    def levels(route: Route) -> None:
+        answer = route.fetch().json()
+        for moment, level in zip(answer["items"], ("medium", "high", "low"), strict=False):
+            moment["confidence_level"] = level
+        route.fulfill(json=answer)
+
+    def offered(route: Route) -> None:
+        route.fulfill(json=route.fetch().json() | {"min_confidences": [0.001, 0.4]})
+
+    page.route(re.compile("/api/v1/search"), levels)
+    page.route(re.compile("/api/v1/status"), offered)
+    page.goto(f"{service}/?q=violin&min=0.0005")
+    badges = page.locator(".grid .badge")
+    expect(badges.nth(1)).to_be_visible()
+    expect(badges.nth(0)).to_have_class("badge medium")
+    expect(badges.nth(1)).to_have_class("badge high")
+    confidence = page.get_by_role("combobox", name="Confidence")
+    expect(confidence.locator("option")).to_have_count(4)
+    expect(confidence).to_have_value("0.0005")
+    page.unroute_all(behavior="wait")
+    confidence.select_option("0.001")
+    expect(page).to_have_url(re.compile("min=0.001"))
+
+
+@in_browser
 def test_the_list_goes_on_while_one_scrolls(page: Page, service: str):
     def two_at_a_time(route: Route) -> None:
         route.continue_(url=route.request.url.replace("limit=40", "limit=2"))

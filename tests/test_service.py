@@ -20,7 +20,7 @@ from search.service import answers
 from search.service.exporting import ExportRequest
 from search.service.jobs import Job, JobRequest
 from search.service.uploads import Upload
-from search.verdict import verdict
+from search.verdict import MIN_CONFIDENCES, confidence_level, verdict
 
 API = "/api/v1"
 EXAMPLES = ("Moment", "Video", "Segment", "Cue", "Folder", "Failure", "Status")
@@ -74,6 +74,7 @@ def test_status(client: TestClient, library: Path):
     assert (status["videos"], status["failures"], status["library"]) == (3, 1, str(library))
     assert status["local"] is True
     assert status["uploads"]["max_bytes"] > 0
+    assert status["min_confidences"] == list(MIN_CONFIDENCES)
 
 
 def test_search_finds_what_the_library_finds(client: TestClient, library: Path, encoder: Encoder, films: Path):
@@ -89,6 +90,8 @@ def test_search_finds_what_the_library_finds(client: TestClient, library: Path, 
     assert first["why"]["said"] == ["red", "square"]
     assert client.get(first["thumbnail"]).content.startswith(b"\xff\xd8")
     assert found["verdict"] == verdict(wanted)
+    levels = [confidence_level(moment["confidence"]) for moment in found["items"]]
+    assert [moment["confidence_level"] for moment in found["items"]] == levels
     assert found["next"] is None
 
 
@@ -104,7 +107,8 @@ def test_pages_of_moments_follow_each_other(client: TestClient):
 
 
 def test_search_by_filters_segments_and_feedback(client: TestClient, films: Path):
-    assert [each["name"] for each in get(client, "search", q="type:webm")["items"]] == ["third.webm"]
+    webm = get(client, "search", q="type:webm")["items"]
+    assert [(each["name"], each["confidence_level"]) for each in webm] == [("third.webm", None)]
     within = get(client, "search", within=str(films / "second.mp4"))["items"]
     assert [each["name"] for each in within] == ["second.mp4"]
     number = within[0]["segment"]

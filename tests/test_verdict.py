@@ -6,7 +6,7 @@ import pytest
 from model.encoder import Encoder
 from model.phrases import phrase_lines
 from search.calibration import Background, everyday
-from search.verdict import MATCH, NOTHING, SURE, Verdict, verdict
+from search.verdict import HIGH, MATCH, MEDIUM, NOTHING, SURE, Verdict, confidence_level, verdict
 from store.catalog import Catalog
 from store.types import Hit, Moment
 
@@ -31,6 +31,11 @@ def moments(*confidences: float | None) -> list[Moment]:
 )
 def test_the_verdict_on_moments(confidences: tuple[float | None, ...], said: Verdict) -> None:
     assert verdict(moments(*confidences)) == said
+
+
+def test_the_level_of_a_confidence() -> None:
+    levels = [confidence_level(confidence) for confidence in (1.0, HIGH, HIGH - 0.01, MEDIUM, MEDIUM - 0.01, 0.0)]
+    assert levels == ["high", "high", "medium", "medium", "low", "low"]
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from search.service.playable import is_playable
+from search.verdict import MIN_CONFIDENCES, ConfidenceLevel, confidence_level
 from store import types
 from store.listing import Extent
 
@@ -73,6 +74,7 @@ class Moment(BaseModel):
         keyframe=15.0,
         score=0.032,
         confidence=0.71,
+        confidence_level="high",
         text="look at the waves",
         thumbnail=f"{API}/segments/17/thumbnail",
         match=None,
@@ -87,6 +89,7 @@ class Moment(BaseModel):
     keyframe: float = Field(description="The instant that shows best why it was found.")
     score: float = Field(description="By which moments are ranked, of one query.")
     confidence: float | None = Field(description="How likely it is what was asked for, 0 to 1.")
+    confidence_level: ConfidenceLevel | None = Field(description="The confidence as a word, for display.")
     text: str
     thumbnail: str
     match: Match | None = None
@@ -106,6 +109,7 @@ class Moment(BaseModel):
             keyframe=moment.keyframe,
             score=moment.score,
             confidence=moment.confidence,
+            confidence_level=None if moment.confidence is None else confidence_level(moment.confidence),
             text=moment.text,
             thumbnail=thumbnail_url(best.segment_id),
             match=None if moment.match is None else Match(**vars(moment.match)),
@@ -285,6 +289,7 @@ class Status(BaseModel):
         local=True,
         previews=True,
         uploads={"max_bytes": 536870912, "max_seconds": 120.0},
+        min_confidences=[0.1, 0.25, 0.5],
         suggested_folders=["/home/me/Videos"],
     )
     library: str
@@ -300,6 +305,9 @@ class Status(BaseModel):
     local: bool = Field(description="Whether this client is told paths, and may index and forget videos.")
     previews: bool = Field(description="Whether ffmpeg is there.")
     uploads: UploadLimits
+    min_confidences: list[float] = Field(
+        default=list(MIN_CONFIDENCES), description="Values of min_confidence that a user interface offers."
+    )
     suggested_folders: list[str] = Field(description="Of this machine, where videos are likely; for local clients.")
 
 

@@ -1,7 +1,7 @@
 /** Moments and videos as cards of a grid: a link with a thumbnail. */
 
 import { at, here, link, withoutPlayer } from "../lib/address.js";
-import { basename, clock, duration, percent, sureness } from "../lib/format.js";
+import { basename, clock, duration, percent } from "../lib/format.js";
 import { element, icon } from "./element.js";
 import { attachPreview } from "./preview.js";
 
@@ -60,9 +60,9 @@ export function thumbnailImage(source) {
   return image;
 }
 
-function badge({ confidence, match }) {
+function badge({ confidence, confidence_level: level, match }) {
   if (confidence !== null && confidence !== undefined) {
-    return element("span", { class: `badge ${sureness(confidence)}` }, percent(confidence));
+    return element("span", { class: `badge ${level}` }, percent(confidence));
   }
   return match ? element("span", { class: "badge" }, `${percent(match.similarity)} alike`) : null;
 }

@@ -1,19 +1,19 @@
 /** The options of a search, as a row of controls over its results. */
 
 import { go, here, withoutPlayer } from "../lib/address.js";
-import { element } from "./element.js";
+import { percent } from "../lib/format.js";
+import { element, fill } from "./element.js";
 
 const MODALITIES = [["", "Pictures and words"], ["visual", "Pictures only"], ["words", "Words only"]];
-const CONFIDENCES = [["", "Any confidence"], ["0.1", "At least 10 %"], ["0.25", "At least 25 %"], ["0.5", "At least 50 %"]];
 
-/** The row for a place; a change goes to the place with the change. */
-export function searchOptions(place) {
+/** The row for a place; a change goes to the place with the change. `status` offers the values of the confidence. */
+export function searchOptions(place, status) {
   const byText = Boolean(place.q);
   return element(
     "div",
     { class: "options", role: "group", "aria-label": "Options of the search" },
     byText && choice("only", "Look at", MODALITIES, place.only),
-    byText && choice("min", "Confidence", CONFIDENCES, place.min),
+    byText && minConfidence(place.min, status),
     byText && toggle("each", "One per video", place.each),
     byText && toggle("rerank", "Read the best again", place.rerank, "Slower; the model reads the best moments once more with your words"),
   );
@@ -49,7 +49,20 @@ function change(name, value) {
 
 function choice(name, label, values, selected) {
   const select = element("select", { "aria-label": label, class: selected ? "chosen" : null, change: () => change(name, select.value) });
-  for (const [value, text] of values) select.append(element("option", { value, selected: value === selected }, text));
+  return setOptions(select, values, selected);
+}
+
+function setOptions(select, values, selected) {
+  return fill(select, values.map(([value, text]) => element("option", { value, selected: value === selected }, text)));
+}
+
+/** Shows the selected value at once, the other values when the service has sent them. */
+function minConfidence(selected, status) {
+  const label = (value) => (value ? `At least ${percent(value)}` : "Any confidence");
+  const values = (offered) =>
+    ["", ...new Set([...offered.map(String), selected].filter(Boolean))].sort((one, other) => one - other).map((value) => [value, label(value)]);
+  const select = choice("min", "Confidence", values([]), selected);
+  status.load().then(({ min_confidences: offered }) => setOptions(select, values(offered), selected), () => {});
   return select;
 }
 

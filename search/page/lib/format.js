@@ -40,8 +40,3 @@ export function count(number, one, many = `${one}s`) {
 export function basename(path) {
   return path.split(/[\\/]/).filter(Boolean).at(-1) ?? path;
 }
-
-/** Confidence in a word. The numbers are modest: most moments below a tenth are not what was asked for. */
-export function sureness(confidence) {
-  return confidence >= 0.3 ? "high" : confidence >= 0.1 ? "middling" : "low";
-}

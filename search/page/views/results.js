@@ -92,7 +92,7 @@ export class ResultsView {
     this._cache.set(address, pages);
     if (this._cache.size > CACHED) this._cache.delete(this._cache.keys().next().value);
     this.pages = pages;
-    fill(this._head, heading(title(place)), element("div", { class: "tools" }, searchOptions(place), place.q && !queryClip(place) && saveButton(place), exportSearch(place)));
+    fill(this._head, heading(title(place)), element("div", { class: "tools" }, searchOptions(place, this._status), place.q && !queryClip(place) && saveButton(place), exportSearch(place)));
     const restored = pages.items.length > 0;
     if (!restored) scrollTo(0, 0);
     await this._moments.show(pages, (_, error) => this._drawQuality(pages, place, error));

@@ -12,7 +12,6 @@ import { explanation } from "./explanation.js";
 import { Playback } from "./playback.js";
 import { Subtitles } from "./subtitles.js";
 
-const LIKELY = 0.1; // confidence; the less likely ones of the same video would only clutter it
 const PREFETCH = 3; // moments before the end of the list, when more are asked for
 
 export class Player {
@@ -131,7 +130,7 @@ export class Player {
     const index = this._index();
     const items = this._results()?.items ?? [];
     const moment = items[index] ?? null;
-    const others = items.filter((each) => each.video === video.id && each !== moment && (each.confidence ?? 1) >= LIKELY);
+    const others = items.filter((each) => each.video === video.id && each !== moment && each.confidence_level !== "low");
     this._playback.timeline.mark(video.duration, this._moment, others);
     const { start, end } = this._moment;
     fill(
