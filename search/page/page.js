@@ -1,4 +1,4 @@
-/** The page: which view an address shows, and what the views share. */
+/** Entry point: routes places to views, holds what views share. */
 
 import { go, here, onChange, sameView, watch } from "./lib/address.js";
 import { Jobs } from "./lib/jobs.js";
@@ -14,7 +14,7 @@ import { LibraryView } from "./views/library.js";
 import { ResultsView } from "./views/results.js";
 import { VideoView } from "./views/video.js";
 
-const REFRESH_MS = 2000; // at most so often while videos are being added
+const REFRESH_MS = 2000; // between refreshes while indexing
 const TITLES = { library: "Library", duplicates: "Duplicates" };
 
 const status = new Status();
@@ -23,7 +23,7 @@ const root = (name) => document.getElementById(`view-${name}`);
 const views = {
   search: new ResultsView(root("search"), status, jobs),
   library: new LibraryView(root("library"), status, jobs),
-  film: new VideoView(root("film"), status, () => libraryChanged()),
+  film: new VideoView(root("film"), status, () => libraryChanged()), // view=film in the URL
   duplicates: new DuplicatesView(root("duplicates")),
 };
 const box = new SearchBox(document.getElementById("searchbox"), (file) => searchBy(file));
@@ -64,7 +64,7 @@ async function searchBy(file) {
   }
 }
 
-/** The library is another: nothing that was shown counts any more. */
+/** Drop cached content after the library has changed. */
 function libraryChanged() {
   for (const view of Object.values(views)) view.invalidate();
   player.invalidate();
@@ -82,12 +82,12 @@ function drawIndexing() {
 let refreshedAt = 0;
 let indexedCount = 0;
 
-/** Videos that were just added are shown while the others are still being read. */
+/** Show newly indexed videos while the job runs. */
 function jobChanged({ detail: job }) {
   drawIndexing();
   const now = Date.now();
   if (job.indexed === indexedCount || now - refreshedAt < REFRESH_MS) return;
-  if (document.activeElement.closest(".grid")) return; // somebody walks over the cards
+  if (document.activeElement.closest(".grid")) return; // keyboard navigation in a grid
   [indexedCount, refreshedAt] = [job.indexed, now];
   libraryChanged();
   if (here().view === "library") views.library.refresh();
@@ -115,4 +115,4 @@ jobs.addEventListener("change", jobChanged);
 jobs.addEventListener("finished", jobFinished);
 show(here()).catch((error) => toast(error.message, "warning"));
 box.loadVocabulary();
-jobs.load().catch(() => {}); // the view says what is wrong
+jobs.load().catch(() => {}); // the view shows the error

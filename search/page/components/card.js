@@ -5,7 +5,7 @@ import { basename, clock, duration, percent } from "../lib/format.js";
 import { element, icon } from "./element.js";
 import { attachPreview } from "./preview.js";
 
-/** A moment of a search. */
+/** Return the card of a moment; it opens the player. */
 export function momentCard(moment) {
   const label = [
     `${moment.name}, at ${clock(moment.start)}, ${duration(moment.end - moment.start)}`,
@@ -26,7 +26,7 @@ export function momentCard(moment) {
   });
 }
 
-/** A whole video; it leads to its storyboard. */
+/** Return the card of a video; it opens the view of the video. */
 export function videoCard(video) {
   return card({
     href: link({ view: "film", id: video.id }),
@@ -53,7 +53,7 @@ function card({ href, label, thumbnail, time, badge, name, details, media, start
   return element("li", {}, anchor);
 }
 
-/** A thumbnail; a drawing where there is none. */
+/** Return a thumbnail, replaced by an icon if it cannot be loaded. */
 export function thumbnailImage(source) {
   const image = element("img", { src: source, alt: "", loading: "lazy", decoding: "async" });
   image.addEventListener("error", () => image.replaceWith(icon("play")), { once: true });

@@ -1,13 +1,13 @@
-/** What the search box offers to complete: filters, their values, operators. */
+/** Completion of filters, their values and operators. */
 
 const MAX_CHOICES = 8;
-const MIN_LETTERS = 2; // letters of a filter: "a" begins many a query
+const MIN_LETTERS = 2; // before filters are offered: "a" starts many queries
 
 /**
  * @param {string} text of the box
- * @param {number} caret where one writes in it
+ * @param {number} caret position in it
  * @param {Object} vocabulary of the service
- * @returns {{text: string, caret: number, label: string, help: string}[]} what the box would hold after each choice
+ * @returns {{text: string, caret: number, label: string, help: string}[]} content of the box after each choice
  */
 export function complete(text, caret, vocabulary) {
   const [start, token] = tokenAt(text, caret);
@@ -17,7 +17,7 @@ export function complete(text, caret, vocabulary) {
   return choices.slice(0, MAX_CHOICES).map((choice) => ({ ...choice, ...applied(text, start, caret, choice) }));
 }
 
-/** Where the word under the caret begins, and the part of it before the caret; quotes hold a value together. */
+/** Return the start of the token under the caret and its part before the caret. Quotes keep a token together. */
 export function tokenAt(text, caret) {
   let start = 0;
   let quoted = false;

@@ -1,4 +1,4 @@
-/** A question before something that is not undone by the back button. */
+/** A confirmation dialog. */
 
 import { element } from "./element.js";
 

@@ -1,9 +1,9 @@
-/** The whole page takes files: dropped on it, or pasted. */
+/** Accept files dropped on the page or pasted. */
 
 /** @param {function(File)} onFile */
 export function acceptFiles(onFile) {
   const overlay = document.getElementById("drop");
-  let depth = 0; // elements of the page the drag is over; it enters the next before it leaves the last
+  let depth = 0; // nested dragenter events: the next element is entered before the last is left
   const holdsFiles = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
   const show = (shown) => (overlay.hidden = !shown);
 

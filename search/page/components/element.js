@@ -1,12 +1,12 @@
-/** Elements. Text goes in as text nodes and never as markup: names of files and subtitle lines stay text. */
+/** DOM helpers. Text becomes text nodes, never markup. */
 
 const SVG = "http://www.w3.org/2000/svg";
 
 /**
- * Make an element.
+ * Create an element.
  * @param {string} tag
- * @param {Object} attributes a function listens to the event of that name; true sets an empty attribute; null, undefined
- *   and false leave it out.
+ * @param {Object} attributes a function becomes the listener of that event; true sets an empty attribute; null,
+ *   undefined and false are skipped.
  * @param {...(Node|string|null|false|Array)} children
  */
 export function element(tag, attributes = {}, ...children) {
@@ -20,13 +20,13 @@ export function element(tag, attributes = {}, ...children) {
   return node;
 }
 
-/** Replace what is in an element. */
+/** Replace the children of an element and return it. */
 export function fill(parent, ...children) {
   parent.replaceChildren(...nodes(children));
   return parent;
 }
 
-/** One of the drawings in index.html; decoration, so hidden from screen readers. */
+/** Return an icon of the sprite in index.html, hidden from screen readers. */
 export function icon(name) {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("class", "icon");
@@ -37,7 +37,7 @@ export function icon(name) {
   return svg;
 }
 
-/** Replace the drawing of an icon. */
+/** Change an icon. */
 export function setIcon(svg, name) {
   svg.firstElementChild.setAttribute("href", `#icon-${name}`);
 }

@@ -1,4 +1,4 @@
-/** Moments as a file for other programs. */
+/** Export menus. */
 
 import { address, download } from "../lib/api.js";
 import { menu } from "./menu.js";
@@ -13,7 +13,7 @@ const FORMATS = [
   ["json", "JSON", "for programs of your own"],
 ];
 
-/** A menu that saves all that a search found. */
+/** Return the menu that exports all results of a search. */
 export function exportSearch(place) {
   const choices = FORMATS.map(([format, label, help]) => ({
     label, help, href: address("/export", { format, ...parameters(place) }),
@@ -21,7 +21,7 @@ export function exportSearch(place) {
   return menu("export", "Export", choices);
 }
 
-/** A menu that saves one moment. */
+/** Return the menu that exports one moment. */
 export function exportMoment(moment) {
   const save = (format) => async () => {
     try {

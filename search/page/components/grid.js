@@ -1,15 +1,15 @@
-/** A grid of cards that goes on while one scrolls, and that arrow keys walk over. */
+/** A grid of cards with infinite scroll and arrow key navigation. */
 
 import { isAborted } from "../lib/api.js";
 import { element, fill } from "./element.js";
 import { errorState, skeletons } from "./placeholders.js";
 
-const SKELETONS = 12; // grey cards before the first page
-const PREFETCH_MARGIN = "800px"; // how far before its end the next page is asked for
+const SKELETONS = 12; // cards shown while the first page loads
+const PREFETCH_MARGIN = "800px"; // load the next page this far before the end
 
 export class Grid {
   /**
-   * @param {function} makeCard makes a list item of an item
+   * @param {function} makeCard returns the list item of an item
    * @param {string} label of the list, for screen readers
    */
   constructor(makeCard, label) {
@@ -21,7 +21,7 @@ export class Grid {
     this._observer = new IntersectionObserver(([entry]) => entry.isIntersecting && this._fetch(), { rootMargin: PREFETCH_MARGIN });
   }
 
-  /** Show a list from its beginning: what it holds already, or its first page. `onPage` is told of every page. */
+  /** Show a list from its start; load its first page if it is empty. `onPage` is called after every page. */
   async show(pages, onPage = () => {}) {
     this._pages = pages;
     this._onPage = onPage;
@@ -37,7 +37,7 @@ export class Grid {
     }
   }
 
-  /** Take everything away. */
+  /** Remove all cards. */
   clear() {
     this._pages = null;
     this._observer.disconnect();

@@ -1,4 +1,4 @@
-/** A button with a small menu below it. */
+/** A button with a popover menu. */
 
 import { element, icon } from "./element.js";
 
@@ -7,7 +7,7 @@ let menus = 0;
 /**
  * @param {string} iconName of the button
  * @param {string} label
- * @param {{label: string, help?: string, href?: string, action?: function}[]} choices links to files, or things to do
+ * @param {{label: string, help?: string, href?: string, action?: function}[]} choices downloads or actions
  */
 export function menu(iconName, label, choices) {
   const id = `menu-${++menus}`;

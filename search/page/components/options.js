@@ -1,4 +1,4 @@
-/** The options of a search, as a row of controls over its results. */
+/** Search options, a row of controls above the results. */
 
 import { go, here, withoutPlayer } from "../lib/address.js";
 import { percent } from "../lib/format.js";
@@ -6,7 +6,7 @@ import { element, fill } from "./element.js";
 
 const MODALITIES = [["", "Pictures and words"], ["visual", "Pictures only"], ["words", "Words only"]];
 
-/** The row for a place; a change goes to the place with the change. `status` offers the values of the confidence. */
+/** Return the controls for a place; a change navigates. `status` has the offered minimum confidences. */
 export function searchOptions(place, status) {
   const byText = Boolean(place.q);
   return element(
@@ -19,12 +19,12 @@ export function searchOptions(place, status) {
   );
 }
 
-/** Whether a place asks by a clip alone. */
+/** Whether the query is a clip without text. */
 export function byClipOnly(place) {
   return Boolean(!place.q && (place.segment || place.upload));
 }
 
-/** The parameters of the API for a place. */
+/** Return the API parameters for a place. */
 export function parameters(place) {
   const clip = { segment: place.segment, upload: place.upload };
   if (byClipOnly(place)) return clip;
@@ -38,7 +38,7 @@ export function parameters(place) {
   };
 }
 
-/** Whether an option leaves anything out. */
+/** Whether options exclude results. */
 export function hasFilters(place) {
   return Boolean(place.only || place.min);
 }
@@ -56,7 +56,7 @@ function setOptions(select, values, selected) {
   return fill(select, values.map(([value, text]) => element("option", { value, selected: value === selected }, text)));
 }
 
-/** Shows the selected value at once, the other values when the service has sent them. */
+/** Shows the selected value at once, the other ones when the status has loaded. */
 function minConfidence(selected, status) {
   const label = (value) => (value ? `At least ${percent(value)}` : "Any confidence");
   const values = (offered) =>

@@ -1,4 +1,4 @@
-/** A list that comes in pages, and goes on where the last one ended. */
+/** A paginated list of the API. */
 
 import { get } from "../lib/api.js";
 
@@ -11,9 +11,9 @@ export class Pages {
     this.items = [];
     this.verdict = null;
     this.total = null;
-    this.scroll = 0; // where the reader was
+    this.scroll = 0; // position to restore
     this._first = [path, parameters];
-    this._next = undefined; // address of the next page, null at the end
+    this._next = undefined; // URL of the next page, null at the end
     this._pending = null;
     this._abort = new AbortController();
   }
@@ -22,14 +22,14 @@ export class Pages {
     return this._next === null;
   }
 
-  /** Fetch the next page; all who ask meanwhile get the same. Returns what is new. */
+  /** Fetch the next page and return its items. Concurrent calls share one request. */
   more() {
     if (this.complete) return Promise.resolve([]);
     this._pending ??= this._fetch().finally(() => (this._pending = null));
     return this._pending;
   }
 
-  /** Want no more of it. */
+  /** Abort the request. */
   stop() {
     this._abort.abort();
   }

@@ -1,8 +1,8 @@
-/** What stands where there is nothing to show: empty, loading, failed, no match. */
+/** Placeholders: empty state, error state, skeleton cards. */
 
 import { element, icon } from "./element.js";
 
-/** An icon, a sentence, more of it, and what can be done. */
+/** Return an icon with a title, a text and buttons. */
 export function emptyState(image, title, text, ...actions) {
   return element(
     "div",
@@ -14,7 +14,7 @@ export function emptyState(image, title, text, ...actions) {
   );
 }
 
-/** A failure with its reason, and another try. */
+/** Return an error message with a retry button. */
 export function errorState(error, retry) {
   const title = error.status === 0 ? "No connection" : "That did not work";
   const state = emptyState("warning", title, error.message, retry && element("button", { type: "button", click: retry }, "Try again"));
@@ -22,7 +22,7 @@ export function errorState(error, retry) {
   return state;
 }
 
-/** Grey cards while the real ones are on their way. */
+/** Return skeleton cards, shown while loading. */
 export function skeletons(number) {
   return Array.from({ length: number }, () =>
     element("li", { class: "card skeleton", "aria-hidden": "true" }, element("div", { class: "thumb" }), element("div", { class: "card-text" })),

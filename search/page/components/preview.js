@@ -1,11 +1,11 @@
-/** A moment plays inside its thumbnail while the pointer rests on it. */
+/** Play a moment inside its thumbnail on hover. */
 
-const HOVER_MS = 180; // less is passing by
+const HOVER_MS = 180; // before it plays
 
 /**
- * @param {Element} card whose pointer is watched
- * @param {Element} thumb that shows it
- * @param {string} media address of the video
+ * @param {Element} card that is hovered
+ * @param {Element} thumb that holds the video
+ * @param {string} media URL
  * @param {number} start seconds
  * @param {number} end
  */
@@ -17,7 +17,7 @@ export function attachPreview(card, thumb, media, start, end) {
     if (!video) return;
     thumb.classList.remove("previewing");
     video.removeAttribute("src");
-    video.load(); // lets the connection go
+    video.load(); // closes the connection
     video.remove();
     video = null;
   };
@@ -30,7 +30,7 @@ export function attachPreview(card, thumb, media, start, end) {
       if (playing === video && playing.currentTime >= end) playing.currentTime = start;
     });
     thumb.append(playing);
-    playing.play().catch(() => {}); // the format, or the person's settings, do not allow it: the still stays
+    playing.play().catch(() => {}); // format or settings do not allow it: keep the thumbnail
   };
   card.addEventListener("pointerenter", (event) => {
     if (event.pointerType === "touch" || matchMedia("(prefers-reduced-motion: reduce)").matches) return;

@@ -1,10 +1,10 @@
-/** What a search has to look like: a moment of the library, or a file that was shown to the service. */
+/** The query clip: a segment of the library or an uploaded file. */
 
 import { upload } from "../lib/api.js";
 
 const KEY = "uploads";
 
-/** Name and picture of what the results of a place have to look like; null where nothing is asked. */
+/** Return name and thumbnail of the query clip of a place, null without one. */
 export function queryClip(place) {
   if (place.upload) return { name: "your file", thumbnail: null, ...storedUploads()[place.upload], ...thumbnails.get(place.upload) };
   if (place.segment) return { name: "this moment", thumbnail: `/api/v1/segments/${place.segment}/thumbnail` };
@@ -12,7 +12,7 @@ export function queryClip(place) {
 }
 
 /**
- * Show a file to the service.
+ * Upload a file to search by.
  * @param {File} file
  * @param {{max_bytes: number}} limits
  * @returns {Promise<string>} the token to search by
@@ -27,7 +27,7 @@ export async function uploadClip(file, limits, signal) {
   return stored.upload;
 }
 
-const thumbnails = new Map(); // of this page's life only
+const thumbnails = new Map(); // object URLs, lost on reload
 
 function storedUploads() {
   try {
@@ -41,6 +41,6 @@ function storeUpload(token, info) {
   try {
     sessionStorage.setItem(KEY, JSON.stringify({ ...storedUploads(), [token]: info }));
   } catch {
-    // without storage a reload forgets the name
+    // no storage: the name is lost on reload
   }
 }

@@ -1,4 +1,4 @@
-/** The queries of this browser's last days. They stay in the browser. */
+/** Recent queries, in localStorage. */
 
 const KEY = "recent";
 const MAX_ENTRIES = 8;
@@ -8,7 +8,7 @@ export function recent() {
     const stored = JSON.parse(localStorage.getItem(KEY) ?? "[]");
     return stored.filter((text) => typeof text === "string");
   } catch {
-    return []; // storage is forbidden or holds something else
+    return []; // no storage, or not ours
   }
 }
 
@@ -17,6 +17,6 @@ export function addRecent(text) {
   try {
     localStorage.setItem(KEY, JSON.stringify([text, ...recent().filter((each) => each !== text)].slice(0, MAX_ENTRIES)));
   } catch {
-    // without storage there is nothing to remember
+    // no storage
   }
 }

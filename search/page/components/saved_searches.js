@@ -1,13 +1,13 @@
-/** Searches that were kept in the library, to be asked again. */
+/** Saved searches, stored in the library. */
 
 import { link } from "../lib/address.js";
 import { get, put, remove } from "../lib/api.js";
 import { element, fill, icon } from "./element.js";
 import { toast } from "./toast.js";
 
-/** A button that keeps the search of a place, under its own words, or forgets it. */
+/** Return the button that saves the search of a place, named after its query, or deletes it. */
 export function saveButton(place) {
-  let name = null; // under which it is kept
+  let name = null; // of the saved search, null if not saved
   const button = element("button", { type: "button", class: "toggle", "aria-pressed": "false", click: () => toggle() }, "Keep");
   const show = (saved) => {
     name = saved;
@@ -29,11 +29,11 @@ export function saveButton(place) {
     }
   };
   const same = (each) => link(toPlace(each)) === link(toPlace(toSavedSearch(place)));
-  get("/searches").then(({ items }) => show(items.find(same)?.name ?? null), () => {}); // then it can be kept all the same
+  get("/searches").then(({ items }) => show(items.find(same)?.name ?? null), () => {}); // show as not saved
   return button;
 }
 
-/** Links to all searches that were kept; nothing where there are none. */
+/** Return links to all saved searches, hidden without any. */
 export function savedSearches() {
   const list = element("ul", { class: "saved-searches", "aria-label": "Kept searches", hidden: true });
   const row = (each) => element("li", {}, element("a", { class: "button", href: link(toPlace(each)) }, icon("search"), each.name));
@@ -42,7 +42,7 @@ export function savedSearches() {
       fill(list, items.map(row));
       list.hidden = items.length === 0;
     },
-    () => {}, // the view says what is wrong
+    () => {}, // the view shows the error
   );
   return list;
 }

@@ -1,4 +1,4 @@
-/** The one box: a query with completion, and beside it the clip, picture or moment it has to look like. */
+/** The search box: text with completion, and the query clip. */
 
 import { go, here, withoutPlayer } from "../lib/address.js";
 import { get } from "../lib/api.js";
@@ -44,19 +44,19 @@ export class SearchBox {
     this._input.select();
   }
 
-  /** Show what the address asks for. */
+  /** Show the query of a place. */
   show(place) {
     if (place.view === "") this._input.value = place.q;
     fill(this._queryClip, this._queryClipChip(place));
     this._input.placeholder = place.segment || place.upload ? "and…" : "Search your videos";
   }
 
-  /** Learn the filters of the language and what they can be completed with. */
+  /** Load filters, operators and their values for completion. */
   async loadVocabulary() {
     try {
       this._vocabulary = { ...EMPTY_VOCABULARY, ...(await get("/vocabulary")) };
     } catch {
-      this._vocabulary = EMPTY_VOCABULARY; // one can search without completion
+      this._vocabulary = EMPTY_VOCABULARY; // no completion
     }
   }
 
@@ -97,7 +97,7 @@ export class SearchBox {
   }
 
   _option(choice, number) {
-    const accept = (event) => (event.preventDefault(), this._accept(number)); // before the box loses its focus
+    const accept = (event) => (event.preventDefault(), this._accept(number)); // keeps the focus in the box
     return element(
       "li",
       { role: "option", id: `choice-${number}`, "aria-selected": "false", pointerdown: accept },

@@ -1,15 +1,15 @@
-/** Short messages: said to screen readers, shown to everybody else. */
+/** Toasts and screen reader announcements. */
 
 import { element, icon } from "./element.js";
 
 const SHOWN_MS = 6000;
 
-/** Have a screen reader say something that is visible anyway. */
+/** Announce a text to screen readers. */
 export function announce(text) {
   document.getElementById("announcer").textContent = text;
 }
 
-/** Show a message for a while. `kind` is "done" or "warning". */
+/** Show and announce a message. `kind` is "done", which disappears by itself, or "warning". */
 export function toast(text, kind = "done") {
   const message = element("div", { class: `toast ${kind}` }, icon(kind), element("p", {}, text));
   message.append(

@@ -1,24 +1,26 @@
 /**
- * Where the page is. The address holds all of it, so that the back button, bookmarks and a reload work.
+ * The address of the page, which holds its whole state: back button, bookmarks and reload work. A place is an object of
+ * its URL parameters, as strings:
  *
- * view      "" for the search, or "library", "duplicates", "film"
- * q         the query; segment, upload: what it has to look like
- * only, min, each, rerank: the options of the search
- * id        the video of the view "film"
- * film, at  the video that plays, and its moment as "start-end" in seconds
+ * view              "" for the search, "library", "duplicates", or "film" for a video
+ * q                 query text
+ * segment, upload   query clip
+ * only, min, each, rerank   search options
+ * id                video of the view "film"
+ * film, at          video in the player, and its moment as "start-end" in seconds
  */
 
 const FIELDS = ["view", "q", "segment", "upload", "only", "min", "each", "rerank", "id", "film", "at"];
 const PLAYER = ["film", "at"];
 const listeners = [];
 
-/** What the address says, each field a string, "" where it says nothing. */
+/** Return the current place; fields are "" where not given. */
 export function here() {
   const parameters = new URLSearchParams(location.search);
   return Object.fromEntries(FIELDS.map((name) => [name, parameters.get(name) ?? ""]));
 }
 
-/** The address of a place, relative to the page. */
+/** Return the relative URL of a place. */
 export function link(place) {
   const parameters = new URLSearchParams();
   for (const name of FIELDS) if (place[name]) parameters.set(name, place[name]);
@@ -26,45 +28,45 @@ export function link(place) {
   return text ? `?${text}` : location.pathname;
 }
 
-/** The same place without the player over it. */
+/** Return the place without the player. */
 export function withoutPlayer(place) {
   return { ...place, film: "", at: "" };
 }
 
-/** A name for what lies under the player. */
+/** Return a cache key of the view under the player. */
 export function key(place) {
   return link(withoutPlayer(place));
 }
 
-/** Go there. `note` is remembered with the entry of the history. */
+/** Navigate to a place. `state` is stored with the history entry. */
 export function go(place, { replace = false, state = {} } = {}) {
   history[replace ? "replaceState" : "pushState"](state, "", link(place));
   notify();
 }
 
-/** What was noted with this entry of the history. */
+/** Return the state of the history entry. */
 export function entryState() {
   return history.state ?? {};
 }
 
-/** Be told of every change of place. */
+/** Call a listener after every navigation. */
 export function onChange(listener) {
   listeners.push(listener);
 }
 
-/** The moment in the address: {start, end} in seconds. */
+/** Return the moment of a place as {start, end} in seconds; end may be null. */
 export function moment(place) {
   const [start, end] = place.at.split("-").map(Number);
   return { start: Number.isFinite(start) ? start : 0, end: Number.isFinite(end) ? end : null };
 }
 
-/** A moment for the address. */
+/** Format a moment for the parameter `at`. */
 export function at(start, end) {
   const rounded = (seconds) => String(Math.round(seconds * 1000) / 1000);
   return end === null || end === undefined ? rounded(start) : `${rounded(start)}-${rounded(end)}`;
 }
 
-/** Whether two places differ only in the player. */
+/** Whether two places differ at most in the player. */
 export function sameView(one, other) {
   return FIELDS.every((name) => PLAYER.includes(name) || one[name] === other[name]);
 }
@@ -73,7 +75,7 @@ function notify() {
   for (const listener of listeners) listener(here());
 }
 
-/** Follow the back button, and links to places of this page without loading it again. */
+/** Handle the back button and internal links without reloading. */
 export function watch() {
   addEventListener("popstate", notify);
   document.addEventListener("click", (event) => {

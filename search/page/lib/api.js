@@ -1,12 +1,12 @@
-/** The HTTP API of the service, `/api/v1`. Its problems become errors that say what is wrong. */
+/** Client of the HTTP API, `/api/v1`. Problem responses become an ApiError. */
 
 const ROOT = "/api/v1";
 
 export class ApiError extends Error {
   /**
-   * @param {number} status of HTTP; 0 where nobody answered
-   * @param {string} detail a sentence for people
-   * @param {?number} character at which a query stops making sense
+   * @param {number} status of HTTP; 0 without a response
+   * @param {string} detail message to show
+   * @param {?number} character position of a syntax error in the query
    */
   constructor(status, detail, character = null) {
     super(detail);
@@ -15,7 +15,7 @@ export class ApiError extends Error {
   }
 }
 
-/** The address of something of the API, with its parameters; empty ones are left out, lists are repeated. */
+/** Return an API URL. Empty parameters are omitted, lists are repeated. */
 export function address(path, parameters = {}) {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(parameters)) {
@@ -44,19 +44,19 @@ export function remove(path) {
   return request("DELETE", address(path), {});
 }
 
-/** Ask for the first byte of a file: the response, or a problem that says why there is none. */
+/** Request the first byte of a file. Throws an ApiError if there is none. */
 export function probe(url, signal) {
   return send("GET", url, { headers: { Range: "bytes=0-0" }, signal });
 }
 
-/** Send a file to be searched by. */
+/** Upload a file to search by. */
 export function upload(file, signal) {
   const form = new FormData();
   form.append("file", file);
   return request("POST", address("/uploads"), { body: form, signal });
 }
 
-/** Ask for a file of moments, and hand it to the browser to save. */
+/** Download an export file. */
 export async function download(path, body) {
   const response = await send("POST", address(path), json(body));
   const filename = /filename="?([^";]+)/.exec(response.headers.get("Content-Disposition") ?? "");
@@ -68,7 +68,7 @@ export async function download(path, body) {
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
 
-/** Whether an error only says that the answer is not wanted any more. */
+/** Whether an error is that of an aborted request. */
 export function isAborted(error) {
   return error.name === "AbortError";
 }

@@ -1,8 +1,8 @@
-/** How numbers are said to people. */
+/** Format numbers for display. */
 
 const UNITS = ["B", "kB", "MB", "GB", "TB"];
 
-/** A place in a video: 1:05, 1:02:03. */
+/** A time in a video: 1:05, 1:02:03. */
 export function clock(seconds) {
   const whole = Math.max(0, Math.floor(seconds + 1e-6));
   const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
@@ -10,7 +10,7 @@ export function clock(seconds) {
   return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
 }
 
-/** A length of time: 8 s, 3 min, 1 h 20 min. */
+/** A duration: 8 s, 3 min, 1 h 20 min. */
 export function duration(seconds) {
   if (seconds < 9.95) return `${Math.round(seconds * 10) / 10} s`;
   if (seconds < 59.5) return `${Math.round(seconds)} s`;
@@ -26,17 +26,17 @@ export function bytes(count) {
   return `${rest < 10 && unit ? rest.toFixed(1) : Math.round(rest)} ${UNITS[unit]}`;
 }
 
-/** A share of one: 87 %. */
+/** A fraction as percentage: 87 %. */
 export function percent(share) {
   return `${Math.round(share * 100)} %`;
 }
 
-/** 1 video, 2 videos; numbers in groups of three digits. */
+/** A number with its noun: 1 video, 2,000 videos. */
 export function count(number, one, many = `${one}s`) {
   return `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
 }
 
-/** The last part of a path. */
+/** The last component of a path. */
 export function basename(path) {
   return path.split(/[\\/]/).filter(Boolean).at(-1) ?? path;
 }

@@ -1,10 +1,10 @@
-/** The work the service does in the background, as it tells it. */
+/** Indexing jobs of the service. */
 
 import { get, post } from "./api.js";
 
 const FINISHED = new Set(["done", "cancelled", "failed"]);
 
-/** Tells `change` for every news of a job (detail: the job), and `finished` when one ends. */
+/** Dispatches `change` for every update of a job (detail: the job) and `finished` when one ends. */
 export class Jobs extends EventTarget {
   constructor() {
     super();
@@ -21,7 +21,7 @@ export class Jobs extends EventTarget {
     return this.all.filter((job) => !FINISHED.has(job.state));
   }
 
-  /** Ask what there is, and follow what runs. */
+  /** Load all jobs and follow running ones. */
   async load() {
     const { items } = await get("/jobs");
     for (const job of items.reverse()) this._update(job);
@@ -47,7 +47,7 @@ export class Jobs extends EventTarget {
     else if (before && !FINISHED.has(before.state)) this.dispatchEvent(new CustomEvent("finished", { detail: job }));
   }
 
-  /** A service that was started anew knows nothing of the jobs of the one before. */
+  /** Drop a job that a restarted service does not know. */
   _remove(id) {
     const job = this._jobs.get(id);
     this._jobs.delete(id);
@@ -65,7 +65,7 @@ export class Jobs extends EventTarget {
     stream.addEventListener("progress", (event) => this._update(JSON.parse(event.data)));
     stream.addEventListener("done", (event) => (end(), this._update(JSON.parse(event.data))));
     stream.addEventListener("error", () => {
-      if (stream.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
+      if (stream.readyState !== EventSource.CLOSED) return; // the browser reconnects
       end();
       this._remove(id);
     });

@@ -1,4 +1,4 @@
-/** What the service says about the library; asked once, and again when something has changed. */
+/** The cached status of the library. */
 
 import { get } from "./api.js";
 
@@ -7,13 +7,13 @@ export class Status {
     this._request = null;
   }
 
-  /** The last answer, or the first one. */
+  /** Return the cached status, or fetch it. */
   load() {
     this._request ??= this._fetch();
     return this._request;
   }
 
-  /** Ask anew. */
+  /** Fetch it again. */
   refresh() {
     this._request = this._fetch();
     return this._request;

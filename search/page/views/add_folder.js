@@ -1,11 +1,11 @@
-/** Add a folder to the library. A page is not told paths by the browser, so one writes it. */
+/** Add a folder to the library. Browsers do not give paths to pages, so it is typed. */
 
 import { element, fill, icon } from "../components/element.js";
 import { announce } from "../components/toast.js";
 
 let forms = 0;
 
-/** A form that starts a job, with the folders that the service suggests. */
+/** Return the form that starts an indexing job, with suggested folders. */
 export function addFolder(jobs, status) {
   const id = `folder-${++forms}`;
   const input = element("input", {
@@ -18,7 +18,7 @@ export function addFolder(jobs, status) {
   const start = async (folder) => {
     error.textContent = "";
     button.disabled = true;
-    input.value = ""; // before the answer: the next folder may be written meanwhile
+    input.value = ""; // now: the next folder may be typed before the answer
     try {
       await jobs.start([folder]);
       announce("Indexing has begun");
@@ -31,7 +31,7 @@ export function addFolder(jobs, status) {
     }
   };
   const suggestion = (folder) => element("button", { type: "button", class: "small", click: () => start(folder) }, icon("folder"), folder);
-  status.load().then((current) => fill(suggested, (current.suggested_folders ?? []).map(suggestion)), () => {}); // a suggestion is not worth an error
+  status.load().then((current) => fill(suggested, (current.suggested_folders ?? []).map(suggestion)), () => {}); // no suggestions
   return element(
     "form",
     { class: "add-folder", submit: (event) => (event.preventDefault(), start(input.value.trim())) },

@@ -1,4 +1,4 @@
-/** What the library holds more than once, and which copy is worth keeping. */
+/** Groups of duplicates, with the copy to keep. */
 
 import { at, here, link } from "../lib/address.js";
 import { bytes, clock, count, duration } from "../lib/format.js";

@@ -1,4 +1,4 @@
-/** Files that could not be indexed, each with its reason. */
+/** Files that could not be indexed, with reasons. */
 
 import { get } from "../lib/api.js";
 import { count } from "../lib/format.js";
@@ -21,7 +21,7 @@ export class Failures {
     );
   }
 
-  /** Whether another try can be asked for from here. */
+  /** Show or hide the retry button. */
   allowRetry(allowed) {
     this._retry.hidden = !allowed;
   }

@@ -1,4 +1,4 @@
-/** A job as one sees it: how far it is, what it works on, what went wrong. */
+/** Indexing jobs: progress, counts, problems. */
 
 import { basename, count, duration } from "../lib/format.js";
 import { isFinished } from "../lib/jobs.js";
@@ -7,9 +7,9 @@ import { toast } from "../components/toast.js";
 
 const STATES = { queued: "Waiting:", running: "Indexing", done: "Indexed", cancelled: "Stopped", failed: "Failed:" };
 const MAX_SHOWN = 4;
-const MIN_VIDEOS = 3; // videos, before the time left is worth a guess
+const MIN_VIDEOS = 3; // processed, before the remaining time is estimated
 
-/** A list that keeps itself up to date. */
+/** Return a list that follows the jobs. */
 export function jobList(jobs) {
   const list = element("ul", { class: "jobs", "aria-label": "Indexing" });
   const rows = new Map();
@@ -28,7 +28,7 @@ export function jobList(jobs) {
   return list;
 }
 
-/** One job. What it is made of stays, so that a button does not go from under the pointer several times a second. */
+/** One job. Elements are updated in place, so that buttons stay clickable. */
 class Row {
   constructor(jobs) {
     this._jobs = jobs;

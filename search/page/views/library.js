@@ -1,4 +1,4 @@
-/** The library: what it holds, its folders, what could not be read, and the work that is going on. */
+/** The library: statistics, folders, failures, jobs, videos. */
 
 import { link } from "../lib/address.js";
 import { get, isAborted } from "../lib/api.js";
@@ -42,18 +42,18 @@ export class LibraryView {
     await this.refresh();
   }
 
-  /** What is shown is not true any more. */
+  /** Reload on the next show(). */
   invalidate() {
     this._fresh = false;
   }
 
-  /** Ask for everything again. */
+  /** Reload everything. */
   async refresh() {
     try {
       const [status, folders] = await Promise.all([this._status.refresh(), get("/folders"), this._failures.refresh()]);
       fill(this._error);
       fill(this._tiles, tiles(status));
-      this._addFolder.hidden = !status.local; // folders are those of the computer that has the library
+      this._addFolder.hidden = !status.local; // paths are those of the server
       this._failures.allowRetry(status.local);
       this._foldersSection.hidden = folders.items.length === 0;
       const longest = Math.max(1, ...folders.items.map((each) => each.seconds));

@@ -1,4 +1,4 @@
-/** The view of a search: its options, its verdict, its moments; without a query, what was added last. */
+/** Search results with options; without a query, recently added videos. */
 
 import { go, here, key } from "../lib/address.js";
 import { count } from "../lib/format.js";
@@ -15,12 +15,12 @@ import { announce } from "../components/toast.js";
 import { jobList } from "./job.js";
 import { welcome } from "./welcome.js";
 
-const CACHED = 6; // lists that the back button finds as they were
+const CACHED = 6; // result lists, for the back button
 
 export class ResultsView {
   /**
    * @param {Element} root
-   * @param {Object} status holds what the service says about the library, once it has said it
+   * @param {Object} status of the library
    */
   constructor(root, status, jobs) {
     this._root = root;
@@ -37,7 +37,7 @@ export class ResultsView {
     fill(root, this._head, this._message, this._moments.root, this._videos.root);
   }
 
-  /** Show what an address asks for, and nothing anew that is there already. */
+  /** Show a place, unless it is shown already. */
   async show(place) {
     const address = key(place);
     if (address === this._address && !this._failed) return;
@@ -49,13 +49,13 @@ export class ResultsView {
     else await this._showStart();
   }
 
-  /** Forget what was found: the library is another now. */
+  /** Drop cached results after the library has changed. */
   invalidate() {
     this._cache.clear();
-    if (!this.pages) this._address = null; // what somebody looks through stays as it is
+    if (!this.pages) this._address = null; // results on the screen stay
   }
 
-  /** Remember where the reader was; want no more of what has not come. */
+  /** Store the scroll position; abort what has not loaded. */
   _suspend() {
     if (!this.pages) return;
     this.pages.scroll = scrollY;
@@ -81,7 +81,7 @@ export class ResultsView {
 
   _welcome(status) {
     this._videos.clear();
-    this._welcomeView ??= welcome(this._jobs, this._status, status); // once: somebody may be writing in it
+    this._welcomeView ??= welcome(this._jobs, this._status, status); // once: it has a form
     if (!this._head.contains(this._welcomeView)) fill(this._head, this._welcomeView);
   }
 
@@ -112,7 +112,7 @@ export class ResultsView {
     else if (pages.verdict === "unsure") fill(this._message, banner("None of these is certain.", "Other words, or a picture of it, may find more."));
   }
 
-  /** A query that cannot be understood: show where it stops making sense. */
+  /** Show where the query has a syntax error. */
   _drawQueryError(query, error) {
     this._moments.clear();
     const position = error.character;

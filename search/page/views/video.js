@@ -1,4 +1,4 @@
-/** One video: its storyboard, chapters, lines, facts. */
+/** One video: facts, storyboard, chapters, subtitles. */
 
 import { at, go, here, link } from "../lib/address.js";
 import { get, isAborted, remove } from "../lib/api.js";
@@ -9,11 +9,11 @@ import { element, fill, icon } from "../components/element.js";
 import { errorState, skeletons } from "../components/placeholders.js";
 import { toast } from "../components/toast.js";
 
-const [MIN_FRAMES, MAX_FRAMES] = [8, 24]; // pictures of a storyboard
+const [MIN_FRAMES, MAX_FRAMES] = [8, 24]; // of a storyboard
 const SECONDS_PER_FRAME = 15;
 
 export class VideoView {
-  /** @param {function()} onRemoved is told when the video has gone */
+  /** @param {function()} onRemoved called after the video was removed */
   constructor(root, status, onRemoved) {
     this._root = root;
     this._status = status;

@@ -1,4 +1,4 @@
-/** The first start: an empty library. */
+/** The start page of an empty library. */
 
 import { element, icon } from "../components/element.js";
 import { addFolder } from "./add_folder.js";

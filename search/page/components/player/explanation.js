@@ -1,11 +1,11 @@
-/** Why a moment was found, in words. */
+/** Why a moment was found. */
 
 import { get } from "../../lib/api.js";
 import { clock, percent } from "../../lib/format.js";
 import { element, fill } from "../element.js";
 import { parameters } from "../options.js";
 
-/** A paragraph; where the search has not said it, a button that asks. */
+/** Return the explanation; if the results have none, a button that fetches it. */
 export function explanation(moment, place) {
   const root = element("div", { class: "explanation" });
   if (moment.match) fill(root, element("p", {}, describeMatch(moment.match)));
@@ -24,7 +24,7 @@ async function fetchExplanation(root, moment, place) {
   }
 }
 
-/** Only its video, where this client is told paths. */
+/** Restrict the search to the moment's video, if this client gets paths. */
 function sameVideo({ path, name }) {
   return path === name ? {} : { within: path };
 }

@@ -1,4 +1,4 @@
-/** Where a video plays: the picture, the line that is said, the controls. */
+/** Playback: the video element, the subtitle overlay, the controls. */
 
 import { isAborted, probe } from "../../lib/api.js";
 import { clock } from "../../lib/format.js";
@@ -6,10 +6,10 @@ import { element, fill, icon, setIcon } from "../element.js";
 import { Timeline } from "./timeline.js";
 import { waitForTranscode } from "./transcode.js";
 
-const SKIP_SECONDS = 5; // seconds
+const SKIP_SECONDS = 5;
 
 export class Playback {
-  /** @param {function(number)} onTime is told where it plays */
+  /** @param {function(number)} onTime called with the current second */
   constructor(onTime) {
     this._onTime = onTime;
     this.video = element("video", {
@@ -41,8 +41,8 @@ export class Playback {
   }
 
   /**
-   * @param {Object} video as the API tells it
-   * @param {number} start second to begin at
+   * @param {Object} video of the API
+   * @param {number} start seconds
    */
   load(video, start, { play = true } = {}) {
     this._info = video;
@@ -60,14 +60,14 @@ export class Playback {
     this._failed();
   }
 
-  /** Begin at another second of the same video. */
+  /** Play the same video from another second. */
   jump(start) {
     this._start = start;
     this.seek(start);
     this._playVideo();
   }
 
-  /** Let the file go. */
+  /** Release the media file. */
   unload() {
     this._abort?.abort();
     this._clearSource();
@@ -122,7 +122,7 @@ export class Playback {
   }
 
   _playVideo() {
-    this.video.play().catch(() => {}); // a browser may want a gesture first; the button is there
+    this.video.play().catch(() => {}); // autoplay may be blocked; the play button remains
   }
 
   _update() {
@@ -154,7 +154,7 @@ export class Playback {
     fill(this._note, content);
   }
 
-  /** The file cannot be had, or the browser cannot play it: say so, and offer a copy that it can. */
+  /** Show why the file cannot be loaded or played, and offer a transcoded copy. */
   async _failed() {
     const info = this._info;
     if (!info || (this.video.error === null && info.playable)) return;

@@ -1,4 +1,4 @@
-/** A moment opens: the video at its second, what is said, what can be done with it, the moments before and after. */
+/** The player: a dialog with playback, details, actions and subtitles of a moment. */
 
 import { at, entryState, go, here, link, moment as momentOf, withoutPlayer } from "../../lib/address.js";
 import { get } from "../../lib/api.js";
@@ -12,12 +12,12 @@ import { explanation } from "./explanation.js";
 import { Playback } from "./playback.js";
 import { Subtitles } from "./subtitles.js";
 
-const PREFETCH = 3; // moments before the end of the list, when more are asked for
+const PREFETCH = 3; // load the next page this many moments before the end
 
 export class Player {
   /**
    * @param {HTMLDialogElement} dialog
-   * @param {function(): ?Pages} results the moments that the search has found
+   * @param {function(): ?Pages} results of the current search
    */
   constructor(dialog, results) {
     this._dialog = dialog;
@@ -40,7 +40,7 @@ export class Player {
     dialog.addEventListener("click", (event) => event.target === dialog && this._dismiss());
   }
 
-  /** Open, close or move on, as an address says. */
+  /** Open, close or change the moment, as the place says. */
   async show(place) {
     if (!place.film) return this._close();
     const { start, end } = momentOf(place);
@@ -76,12 +76,12 @@ export class Player {
     return this._videos.get(id);
   }
 
-  /** Forget what is known of videos: they may have changed. */
+  /** Drop cached videos. */
   invalidate() {
     this._videos.clear();
   }
 
-  /** The moments of the search have come: say where among them this one is. */
+  /** Update the position among the results. */
   resultsLoaded() {
     if (!this._dialog.open) return;
     this._drawSteps();
@@ -97,7 +97,7 @@ export class Player {
     (card ?? this._focusBefore)?.focus({ preventScroll: false });
   }
 
-  /** Close, and leave the history as if it had not been open. */
+  /** Close without leaving an entry in the history. */
   _dismiss() {
     if (entryState().within) history.back();
     else go(withoutPlayer(here()), { replace: true });
@@ -113,7 +113,7 @@ export class Player {
     return this._results()?.items.findIndex(matches) ?? -1;
   }
 
-  /** To the next moment of the search, or the one before. */
+  /** Go to the next or previous moment of the search. */
   async _step(direction) {
     const pages = this._results();
     const index = this._index();
@@ -165,7 +165,7 @@ export class Player {
     );
   }
 
-  /** The other moments of the search in the same video, in order of time. */
+  /** Return the other moments of the search in this video, by time. */
   _otherMoments(moments) {
     const row = (each) =>
       element(

@@ -1,10 +1,10 @@
-/** The subtitle lines of a video; the one that is said is marked, and each leads to where it is said. */
+/** The list of subtitles; the current one is marked, a click seeks. */
 
 import { clock } from "../../lib/format.js";
 import { element, fill } from "../element.js";
 
 export class Subtitles {
-  /** @param {function(number)} jump to a second */
+  /** @param {function(number)} jump seeks to a second */
   constructor(jump) {
     this._jump = jump;
     this._current = -1;
@@ -19,7 +19,7 @@ export class Subtitles {
     fill(this._list, cues.map((cue) => this._row(cue)));
   }
 
-  /** Mark what is said at a second, and keep it in sight. */
+  /** Mark the subtitle at a second and scroll to it. */
   at(seconds) {
     const current = this._cues.findLastIndex((cue) => cue.start <= seconds && seconds < cue.end);
     if (current === this._current) return;

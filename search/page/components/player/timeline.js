@@ -1,4 +1,4 @@
-/** The whole video as a line: where it plays, the moment, the other moments, what is said. */
+/** The seek bar, with the moment and other moments of the search marked. */
 
 import { clock } from "../../lib/format.js";
 import { element, fill } from "../element.js";
@@ -17,7 +17,7 @@ export class Timeline {
 
   /**
    * @param {number} duration seconds
-   * @param {?{start: number, end: number}} moment that is marked
+   * @param {?{start: number, end: number}} moment shown in the player
    * @param {{start: number, end: number}[]} others of the same search
    */
   mark(duration, moment, others) {
@@ -29,7 +29,7 @@ export class Timeline {
     this.at(Number(this._range.value));
   }
 
-  /** Show where it plays. */
+  /** Show the current time. */
   at(seconds) {
     this._range.value = String(seconds);
     this._range.setAttribute("aria-valuetext", `${clock(seconds)} of ${clock(this._duration)}`);

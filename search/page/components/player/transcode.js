@@ -1,13 +1,13 @@
-/** A copy of a video that browsers play: the service makes it, and says how far it is. */
+/** Transcoded copies of videos that browsers cannot play, made by the service. */
 
 import { probe } from "../../lib/api.js";
 
 const POLL_MS = 1000;
 
 /**
- * Wait until the copy is made.
- * @param {string} preview its address
- * @param {function({state: string, seconds: number, duration: number})} onProgress is told how far it is
+ * Wait until the copy is ready.
+ * @param {string} preview URL of the copy
+ * @param {function({state: string, seconds: number, duration: number})} onProgress called every second
  * @param {AbortSignal} signal
  */
 export async function waitForTranscode(preview, onProgress, signal) {
