@@ -41,6 +41,7 @@ PAGE = Path(search.__file__).parent / "page"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 PATIENCE_SECONDS = 60  # with a machine that does other things too
 PATIENCE_MS = PATIENCE_SECONDS * 1000
+LAYERS = (".", "views", "components/player", "components", "lib")  # a script imports from its own folder and later ones
 FRAMES_A_SECOND = 10
 SCENE_SECONDS = 6
 
@@ -268,7 +269,7 @@ def test_first_start(
         rows.filter(has_text="Indexing My films").get_by_role("button", name="Stop").click()
         gate.set()
         page.get_by_role("link", name="Library", exact=True).click()
-        rows.filter(has_text="Stopped My films").get_by_role("button", name="Go on").click()
+        rows.filter(has_text="Stopped My films").get_by_role("button", name="Resume").click()
         expect(rows.filter(has_text="Indexed My films")).to_be_visible()
         expect(page.get_by_role("heading", name="1 file could not be read")).to_be_visible()
         expect(page.get_by_text("damaged.mp4", exact=True)).to_be_visible()
@@ -302,7 +303,7 @@ def test_a_moment_opens_at_its_second(page: Page, service: str, picture: Callabl
     expect(page.locator("dialog[open]")).to_have_count(0)
     assert asked(page) == {"q": "violin"}
     page.go_back()
-    expect(page.get_by_role("heading", name="Added last")).to_be_visible()
+    expect(page.get_by_role("heading", name="Recently added")).to_be_visible()
 
 
 @in_browser
@@ -359,7 +360,7 @@ def test_a_dropped_clip_is_searched_by(page: Page, service: str, films: Path, pi
 def test_a_phone(browser: Browser, service: str, picture: Callable[[Page, str], None]):
     with opened(browser, viewport={"width": 390, "height": 780}, has_touch=True, is_mobile=True) as page:
         places = {
-            "": "Added last", "?q=violin": "violin", "?view=library": "Library", "?view=film&id=1": r"\.(mp4|avi)",
+            "": "Recently added", "?q=violin": "violin", "?view=library": "Library", "?view=film&id=1": r"\.(mp4|avi)",
         }  # fmt: skip
         for address, heading in places.items():
             page.goto(f"{service}/{address}")
@@ -477,7 +478,11 @@ def test_the_page_needs_nothing_from_elsewhere():
         assert addresses <= {"http://www.w3.org/2000/svg"}, name
         assert text.count("\n") <= 350, name
         for imported in re.findall(r'from "(\.[^"]+)"', text):
-            assert (PAGE / name).parent.joinpath(imported).is_file(), f"{name} imports {imported}"
+            target = PAGE.joinpath(name).parent.joinpath(imported).resolve()
+            assert target.is_file(), f"{name} imports {imported}"
+            folders = [PAGE.joinpath(name).parent, target.parent]
+            upper, lower = (LAYERS.index(folder.relative_to(PAGE).as_posix()) for folder in folders)
+            assert upper <= lower, f"{name} imports upward: {imported}"
     inline = re.findall(r"<script(?![^>]* src=)|<style|\sstyle=|\son\w+=", files["index.html"])
     assert inline == []  # the service's policy would refuse it
     scripts = "".join(text for name, text in files.items() if name.endswith(".js"))

@@ -19,7 +19,6 @@ const TITLES = { library: "Library", duplicates: "Duplicates" };
 
 const status = new Status();
 const jobs = new Jobs();
-const root = (name) => document.getElementById(`view-${name}`);
 const views = {
   search: new ResultsView(root("search"), status, jobs),
   library: new LibraryView(root("library"), status, jobs),
@@ -29,6 +28,12 @@ const views = {
 const box = new SearchBox(document.getElementById("searchbox"), (file) => searchBy(file));
 const player = new Player(document.getElementById("player"), () => (here().view ? null : views.search.pages));
 let current = null;
+
+/** Return the section of a view; it is created on first use. */
+function root(name) {
+  const id = `view-${name}`;
+  return document.getElementById(id) ?? document.getElementById("main").appendChild(element("section", { id, hidden: true }));
+}
 
 async function show(place) {
   const name = views[place.view] ? place.view : "search";
@@ -51,7 +56,7 @@ async function show(place) {
 }
 
 async function searchBy(file) {
-  const spinner = element("div", { class: "toast busy" }, element("span", { class: "spinner" }), element("p", {}, `Looking at ${file.name}…`));
+  const spinner = element("div", { class: "toast busy" }, element("span", { class: "spinner" }), element("p", {}, `Analysing ${file.name}…`));
   document.getElementById("toasts").append(spinner);
   try {
     const { uploads } = await status.load();

@@ -64,7 +64,7 @@ function badge({ confidence, confidence_level: level, match }) {
   if (confidence !== null && confidence !== undefined) {
     return element("span", { class: `badge ${level}` }, percent(confidence));
   }
-  return match ? element("span", { class: "badge" }, `${percent(match.similarity)} alike`) : null;
+  return match ? element("span", { class: "badge" }, `${percent(match.similarity)} similar`) : null;
 }
 
 function folderName(path) {

@@ -13,7 +13,7 @@ export function confirm(title, text, yes) {
         { method: "dialog" },
         element("h2", {}, title),
         element("p", {}, text),
-        element("div", { class: "actions" }, element("button", { value: "no", autofocus: true }, "Keep"), element("button", { class: "main", value: "yes" }, yes)),
+        element("div", { class: "actions" }, element("button", { value: "no", autofocus: true }, "Cancel"), element("button", { class: "main", value: "yes" }, yes)),
       ),
     );
     document.body.append(dialog);

@@ -12,10 +12,10 @@ export function searchOptions(place, status) {
   return element(
     "div",
     { class: "options", role: "group", "aria-label": "Options of the search" },
-    byText && choice("only", "Look at", MODALITIES, place.only),
+    byText && choice("only", "Search in", MODALITIES, place.only),
     byText && minConfidence(place.min, status),
     byText && toggle("each", "One per video", place.each),
-    byText && toggle("rerank", "Read the best again", place.rerank, "Slower; the model reads the best moments once more with your words"),
+    byText && toggle("rerank", "Rerank", place.rerank, "Slower; compares the best moments with the text once more"),
   );
 }
 

@@ -21,7 +21,7 @@ export function addFolder(jobs, status) {
     input.value = ""; // now: the next folder may be typed before the answer
     try {
       await jobs.start([folder]);
-      announce("Indexing has begun");
+      announce("Indexing started");
     } catch (reason) {
       error.textContent = reason.message;
       input.value ||= folder;

@@ -45,7 +45,7 @@ export class DuplicatesView {
 
   _summary() {
     const { total, items } = this._pages;
-    if (!items.length) return fill(this._groups, emptyState("duplicates", "No duplicates", "Every video of the library is there once."));
+    if (!items.length) return fill(this._groups, emptyState("duplicates", "No duplicates", "Every video is in the library once."));
     this._head.append(element("p", { class: "faint" }, `${count(total ?? items.length, "group")}. Nothing is deleted here.`));
   }
 }
@@ -55,7 +55,7 @@ function group({ kind, videos, seconds_saved: saved }) {
   return element(
     "section",
     { class: "group", "aria-label": label },
-    element("h2", {}, label, saved ? element("small", {}, `${duration(saved)} too many`) : null),
+    element("h2", {}, label, saved ? element("small", {}, `${duration(saved)} redundant`) : null),
     element("ul", { class: "grid" }, videos.map(copy)),
   );
 }

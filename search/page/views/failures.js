@@ -12,7 +12,7 @@ export class Failures {
     this._jobs = jobs;
     this._list = element("ul", { class: "failures" });
     this._title = element("h2", { id: "failures-title" }, "Not readable");
-    this._retry = element("button", { type: "button", class: "small", click: () => this._retryAll() }, "Try them again");
+    this._retry = element("button", { type: "button", class: "small", click: () => this._retryAll() }, "Try again");
     this.root = element(
       "section",
       { "aria-labelledby": "failures-title", hidden: true },

@@ -36,7 +36,7 @@ class Row {
     this._title = element("strong");
     this._count = element("span", { class: "job-count" });
     this._stop = this._button("cancel", "Stop");
-    this._resume = this._button("resume", "Go on");
+    this._resume = this._button("resume", "Resume");
     this._bar = element("progress", { max: "1", "aria-label": "Progress" });
     this._summary = element("p", { class: "faint" });
     this._error = element("p", { class: "problem" });
@@ -82,7 +82,7 @@ function summary(job, finished) {
   if (!finished && job.current?.length) parts.push(`now ${job.current.map(basename).join(", ")}`);
   const seconds = finished ? null : remaining(job);
   if (seconds) parts.push(`about ${duration(seconds)} left`);
-  return parts.join(" · ") || (job.state === "done" ? "Nothing new was found" : "");
+  return parts.join(" · ") || (job.state === "done" ? "Nothing new" : "");
 }
 
 function remaining(job) {

@@ -71,7 +71,7 @@ export class LibraryView {
 function tiles(status) {
   const shown = [
     ["Videos", status.videos.toLocaleString("en"), duration(status.seconds)],
-    ["Segments", status.segments.toLocaleString("en"), "that can be found"],
+    ["Segments", status.segments.toLocaleString("en"), "searchable"],
     ["Size of the library", bytes(status.bytes), status.library],
     ["Model", basename(status.model ?? ""), status.tier],
   ];

@@ -71,7 +71,7 @@ export class ResultsView {
       const status = await this._status.load();
       if (this._address !== key(here())) return;
       if (status.videos === 0) return this._welcome(status);
-      fill(this._head, heading("Added last", count(status.videos, "video")), this._jobs.running.length > 0 && this._jobList, savedSearches());
+      fill(this._head, heading("Recently added", count(status.videos, "video")), this._jobs.running.length > 0 && this._jobList, savedSearches());
       await this._videos.show(new Pages("/videos", { order: "added", limit: 40 }));
     } catch (error) {
       this._failed = true;
@@ -108,8 +108,8 @@ export class ResultsView {
     const loaded = pages.items.length;
     announce(loaded ? `${count(loaded, "moment")}${pages.complete ? "" : " and more"}` : "No match");
     if (!loaded) fill(this._message, noMatch(place));
-    else if (pages.verdict === "nothing") fill(this._message, banner("Nothing in the library looks quite like that.", "These come nearest."));
-    else if (pages.verdict === "unsure") fill(this._message, banner("None of these is certain.", "Other words, or a picture of it, may find more."));
+    else if (pages.verdict === "nothing") fill(this._message, banner("Probably not in this library.", "These are the closest moments."));
+    else if (pages.verdict === "unsure") fill(this._message, banner("Uncertain results.", "Other words or a picture may find more."));
   }
 
   /** Show where the query has a syntax error. */
@@ -119,7 +119,7 @@ export class ResultsView {
     const message = element(
       "div",
       { class: "query-error", role: "alert" },
-      element("h2", {}, "The query is not clear"),
+      element("h2", {}, "Query not understood"),
       element("p", {}, error.message.split("\n")[0]),
       element("p", { class: "query" }, query.slice(0, position), element("mark", {}, query.slice(position, position + 1) || " "), query.slice(position + 1)),
     );
@@ -144,7 +144,7 @@ function banner(sentence, more) {
 function noMatch(place) {
   const withoutFilters = () => go({ ...here(), only: "", min: "", film: "", at: "" });
   if (hasFilters(place)) {
-    return emptyState("search", "No match", "The options leave nothing over.", element("button", { type: "button", click: withoutFilters }, "Search without them"));
+    return emptyState("search", "No match", "No moment matches with these options.", element("button", { type: "button", click: withoutFilters }, "Search without them"));
   }
-  return emptyState("search", "No match", "Nothing in the library answers that. Try other words, fewer filters, or a picture of what you look for.");
+  return emptyState("search", "No match", "Nothing in the library matches. Try other words, fewer filters, or a picture.");
 }

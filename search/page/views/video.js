@@ -58,7 +58,7 @@ export class VideoView {
           element("a", { class: "button main", href: link({ ...here(), film: video.id, at: "0" }) }, icon("play"), "Play"),
           !video.name.includes('"') && element("a", { class: "button", href: link({ q: `in:"${video.name}" ` }) }, icon("search"), "Search in it"),
           video.segment_list[0] && element("a", { class: "button", href: link({ segment: video.segment_list[0].id }) }, icon("similar"), "More like this"),
-          local && element("button", { type: "button", click: () => this._removeVideo(video) }, icon("remove"), "Forget"),
+          local && element("button", { type: "button", click: () => this._removeVideo(video) }, icon("remove"), "Remove"),
         ),
         !video.playable && element("p", { class: "banner" }, icon("warning"), element("span", {}, unplayable(video))),
       ),
@@ -79,11 +79,11 @@ export class VideoView {
   }
 
   async _removeVideo(video) {
-    const confirmed = await confirm(`Forget ${video.name}?`, "It leaves the library and is not found any more. The file is not touched.", "Forget");
+    const confirmed = await confirm(`Remove ${video.name}?`, "It is removed from the library. The file is not touched.", "Remove");
     if (!confirmed) return;
     try {
       await remove(`/videos/${video.id}`);
-      toast(`${video.name} is forgotten`);
+      toast(`${video.name} was removed`);
       this._onRemoved();
       go({ view: "library" }, { replace: true });
     } catch (error) {
@@ -100,7 +100,7 @@ function facts(video) {
 
 function unplayable(video) {
   const message = `Browsers cannot play ${video.codec} in ${video.container.split(",")[0]}.`;
-  return video.preview ? `${message} The player offers a converted copy.` : `${message} It can be searched all the same.`;
+  return video.preview ? `${message} The player offers a converted copy.` : `${message} It can still be searched.`;
 }
 
 function boardFrame(video, { seconds, image, segment, text }) {
@@ -138,5 +138,5 @@ function subtitles(video) {
         element("span", { class: "cue-text", lang: cue.language || null }, cue.text),
       ),
     );
-  return element("section", { class: "subtitles" }, element("h2", {}, "Said"), element("ol", { class: "cues" }, video.cues.map(row)));
+  return element("section", { class: "subtitles" }, element("h2", {}, "Subtitles"), element("ol", { class: "cues" }, video.cues.map(row)));
 }

@@ -18,7 +18,7 @@ async function fetchExplanation(root, moment, place) {
   try {
     const page = await get("/search", { ...parameters(place), ...sameVideo(moment), explain: "true", limit: 100 });
     const found = page.items.find((each) => each.segment === moment.segment) ?? page.items[0];
-    fill(root, element("p", { role: "status" }, found?.why ? describeScores(found.why) : "The service does not say."));
+    fill(root, element("p", { role: "status" }, found?.why ? describeScores(found.why) : "No explanation available."));
   } catch (error) {
     fill(root, element("p", { role: "alert" }, error.message));
   }
@@ -31,17 +31,17 @@ function sameVideo({ path, name }) {
 
 function describeScores({ visual, words, alignment, said, named }) {
   const parts = [];
-  if (visual) parts.push(`${percent(visual)} by what it shows`);
-  if (words) parts.push(`${percent(words)} by words`);
-  if (alignment) parts.push(`${percent(alignment)} by both read together`);
+  if (visual) parts.push(`${percent(visual)} by images`);
+  if (words) parts.push(`${percent(words)} by text`);
+  if (alignment) parts.push(`${percent(alignment)} by reranking`);
   const sentences = [`Found ${parts.join(", ") || "by its filters"}.`];
-  if (said?.length) sentences.push(`Said: ${said.join(", ")}.`);
-  if (named?.length) sentences.push(`In its name: ${named.join(", ")}.`);
+  if (said?.length) sentences.push(`In the subtitles: ${said.join(", ")}.`);
+  if (named?.length) sentences.push(`In file or folder names: ${named.join(", ")}.`);
   return sentences.join(" ");
 }
 
 function describeMatch({ start, end, query_start: from, query_end: to, similarity, speed, mirrored }) {
-  const sentences = [`${clock(start)}–${clock(end)} is like ${clock(from)}–${clock(to)} of what you showed, ${percent(similarity)}.`];
+  const sentences = [`${clock(start)}–${clock(end)} matches ${clock(from)}–${clock(to)} of your clip, ${percent(similarity)} similar.`];
   if (mirrored) sentences.push("It is mirrored.");
   if (speed && Math.abs(speed - 1) > 0.05) sentences.push(`It runs at ${speed.toFixed(2)} times the speed.`);
   return sentences.join(" ");

@@ -120,7 +120,7 @@ export class Player {
     if (!pages || index < 0) return;
     if (index + direction + PREFETCH >= pages.items.length) await pages.more().catch(() => {});
     const next = pages.items[index + direction];
-    if (!next) return announce(direction > 0 ? "That was the last moment" : "That was the first moment");
+    if (!next) return announce(direction > 0 ? "This is the last moment" : "This is the first moment");
     announce(`${next.name}, ${clock(next.start)}`);
     go({ ...here(), film: next.video, at: at(next.start, next.end) }, { replace: true, state: entryState() });
   }
@@ -210,14 +210,14 @@ export class Player {
 }
 
 function keyboardHelp() {
-  const pairs = [["N", "next moment"], ["P", "previous"], ["R", "again"], ["Space", "play"], ["← →", "5 s"], ["F", "full screen"], ["Esc", "close"]];
+  const pairs = [["N", "next moment"], ["P", "previous"], ["R", "replay"], ["Space", "play"], ["← →", "5 s"], ["F", "full screen"], ["Esc", "close"]];
   return element("p", { class: "keys" }, pairs.map(([key, what]) => element("span", {}, element("kbd", {}, key), ` ${what}`)));
 }
 
 async function copyAddress() {
   try {
     await navigator.clipboard.writeText(location.href);
-    toast("The link is copied. It opens on this computer while the service runs.");
+    toast("Link copied. It opens on this computer while the service runs.");
   } catch {
     toast("The browser does not allow copying; the address bar holds the link.", "warning");
   }

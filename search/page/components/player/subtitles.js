@@ -9,7 +9,7 @@ export class Subtitles {
     this._jump = jump;
     this._current = -1;
     this._list = element("ol", { class: "cues" });
-    this.root = element("section", { class: "subtitles", "aria-label": "Subtitles" }, element("h3", {}, "Said"), this._list);
+    this.root = element("section", { class: "subtitles", "aria-label": "Subtitles" }, element("h3", {}, "Subtitles"), this._list);
   }
 
   show(cues) {
