@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.library import indexed
-from indexer.captioned import photo_views
+from indexer.captioned import photo_frame, read_photo
 from model.classification import fit, readings
 from model.encoder import VideoBertEncoder
 from search import Library
@@ -123,10 +123,7 @@ def report(found: np.ndarray, targets: np.ndarray) -> str:
 def sports(truth: dict[str, str], folder: Path) -> None:
     encoder = VideoBertEncoder.load()
     files = random.Random(0).sample(sorted(truth), len(truth))
-    looks = [
-        encoder.features(photo_views(folder / file, 1, encoder.model.config.image_size, random.Random(0)))
-        for file in files
-    ]
+    looks = [encoder.features(photo_frame(read_photo(folder / file))) for file in files]
     shown, mask = encoder.pad_frames(looks)
     embeddings = encoder.embed_segments(shown, mask, [""] * len(files))
     inputs, labels = readings(looks, embeddings), [truth[file] for file in files]

@@ -6,6 +6,7 @@ like any other video, in child processes.
 
 from __future__ import annotations
 
+import io
 import json
 import random
 from collections.abc import Callable, Sequence
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFilter, UnidentifiedImageError
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
@@ -24,7 +25,7 @@ from model.data import Captioned, Example
 from model.encoder import Encoder, VideoBertEncoder
 
 PHOTO_ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
-_SMALLEST_PART = 0.5  # of a photo's area
+_SMALLEST_PART = 0.3  # of a photo's area
 
 
 def look_at(
@@ -53,11 +54,9 @@ def look_at(
         for done, row in enumerate(rows, start=1):
             path = folder / row.media
             try:
-                if path.suffix.lower() in PHOTO_ENDINGS:
-                    seen = photo_views(path, views, encoder.model.config.image_size, rng)
-                    # No view follows another, so none may share a clip with another.
-                    parts = [seen] if encoder.clip_frames == 1 else np.split(seen, views)
-                    features = np.concatenate([encoder.features(part) for part in parts])
+                if row.following or path.suffix.lower() in PHOTO_ENDINGS:
+                    pictures = [path, *(folder / file for file in row.following)]
+                    features = np.concatenate([_photo_features(picture, views, encoder, rng) for picture in pictures])
                 else:
                     features = _clip_features(path, row, decoders, encoder)
                 examples.append(Example(features, row.captions, row.label, row.media, row.start, row.beliefs))
@@ -67,27 +66,53 @@ def look_at(
     return examples, problems
 
 
-def photo_views(path: Path, views: int, size: int, rng: random.Random) -> NDArray[np.uint8]:
-    """The middle square of a photo and random parts of it, some mirrored: uint8 (views, 3, size, size)."""
+def _photo_features(path: Path, views: int, encoder: VideoBertEncoder, rng: random.Random) -> NDArray[np.float16]:
+    """float16 (views, F): the photo as the encoder looks at frames, then random parts of it."""
+    photo = read_photo(path)
+    seen = [photo_frame(photo)]
+    # No view follows another, so none may share a clip with another.
+    parts = photo_parts(photo, views - 1, encoder.model.config.image_size, rng)
+    seen += [parts] if encoder.clip_frames == 1 else np.split(parts, views - 1)
+    return np.concatenate([encoder.features(frames) for frames in seen])
+
+
+def read_photo(path: Path) -> Image.Image:
+    """Open a photo as RGB; OSError or UnidentifiedImageError where it is none."""
     with Image.open(path) as file:
-        photo = file.convert("RGB")
-    boxes = [_middle(photo), *(_part(photo, rng) for _ in range(views - 1))]
+        return file.convert("RGB")
+
+
+def photo_frame(photo: Image.Image) -> NDArray[np.uint8]:
+    """A photo as a video of one frame: uint8 (1, 3, H, W)."""
+    return np.ascontiguousarray(np.asarray(photo).transpose(2, 0, 1))[None]
+
+
+def photo_parts(photo: Image.Image, parts: int, size: int, rng: random.Random) -> NDArray[np.uint8]:
+    """Random parts of a photo, some mirrored, blurred, blocky, or darker, as video is: uint8 (parts, 3, size, size)."""
+    boxes = [_part(photo, rng) for _ in range(parts)]
     pictures = [photo.resize((size, size), Image.Resampling.BILINEAR, box=box) for box in boxes]
-    turned = [
-        p.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if i and rng.random() < 0.5 else p for i, p in enumerate(pictures)
-    ]
-    return np.stack([np.asarray(picture).transpose(2, 0, 1) for picture in turned])
+    return np.stack([_like_video(picture, rng).transpose(2, 0, 1) for picture in pictures])
 
 
-def _middle(photo: Image.Image) -> tuple[float, float, float, float]:
-    side = min(photo.size)
-    left, top = (photo.width - side) / 2, (photo.height - side) / 2
-    return left, top, left + side, top + side
+def _like_video(picture: Image.Image, rng: random.Random) -> NDArray[np.uint8]:
+    if rng.random() < 0.5:
+        picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    if rng.random() < 0.3:
+        picture = picture.filter(ImageFilter.GaussianBlur(rng.uniform(0.5, 2)))
+    if rng.random() < 0.3:
+        stored = io.BytesIO()
+        picture.save(stored, "JPEG", quality=rng.randint(15, 60))
+        picture = Image.open(stored).convert("RGB")
+    pixels = np.asarray(picture)
+    if rng.random() < 0.4:
+        lit = pixels.astype(np.float32) * rng.uniform(0.6, 1.3) + rng.uniform(-20, 20)
+        pixels = lit.clip(0, 255).astype(np.uint8)
+    return pixels
 
 
 def _part(photo: Image.Image, rng: random.Random) -> tuple[float, float, float, float]:
     side = rng.uniform(_SMALLEST_PART, 1.0) ** 0.5
-    stretch = rng.uniform(0.85, 1.18)
+    stretch = rng.uniform(0.75, 1.33)
     width, height = photo.width * min(1.0, side * stretch), photo.height * min(1.0, side / stretch)
     left, top = rng.uniform(0, photo.width - width), rng.uniform(0, photo.height - height)
     return left, top, left + width, top + height

@@ -1,7 +1,7 @@
 """Frames -> frame features: the convolutional networks that look at one frame at a time.
 
-The default is MobileNetV2 (Sandler et al., CVPR 2018): 2.2 million parameters, 1,280 features a frame. It is built
-without anybody's weights; ours come from training.
+The shipped model has EfficientNet-Lite2. The default of a new configuration is MobileNetV2 (Sandler et al., CVPR 2018):
+2.2 million parameters, 1,280 features a frame. Networks are built without anybody's weights.
 """
 
 from __future__ import annotations
@@ -15,13 +15,20 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision import models
 
-FEATURE_DIMS = {"mobilenet_v2": 1280, "resnet18": 512, "resnet50": 2048}
+from model import efficientnet_lite2
+
+FEATURE_DIMS = {
+    "efficientnet_lite2": efficientnet_lite2.FEATURE_DIM,
+    "mobilenet_v2": 1280,
+    "resnet18": 512,
+    "resnet50": 2048,
+}
 
 
 class Backbone(nn.Module):
     """A CNN without its classifier, averaged over the picture.
 
-    `blocks` are the stages in order; distillation compares their outputs one by one with a teacher's.
+    `blocks` are the stages in order.
     """
 
     def __init__(self, name: str) -> None:
@@ -58,6 +65,7 @@ def _resnet(build: Callable[..., models.ResNet]) -> Callable[[], nn.Sequential]:
 
 
 _BUILDERS: dict[str, Callable[[], nn.Sequential]] = {
+    "efficientnet_lite2": efficientnet_lite2.EfficientNetLite2,
     "mobilenet_v2": _mobilenet_v2,
     "resnet18": _resnet(models.resnet18),
     "resnet50": _resnet(models.resnet50),

@@ -3,12 +3,13 @@
 A captions file is JSON lines, one photo or clip a line:
 
     {"media": "walk.mp4", "captions": ["a dog runs on grass", "a brown dog outside"], "start": 2.0, "end": 9.5}
+    {"media": ["3_f0.jpg", "3_f240.jpg"], "captions": ["a man cooks pasta", "someone stirs a pot"]}
     {"media": "0001.jpg", "label": "border collie", "beliefs": {"Border collie": 0.8, "collie": 0.2}}
 
-`media` is relative to a folder of your choice; `start` and `end` (seconds) choose a part of a clip; a `label` instead
-of captions is put into sentence templates, and examples of one label count as right answers for each other. Rows of one
-`media` that have a `start` are neighbours in time. `beliefs` are what a classifier takes the picture for, and how
-likely.
+`media` is relative to a folder of your choice; several pictures, in order, are frames of one video. `start` and `end`
+(seconds) choose a part of a clip; rows of one `media` that have a `start` are neighbours in time. A `label` instead of
+captions is put into sentence templates, and examples of one label count as right answers for each other. `beliefs` are
+what a classifier takes the picture for, and how likely.
 
 Everything random about a batch comes from the `random.Random` that is handed in, and the order of an epoch from its
 number and the seed: a run that goes on later deals the same batches.
@@ -34,12 +35,13 @@ LABEL_TEMPLATES = ("a video of a {}", "a photo of a {}", "{}", "a {}", "this is 
 class Captioned:
     """One row of a captions file."""
 
-    media: str
+    media: str  # the first picture where there are several
     captions: tuple[str, ...]
     label: str = ""
     start: float | None = None  # seconds
     end: float | None = None
     beliefs: Mapping[str, float] = field(default_factory=dict)  # sum to 1 where there are any
+    following: tuple[str, ...] = ()  # further pictures of the same video, in order
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class Sampling:
     """How texts and frames are drawn from examples."""
 
     max_frames: int
+    drawn_frames: int = 0  # of an example at most; 0 for max_frames
     right_subtitles: float = 0.45  # share of the examples that get another caption of the same picture as subtitle
     wrong_subtitles: float = 0.15  # share that get a caption of another picture; the rest gets none
     joined_sentences: float = 0.0  # share whose sentence goes on with that of the next neighbour
@@ -102,8 +105,9 @@ def _captioned(row: object) -> Captioned:
     if not isinstance(row, dict):
         raise TypeError(f"a row is an object, got {type(row).__name__}")
     media, captions, label = row.get("media"), row.get("captions", []), row.get("label", "")
-    if not isinstance(media, str) or not media:
-        raise ValueError(f"'media' must name a file, got {media!r}")
+    files = [media] if isinstance(media, str) else media
+    if not isinstance(files, list) or not files or not all(isinstance(file, str) and file for file in files):
+        raise ValueError(f"'media' must name a file, or several pictures in a list, got {media!r}")
     if not isinstance(captions, list) or not all(isinstance(caption, str) for caption in captions):
         raise ValueError(f"'captions' must be a list of strings, got {captions!r}")
     if not isinstance(label, str):
@@ -112,7 +116,8 @@ def _captioned(row: object) -> Captioned:
     if not captions and not label.strip():
         raise ValueError("a row needs 'captions' or a 'label'")
     start, end = (None if row.get(key) is None else float(row[key]) for key in ("start", "end"))
-    return Captioned(media, tuple(captions), label.strip(), start, end, _beliefs(row.get("beliefs", {})))
+    beliefs = _beliefs(row.get("beliefs", {}))
+    return Captioned(files[0], tuple(captions), label.strip(), start, end, beliefs, tuple(files[1:]))
 
 
 def _beliefs(given: object) -> dict[str, float]:
@@ -166,7 +171,7 @@ class CaptionedSet:
             following = _two_captions(self.examples[self._next[i]], rng)[0] if i in self._next else other
             joined = rng.random() < sampling.joined_sentences
             sentences.append(f"{query} {following}".strip() if joined else query)
-            count = rng.randint(1, sampling.max_frames)
+            count = rng.randint(1, sampling.drawn_frames or sampling.max_frames)
             frames.append(row.features[sorted(rng.choices(range(len(row.features)), k=count))])
             paced.append(_paced(row.features, rng, sampling))
         labels = np.array([row.label for row in rows])

@@ -23,21 +23,14 @@ _STAGES = (
 )
 
 
-def efficientnet_lite2() -> nn.Sequential:
-    """Build the network without its classifier: the stem, 21 blocks, the head.
+class EfficientNetLite2(nn.Sequential):
+    """The network without its classifier: the stem, 21 blocks, the head.
 
-    Returns:
-        float (T, 3, H, W), -1..1, sides in multiples of 32 -> (T, 1280, H / 32, W / 32).
+    float (T, 3, H, W), -1..1, sides in multiples of 32 -> (T, 1280, H / 32, W / 32).
     """
-    blocks: list[nn.Module] = [_layer(3, _STEM, kernel=3, stride=2)]
-    channels = _STEM
-    for width, repeats, kernel, stride, expansion in _STAGES:
-        for repeat in range(repeats):
-            step = stride if repeat == 0 else 1
-            blocks.append(InvertedResidual(channels, width, kernel=kernel, stride=step, expansion=expansion))
-            channels = width
-    blocks.append(_layer(channels, FEATURE_DIM, kernel=1))
-    return nn.Sequential(*blocks)
+
+    def __init__(self, *blocks: nn.Module) -> None:
+        super().__init__(*(blocks or _blocks()))
 
 
 class InvertedResidual(nn.Module):
@@ -56,6 +49,17 @@ class InvertedResidual(nn.Module):
         """(T, C, H, W) -> (T, C', H / stride, W / stride)."""
         out = self.layers(maps)
         return maps + out if self.use_res_connect else out  # type: ignore[no-any-return]
+
+
+def _blocks() -> list[nn.Module]:
+    blocks: list[nn.Module] = [_layer(3, _STEM, kernel=3, stride=2)]
+    channels = _STEM
+    for width, repeats, kernel, stride, expansion in _STAGES:
+        for repeat in range(repeats):
+            step = stride if repeat == 0 else 1
+            blocks.append(InvertedResidual(channels, width, kernel=kernel, stride=step, expansion=expansion))
+            channels = width
+    return [*blocks, _layer(channels, FEATURE_DIM, kernel=1)]
 
 
 def _layer(channels: int, width: int, *, kernel: int, stride: int = 1, groups: int = 1) -> nn.Sequential:

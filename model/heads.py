@@ -6,6 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+_SHARPNESS = 0.7  # power of class probabilities: below 1, what is less likely counts more
+_NOISE = 0.5  # of the deviation of each input
+
 
 class RetrievalHead(nn.Module):
     """States of words and of frames -> one point in the shared space of text and video.
@@ -50,6 +53,76 @@ class RetrievalHead(nn.Module):
         return self.log_scale.exp().clamp(max=100.0)
 
 
+class ClassNames(nn.Module):
+    """What the backbone's own classifier takes a frame for, as one point among the names of its classes.
+
+    The mean of the names' text embeddings, weighted by how likely each class is (Norouzi et al., "Zero-shot learning by
+    convex combination of semantic embeddings", ICLR 2014). The classifier reads the same features as everything else.
+    """
+
+    embeddings: Tensor
+
+    def __init__(self, feature_dim: int, names: int, dim: int) -> None:
+        super().__init__()
+        self.classifier = nn.Linear(feature_dim, names)
+        self.register_buffer("embeddings", torch.zeros(names, dim))  # of the names as text, unit length
+
+    def probabilities(self, features: Tensor) -> Tensor:
+        """(..., F) -> (..., K), rows sum to 1."""
+        return F.softmax(self.classifier(features).float(), dim=-1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(..., F) -> (..., D), the expected name."""
+        likely = self.probabilities(features).clamp_min(1e-6) ** _SHARPNESS
+        return (likely / likely.sum(dim=-1, keepdim=True)) @ self.embeddings.float()
+
+
+class FrameReader(nn.Module):
+    """A frame feature and its expected name -> a point: two layers beside a linear path.
+
+    Inputs are standardized by their mean and deviation over the training pictures. In training each gets noise of half
+    its deviation: a few thousand pictures are soon known by heart. The linear path begins at the expected name, so the
+    point of a frame starts at the name of what it shows.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, feature_dim: int, name_dim: int, width: int, dim: int, *, dropout: float) -> None:
+        super().__init__()
+        described = feature_dim + name_dim
+        self.register_buffer("mean", torch.zeros(described))
+        self.register_buffer("deviation", torch.ones(described))
+        self.wide = nn.Linear(described, width)
+        self.narrow = nn.Linear(width, dim)
+        self.path = nn.Linear(described, dim)
+        self.dropout = nn.Dropout(dropout)
+        self.name_dim = name_dim
+        nn.init.zeros_(self.path.weight)
+        nn.init.zeros_(self.path.bias)
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether mean and deviation are those of pictures."""
+        return not torch.equal(self.deviation, torch.ones_like(self.deviation))
+
+    @torch.no_grad()
+    def fit(self, described: Tensor) -> None:
+        """Take mean and deviation of described frames (N, F + D), and start the linear path at the expected name."""
+        self.mean.copy_(described.mean(dim=0))
+        self.deviation.copy_(described.std(dim=0) + 1e-4)
+        if self.name_dim == self.path.out_features:
+            self.path.weight[:, -self.name_dim :] = torch.diag(2 * self.deviation[-self.name_dim :])
+
+    def forward(self, described: Tensor) -> Tensor:
+        """(..., F + D) -> (..., dim)."""
+        frames = (described - self.mean) / self.deviation
+        if self.training:
+            frames = frames + _NOISE * torch.randn_like(frames)
+        wide = F.gelu(self.wide(self.dropout(frames)))
+        return self.narrow(self.dropout(wide)) + self.path(frames)  # type: ignore[no-any-return]
+
+
 class Glance(nn.Module):
     """Frame features -> the same space in one step: each frame for itself, past the temporal model and BERT.
 
@@ -57,13 +130,16 @@ class Glance(nn.Module):
     Salamon, "Neural network ensembles", 1990).
     """
 
-    def __init__(self, feature_dim: int, width: int, dim: int, *, dropout: float) -> None:
+    def __init__(self, read: nn.Module) -> None:
         super().__init__()
-        self.read = frame_layers(feature_dim, width, dim, dropout=dropout)
+        self.read = read
 
     def forward(self, features: Tensor, mask: Tensor) -> Tensor:
         """Frame features (N, T, F) and bool (N, T) -> (N, D), unit length; zeros for rows without frames."""
-        return F.normalize((self.read(features) * mask[..., None]).sum(dim=1).float(), dim=-1)
+        points = self.read(features)
+        if isinstance(self.read, FrameReader):
+            points = F.normalize(points.float(), dim=-1)
+        return F.normalize((points * mask[..., None]).sum(dim=1).float(), dim=-1)
 
 
 def frame_layers(feature_dim: int, width: int, dim: int, *, dropout: float) -> nn.Sequential:

@@ -6,17 +6,19 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+_CAPTION_SCALE = 25.0  # of cosines of captions: 0.1 more alike is 12 times the share
 
-def multi_positive_contrastive(queries: Tensor, items: Tensor, same: Tensor, scale: Tensor) -> Tensor:
+
+def multi_positive_contrastive(queries: Tensor, items: Tensor, target: Tensor, scale: Tensor) -> Tensor:
     """Symmetric contrastive loss in which a query may have several right answers in the batch.
 
-    The cross-entropy of the softmax over the batch against a uniform target over the positives (Khosla et al.,
-    "Supervised contrastive learning", 2020, L_out), in both directions.
+    The cross-entropy of the softmax over the batch against a target over the positives (Khosla et al., "Supervised
+    contrastive learning", 2020, L_out), in both directions.
 
     Args:
         queries: (N, D), unit length.
         items: (N, D), unit length.
-        same: bool (N, N), True where query i and item j show the same; the diagonal is True.
+        target: float (N, N), 0 or more, how far item j answers query i; rows and columns are scaled to sum to 1.
         scale: inverse temperature, scalar.
 
     Returns:
@@ -24,10 +26,27 @@ def multi_positive_contrastive(queries: Tensor, items: Tensor, same: Tensor, sca
     """
     with torch.autocast(queries.device.type, enabled=False):  # in bfloat16, cosines that differ by 0.002 are the same
         logits = scale.float() * queries.float() @ items.float().T
-    target = same.float()
     forward = -(F.log_softmax(logits, dim=1) * target).sum(1) / target.sum(1)
     backward = -(F.log_softmax(logits, dim=0) * target).sum(0) / target.sum(0)
     return (forward.mean() + backward.mean()) / 2
+
+
+def soft_target(same: Tensor, captions: Tensor, share: float) -> Tensor:
+    """A contrast's target: uniform over the positives, a share of it over what has like captions.
+
+    Args:
+        same: bool (N, N), True where query i and item j show the same; the diagonal is True.
+        captions: (N, D), unit length, as they were embedded before training.
+        share: of the target that follows the captions, 0 to 1.
+
+    Returns:
+        float32 (N, N), rows sum to 1.
+    """
+    positives = same.float() / same.sum(dim=1, keepdim=True)
+    if not share:
+        return positives
+    alike = F.softmax(_CAPTION_SCALE * captions.float() @ captions.float().T, dim=1)
+    return (1 - share) * positives + share * alike
 
 
 def alignment(logits: Tensor, aligned: Tensor) -> Tensor:

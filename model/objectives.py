@@ -64,7 +64,8 @@ class Objectives:
         terms: dict[str, Tensor] = {}
         features, frame_mask = self._frames(batch.features, batch.frame_mask)
         same = torch.from_numpy(batch.same).to(model.device)
-        anchors = self.anchor(batch.queries) if options.frozen or "anchor" in wanted else None
+        needed = options.frozen or options.soft_labels or "anchor" in wanted
+        anchors = self.anchor(batch.queries) if needed else None
         if options.frozen and anchors is not None:
             queries = anchors
         else:
@@ -75,11 +76,14 @@ class Objectives:
         scale = model.retrieval.scale
         # Sequences of words and frames are long: half of the batch is seen with subtitles, a quarter is aligned.
         half, quarter = max(len(same) // 2, 2), max(len(same) // 4, 2)
+        target = same.float()
+        if anchors is not None:
+            target = losses.soft_target(same, anchors, options.soft_labels)
         if wanted & {"silent", "alignment", "beliefs"}:
             with torch.set_grad_enabled(bool(wanted & {"silent", "beliefs"})):
                 readings = self._readings((features, frame_mask))
         if "silent" in wanted:
-            found = [losses.multi_positive_contrastive(queries, points, same, scale) for points in readings]
+            found = [losses.multi_positive_contrastive(queries, points, target, scale) for points in readings]
             terms["silent"] = torch.stack(found).sum()
         if "beliefs" in wanted:
             beliefs, names = torch.from_numpy(batch.beliefs).to(model.device), self.anchor(self.believed)
@@ -87,7 +91,7 @@ class Objectives:
             terms["beliefs"] = torch.stack(held).sum()
         if "fused" in wanted:
             fused = model.embed(self._inputs(batch.subtitles[:half], (features[:half], frame_mask[:half])))
-            terms["fused"] = losses.multi_positive_contrastive(queries[:half], fused, same[:half, :half], scale)
+            terms["fused"] = losses.multi_positive_contrastive(queries[:half], fused, target[:half, :half], scale)
         if "alignment" in wanted:
             similarity = queries.detach() @ readings[0].detach().T
             terms["alignment"] = self._alignment(batch, quarter, similarity, (features, frame_mask))
@@ -102,7 +106,7 @@ class Objectives:
         if not (self.options.frames_frozen and model.config.glance_width):
             readings.append(model.embed(self._inputs([], frames), glancing=False))
         if model.config.glance_width:
-            readings.append(model.glance(*frames))
+            readings.append(model.glance(model.described(frames[0]), frames[1]))
         return readings
 
     def _alignment(self, batch: Batch, count: int, similarity: Tensor, frames: Frames) -> Tensor:

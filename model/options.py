@@ -25,7 +25,9 @@ class TrainingOptions:
     anchor_weight: float = 1.0
     masked_word_weight: float = 0.0
     masked_frame_weight: float = 0.0
+    soft_labels: float = 0.0  # share of a contrast's target that follows how alike the captions are
     belief_weight: float = 0.0  # frames alone against what a classifier takes them for, where rows have beliefs
+    drawn_frames: int = 0  # frames drawn of an example at most; 0 for as many as the model reads
     right_subtitles: float = 0.45  # share of the examples that get another caption of the same picture as subtitle
     wrong_subtitles: float = 0.15  # share that get a caption of another picture
     joined_sentences: float = 0.0  # share of the sentences that are joined with a neighbour's, aligned and masked ones
@@ -43,7 +45,7 @@ class TrainingOptions:
             value = getattr(self, field.name)
             if field.name.endswith(("_weight", "_rate", "_decay")) and value < 0:
                 raise ValueError(f"{field.name} must not be negative, got {value}")
-            if field.name in ("warmup", "ema", "joined_sentences") and not 0 <= value <= 1:
+            if field.name in ("warmup", "ema", "joined_sentences", "soft_labels") and not 0 <= value <= 1:
                 raise ValueError(f"{field.name} must be between 0 and 1, got {value}")
         if not self.weights:
             raise ValueError("every objective has weight 0, so there is nothing to learn")

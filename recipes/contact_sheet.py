@@ -9,22 +9,20 @@ are those that most photos fall into.
 from __future__ import annotations
 
 import argparse
-import random
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 
-from indexer.captioned import PHOTO_ENDINGS, photo_views
+from indexer.captioned import PHOTO_ENDINGS, photo_frame, read_photo
 from model.data import read_captions
 from model.encoder import VideoBertEncoder
 
 TILE = 112  # pixels, a square
 MARGIN = 44  # pixels left of a row, for the number of its word
-PHOTOS_AT_ONCE = 64
 
 
 def nearest_members(
@@ -80,20 +78,14 @@ def main() -> None:
     rows, _ = read_captions(args.captions)
     paths = [args.media / row.media for row in rows if Path(row.media).suffix.lower() in PHOTO_ENDINGS]
 
-    def middles(some: Sequence[Path]) -> NDArray[np.uint8]:
-        return np.concatenate([photo_views(p, 1, encoder.model.config.image_size, random.Random(0)) for p in some])
-
-    parts = [paths[first : first + PHOTOS_AT_ONCE] for first in range(0, len(paths), PHOTOS_AT_ONCE)]
-    features = np.concatenate([encoder.features(middles(part)) for part in parts])
+    features = np.concatenate([encoder.features(photo_frame(read_photo(path))) for path in paths])
     tree = encoder.model.visual_words
     with torch.inference_mode():
         words = tree(torch.from_numpy(features).to(encoder.device)).cpu().numpy()
     centroids = tree.centroids.cpu().numpy()
     found = nearest_members(features, words, centroids, rows=args.words, columns=args.photos)
-    pictures = [
-        (word, [Image.fromarray(middle.transpose(1, 2, 0)) for middle in middles([paths[i] for i in members])])
-        for word, members in found
-    ]
+    square = (encoder.model.config.image_size,) * 2
+    pictures = [(word, [ImageOps.fit(read_photo(paths[i]), square) for i in members]) for word, members in found]
     sheet(pictures).save(args.out)
 
 

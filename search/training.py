@@ -22,7 +22,7 @@ from model.start import begin, check_options
 from model.train import Step, made_of, train
 from search.curves import draw_curves
 
-VIEWS = 6  # frames made of a photo
+VIEWS = 4  # frames made of a photo: as the encoder looks at it, and random parts
 _ALONE = Processes()
 _STEPS_BETWEEN_PICTURES = 200
 

@@ -160,3 +160,11 @@ def test_captions_file_is_json_lines(tmp_path):
     path = tmp_path / "one.jsonl"
     path.write_text(json.dumps({"media": "ä.mp4", "captions": ["größer"]}), encoding="utf-8")
     assert read_captions(path)[0][0].captions == ("größer",)
+
+
+def test_several_pictures_are_frames_of_one_video(tmp_path):
+    rows = [{"media": ["a.png", "b.png"], "captions": ["a cat"]}, {"media": [], "captions": ["a dog"]}]
+    (tmp_path / "rows.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    good, problems = read_captions(tmp_path / "rows.jsonl")
+    assert [(row.media, row.following) for row in good] == [("a.png", ("b.png",))]
+    assert problems == ["rows.jsonl:2: 'media' must name a file, or several pictures in a list, got []"]

@@ -1,12 +1,18 @@
 """What puts checkpoints together for the recipes of the shipped one."""
 
+import json
 import sys
 
+import pytest
 import torch
-from safetensors.torch import save_file
+from conftest import tiny_config
 
 from model import checkpoint
-from recipes import assemble, average
+from model.data import read_captions
+from model.efficientnet_lite2 import EfficientNetLite2
+from model.encoder import Encoder
+from model.videobert import VideoBertModel
+from recipes import assemble, average, captions
 
 
 def run(main, monkeypatch, **options: object) -> None:
@@ -16,26 +22,62 @@ def run(main, monkeypatch, **options: object) -> None:
     main()
 
 
-def test_a_new_backbone_keeps_the_rest_but_for_what_it_saw(tiny_checkpoint, tmp_path, monkeypatch):
-    trained, tokenizer = checkpoint.load(tiny_checkpoint)
-    trained.add_masked_words()
-    trained.add_visual_words(3, 2, frame_input="features")
-    checkpoint.save(trained, tokenizer, tmp_path / "trained")
-    seeing = {name: torch.full_like(weight, 2) for name, weight in trained.backbone.state_dict().items()}
-    save_file(seeing, tmp_path / "backbone.safetensors")
-    parts = {"rest": tmp_path / "trained", "backbone": tmp_path / "backbone.safetensors"}
-    run(assemble.main, monkeypatch, **parts, out=tmp_path / "start")
-    before, _ = checkpoint.load(tmp_path / "trained")
-    after, _ = checkpoint.load(tmp_path / "start")
-    assert (after.config.visual_branching, after.config.masked_words) == (0, True)
-    held = before.state_dict()
-    for name, weight in after.state_dict().items():
-        assert torch.equal(weight, torch.full_like(weight, 2) if name.startswith("backbone.") else held[name])
-    assert {name.split(".")[0] for name in held.keys() - after.state_dict().keys()} == {
-        "visual_words",
-        "masked_frames",
-        "hidden_frame",
+def test_published_weights_become_backbone_and_classifier():
+    source = EfficientNetLite2()
+    published = {f"_layer{i}": torch.full_like(tensor, i % 7) for i, tensor in enumerate(source.state_dict().values())}
+    published |= {"_fc.weight": torch.full((3, 1280), 0.5), "_fc.bias": torch.full((3,), 0.25)}
+    model = VideoBertModel(tiny_config(backbone="efficientnet_lite2", class_names=("cat", "dog", "red square")))
+    assemble.load_published(model, published)
+    loaded = model.backbone.blocks.state_dict().values()
+    assert [float(tensor.flatten()[0]) for tensor in loaded] == [i % 7 for i in range(len(published) - 2)]
+    assert set(model.class_names.classifier.weight.unique().tolist()) == {0.5}
+    assert set(model.class_names.classifier.bias.tolist()) == {0.25}
+
+
+def test_weights_other_than_the_published_ones_are_refused(tmp_path):
+    (tmp_path / "other.pth").write_bytes(b"other")
+    with pytest.raises(ValueError, match=r"must have SHA-256 9656183e.*, got "):
+        assemble.published(tmp_path / "other.pth")
+
+
+def test_names_are_embedded_as_queries_are(tiny_checkpoint):
+    model, tokenizer = checkpoint.load(tiny_checkpoint)
+    points = assemble.embedded(model, tokenizer, ["a red square", "a dog"])
+    expected = Encoder.load(tiny_checkpoint).embed_text(["a red square", "a dog"])
+    assert torch.allclose(points, torch.from_numpy(expected), atol=1e-5)
+
+
+def test_pictures_of_a_video_become_one_row_and_those_of_a_label_one_each(tmp_path, monkeypatch):
+    scenes = {
+        "captions": {"v1": ["a dog runs .", "a dog"], "v2": ["a cat"], "squares": ["a red square"], "c": ["a circle"]},
+        "pictures": [
+            {"file": "1a.webp", "video": "v1", "source": "msrvtt", "split": "train"},
+            {"file": "1b.webp", "video": "v1", "source": "msrvtt", "split": "train"},
+            {"file": "2.webp", "video": "v2", "source": "msrvtt", "split": "heldback"},
+            {"file": "s1.webp", "video": "squares", "source": "things", "split": "train", "label": "red square"},
+            {"file": "s2.webp", "video": "squares", "source": "things", "split": "train", "label": "red square"},
+            {"file": "c.webp", "video": "c", "source": "coco", "split": "train"},
+        ],
     }
+    flickr = {
+        "f.jpg": {"captions": ["A dog , running ."], "split": "train"},
+        "t.jpg": {"captions": [], "split": "test"},
+    }
+    (tmp_path / "scenes.json").write_text(json.dumps(scenes))
+    (tmp_path / "flickr.json").write_text(json.dumps(flickr))
+    sources = {"flickr": tmp_path / "flickr.json", "scenes": tmp_path / "scenes.json", "split": "train"}
+    run(captions.main, monkeypatch, **sources, out=tmp_path / "rows.jsonl")
+    rows, problems = read_captions(tmp_path / "rows.jsonl")
+    assert problems == []
+    assert [(row.media, row.following, row.captions, row.label) for row in rows] == [
+        ("f.jpg", (), ("A dog, running",), ""),
+        ("s1.webp", (), (), "red square"),
+        ("s2.webp", (), (), "red square"),
+        ("1a.webp", ("1b.webp",), ("a dog runs", "a dog"), ""),
+        ("c.webp", (), ("a circle",), ""),
+    ]
+    run(captions.main, monkeypatch, **sources, without="flickr8k", out=tmp_path / "fewer.jsonl")
+    assert len(read_captions(tmp_path / "fewer.jsonl")[0]) == 4
 
 
 def test_one_part_of_a_checkpoint_becomes_the_mean_of_before_and_after(tiny_checkpoint, tmp_path, monkeypatch):

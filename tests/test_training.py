@@ -1,4 +1,4 @@
-"""Losses, the training loop and distillation."""
+"""Losses and the training loop."""
 
 import copy
 from pathlib import Path
@@ -8,9 +8,7 @@ import pytest
 import torch
 
 from model import checkpoint, losses
-from model.backbone import Backbone
 from model.data import CaptionedSet, Example
-from model.distil import distil_blocks, distil_chain, lessons, match_statistics, remembered
 from model.start import begin
 from model.train import TrainingOptions, train
 from model.videobert import Inputs, VideoBertModel
@@ -29,6 +27,17 @@ def test_contrastive_loss_shares_between_positives():
     same = torch.ones(4, 4, dtype=torch.bool)
     uniform = losses.multi_positive_contrastive(queries, queries, same, torch.tensor(0.0))
     assert uniform == pytest.approx(np.log(4))
+
+
+def test_a_soft_target_gives_a_share_to_like_captions():
+    same = torch.tensor([[True, True, False], [True, True, False], [False, False, True]])
+    captions = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
+    hard = losses.soft_target(same, captions, 0.0)
+    assert hard.tolist() == [[0.5, 0.5, 0.0], [0.5, 0.5, 0.0], [0.0, 0.0, 1.0]]
+    soft = losses.soft_target(same, captions, 0.2)
+    assert torch.allclose(soft.sum(dim=1), torch.ones(3))
+    assert soft[0, 2] == pytest.approx(0.1)  # as alike as itself, so half of the share
+    assert soft[2, 2] == pytest.approx(0.9)
 
 
 def test_alignment_and_anchor_losses_by_hand():
@@ -120,39 +129,3 @@ def test_long_captions_lose_their_end(tiny_checkpoint):
     weights = [trained(tiny_checkpoint, captions, max_words=2).retrieval.frames.weight for captions in (short, long)]
     assert torch.equal(*weights)
     assert not torch.equal(weights[0], trained(tiny_checkpoint, long, max_words=4).retrieval.frames.weight)
-
-
-def test_distillation_brings_a_student_to_its_teacher():
-    torch.manual_seed(0)
-    teacher_net, student = Backbone("resnet18").eval(), Backbone("resnet18").train()
-
-    def teacher(pixels: torch.Tensor) -> list[torch.Tensor]:
-        state, outputs = (pixels.float() / 255 - 0.5) / 0.5, []
-        with torch.no_grad():
-            for block in teacher_net.blocks:
-                state = block(state)
-                outputs.append(state)
-        return outputs
-
-    def batches():
-        generator = torch.Generator().manual_seed(0)
-        while True:
-            yield torch.randint(0, 256, (8, 3, 32, 32), generator=generator, dtype=torch.uint8)
-
-    single, chained = [], []
-    match_statistics(student, teacher(next(batches())), range(0, 2))
-    distil_blocks(student, lessons(teacher, batches()), steps=12, blocks=range(0, 2), report=single.append)
-    assert len(single[-1].unexplained) == 2
-    assert single[-1].unexplained[0] < 0.5 * single[0].unexplained[0]
-    distil_chain(student, lessons(teacher, batches()), steps=3, compared=range(3, 5), report=chained.append)
-    assert len(chained[-1].unexplained) == 3  # two blocks and the pooled features
-
-    early, late = ([p.clone() for p in student.blocks[i].parameters()] for i in (2, 3))
-    taught = remembered(student, teacher, batches(), first=3, pictures=16, batch=6, seed=0)
-    sizes = [len(next(taught).inputs) for _ in range(4)]
-    assert sizes == [6, 6, 4, 6]  # pass after pass over the same sixteen
-    chained.clear()
-    distil_chain(student, taught, steps=20, learning_rate=3e-4, blocks=range(3, 5), report=chained.append)
-    assert chained[-1].unexplained[0] < chained[0].unexplained[0]
-    assert all(torch.equal(*pair) for pair in zip(early, student.blocks[2].parameters(), strict=True))
-    assert not all(torch.equal(*pair) for pair in zip(late, student.blocks[3].parameters(), strict=True))

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from conftest import tiny_config
@@ -122,3 +123,49 @@ def test_a_glance_turns_what_frames_show_and_nothing_else():
 def test_a_wrong_choice_names_the_allowed_ones(name, value):
     with pytest.raises(ValueError, match=f"must be one of .*got '{value}'"):
         VideoBertModel(tiny_config(**{name: value}))
+
+
+def with_class_names(**changes: object) -> VideoBertModel:
+    torch.manual_seed(0)
+    model = VideoBertModel(tiny_config(class_names=("cat", "dog", "square"), glance_width=16, **changes)).eval()
+    model.class_names.embeddings.copy_(torch.nn.functional.normalize(torch.randn(3, 24), dim=-1))
+    return model
+
+
+def test_the_expected_name_is_the_mean_of_names_by_likelihood():
+    model = with_class_names()
+    names = model.class_names
+    torch.nn.init.zeros_(names.classifier.weight)
+    features = torch.randn(2, 5, model.backbone.feature_dim)
+    names.classifier.bias.data = torch.tensor([50.0, 0.0, 0.0])
+    assert torch.allclose(names(features), names.embeddings[0].expand(2, 5, -1), atol=1e-3)
+    names.classifier.bias.data = torch.zeros(3)
+    assert torch.allclose(names(features), names.embeddings.mean(dim=0).expand(2, 5, -1), atol=1e-6)
+    assert torch.allclose(names.probabilities(features).sum(dim=-1), torch.ones(2, 5))
+
+
+def test_frame_readers_begin_at_the_expected_name():
+    model = with_class_names()
+    features = np.random.default_rng(0).normal(2, 1, (200, model.backbone.feature_dim)).astype(np.float16)
+    model.fit_frame_readers(features)
+    reader = model.glance.read
+    torch.nn.init.zeros_(reader.narrow.weight)
+    torch.nn.init.zeros_(reader.narrow.bias)
+    described = model.described(torch.from_numpy(features).float())
+    standardized = ((described - reader.mean) / reader.deviation)[:, :-24]
+    assert torch.allclose(standardized.std(dim=0), torch.ones(1), atol=0.01)
+    point = reader(described[:1])
+    expected = 2 * (described[:1] - reader.mean)[:, -24:]
+    assert torch.allclose(point, expected, atol=1e-4)
+    before = reader.mean.clone()
+    model.fit_frame_readers(features + 1)  # fitted once; what has learned is left alone
+    assert torch.equal(reader.mean, before)
+
+
+def test_frames_are_read_with_noise_in_training_only():
+    model = with_class_names(frame_dropout=0.0)
+    described = torch.randn(1, model.backbone.feature_dim + 24)
+    reader = model.frame_projection
+    assert torch.equal(reader(described), reader(described))
+    reader.train()
+    assert not torch.equal(reader(described), reader(described))

@@ -1,0 +1,35 @@
+"""A backbone in torch: any network, on a CPU or a GPU."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from model.backbone import bf16_is_native, folded
+
+
+class TorchSession:
+    """A copy of a backbone with folded normalization, in bfloat16 where the hardware multiplies it.
+
+    Frame features in bfloat16 keep a cosine of 0.997 to those in float32 (the median of frames of clips), at more than
+    twice the speed.
+    """
+
+    runtime = "torch"
+
+    def __init__(self, backbone: nn.Module, device: torch.device) -> None:
+        self.precision = "bfloat16" if device.type == "cuda" or bf16_is_native() else "float32"
+        self._device = device
+        self._network = folded(backbone)
+        if getattr(backbone, "clip_frames", 1) == 1:
+            self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @torch.inference_mode()
+    def run(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        """float32 (T, 3, H, W), -1..1 -> float32 (T, F)."""
+        frames = torch.from_numpy(pixels).to(self._device)
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
+            features = self._network(frames)
+        return np.asarray(features.float().cpu().numpy())
