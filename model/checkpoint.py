@@ -1,7 +1,7 @@
 """Checkpoint folders: `config.json`, `model.safetensors` and `tokenizer.json`; never pickle.
 
-Weights are stored in half precision, and word embeddings, which are a third of a small model, in eight bits: whole
-numbers, and for each word what they count.
+Weights are stored in half precision, and the matrices of BERT, which are half of a small model, in eight bits: whole
+numbers, and a step for each row.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from model.text import TOKENIZER_FILE, TextTokenizer
 from model.videobert import VideoBertConfig, VideoBertModel
 
 DEFAULT_CHECKPOINT = Path(__file__).parent / "checkpoints" / "videobert-mini"
-_WORDS = "bert.embeddings.word_embeddings.weight"
-_STEP = "bert.embeddings.word_embeddings.step"  # (V, 1), what 1 of a word's numbers counts
+_BERT = "bert."
+_STEP = ".step"  # in place of ".weight": (rows, 1), what 1 of a row's whole numbers counts
 _FILES = ("config.json", "model.safetensors", TOKENIZER_FILE)
 
 
@@ -69,17 +69,22 @@ def load(folder: Path = DEFAULT_CHECKPOINT) -> tuple[VideoBertModel, TextTokeniz
 
 
 def _packed(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    packed = {name: (w.half() if w.is_floating_point() else w).contiguous() for name, w in weights.items()}
-    words = weights[_WORDS].float()
-    step = (words.abs().amax(dim=1, keepdim=True) / 127).clamp(min=1e-7).half()
-    packed[_WORDS] = (words / step.float()).round().clamp(-127, 127).to(torch.int8)
-    return packed | {_STEP: step}
+    packed = {}
+    for name, weight in weights.items():
+        if name.startswith(_BERT) and name.endswith(".weight") and weight.ndim == 2:
+            matrix = weight.float()
+            step = (matrix.abs().amax(dim=1, keepdim=True) / 127).clamp(min=1e-7).half()
+            packed[name] = (matrix / step.float()).round().clamp(-127, 127).to(torch.int8)
+            packed[name.removesuffix(".weight") + _STEP] = step
+        else:
+            packed[name] = (weight.half() if weight.is_floating_point() else weight).contiguous()
+    return packed
 
 
 def _unpacked(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    step = weights.pop(_STEP, None)
-    if step is not None:
-        weights[_WORDS] = weights[_WORDS].float() * step.float()
+    for name in [name for name in weights if name.endswith(_STEP)]:
+        matrix = name.removesuffix(_STEP) + ".weight"
+        weights[matrix] = weights[matrix].float() * weights.pop(name).float()
     return weights
 
 

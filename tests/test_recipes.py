@@ -3,6 +3,7 @@
 import json
 import sys
 
+import numpy as np
 import pytest
 import torch
 from conftest import tiny_config
@@ -12,7 +13,7 @@ from model.data import read_captions
 from model.efficientnet_lite2 import EfficientNetLite2
 from model.encoder import Encoder
 from model.videobert import VideoBertModel
-from recipes import assemble, average, captions
+from recipes import assemble, average, captions, promote
 
 
 def run(main, monkeypatch, **options: object) -> None:
@@ -92,3 +93,17 @@ def test_one_part_of_a_checkpoint_becomes_the_mean_of_before_and_after(tiny_chec
     mean, _ = checkpoint.load(tmp_path / "out")
     assert set(mean.masked_words.bias.tolist()) == {2.0}
     assert set(mean.frame_gain.tolist()) == {3.0}
+
+
+def test_a_promoted_reader_feeds_the_transformers_and_a_fresh_one_stands_beside_it():
+    shape = {"class_names": ("cat", "dog"), "frame_width": 16, "glance_width": 16}
+    model = VideoBertModel(tiny_config(**shape)).eval()
+    model.fit_frame_readers(np.random.default_rng(0).normal(1, 1, (50, 1280)).astype(np.float16))
+    reader = {name: weight.clone() for name, weight in model.glance.read.state_dict().items()}
+    changed = promote.promoted(model, seed=1)
+    tokens = changed.frame_projection.state_dict()
+    assert all(torch.equal(weight, reader[name]) for name, weight in tokens.items())
+    assert torch.equal(changed.retrieval.frames.weight, torch.eye(24))
+    assert not changed.glance.read.is_fitted
+    with pytest.raises(ValueError, match="glance_width must be frame_width, 16, got 8"):
+        promote.promoted(VideoBertModel(tiny_config(**(shape | {"glance_width": 8}))), seed=1)
