@@ -35,8 +35,8 @@ from search.service.settings import Settings
 from store.judgements import Judgement
 from store.searches import SavedSearch
 from store.tags import Tag
-from tests.conftest import tiny_config, tiny_tokenizer
-from tests.media import quarters, render
+from tests.support.media import quarters, render
+from tests.support.tiny_model import tiny_config, tiny_tokenizer
 
 GOLDEN = Path(__file__).parents[1] / "e2e" / "golden"
 SUBTITLES = """\

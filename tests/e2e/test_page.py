@@ -1,0 +1,489 @@
+"""The page in a real browser against a real service: what a person does, from an empty library on.
+
+Pictures of what was seen are kept in the folder that the variable PAGE_PICTURES names, if it names one.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import shutil
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+import pytest
+import torch
+import uvicorn
+from axe_core_python.sync_playwright import Axe
+from fastapi import FastAPI
+from numpy.typing import NDArray
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwright, Route, expect, sync_playwright
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+
+import search
+from model import checkpoint
+from model.encoder import Encoder
+from model.text import TextTokenizer
+from model.videobert import VideoBertModel
+from search import Library
+from search.service.app import create
+from search.service.settings import Settings
+from tests.support.media import render
+from tests.support.tiny_model import WORDS, tiny_config
+
+PAGE = Path(search.__file__).parent / "page"
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+PATIENCE_SECONDS = 60  # with a machine that does other things too
+PATIENCE_MS = PATIENCE_SECONDS * 1000
+LAYERS = (".", "views", "components/player", "components", "lib")  # a script imports from its own folder and later ones
+FRAMES_A_SECOND = 10
+SCENE_SECONDS = 6
+
+in_browser = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
+
+
+def scenes(first: int) -> Callable[[int], NDArray[np.uint8]]:
+    """Scenes of a disc that moves over a coloured ground."""
+    down, across = np.mgrid[0:180, 0:320]
+
+    def paint(index: int) -> NDArray[np.uint8]:
+        scene = first + index // (SCENE_SECONDS * FRAMES_A_SECOND)
+        ground = np.array([(scene * 97) % 200, (scene * 57 + 80) % 200, (scene * 151 + 40) % 200])
+        picture = ground + down[..., None] * 0.2 + across[..., None] * 0.1
+        disc = (across - 40 - index % 60 * 4) ** 2 + (down - 40 - scene * 31 % 100) ** 2 < 28**2
+        picture[disc] = 255 - ground
+        return picture.clip(0, 255).astype(np.uint8)
+
+    return paint
+
+
+def film(path: Path, *, scene: int, count: int = 1, codec: str = "libx264") -> Path:
+    frames = count * SCENE_SECONDS * FRAMES_A_SECOND
+    return render(path, frames=frames, fps=FRAMES_A_SECOND, paint=scenes(scene), codec=codec)
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A few films: one with subtitles, one with markup in its name, one that browsers do not play, one broken."""
+    folder = tmp_path_factory.mktemp("media") / "My films"
+    folder.mkdir()
+    film(folder / "concert.mp4", scene=0, count=3)
+    (folder / "concert.srt").write_text(
+        "1\n00:00:01,000 --> 00:00:04,000\nWelcome to the evening\n\n"
+        "2\n00:00:07,000 --> 00:00:10,000\nNow the violin begins\n\n"
+        "3\n00:00:13,000 --> 00:00:16,000\nThank you and good night\n"
+    )
+    film(folder / "garden.mp4", scene=4, count=2)
+    film(folder / "<img src=x onerror=alert(1)> & co.mp4", scene=7)
+    film(folder / "old.avi", scene=9, codec="mpeg4")
+    (folder / "damaged.mp4").write_bytes(bytes(range(256)) * 20)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint with random weights: which moments it finds does not matter here."""
+    vocabulary = {word: i for i, word in enumerate(["[PAD]", "[>]", "[UNK]", "[CLS]", "[SEP]", *WORDS, "[MASK]"])}
+    wordpiece = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    wordpiece.normalizer = normalizers.BertNormalizer()
+    wordpiece.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    folder = tmp_path_factory.mktemp("model")
+    torch.manual_seed(0)
+    checkpoint.save(VideoBertModel(tiny_config()).eval(), TextTokenizer(wordpiece), folder)
+    return folder
+
+
+class Server(uvicorn.Server):
+    """Says when it answers."""
+
+    def __init__(self, app: FastAPI) -> None:
+        super().__init__(uvicorn.Config(app, log_config=None, ws="none", timeout_graceful_shutdown=5))
+        self.answers = threading.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.answers.set()
+
+
+@contextmanager
+def serving(library: Library) -> Iterator[str]:
+    """A service of a library, on a free port of this machine."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        settings = Settings(port=taken.getsockname()[1])
+        server = Server(create(library, settings))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [taken]}, name="service")
+        thread.start()
+        try:
+            assert server.answers.wait(PATIENCE_SECONDS), "the service does not start"
+            yield settings.url
+        finally:
+            server.should_exit = True
+            thread.join(PATIENCE_SECONDS)
+        assert not thread.is_alive(), "the service does not end"
+
+
+@pytest.fixture(scope="module")
+def service(films: Path, tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A service of a library that holds the films."""
+    library = Library(tmp_path_factory.mktemp("library"), model=tiny)
+    library.index([films])
+    with serving(library) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as playwright:
+        yield playwright
+
+
+@contextmanager
+def launched(playwright: Playwright) -> Iterator[Browser]:
+    """A browser, which has to end before the service does: its connections would hold that up."""
+    flags = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags, timeout=PATIENCE_MS)
+    try:
+        yield browser
+    finally:
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def browser(playwright: Playwright, service: str) -> Iterator[Browser]:
+    with launched(playwright) as browser:
+        yield browser
+
+
+@contextmanager
+def opened(browser: Browser, **options: object) -> Iterator[Page]:
+    """A page of its own, which must not run into an error of its scripts."""
+    expect.set_options(timeout=PATIENCE_MS)
+    context: BrowserContext = browser.new_context(**{"viewport": {"width": 1280, "height": 800}} | options)
+    context.set_default_timeout(PATIENCE_MS)
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda said: errors.append(said.text) if "Content Security Policy" in said.text else None)
+    try:
+        yield page
+    finally:
+        context.close()
+    assert errors == []
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    with opened(browser) as page:
+        yield page
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Callable[[Page, str], None]:
+    """Keep a picture of what a page shows."""
+    folder = Path(os.environ.get("PAGE_PICTURES") or tmp_path)
+    folder.mkdir(parents=True, exist_ok=True)
+    return lambda page, name: page.screenshot(path=folder / f"{name}.png", animations="disabled") and None
+
+
+def second_once(video: Locator, condition: str) -> float:
+    """The second at which a video is as soon as a condition on it holds."""
+    return video.evaluate(
+        """(video, patience) => new Promise((tell, give_up) => {
+            const begin = performance.now();
+            const look = () => {
+                if (CONDITION) tell(video.currentTime);
+                else if (performance.now() - begin > patience) give_up(`never: CONDITION, at ${video.currentTime}`);
+                else setTimeout(look, 20);
+            };
+            look();
+        })""".replace("CONDITION", condition),
+        PATIENCE_MS,
+    )
+
+
+def asked(page: Page) -> dict[str, str]:
+    """The parameters in the address of a page."""
+    return {name: values[0] for name, values in parse_qs(urlsplit(page.url).query).items()}
+
+
+def search_for(page: Page, text: str) -> Locator:
+    """Search for words, as a person types them; returns the cards that were found."""
+    box = page.get_by_role("combobox", name="Search your videos")
+    box.fill(text)
+    box.press("Enter")
+    return page.get_by_role("list", name="Moments").get_by_role("link")
+
+
+def drop(page: Page, path: Path) -> None:
+    """Drop a file on the page, as a person drags it there."""
+    content = base64.b64encode(path.read_bytes()).decode()
+    transfer = page.evaluate_handle(
+        """([content, name]) => {
+            const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([bytes], name, { type: "video/mp4" }));
+            return transfer;
+        }""",
+        [content, path.name],
+    )
+    page.locator("body").dispatch_event("dragenter", {"dataTransfer": transfer})
+    expect(page.locator("#drop")).to_be_visible()
+    page.locator("body").dispatch_event("drop", {"dataTransfer": transfer})
+
+
+@in_browser
+def test_first_start(
+    playwright: Playwright, films: Path, tiny: Path, tmp_path: Path, picture: Callable[[Page, str], None]
+):
+    encoder, gate = Encoder.load(tiny), threading.Event()
+    look = encoder.features
+
+    def held(frames: NDArray[np.uint8]) -> NDArray[np.float16]:
+        assert gate.wait(PATIENCE_SECONDS)
+        return look(frames)
+
+    encoder.features = held  # type: ignore[method-assign]
+    with (
+        serving(Library(tmp_path / "library", encoder=encoder)) as url,
+        launched(playwright) as browser,
+        opened(browser) as page,
+    ):
+        page.goto(url)
+        expect(page.get_by_role("heading", name="Find moments in your videos")).to_be_visible()
+        picture(page, "first-start")
+        folder = page.get_by_role("textbox", name="Folder with videos")
+        folder.fill(str(films / "nowhere"))
+        page.get_by_role("button", name="Add").click()
+        rows = page.get_by_role("list", name="Indexing").get_by_role("listitem")
+        expect(rows.filter(has_text="Indexed nowhere")).to_contain_text("no such file or folder")
+        folder.fill(str(films))
+        page.get_by_role("button", name="Add").click()
+        expect(rows.filter(has_text="Indexing My films")).to_be_visible()
+        picture(page, "indexing")
+        rows.filter(has_text="Indexing My films").get_by_role("button", name="Stop").click()
+        gate.set()
+        page.get_by_role("link", name="Library", exact=True).click()
+        rows.filter(has_text="Stopped My films").get_by_role("button", name="Resume").click()
+        expect(rows.filter(has_text="Indexed My films")).to_be_visible()
+        expect(page.get_by_role("heading", name="1 file could not be read")).to_be_visible()
+        expect(page.get_by_text("damaged.mp4", exact=True)).to_be_visible()
+        expect(page.get_by_role("list", name="Videos").get_by_role("link")).to_have_count(4)
+        picture(page, "library")
+        search_for(page, "violin").first.click()
+        assert second_once(page.locator("dialog video"), "video.currentTime > 0") >= 6
+
+
+@in_browser
+def test_a_moment_opens_at_its_second(page: Page, service: str, picture: Callable[[Page, str], None]):
+    page.goto(service)
+    expect(page.get_by_role("list", name="Videos").get_by_role("link")).to_have_count(4)
+    picture(page, "start")
+    first = search_for(page, "violin").first
+    expect(first).to_have_attribute("aria-label", re.compile(r"concert\.mp4, at 0:0[67]"))
+    first.hover()
+    expect(page.locator(".thumb.previewing")).to_have_count(1)
+    picture(page, "results")
+    first.click()
+    video = page.locator("dialog video")
+    start = float(asked(page)["at"].split("-")[0])
+    assert start <= second_once(video, "video.currentTime > 0 && !video.seeking") < start + 5
+    expect(page.locator(".subtitle")).to_have_text("Now the violin begins")
+    expect(page.locator(".marks .moment")).to_be_visible()
+    expect(page.locator("[aria-current=true]")).to_contain_text("violin")
+    picture(page, "player")
+    page.reload()
+    assert second_once(video, "video.readyState > 1 && !video.seeking && video.currentTime > 0") >= start
+    page.go_back()
+    expect(page.locator("dialog[open]")).to_have_count(0)
+    assert asked(page) == {"q": "violin"}
+    page.go_back()
+    expect(page.get_by_role("heading", name="Recently added")).to_be_visible()
+
+
+@in_browser
+def test_everything_by_keyboard(page: Page, service: str):
+    page.goto(service)
+    expect(page.get_by_role("list", name="Videos").get_by_role("link")).to_have_count(4)
+    page.keyboard.press("/")
+    box = page.get_by_role("combobox")
+    expect(box).to_be_focused()
+    page.keyboard.type("in:")
+    expect(page.get_by_role("option").filter(has_text="My films")).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("option", selected=True)).to_have_count(1)
+    page.keyboard.press("Enter")
+    expect(box).to_have_value(re.compile(r'^in:".*My films" $'))
+    page.keyboard.press("Enter")
+    moments = page.get_by_role("list", name="Moments").get_by_role("link")
+    expect(moments.nth(1)).to_be_visible()
+    moments.first.focus()
+    page.keyboard.press("ArrowRight")
+    expect(moments.nth(1)).to_be_focused()
+    page.keyboard.press("Home")
+    page.keyboard.press("Enter")
+    video = page.locator("dialog video")
+    expect(video).to_be_visible()
+    before = asked(page)
+    page.keyboard.press("n")
+    expect(page.locator(".steps")).to_contain_text("2 of")
+    assert asked(page) != before
+    page.keyboard.press("p")
+    expect(page.locator(".steps")).to_contain_text("1 of")
+    assert asked(page) == before
+    page.keyboard.press("Escape")
+    expect(moments.first).to_be_focused()
+
+
+@in_browser
+def test_a_dropped_clip_is_searched_by(page: Page, service: str, films: Path, picture: Callable[[Page, str], None]):
+    page.goto(service)
+    drop(page, films / "garden.mp4")
+    moments = page.get_by_role("list", name="Moments").get_by_role("link")
+    expect(page.get_by_role("heading", name="Like garden.mp4")).to_be_visible()
+    expect(moments.filter(has_text="garden.mp4")).to_be_visible()
+    picture(page, "dropped")
+    moments.first.click()
+    page.get_by_role("link", name="More like this").click()
+    expect(page.get_by_role("heading", name="Like this moment")).to_be_visible()
+    expect(page.locator("dialog[open]")).to_have_count(0)
+    page.get_by_label("Clip or picture").set_input_files(files=films / "damaged.mp4")
+    expect(page.locator(".toast.warning")).to_contain_text("damaged.mp4")
+
+
+@in_browser
+def test_a_phone(browser: Browser, service: str, picture: Callable[[Page, str], None]):
+    with opened(browser, viewport={"width": 390, "height": 780}, has_touch=True, is_mobile=True) as page:
+        places = {
+            "": "Recently added", "?q=violin": "violin", "?view=library": "Library", "?view=film&id=1": r"\.(mp4|avi)",
+        }  # fmt: skip
+        for address, heading in places.items():
+            page.goto(f"{service}/{address}")
+            expect(page.get_by_role("heading", level=1, name=re.compile(heading))).to_be_visible()
+            expect(page.locator(".skeleton")).to_have_count(0)
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), address
+            picture(page, f"phone-{heading.strip('.()|').split('|')[0].lower().replace(' ', '-')}")
+        page.goto(f"{service}/?q=violin")
+        page.get_by_role("list", name="Moments").get_by_role("link").first.tap()
+        expect(page.get_by_role("button", name="Close the player")).to_be_in_viewport()
+        expect(page.locator("dialog video")).to_be_in_viewport()
+        picture(page, "phone-player")
+
+
+@in_browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_stands_in_the_way_of_a_screen_reader(
+    browser: Browser, service: str, scheme: str, picture: Callable[[Page, str], None]
+):
+    places = {
+        "start": "", "library": "?view=library", "film": "?view=film&id=1", "player": "?q=violin&film=1&at=1-3",
+        "results": "?q=violin", "no-match": "?q=in:nowhere", "not-clear": "?q=violin AND",
+        "duplicates": "?view=duplicates",
+    }  # fmt: skip
+    with opened(browser, color_scheme=scheme, bypass_csp=True, reduced_motion="reduce") as page:
+        for name, address in places.items():
+            page.goto(f"{service}/{address}")
+            expect(page.locator("h1:visible")).to_have_count(1)
+            expect(page.locator(".skeleton")).to_have_count(0)
+            if name == "player":
+                expect(page.locator("dialog h2")).to_be_visible()
+            found = Axe().run(page)["violations"]
+            picture(page, f"{scheme}-{name}")
+            assert [(each["id"], each["nodes"][0]["html"]) for each in found] == [], address
+
+
+@in_browser
+def test_names_are_never_markup(page: Page, service: str):
+    page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
+    page.goto(f"{service}/?view=library")
+    card = page.get_by_role("list", name="Videos").get_by_role("link").filter(has_text="<img src=x onerror=alert(1)>")
+    card.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("<img src=x onerror=alert(1)> & co.mp4")
+    expect(page.locator("img[src=x]")).to_have_count(0)
+
+
+@in_browser
+def test_what_goes_wrong_is_said(page: Page, service: str, picture: Callable[[Page, str], None]):
+    page.goto(f"{service}/?q=violin AND")
+    expect(page.get_by_role("alert")).to_contain_text("a description is missing before the end")
+    search_for(page, "in:nowhere")
+    expect(page.get_by_role("heading", name="No match")).to_be_visible()
+    lost = re.compile("/api/v1/search")
+    page.route(lost, lambda route: route.abort())
+    search_for(page, "violin")
+    expect(page.get_by_role("alert")).to_contain_text("The service does not answer")
+    picture(page, "no-connection")
+    page.unroute(lost)
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("list", name="Moments").get_by_role("link").first).to_be_visible()
+
+
+@in_browser
+def test_confidence_levels_come_from_the_service(page: Page, service: str):
+    def levels(route: Route) -> None:
+        answer = route.fetch().json()
+        for moment, level in zip(answer["items"], ("medium", "high", "low"), strict=False):
+            moment["confidence_level"] = level
+        route.fulfill(json=answer)
+
+    def offered(route: Route) -> None:
+        route.fulfill(json=route.fetch().json() | {"min_confidences": [0.001, 0.4]})
+
+    page.route(re.compile("/api/v1/search"), levels)
+    page.route(re.compile("/api/v1/status"), offered)
+    page.goto(f"{service}/?q=violin&min=0.0005")
+    badges = page.locator(".grid .badge")
+    expect(badges.nth(1)).to_be_visible()
+    expect(badges.nth(0)).to_have_class("badge medium")
+    expect(badges.nth(1)).to_have_class("badge high")
+    confidence = page.get_by_role("combobox", name="Confidence")
+    expect(confidence.locator("option")).to_have_count(4)
+    expect(confidence).to_have_value("0.0005")
+    page.unroute_all(behavior="wait")
+    confidence.select_option("0.001")
+    expect(page).to_have_url(re.compile("min=0.001"))
+
+
+@in_browser
+def test_the_list_goes_on_while_one_scrolls(page: Page, service: str):
+    def two_at_a_time(route: Route) -> None:
+        route.continue_(url=route.request.url.replace("limit=40", "limit=2"))
+
+    page.route(re.compile("/api/v1/videos"), two_at_a_time)
+    page.goto(f"{service}/?view=library")
+    expect(page.get_by_role("list", name="Videos").get_by_role("link")).to_have_count(4)
+
+
+@in_browser
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="there is no ffmpeg on this machine")
+def test_what_browsers_cannot_play_is_converted(page: Page, service: str, picture: Callable[[Page, str], None]):
+    page.goto(f"{service}/?q=type:avi")
+    page.get_by_role("list", name="Moments").get_by_role("link").first.click()
+    expect(page.locator(".note")).to_contain_text("Browsers cannot play this format (mpeg4 in avi)")
+    picture(page, "not-playable")
+    page.get_by_role("button", name="Play a converted copy").click()
+    assert second_once(page.locator("dialog video"), "video.currentTime > 0.1") > 0
+
+
+def test_the_page_needs_nothing_from_elsewhere():
+    files = {path.relative_to(PAGE).as_posix(): path.read_text("utf-8") for path in PAGE.rglob("*.*") if path.is_file()}
+    assert {Path(name).suffix for name in files} == {".html", ".css", ".js", ".svg"}
+    for name, text in files.items():
+        addresses = set(re.findall(r"https?://[^\s\"'<>]+", text))
+        assert addresses <= {"http://www.w3.org/2000/svg"}, name
+        assert text.count("\n") <= 350, name
+        for imported in re.findall(r'from "(\.[^"]+)"', text):
+            target = PAGE.joinpath(name).parent.joinpath(imported).resolve()
+            assert target.is_file(), f"{name} imports {imported}"
+            folders = [PAGE.joinpath(name).parent, target.parent]
+            upper, lower = (LAYERS.index(folder.relative_to(PAGE).as_posix()) for folder in folders)
+            assert upper <= lower, f"{name} imports upward: {imported}"
+    inline = re.findall(r"<script(?![^>]* src=)|<style|\sstyle=|\son\w+=", files["index.html"])
+    assert inline == []  # the service's policy would refuse it
+    scripts = "".join(text for name, text in files.items() if name.endswith(".js"))
+    assert re.findall(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(", scripts) == []

@@ -1,0 +1,115 @@
+"""The checkpoint that comes with the program: what it promises, on photographs that installable packages carry."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from model.checkpoint import DEFAULT_CHECKPOINT
+from model.encoder import Encoder
+from recipes.demo import make_films
+from search import Library
+from tests.support.media import render
+
+QUERIES = {
+    "a cat": "chelsea",
+    "a rocket taking off": "rocket",
+    "an astronaut in an orange suit": "astronaut",
+    "a cup of coffee on a table": "coffee",
+    "a motorcycle": "motorcycle_left",
+    "people riding bicycles": "bikes",
+    "a man talking in a car": "carphone_pristine",
+    "old coins": "coins",
+}
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Encoder:
+    return Encoder.load()
+
+
+@pytest.fixture(scope="module")
+def silent(shipped: Encoder, tmp_path_factory: pytest.TempPathFactory):
+    """The demo's films without their subtitles."""
+    films = tmp_path_factory.mktemp("films")
+    make_films(films)
+    for subtitles in films.glob("*.srt"):
+        subtitles.unlink()
+    with Library(tmp_path_factory.mktemp("library"), encoder=shipped) as library:
+        library.index([films])
+        yield library
+
+
+def test_it_is_small_and_says_what_it_is():
+    files = {path.name for path in DEFAULT_CHECKPOINT.iterdir()}
+    assert files == {"README.md", "config.json", "model.safetensors", "tokenizer.json"}
+    assert sum(path.stat().st_size for path in DEFAULT_CHECKPOINT.iterdir()) < 60e6
+    card = (DEFAULT_CHECKPOINT / "README.md").read_text(encoding="utf-8")
+    for topic in ("Data", "Recipe", "Scores", "Limits", "Licences"):
+        assert f"## {topic}" in card
+
+
+def test_it_finds_what_pictures_show(silent: Library):
+    found = {query: [Path(moment.path).stem for moment in silent.search(query, top=3)] for query in QUERIES}
+    right = [query for query, film in QUERIES.items() if film in found[query]]
+    assert len(right) >= 6, found
+
+
+def test_likeness_finds_the_other_half_of_a_film(silent: Library):
+    bikes = next(video.path for video in silent.videos() if video.path.endswith("bikes.mp4"))
+    best = silent.similar(f"{bikes}@6-9", top=1)[0]
+    assert best.path == bikes
+    assert best.match is not None
+    assert best.match.start == pytest.approx(6, abs=0.5)
+    assert (best.match.kind, best.match.speed, best.match.mirrored) == ("copy", 1.0, False)
+    assert (best.start, best.end) == (best.match.start, best.match.end)
+    assert best.as_dict()["match"]["kind"] == "copy"
+
+
+def test_a_film_is_found_that_was_filmed_from_a_screen(silent: Library, tmp_path: Path):
+    source = next(video.path for video in silent.videos() if video.path.endswith("coins.mp4"))
+    with av.open(source) as container:
+        frames = [frame.to_image() for frame in container.decode(video=0)][:50]
+    room = Image.fromarray(np.random.default_rng(0).integers(90, 170, (9, 16, 3), np.uint8)).resize((640, 360))
+
+    def paint(index: int) -> np.ndarray:
+        picture = room.copy()
+        picture.paste(frames[index].resize((352, 198)), (144, 81))
+        return np.asarray(picture)
+
+    best = silent.similar(render(tmp_path / "filmed.mp4", paint=paint), top=1)[0]
+    assert best.path == source
+    assert best.match is not None
+    assert best.match.kind == "near copy"
+    assert best.match.similarity > 0.8  # 0.4 with the room around it
+
+
+def test_alignment_tells_right_from_wrong(silent: Library, shipped: Encoder):
+    pairs = []
+    for query, film in QUERIES.items():
+        video = next(video for video in silent.videos() if Path(video.path).stem == film)
+        segment = silent.catalog.segments(video.id)[0]
+        pairs.append((query, silent.catalog.frame_features(segment.id)[1]))
+    features, mask = shipped.pad_frames([frames for _, frames in pairs])
+    texts = [text for text, _ in pairs]
+    beliefs = [shipped.align(features, mask, texts[shift:] + texts[:shift]) for shift in range(len(texts))]
+    assert np.mean(beliefs[0] > np.mean(beliefs[1:], axis=0)) >= 0.75
+
+
+def test_a_subtitle_is_found_by_its_words(silent: Library, shipped: Encoder):
+    video = next(video for video in silent.videos() if video.path.endswith("moon.mp4"))
+    features, mask = shipped.pad_frames([silent.catalog.frame_features(silent.catalog.segments(video.id)[0].id)[1]])
+    query = shipped.embed_text(["how to make a good espresso"])[0]
+    spoken = shipped.embed_segments(features, mask, ["now let me show you how to make a good espresso"])[0]
+    mute = shipped.embed_segments(features, mask, [""])[0]
+    assert float(query @ spoken) > float(query @ mute) + 0.1
+
+
+def test_it_fills_in_what_a_sentence_leaves_out(silent: Library):
+    video = next(video for video in silent.videos() if video.path.endswith("bikes.mp4"))
+    (guesses,) = silent.fill(video.path, "a man rides a [MASK] on the street")
+    assert {guess.word for guess in guesses} & {"bike", "bicycle"}

@@ -1,0 +1,261 @@
+"""Files -> rows, with the tiny model: what a run does with new, known, changed, moved, copied and broken files."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from indexer.fusion import fused
+from indexer.pipeline import Indexer, IndexOptions, Progress, Report
+from model.encoder import Encoder
+from search import Library
+from store.errors import EncoderMismatch
+from tests.support.media import render
+
+CUES = "1\n00:00:00,500 --> 00:00:01,500\na red dog\n\n2\n00:00:02,200 --> 00:00:02,900\nthe blue cat\n"
+
+
+def plain(color: tuple[int, int, int]):
+    return lambda index: np.full((96, 160, 3), color, np.uint8)
+
+
+@pytest.fixture
+def films(tmp_path: Path) -> Path:
+    folder = tmp_path / "films"
+    (folder / "more").mkdir(parents=True)
+    render(folder / "one.mp4", frames=75)
+    render(folder / "more" / "two.mkv", frames=50, paint=plain((200, 30, 30)))
+    return folder
+
+
+@pytest.fixture
+def library(tmp_path: Path, encoder: Encoder):
+    with Library(tmp_path / "library", encoder=encoder) as opened:
+        yield opened
+
+
+def run(library: Library, *targets: Path, **options: object) -> Report:
+    return library.index(targets, options=IndexOptions(**options))
+
+
+def names(library: Library) -> list[str]:
+    return [Path(video.path).name for video in library.videos()]
+
+
+def test_a_folder_becomes_a_library(library: Library, films: Path):
+    (films / "one.srt").write_text(CUES)
+    told: list[Progress] = []
+    report = library.index([films], tell=told.append)
+    assert (report.indexed, report.failed, report.problems) == (2, [], [])
+    assert report.video_seconds == pytest.approx(5.0, abs=0.1)
+    assert (told[-1].done, told[-1].total) == (2, 2)
+    video, segments = library.show(films / "one.mp4")
+    assert (video.codec, video.width, video.height, video.rotation) == ("h264", 160, 96, 0)
+    assert (video.duration, video.fps) == (pytest.approx(3.0, abs=0.05), pytest.approx(25.0))
+    assert segments[0].start == 0.0
+    assert segments[-1].end == video.duration
+    assert " ".join(segment.text for segment in segments) == "a red dog the blue cat"
+    assert [cue.text for cue in library.catalog.cues(video.id)] == ["a red dog", "the blue cat"]
+    pts, features = library.catalog.frame_features(segments[0].id)
+    assert features.shape == (len(pts), library.encoder.feature_dim)
+    assert np.diff(pts) == pytest.approx(0.5, abs=0.05)
+    picture, seconds = library.catalog.thumbnail(segments[0].id)
+    assert picture.startswith(b"\xff\xd8")
+    assert seconds in pts
+    vectors = library.catalog.embeddings([segment.id for segment in segments])
+    expected = fused([features], [segments[0].text], library.encoder)
+    np.testing.assert_allclose(vectors[:1], expected, atol=1e-5)
+    assert len(library.engine.index) == library.catalog.counts().segments
+
+
+def test_a_second_run_has_nothing_to_do(library: Library, films: Path):
+    run(library, films)
+    before = library.catalog.segment_ids().tolist()
+    report = run(library, films)
+    assert (report.indexed, report.unchanged) == (0, 2)
+    assert library.catalog.segment_ids().tolist() == before
+
+
+def test_a_changed_file_replaces_its_rows(library: Library, films: Path):
+    run(library, films)
+    render(films / "one.mp4", frames=25, paint=plain((0, 0, 250)))
+    report = run(library, films)
+    assert (report.indexed, report.unchanged) == (1, 1)
+    assert library.show(films / "one.mp4")[0].duration == pytest.approx(1.0, abs=0.05)
+    assert len(library.videos()) == 2
+    assert len(library.engine.index) == library.catalog.counts().segments
+
+
+def test_a_touched_file_is_not_decoded_again(library: Library, films: Path):
+    run(library, films)
+    segments = library.show(films / "one.mp4")[1]
+    os.utime(films / "one.mp4", (1, 1))
+    report = run(library, films)
+    assert (report.indexed, report.relocated, report.unchanged) == (0, 1, 1)
+    assert library.show(films / "one.mp4")[1] == segments
+    assert run(library, films).unchanged == 2
+
+
+def test_a_moved_file_keeps_its_segments(library: Library, films: Path):
+    run(library, films)
+    segments = library.show(films / "one.mp4")[1]
+    (films / "one.mp4").rename(films / "more" / "renamed.mp4")
+    report = run(library, films)
+    assert (report.indexed, report.relocated, report.vanished) == (0, 1, [])
+    assert names(library) == ["renamed.mp4", "two.mkv"]
+    assert library.show(films / "more" / "renamed.mp4")[1] == segments
+
+
+def test_a_copy_gets_rows_of_its_own_without_decoding(library: Library, films: Path):
+    run(library, films)
+    shutil.copy(films / "one.mp4", films / "copy.mp4")
+    report = run(library, films)
+    assert (report.indexed, report.relocated, report.unchanged) == (0, 1, 2)
+    one, copy = (library.show(films / name)[1] for name in ("one.mp4", "copy.mp4"))
+    assert [(s.start, s.end) for s in one] == [(s.start, s.end) for s in copy]
+    assert {s.id for s in one}.isdisjoint(s.id for s in copy)
+
+
+def test_twins_in_one_run_are_decoded_once(library: Library, films: Path):
+    shutil.copy(films / "one.mp4", films / "twin.mp4")
+    report = run(library, films)
+    assert (report.indexed, report.relocated) == (2, 1)
+    assert names(library) == ["two.mkv", "one.mp4", "twin.mp4"]
+
+
+def test_twins_that_are_broken_fail_each_for_itself(library: Library, tmp_path: Path):
+    folder = tmp_path / "broken"
+    folder.mkdir()
+    for name in ("a.mp4", "b.mp4", "c.mp4"):
+        (folder / name).write_bytes(b"no video")
+    report = run(library, folder)
+    assert [Path(failure.path).name for failure in report.failed] == ["a.mp4", "b.mp4", "c.mp4"]
+
+
+def test_new_subtitles_are_fused_without_decoding(library: Library, films: Path):
+    run(library, films)
+    before = library.show(films / "one.mp4")
+    features = library.catalog.frame_features(before[1][0].id)[1]
+    vector = library.catalog.embeddings([before[1][0].id])
+    (films / "one.srt").write_text(CUES)
+    report = run(library, films)
+    assert (report.indexed, report.resubtitled, report.unchanged) == (0, 1, 1)
+    video, segments = library.show(films / "one.mp4")
+    assert segments[0].text.startswith("a red dog")
+    assert (video.added_at, video.duration) == (before[0].added_at, before[0].duration)
+    assert np.array_equal(library.catalog.frame_features(segments[0].id)[1], features)
+    assert not np.allclose(library.catalog.embeddings([segments[0].id]), vector, atol=1e-3)
+    assert run(library, films).unchanged == 2
+
+
+def test_a_copy_with_subtitles_of_its_own_gets_them(library: Library, films: Path):
+    run(library, films)
+    shutil.copy(films / "one.mp4", films / "copy.mp4")
+    (films / "copy.srt").write_text(CUES)
+    report = run(library, films)
+    assert (report.indexed, report.relocated, report.resubtitled) == (0, 0, 1)
+    assert library.show(films / "copy.mp4")[1][0].text.startswith("a red dog")
+    assert library.show(films / "one.mp4")[1][0].text == ""
+
+
+def test_a_broken_file_is_one_failure_and_the_rest_goes_on(library: Library, films: Path):
+    (films / "broken.mp4").write_bytes(b"certainly no video")
+    report = run(library, films)
+    assert report.indexed == 2
+    (failure,) = report.failed
+    assert (Path(failure.path).name, failure.stage) == ("broken.mp4", "open")
+    assert failure.reason
+    again = run(library, films)
+    assert (again.failed, again.failed_before, again.unchanged) == ([], 1, 2)
+    assert len(run(library, films, retry_failed=True).failed) == 1
+    render(films / "broken.mp4", frames=25, paint=plain((9, 9, 9)))
+    assert run(library, films).indexed == 1
+    assert library.catalog.failures() == []
+
+
+def test_a_failed_reindex_keeps_the_old_rows(library: Library, films: Path):
+    run(library, films)
+    (films / "one.mp4").write_bytes(b"overwritten by accident")
+    assert len(run(library, films).failed) == 1
+    assert names(library) == ["two.mkv", "one.mp4"]
+    assert len(library.show(films / "one.mp4")[1]) > 0
+
+
+def test_vanished_files_are_reported_and_pruned_on_request(library: Library, films: Path):
+    run(library, films)
+    (films / "one.mp4").unlink()
+    report = run(library, films)
+    assert (report.vanished, report.pruned) == ([str(films / "one.mp4")], 0)
+    assert len(library.videos()) == 2
+    assert run(library, films, prune=True).pruned == 1
+    assert names(library) == ["two.mkv"]
+    assert len(library.engine.index) == library.catalog.counts().segments
+
+
+def test_what_lies_outside_the_targets_is_left_alone(library: Library, films: Path):
+    run(library, films)
+    (films / "one.mp4").unlink()
+    report = run(library, films / "more", prune=True)
+    assert (report.vanished, report.pruned) == ([], 0)
+
+
+def test_an_interruption_leaves_what_was_committed(library: Library, films: Path):
+    def stop(progress: Progress) -> None:
+        if progress.done == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        library.index([films], tell=stop)
+    assert len(library.videos()) == 1
+    assert len(library.vectors) == library.catalog.counts().segments > 0
+    report = run(library, films)
+    assert (report.indexed, report.unchanged) == (1, 1)
+
+
+def test_segments_are_no_longer_than_asked(library: Library, films: Path):
+    run(library, films / "one.mp4", max_segment_seconds=2.0, fps=4.0)
+    _, segments = library.show(films / "one.mp4")
+    assert len(segments) == 2
+    assert max(segment.end - segment.start for segment in segments) <= 2.0
+    assert len(library.catalog.frame_features(segments[0].id)[0]) == 6
+
+
+def test_shots_begin_segments(library: Library, tmp_path: Path):
+    shots = [plain((230, 20, 20)), plain((240, 240, 240))]
+    film = render(tmp_path / "cut.mp4", frames=150, paint=lambda index: shots[index // 75](index))
+    run(library, film)
+    _, segments = library.show(film)
+    assert [segment.start for segment in segments] == [0.0, pytest.approx(3.0, abs=0.01)]
+
+
+def test_another_encoder_is_refused(library: Library, films: Path, encoder: Encoder):
+    run(library, films)
+    encoder.fingerprint = "another-model"
+    with pytest.raises(EncoderMismatch, match="another-model"):
+        Indexer(library.catalog, encoder, IndexOptions()).run([films])
+
+
+def test_a_target_that_does_not_exist_is_a_problem(library: Library, films: Path):
+    report = run(library, films, films / "nowhere")
+    assert report.indexed == 2
+    assert [path for path, _ in report.problems] == [str(films / "nowhere")]
+
+
+def test_a_library_answers_after_its_index_file_is_gone(library: Library, films: Path, encoder: Encoder):
+    run(library, films)
+    found = library.search("a red dog", top=5)
+    library.close()
+    (library.folder / "vectors.faiss").unlink()
+    with Library(library.folder, encoder=encoder) as opened:
+        assert opened.search("a red dog", top=5) == found
+
+
+def test_a_clip_from_outside_finds_its_like(library: Library, films: Path):
+    run(library, films)
+    best = library.similar(films / "more" / "two.mkv", top=1)[0]
+    assert Path(best.path).name == "two.mkv"
+    assert len(library.similar(f"{films / 'more' / 'two.mkv'}@0.5-1.5", top=1)) == 1

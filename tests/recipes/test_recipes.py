@@ -1,0 +1,109 @@
+"""What puts checkpoints together for the recipes of the shipped one."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from model import checkpoint
+from model.data import read_captions
+from model.efficientnet_lite2 import EfficientNetLite2
+from model.encoder import Encoder
+from model.videobert import VideoBertModel
+from recipes import assemble, average, captions, promote
+from tests.support.tiny_model import tiny_config
+
+
+def run(main, monkeypatch, **options: object) -> None:
+    monkeypatch.setattr(
+        sys, "argv", ["recipe", *(text for name, at in options.items() for text in (f"--{name}", f"{at}"))]
+    )
+    main()
+
+
+def test_published_weights_become_backbone_and_classifier():
+    source = EfficientNetLite2()
+    published = {f"_layer{i}": torch.full_like(tensor, i % 7) for i, tensor in enumerate(source.state_dict().values())}
+    published |= {"_fc.weight": torch.full((3, 1280), 0.5), "_fc.bias": torch.full((3,), 0.25)}
+    model = VideoBertModel(tiny_config(backbone="efficientnet_lite2", class_names=("cat", "dog", "red square")))
+    assemble.load_published(model, published)
+    loaded = model.backbone.blocks.state_dict().values()
+    assert [float(tensor.flatten()[0]) for tensor in loaded] == [i % 7 for i in range(len(published) - 2)]
+    assert set(model.class_names.classifier.weight.unique().tolist()) == {0.5}
+    assert set(model.class_names.classifier.bias.tolist()) == {0.25}
+
+
+def test_weights_other_than_the_published_ones_are_refused(tmp_path):
+    (tmp_path / "other.pth").write_bytes(b"other")
+    with pytest.raises(ValueError, match=r"must have SHA-256 9656183e.*, got "):
+        assemble.published(tmp_path / "other.pth")
+
+
+def test_names_are_embedded_as_queries_are(tiny_checkpoint):
+    model, tokenizer = checkpoint.load(tiny_checkpoint)
+    points = assemble.embedded(model, tokenizer, ["a red square", "a dog"])
+    expected = Encoder.load(tiny_checkpoint).embed_text(["a red square", "a dog"])
+    assert torch.allclose(points, torch.from_numpy(expected), atol=1e-5)
+
+
+def test_pictures_of_a_video_become_one_row_and_those_of_a_label_one_each(tmp_path, monkeypatch):
+    scenes = {
+        "captions": {"v1": ["a dog runs .", "a dog"], "v2": ["a cat"], "squares": ["a red square"], "c": ["a circle"]},
+        "pictures": [
+            {"file": "1a.webp", "video": "v1", "source": "msrvtt", "split": "train"},
+            {"file": "1b.webp", "video": "v1", "source": "msrvtt", "split": "train"},
+            {"file": "2.webp", "video": "v2", "source": "msrvtt", "split": "heldback"},
+            {"file": "s1.webp", "video": "squares", "source": "things", "split": "train", "label": "red square"},
+            {"file": "s2.webp", "video": "squares", "source": "things", "split": "train", "label": "red square"},
+            {"file": "c.webp", "video": "c", "source": "coco", "split": "train"},
+        ],
+    }
+    flickr = {
+        "f.jpg": {"captions": ["A dog , running ."], "split": "train"},
+        "t.jpg": {"captions": [], "split": "test"},
+    }
+    (tmp_path / "scenes.json").write_text(json.dumps(scenes))
+    (tmp_path / "flickr.json").write_text(json.dumps(flickr))
+    sources = {"flickr": tmp_path / "flickr.json", "scenes": tmp_path / "scenes.json", "split": "train"}
+    run(captions.main, monkeypatch, **sources, out=tmp_path / "rows.jsonl")
+    rows, problems = read_captions(tmp_path / "rows.jsonl")
+    assert problems == []
+    assert [(row.media, row.following, row.captions, row.label) for row in rows] == [
+        ("f.jpg", (), ("A dog, running",), ""),
+        ("s1.webp", (), (), "red square"),
+        ("s2.webp", (), (), "red square"),
+        ("1a.webp", ("1b.webp",), ("a dog runs", "a dog"), ""),
+        ("c.webp", (), ("a circle",), ""),
+    ]
+    run(captions.main, monkeypatch, **sources, without="flickr8k", out=tmp_path / "fewer.jsonl")
+    assert len(read_captions(tmp_path / "fewer.jsonl")[0]) == 4
+
+
+def test_one_part_of_a_checkpoint_becomes_the_mean_of_before_and_after(tiny_checkpoint, tmp_path, monkeypatch):
+    model, tokenizer = checkpoint.load(tiny_checkpoint)
+    model.add_masked_words()
+    for name, bias in (("before", 1.0), ("after", 3.0)):
+        torch.nn.init.constant_(model.masked_words.bias, bias)
+        torch.nn.init.constant_(model.frame_gain, bias)
+        checkpoint.save(model, tokenizer, tmp_path / name)
+    folders = {name: tmp_path / name for name in ("before", "after", "out")}
+    run(average.main, monkeypatch, **folders, part="masked_words")
+    mean, _ = checkpoint.load(tmp_path / "out")
+    assert set(mean.masked_words.bias.tolist()) == {2.0}
+    assert set(mean.frame_gain.tolist()) == {3.0}
+
+
+def test_a_promoted_reader_feeds_the_transformers_and_a_fresh_one_stands_beside_it():
+    shape = {"class_names": ("cat", "dog"), "frame_width": 16, "glance_width": 16}
+    model = VideoBertModel(tiny_config(**shape)).eval()
+    model.fit_frame_readers(np.random.default_rng(0).normal(1, 1, (50, 1280)).astype(np.float16))
+    reader = {name: weight.clone() for name, weight in model.glance.read.state_dict().items()}
+    changed = promote.promoted(model, seed=1)
+    tokens = changed.frame_projection.state_dict()
+    assert all(torch.equal(weight, reader[name]) for name, weight in tokens.items())
+    assert torch.equal(changed.retrieval.frames.weight, torch.eye(24))
+    assert not changed.glance.read.is_fitted
+    with pytest.raises(ValueError, match="glance_width must be frame_width, 16, got 8"):
+        promote.promoted(VideoBertModel(tiny_config(**(shape | {"glance_width": 8}))), seed=1)

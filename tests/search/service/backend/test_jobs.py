@@ -1,0 +1,204 @@
+"""Indexing in the background of a service, while it is searched."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from starlette.testclient import TestClient
+
+from indexer.pipeline import Progress
+from model.encoder import Encoder
+from search.library import Library
+from search.service.app import create
+from search.service.settings import Settings
+from tests.support.media import render
+from tests.support.service import ADDRESS, DEADLINE, filled, parts_of, serving, tiny_encoder
+
+API = "/api/v1"
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> Encoder:
+    return tiny_encoder(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("films")
+    for number in range(4):
+        grey = np.full((96, 160, 3), 60 * number + 9, np.uint8)
+        render(folder / f"{number}.mp4", frames=25, paint=lambda index, grey=grey: grey)
+    (folder / "broken.mp4").write_bytes(b"not a video at all")
+    return folder
+
+
+@pytest.fixture
+def client(encoder: Encoder, tmp_path: Path) -> Iterator[TestClient]:
+    with serving(tmp_path / "library", encoder) as client:
+        yield client
+
+
+def start(client: TestClient, *targets: object) -> str:
+    answer = client.post(f"{API}/jobs", json={"targets": [str(target) for target in targets]})
+    assert answer.status_code == 202, answer.text
+    return answer.json()["id"]
+
+
+def finished(client: TestClient, job: str) -> dict:
+    parts_of(client).jobs.wait(job, DEADLINE)
+    return client.get(f"{API}/jobs/{job}").json()
+
+
+def events(client: TestClient, job: str) -> list[tuple[str, dict]]:
+    with client.stream("GET", f"{API}/jobs/{job}/events") as stream:
+        assert stream.headers["content-type"].startswith("text/event-stream")
+        text = "".join(stream.iter_text())
+    blocks = [block.split("\n") for block in text.strip().split("\n\n") if not block.startswith(":")]
+    return [(kind.removeprefix("event: "), json.loads(data.removeprefix("data: "))) for kind, data in blocks]
+
+
+@pytest.fixture
+def gate(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Indexing stands still after its first file until this is set; `gate.reached` says that it does."""
+    opened, reached = threading.Event(), threading.Event()
+    opened.reached = reached  # type: ignore[attr-defined]
+    live = parts_of(client).live
+    monkeypatch.setattr(live, "make_way", lambda: (reached.set(), opened.wait(DEADLINE)))
+    yield opened
+    opened.set()
+
+
+def test_an_empty_library_is_filled_and_searched(client: TestClient, films: Path):
+    assert client.get(f"{API}/search?q=square").json()["verdict"] == "nothing"
+    told = events(client, start(client, films))
+    assert [kind for kind, _ in told].index("done") == len(told) - 1
+    last = told[-1][1]
+    assert (last["state"], last["done"], last["total"]) == ("done", 5, 5)
+    assert (last["indexed"], last["failed"], last["skipped"], last["current"]) == (4, 1, 0, [])
+    assert "broken.mp4" in last["problems"][0]
+    assert last["started_at"] <= last["ended_at"]
+    assert len(client.get(f"{API}/search?q=square").json()["items"]) == 4
+    again = finished(client, start(client, films))
+    assert (again["indexed"], again["skipped"]) == (0, 5)
+    assert [job["state"] for job in client.get(f"{API}/jobs").json()["items"]] == ["done", "done"]
+
+
+def test_searches_are_answered_while_it_indexes(client: TestClient, films: Path, gate: threading.Event):
+    job = start(client, films)
+    assert gate.reached.wait(DEADLINE)  # type: ignore[attr-defined]
+    running = client.get(f"{API}/jobs/{job}").json()
+    assert running["state"] == "running"
+    assert client.get(f"{API}/search?q=square").status_code == 200
+    assert client.get(f"{API}/videos").status_code == 200
+    gate.set()
+    assert finished(client, job)["state"] == "done"
+
+
+def test_what_is_committed_is_found_before_the_end(client: TestClient, films: Path, monkeypatch: pytest.MonkeyPatch):
+    seen = []
+    live = parts_of(client).live
+
+    def look(progress: Progress) -> dict:
+        if progress.indexed == 2 and not seen:
+            seen.append(len(live.ask(lambda engine: engine.index.ids())))
+        return {"done": progress.done}
+
+    monkeypatch.setattr("search.service.jobs._counts", look)
+    assert finished(client, start(client, films))["state"] == "done"
+    assert seen == [2]
+
+
+def test_cancelled_it_keeps_what_it_has_and_goes_on(client: TestClient, films: Path, gate: threading.Event):
+    job, waiting = start(client, films), start(client, films)
+    assert gate.reached.wait(DEADLINE)  # type: ignore[attr-defined]
+    assert client.post(f"{API}/jobs/{waiting}/resume").status_code == 409
+    assert client.post(f"{API}/jobs/{waiting}/cancel").json()["state"] == "cancelled"
+    assert client.post(f"{API}/jobs/{job}/cancel").status_code == 202
+    gate.set()
+    assert finished(client, job)["state"] == "cancelled"
+    assert events(client, job)[-1][0] == "done"
+    held = client.get(f"{API}/status").json()["videos"]
+    assert held < 4
+    assert client.post(f"{API}/jobs/{job}/resume").json()["id"] == job
+    assert finished(client, job)["indexed"] >= 4 - held - 1
+    assert client.get(f"{API}/status").json()["videos"] == 4
+    assert len(client.get(f"{API}/search?q=square").json()["items"]) == 4
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"targets": []}, {"targets": ["relative"]}, {"targets": ["/a\0b"]}, {"targets": 3}]
+)
+def test_targets_are_absolute_paths(client: TestClient, body: dict):
+    assert client.post(f"{API}/jobs", json=body).status_code == 422
+
+
+def test_a_target_that_is_not_there_is_told(client: TestClient, tmp_path: Path):
+    job = finished(client, start(client, tmp_path / "nowhere"))
+    assert job["state"] == "done"
+    assert "nowhere" in job["problems"][0]
+
+
+def test_too_many_waiting_runs_are_refused(client: TestClient, films: Path, gate: threading.Event):
+    start(client, films)
+    assert gate.reached.wait(DEADLINE)  # type: ignore[attr-defined]
+    codes = {client.post(f"{API}/jobs", json={"targets": [str(films)]}).status_code for _ in range(21)}
+    assert codes == {202, 429}
+
+
+def test_a_run_that_fails_says_why_and_the_service_goes_on(
+    client: TestClient, films: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("search.service.jobs.Indexer", lambda *_: None)
+    job = finished(client, start(client, films))
+    assert job["state"] == "failed"
+    assert "run" in job["error"]
+    monkeypatch.undo()
+    assert client.post(f"{API}/jobs/{job['id']}/resume").status_code == 202
+    assert finished(client, job["id"])["state"] == "done"
+
+
+def test_what_another_process_indexes_or_removes_is_known(encoder: Encoder, films: Path, tmp_path: Path):
+    folder = filled(tmp_path / "library", films / "0.mp4", encoder)
+    with serving(folder, encoder) as client, Library(folder, encoder=encoder) as other:
+        assert len(client.get(f"{API}/search?q=square").json()["items"]) == 1
+        other.index([films / "1.mp4"])
+        assert len(client.get(f"{API}/search?q=square").json()["items"]) == 2
+        other.remove([films / "0.mp4"])
+        (left,) = client.get(f"{API}/search?q=square").json()["items"]
+        assert left["name"] == "1.mp4"
+
+
+def test_a_library_that_moves_to_another_model_is_served_with_it(encoder: Encoder, films: Path, tmp_path: Path):
+    folder = filled(tmp_path / "library", films, encoder)
+    other = tiny_encoder(tmp_path / "other", seed=1)
+    with serving(folder, encoder) as client:
+        before = client.get(f"{API}/search?q=square").json()["items"]
+        with Library(folder) as moving:
+            assert moving.reindex(tmp_path / "other").done
+        after = client.get(f"{API}/search?q=square").json()["items"]
+        assert {moment["name"] for moment in before} == {moment["name"] for moment in after}
+        assert parts_of(client).live.engine().encoder.fingerprint == other.fingerprint
+
+
+def test_a_model_that_is_gone_is_told(encoder: Encoder, films: Path, tmp_path: Path):
+    folder = filled(tmp_path / "library", films / "0.mp4", encoder)
+    app = create(Library(folder, model=tmp_path / "nowhere"), Settings())
+    with TestClient(app, base_url=ADDRESS) as client:
+        missing = client.get(f"{API}/search?q=square")
+        assert (missing.status_code, missing.headers["content-type"]) == (503, "application/problem+json")
+        assert "nowhere" in missing.json()["detail"]
+        assert client.get(f"{API}/status").json()["ready"] is False
+        assert client.get(f"{API}/videos").json()["total"] == 1
+
+
+def test_the_service_ends_while_it_indexes(encoder: Encoder, films: Path, tmp_path: Path):
+    with serving(tmp_path / "library", encoder) as client:
+        jobs = parts_of(client).jobs
+        job = start(client, films)
+    assert jobs.wait(job, DEADLINE).state in ("cancelled", "done")
+    assert not list((tmp_path / "library").glob("service.json"))

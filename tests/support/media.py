@@ -1,0 +1,123 @@
+"""Small videos, rendered on the fly."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+DATA = Path(__file__).parents[3] / "shared" / "data"
+
+Paint = Callable[[int], NDArray[np.uint8]]
+
+
+def quarters(width: int = 160, height: int = 96, *, step: int = 4) -> Paint:
+    """Red, green and blue quarters; the fourth, lower right, is as grey as the frame's number times `step`."""
+
+    def paint(index: int) -> NDArray[np.uint8]:
+        picture = np.zeros((height, width, 3), np.uint8)
+        picture[: height // 2, : width // 2] = 255, 0, 0
+        picture[: height // 2, width // 2 :] = 0, 255, 0
+        picture[height // 2 :, : width // 2] = 0, 0, 255
+        picture[height // 2 :, width // 2 :] = index * step % 256
+        return picture
+
+    return paint
+
+
+def render(
+    path: Path,
+    *,
+    frames: int = 50,
+    fps: int = 25,
+    paint: Paint | None = None,
+    codec: str = "libx264",
+    pixels: str = "yuv420p",
+    pts_ms: Sequence[int] | None = None,
+    gop: int = 12,
+    rotation: int = 0,
+    codec_options: dict[str, str] | None = None,
+) -> Path:
+    """Write a video; `pts_ms` sets the time of each frame."""
+    paint = paint or quarters()
+    height, width, _ = paint(0).shape
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=fps, options={"crf": "18"} | (codec_options or {}))
+        stream.width, stream.height, stream.pix_fmt = width, height, pixels
+        stream.time_base = stream.codec_context.time_base = Fraction(1, 1000)
+        stream.codec_context.gop_size = gop
+        if rotation:
+            stream.set_display_rotation(-rotation)
+        for index in range(frames):
+            frame = av.VideoFrame.from_ndarray(paint(index), "rgb24")
+            frame.pts = pts_ms[index] if pts_ms else round(1000 * index / fps)
+            frame.time_base = Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def sound(path: Path, *, codec: str = "mp3", cover: bool = False) -> Path:
+    """Write a second of silence, with a cover picture if asked for."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=44100)
+        if cover:
+            art = container.add_stream("mjpeg", rate=1)
+            art.width, art.height, art.pix_fmt = 64, 64, "yuvj420p"
+            art.disposition = av.stream.Disposition.attached_pic
+        for index in range(40):
+            frame = av.AudioFrame.from_ndarray(np.zeros((2, 1152), np.float32), "fltp", "stereo")
+            frame.sample_rate, frame.pts = 44100, index * 1152
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+        if cover:
+            picture = av.VideoFrame.from_ndarray(np.full((64, 64, 3), 99, np.uint8), "rgb24").reformat(
+                format="yuvj420p"
+            )
+            container.mux(art.encode(picture))
+            container.mux(art.encode())
+    return path
+
+
+def remux(source: Path, target: Path, *, shift_seconds: float) -> Path:
+    """Copy the packets of a video with all times moved; where they begin before 0, an edit list hides them."""
+    with av.open(str(source)) as reader, av.open(str(target), "w") as writer:
+        stream = reader.streams.video[0]
+        copy = writer.add_stream_from_template(stream)
+        for packet in reader.demux(stream):
+            if packet.dts is not None and packet.pts is not None and stream.time_base is not None:
+                packet.pts += round(shift_seconds / stream.time_base)
+                packet.dts += round(shift_seconds / stream.time_base)
+                packet.stream = copy
+                writer.mux(packet)
+    return target
+
+
+def add_subtitles(source: Path, target: Path, *srt: str, languages: Sequence[str] = ("eng",)) -> Path:
+    """Copy the packets of a video and add a track for each text in SubRip."""
+    with ExitStack() as stack:
+        reader, writer = (stack.enter_context(av.open(str(p), m)) for p, m in ((source, "r"), (target, "w")))
+        inputs = [(reader, reader.streams.video[0])]
+        for text in srt:
+            subtitles = stack.enter_context(av.open(io.BytesIO(text.encode()), format="srt"))
+            inputs.append((subtitles, subtitles.streams.subtitles[0]))
+        outputs = [writer.add_stream_from_template(stream) for _, stream in inputs]
+        for stream, language in zip(outputs[1:], languages, strict=True):
+            stream.metadata["language"] = language
+        for (container, stream), copy in zip(inputs, outputs, strict=True):
+            for packet in container.demux(stream):
+                if packet.dts is not None:
+                    packet.stream = copy
+                    writer.mux(packet)
+    return target
+
+
+def greys(data: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """The grey of the lower right of each frame (T,)."""
+    return data[:, :, -8:-4, -8:-4].mean(axis=(1, 2, 3)).round().astype(np.int64)
