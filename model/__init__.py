@@ -4,6 +4,6 @@ Importing this package imports torch, and makes a CUDA build of torchvision impo
 must happen before anything imports torchvision or transformers, which is why it stands here.
 """
 
-from model.torchvision_ops import declare_missing_operators
+from model.compat import declare_missing_operators
 
 declare_missing_operators()
