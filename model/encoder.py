@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from model import checkpoint
 from model.frames import prepare_views
-from model.registry import DEFAULT_MODEL, Located, locate
+from model.registry.registry import DEFAULT_MODEL, Located, locate
 from model.session import Session, open_session
 from model.text import TextTokenizer
 from model.videobert import Inputs, VideoBertModel

@@ -23,9 +23,9 @@ from torchvision import models
 from transformers import AutoConfig, AutoModel
 from transformers.utils import logging as transformers_logging
 
-from model import registry
 from model.backbone import Backbone
 from model.frames import MEAN, STD
+from model.registry import registry
 
 Colours = tuple[list[float], list[float]]  # mean and standard deviation of red, green and blue, 0..1
 

@@ -20,8 +20,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from model import registry
 from model.options import TrainingOptions
+from model.registry import registry
 from model.videobert import VideoBertConfig
 
 _OPTIONS = {field.name: type(getattr(TrainingOptions, field.name)) for field in fields(TrainingOptions)}

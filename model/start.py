@@ -15,7 +15,7 @@ from torch import Tensor
 
 from model.options import TrainingOptions
 from model.pretrained import find_weights
-from model.registry import locate
+from model.registry.registry import locate
 from model.videobert import VideoBertConfig, VideoBertModel
 
 

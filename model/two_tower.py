@@ -32,7 +32,7 @@ from transformers.utils import logging as transformers_logging
 
 from model.backbone import bf16_is_native
 from model.encoder import Encoder, require_words
-from model.registry import Located
+from model.registry.registry import Located
 
 FAMILIES = ("clip", "siglip", "siglip2", "xclip")  # as `model_type` in config.json
 _AT_ONCE = 64  # texts, or frames

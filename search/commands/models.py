@@ -11,7 +11,7 @@ from search.console import FAILED, JsonOption, err, errors, out, print_json
 from search.wording import aligned
 
 if TYPE_CHECKING:
-    from model.registry import Entry
+    from model.registry.registry import Entry
 
 NameArgument = Annotated[str, typer.Argument(help="A name from `videobert models list`.", show_default=False)]
 
@@ -23,7 +23,7 @@ models = typer.Typer(
 @models.command(name="list")
 def list_(json_: JsonOption = False) -> None:
     """List the models that there are, and which of them are on this machine."""
-    from model.registry import entries
+    from model.registry.registry import entries
 
     if json_:
         print_json([_facts(entry) for entry in entries().values()])
@@ -39,7 +39,7 @@ def list_(json_: JsonOption = False) -> None:
 @models.command()
 def show(name: NameArgument, json_: JsonOption = False) -> None:
     """Show one model: its licence, where it comes from and, once fetched, its pinned revision and checksums."""
-    from model.registry import entry
+    from model.registry.registry import entry
 
     with errors():
         facts = _facts(entry(name))
@@ -62,8 +62,8 @@ def fetch(
     ] = None,
 ) -> None:
     """Download a model, check it, and pin what was downloaded."""
-    from model import fetch as fetching
-    from model.registry import entry
+    from model.registry import download as fetching
+    from model.registry.registry import entry
 
     with errors():
         known = entry(name)
@@ -78,8 +78,8 @@ def fetch(
 @models.command()
 def remove(name: NameArgument) -> None:
     """Delete a fetched model from this machine."""
-    from model import fetch as fetching
-    from model.registry import entry
+    from model.registry import download as fetching
+    from model.registry.registry import entry
 
     with errors():
         removed = fetching.remove(entry(name))
@@ -89,7 +89,7 @@ def remove(name: NameArgument) -> None:
 
 
 def _facts(entry: Entry) -> dict[str, Any]:
-    from model import lock
+    from model.registry import lock
 
     facts = asdict(entry) | {"here": entry.here, "folder": str(entry.folder)}
     if entry.here and not entry.bundled:

@@ -25,12 +25,13 @@ from typer.testing import CliRunner
 from indexer.captioned import look_at
 from indexer.decode import Frames
 from indexer.encode import in_clips
-from model import checkpoint, lock
+from model import checkpoint
 from model.data import Captioned
 from model.encoder import Encoder, VideoBertEncoder
 from model.options import TrainingOptions
 from model.pretrained import TorchvisionBackbone, build_backbone, find_weights
 from model.recipe import read_recipe
+from model.registry import lock
 from model.start import begin
 from model.videobert import VideoBertConfig, VideoBertModel
 from search import Library

@@ -16,8 +16,9 @@ from safetensors.torch import load_file, save_file
 from torchvision import models as torchvision_models
 from typer.testing import CliRunner
 
-from model import fetch, lock, registry
 from model.encoder import Encoder
+from model.registry import download as fetch
+from model.registry import lock, registry
 from search.cli import app
 from tests.support.hub import COMMIT, served
 from tests.support.towers import save_towers

@@ -1,7 +1,7 @@
 """Which models there are, and where they lie: names -> folders. Nothing here reaches for a network.
 
 The table is `models.toml`. Fetched models lie in `$VIDEOBERT_MODELS`, or in a folder of this user's data directory,
-each under its name with a lock file; see `model.lock`.
+each under its name with a lock file; see `model.registry.lock`.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from pathlib import Path
 
 import platformdirs
 
-from model import lock
+from model.registry import lock
 
 MODELS_VARIABLE = "VIDEOBERT_MODELS"
 DEFAULT_MODEL = "videobert-mini"
 
-_HERE = Path(__file__).parent
+_HERE = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class NotFetched(FileNotFoundError):  # noqa: N818 - the name says the state fou
 @cache
 def entries() -> dict[str, Entry]:
     """The table, by name."""
-    table = tomllib.loads((_HERE / "models.toml").read_text(encoding="utf-8"))
+    table = tomllib.loads(Path(__file__).with_name("models.toml").read_text(encoding="utf-8"))
     return {
         name: Entry(name, **row | {"needs": tuple(row.get("needs", ()))})  # lists of a file, frozen
         for name, row in table.items()

@@ -1,7 +1,7 @@
 """Bringing a model onto this machine: the one place that reaches for a network, and only when it is told to.
 
 Files are checked against the checksums that their source gives, turned into safetensors where they are pickles, and
-pinned by a lock; see `model.lock`. What is not complete lies in a folder of another name, and is gone on with.
+pinned by a lock; see `model.registry.lock`. What is not complete lies in a folder of another name, and is gone on with.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from model import lock
-from model.registry import Entry
+from model.registry import lock
+from model.registry.registry import Entry
 
 WEIGHTS = "model.safetensors"
 _SETTINGS = (
