@@ -16,12 +16,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from model import checkpoint
-from model.frames import prepare_views
+from model.network import checkpoint
+from model.network.preprocessing import prepare_views
+from model.network.tokenizer import TextTokenizer
+from model.network.videobert import Inputs, VideoBertModel
 from model.registry.registry import DEFAULT_MODEL, Located, locate
 from model.session import Session, open_session
-from model.text import TextTokenizer
-from model.videobert import Inputs, VideoBertModel
 
 _SEGMENTS_AT_ONCE = 64  # rows of ~90 tokens: some 100 MB of activations
 

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from model.encoder import VideoBertEncoder
-from model.videobert import Inputs
+from model.network.videobert import Inputs
 
 BLANK = "[MASK]"
 

@@ -23,9 +23,9 @@ from torch.nn import functional as F
 from model import losses
 from model.data import Batch
 from model.masking import choose, mask_words
+from model.network.tokenizer import TextTokenizer
+from model.network.videobert import Inputs, VideoBertModel
 from model.options import TrainingOptions
-from model.text import TextTokenizer
-from model.videobert import Inputs, VideoBertModel
 
 _ANCHORS_AT_ONCE = 64
 Frames = tuple[Tensor, Tensor]  # float (N, T, F), bool (N, T)

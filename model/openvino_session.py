@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from openvino import opset13 as op
 from torch import nn
 
-from model.backbone import folded
-from model.efficientnet_lite2 import EfficientNetLite2, InvertedResidual
+from model.network.backbone import folded
+from model.network.efficientnet_lite2 import EfficientNetLite2, InvertedResidual
 
 
 class OpenVinoSession:

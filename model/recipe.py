@@ -20,9 +20,9 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from model.network.videobert import VideoBertConfig
 from model.options import TrainingOptions
 from model.registry import registry
-from model.videobert import VideoBertConfig
 
 _OPTIONS = {field.name: type(getattr(TrainingOptions, field.name)) for field in fields(TrainingOptions)}
 # What the tokenizer decides, and what training options decide, is not up to a recipe's [network].

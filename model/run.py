@@ -24,7 +24,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel
 
-from model.videobert import VideoBertModel
+from model.network.videobert import VideoBertModel
 
 
 class Run:

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from model.efficientnet_lite2 import EfficientNetLite2
+from model.network.efficientnet_lite2 import EfficientNetLite2
 from model.torch_session import TorchSession
 
 

@@ -13,10 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from model.network.videobert import VideoBertConfig, VideoBertModel
+from model.network.weights import find_weights
 from model.options import TrainingOptions
-from model.pretrained import find_weights
 from model.registry.registry import locate
-from model.videobert import VideoBertConfig, VideoBertModel
 
 
 def begin(start: VideoBertModel, network: Mapping[str, Any], *, seed: int) -> tuple[VideoBertModel, list[str]]:

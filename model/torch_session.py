@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from model.backbone import bf16_is_native, folded
+from model.network.backbone import bf16_is_native, folded
 
 
 class TorchSession:

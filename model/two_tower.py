@@ -30,8 +30,8 @@ from torch.nn import functional as F
 from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
-from model.backbone import bf16_is_native
 from model.encoder import Encoder, require_words
+from model.network.backbone import bf16_is_native
 from model.registry.registry import Located
 
 FAMILIES = ("clip", "siglip", "siglip2", "xclip")  # as `model_type` in config.json

@@ -19,10 +19,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from model import checkpoint
-from model.inputs import Inputs
-from model.text import TextTokenizer
-from model.videobert import VideoBertConfig, VideoBertModel
+from model.network import checkpoint
+from model.network.inputs import Inputs
+from model.network.tokenizer import TextTokenizer
+from model.network.videobert import VideoBertConfig, VideoBertModel
 
 BACKBONE_SHA256 = "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d"
 NAME_TEMPLATE = "a photo of a {}"

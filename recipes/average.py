@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from model import checkpoint
+from model.network import checkpoint
 
 
 def main() -> None:

@@ -15,8 +15,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from model import checkpoint
-from model.videobert import VideoBertModel
+from model.network import checkpoint
+from model.network.videobert import VideoBertModel
 
 
 def main() -> None:

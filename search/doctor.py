@@ -65,8 +65,8 @@ def _faiss() -> str:
 def _model() -> str:
     import torch
 
-    from model.backbone import bf16_is_native
     from model.encoder import Encoder
+    from model.network.backbone import bf16_is_native
 
     encoder = Encoder.load()
     encoder.embed_text(["a dog runs on the beach"])

@@ -21,7 +21,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import TrialState
 
-from model import checkpoint
+from model.network import checkpoint
 from search.training import fingerprint
 
 SAMPLERS = ("grid", "random", "tpe")

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from indexer.captioned import load_examples, look_at, save_examples
-from model import checkpoint
 from model.data import CaptionedSet, Example, read_captions
 from model.encoder import VideoBertEncoder
+from model.network import checkpoint
 from model.options import TrainingOptions
 from model.processes import Processes
 from model.run import Run

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from model import checkpoint
 from model.encoder import Encoder
-from model.text import TextTokenizer
-from model.videobert import VideoBertModel
+from model.network import checkpoint
+from model.network.tokenizer import TextTokenizer
+from model.network.videobert import VideoBertModel
 from tests.support.tiny_model import tiny_model, tiny_tokenizer
 
 # A shell ignores interrupts in what it starts in the background, and programs started by the tests would inherit that.

@@ -39,7 +39,7 @@ def train(
     ] = None,
 ) -> None:
     """Train VideoBERT on captioned photos and clips, starting from the model that comes with the program."""
-    from model.checkpoint import DEFAULT_CHECKPOINT
+    from model.network.checkpoint import DEFAULT_CHECKPOINT
     from model.options import TrainingOptions
     from model.recipe import Recipe, read_recipe
     from search.progress import reading_progress, training_progress

@@ -45,7 +45,7 @@ def tune(
     with errors():
         if importlib.util.find_spec("optuna") is None:
             raise ValueError('a search needs Optuna, which is an extra: pip install "videobert-search[tune]"')
-        from model.checkpoint import DEFAULT_CHECKPOINT
+        from model.network.checkpoint import DEFAULT_CHECKPOINT
         from search.progress import reading_progress
         from search.study import Tuning
         from search.tuning import tune as search_for

@@ -27,10 +27,10 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwrig
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
 import search
-from model import checkpoint
 from model.encoder import Encoder
-from model.text import TextTokenizer
-from model.videobert import VideoBertModel
+from model.network import checkpoint
+from model.network.tokenizer import TextTokenizer
+from model.network.videobert import VideoBertModel
 from search import Library
 from search.service.app import create
 from search.service.settings import Settings

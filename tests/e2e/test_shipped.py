@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.checkpoint import DEFAULT_CHECKPOINT
 from model.encoder import Encoder
+from model.network.checkpoint import DEFAULT_CHECKPOINT
 from recipes.demo import make_films
 from search import Library
 from tests.support.media import render

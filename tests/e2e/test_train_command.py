@@ -15,7 +15,7 @@ from safetensors import safe_open
 from typer.testing import CliRunner
 
 from indexer.captioned import load_examples
-from model import checkpoint
+from model.network import checkpoint
 from model.train import Step
 from recipes import contact_sheet
 from search.cli import app

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from model import checkpoint
 from model.data import read_captions
-from model.efficientnet_lite2 import EfficientNetLite2
 from model.encoder import Encoder
-from model.videobert import VideoBertModel
+from model.network import checkpoint
+from model.network.efficientnet_lite2 import EfficientNetLite2
+from model.network.videobert import VideoBertModel
 from recipes import assemble, average, captions, promote
 from tests.support.tiny_model import tiny_config
 

@@ -27,7 +27,7 @@ import typer
 from typer.testing import CliRunner
 
 from model.encoder import Encoder, VideoBertEncoder
-from model.videobert import VideoBertModel
+from model.network.videobert import VideoBertModel
 from search.cli import app
 from search.library import Library
 from search.service.app import create

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from starlette.testclient import TestClient
 
-from model import checkpoint
 from model.encoder import Encoder
+from model.network import checkpoint
 from search.library import Library
 from search.service.app import create
 from search.service.parts import Parts

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
-from model.text import TextTokenizer
-from model.videobert import VideoBertConfig, VideoBertModel
+from model.network.tokenizer import TextTokenizer
+from model.network.videobert import VideoBertConfig, VideoBertModel
 
 WORDS = ["a", "the", "red", "green", "blue", "square", "circle", "dog", "cat", "moves", "left", "right", "up", "down"]
 

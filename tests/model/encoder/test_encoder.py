@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-from model import checkpoint
-from model.backbone import Backbone, folded
 from model.encoder import Encoder
-from model.frames import prepare_frames, prepare_views
-from model.temporal import TemporalModel, sinusoidal_positions
+from model.network import checkpoint
+from model.network.backbone import Backbone, folded
+from model.network.preprocessing import prepare_frames, prepare_views
+from model.network.temporal import TemporalModel, sinusoidal_positions
 
 
 def test_frames_are_scaled_cropped_and_normalized():

@@ -10,9 +10,9 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from model import checkpoint
 from model.encoder import VideoBertEncoder
 from model.fill import fill
+from model.network import checkpoint
 from search import Library
 from search.cli import app
 from tests.support.media import render

@@ -3,7 +3,7 @@
 import torch
 from safetensors.torch import load_file, save_file
 
-from model import checkpoint
+from model.network import checkpoint
 
 WORDS = "bert.embeddings.word_embeddings"
 

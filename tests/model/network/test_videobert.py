@@ -4,7 +4,7 @@ import torch
 from safetensors.torch import save_file
 from transformers import BertConfig, BertModel
 
-from model.videobert import Inputs, VideoBertModel
+from model.network.videobert import Inputs, VideoBertModel
 from tests.support.tiny_model import tiny_config
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from model import checkpoint
-from model.videobert import Inputs, VideoBertModel
-from model.visual_words import VisualWords
+from model.network import checkpoint
+from model.network.videobert import Inputs, VideoBertModel
+from model.network.visual_words import VisualWords
 from tests.support.tiny_model import tiny_config
 
 
@@ -62,7 +62,7 @@ def test_many_features_are_walked_in_pieces(monkeypatch):
     points = np.random.default_rng(3).normal(size=(100, 8)).astype(np.float16)
     words.fit(points, seed=1)
     whole = words(torch.from_numpy(points))
-    monkeypatch.setattr("model.visual_words._FLOATS_AT_ONCE", 24 * 7)
+    monkeypatch.setattr("model.network.visual_words._FLOATS_AT_ONCE", 24 * 7)
     assert torch.equal(words(torch.from_numpy(points)), whole)
     assert words(torch.zeros(2, 0, 8)).shape == (2, 0)
 

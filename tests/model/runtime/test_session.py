@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from model.backbone import Backbone
+from model.network.backbone import Backbone
 from model.openvino_session import OpenVinoSession
 from model.session import open_session
 from model.torch_session import TorchSession

@@ -12,11 +12,11 @@ from PIL import Image
 from safetensors.torch import save_file
 from typer.testing import CliRunner
 
-from model import checkpoint
+from model.network import checkpoint
+from model.network.videobert import VideoBertModel
 from model.options import TrainingOptions
 from model.recipe import Recipe, read_recipe
 from model.start import begin, check_options
-from model.videobert import VideoBertModel
 from search.cli import app
 
 

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from model import checkpoint, losses
+from model import losses
 from model.data import CaptionedSet, Example
+from model.network import checkpoint
+from model.network.videobert import Inputs, VideoBertModel
 from model.start import begin
 from model.train import TrainingOptions, train
-from model.videobert import Inputs, VideoBertModel
 
 
 def test_contrastive_loss_by_hand():

@@ -14,15 +14,15 @@ import torch
 from safetensors import safe_open
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from model import checkpoint
 from model.data import CaptionedSet, Example, Sampling
+from model.network import checkpoint
+from model.network.videobert import VideoBertModel
 from model.objectives import Objectives
 from model.options import TrainingOptions
 from model.processes import Processes
 from model.recipe import read_recipe
 from model.run import Run
 from model.train import Step, made_of, train
-from model.videobert import VideoBertModel
 
 RECIPES = Path(__file__).parents[3] / "recipes"
 EVERYTHING = {
@@ -201,7 +201,7 @@ WORKER = """
 import sys
 from pathlib import Path
 import tests.conftest
-from model import checkpoint
+from model.network import checkpoint
 from model.processes import Processes
 from model.run import Run
 from model.train import made_of, train

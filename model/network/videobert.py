@@ -20,7 +20,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel, PreTrainedConfig, PreTrainedModel
 
-from model.heads import (
+from model.network.heads import (
     AlignmentHead,
     ClassNames,
     FrameReader,
@@ -30,10 +30,10 @@ from model.heads import (
     RetrievalHead,
     frame_layers,
 )
-from model.inputs import Inputs
-from model.pretrained import build_backbone
-from model.temporal import TemporalModel
-from model.visual_words import VisualWords
+from model.network.inputs import Inputs
+from model.network.temporal import TemporalModel
+from model.network.visual_words import VisualWords
+from model.network.weights import build_backbone
 
 __all__ = ["Inputs", "VideoBertConfig", "VideoBertModel"]
 
@@ -63,7 +63,7 @@ class VideoBertConfig(PreTrainedConfig):
     max_frames: int = 8  # frames of a segment; more are thinned evenly
     # Frames
     backbone: str = "mobilenet_v2"  # or resnet18, resnet50, torchvision:NAME, vision
-    vision: dict[str, Any] | None = None  # the tower of the backbone "vision"; see `model.pretrained`
+    vision: dict[str, Any] | None = None  # the tower of the backbone "vision"; see `model.network.weights`
     image_size: int = 224  # pixels, a square
     # middle: cropped to that square; whole: as many pixels, in the picture's own shape; both: the mean of both features
     frame_fit: str = "middle"

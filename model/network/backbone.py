@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision import models
 
-from model import efficientnet_lite2
+from model.network import efficientnet_lite2
 
 FEATURE_DIMS = {
     "efficientnet_lite2": efficientnet_lite2.FEATURE_DIM,

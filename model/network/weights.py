@@ -23,8 +23,8 @@ from torchvision import models
 from transformers import AutoConfig, AutoModel
 from transformers.utils import logging as transformers_logging
 
-from model.backbone import Backbone
-from model.frames import MEAN, STD
+from model.network.backbone import Backbone
+from model.network.preprocessing import MEAN, STD
 from model.registry import registry
 
 Colours = tuple[list[float], list[float]]  # mean and standard deviation of red, green and blue, 0..1

@@ -16,10 +16,10 @@ from safetensors.torch import load_file
 from torch import Tensor
 from transformers.utils import logging as transformers_logging
 
-from model.text import TOKENIZER_FILE, TextTokenizer
-from model.videobert import VideoBertConfig, VideoBertModel
+from model.network.tokenizer import TOKENIZER_FILE, TextTokenizer
+from model.network.videobert import VideoBertConfig, VideoBertModel
 
-DEFAULT_CHECKPOINT = Path(__file__).parent / "checkpoints" / "videobert-mini"
+DEFAULT_CHECKPOINT = Path(__file__).parents[1] / "checkpoints" / "videobert-mini"
 _BERT = "bert."
 _STEP = ".step"  # in place of ".weight": (rows, 1), what 1 of a row's whole numbers counts
 _FILES = ("config.json", "model.safetensors", TOKENIZER_FILE)
