@@ -21,7 +21,7 @@ from model.network.preprocessing import prepare_views
 from model.network.tokenizer import TextTokenizer
 from model.network.videobert import Inputs, VideoBertModel
 from model.registry.registry import DEFAULT_MODEL, Located, locate
-from model.session import Session, open_session
+from model.runtime.session import Session, open_session
 
 _SEGMENTS_AT_ONCE = 64  # rows of ~90 tokens: some 100 MB of activations
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from model.network.backbone import Backbone
-from model.openvino_session import OpenVinoSession
-from model.session import open_session
-from model.torch_session import TorchSession
+from model.runtime.openvino_session import OpenVinoSession
+from model.runtime.session import open_session
+from model.runtime.torch_session import TorchSession
 
 CPU = torch.device("cpu")
 

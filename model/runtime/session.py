@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from model.network.efficientnet_lite2 import EfficientNetLite2
-from model.torch_session import TorchSession
+from model.runtime.torch_session import TorchSession
 
 
 class Session(Protocol):
@@ -42,7 +42,7 @@ def open_session(backbone: nn.Module, device: torch.device) -> Session:
     """
     network = getattr(backbone, "blocks", None)
     if device.type == "cpu" and isinstance(network, EfficientNetLite2) and find_spec("openvino"):
-        from model.openvino_session import OpenVinoSession
+        from model.runtime.openvino_session import OpenVinoSession
 
         return OpenVinoSession(network)
     return TorchSession(backbone, device)
