@@ -22,7 +22,7 @@ from typing import Any
 
 from benchmarks.photos import alignment_auc, looked_at, reranked, silent, subtitled
 from model.data import CaptionedSet, Example
-from model.encoder import VideoBertEncoder
+from model.encoder.videobert import VideoBertEncoder
 from model.objectives import Anchor
 from model.options import TrainingOptions
 from model.recipe import read_recipe

@@ -25,8 +25,8 @@ import numpy as np
 
 from benchmarks.library import indexed
 from indexer.captioned import photo_frame, read_photo
-from model.classification import fit, readings
-from model.encoder import VideoBertEncoder
+from model.encoder.classifier import fit, readings
+from model.encoder.videobert import VideoBertEncoder
 from search import Library
 from search.labels import NONE, NONE_MARGIN, SHARPNESS, Labels
 

@@ -32,8 +32,8 @@ from numpy.typing import NDArray
 
 from benchmarks.library import indexed
 from indexer.clip import read_picture
-from model.encoder import Encoder
-from model.phrases import phrases
+from model.encoder.prompts import phrases
+from model.encoder.videobert import Encoder
 from search.calibration import WORDS_ENOUGH, Background
 from search.surroundings import Surroundings, surroundings
 from search.verdict import LOOKED_AT, standing

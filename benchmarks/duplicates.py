@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from benchmarks import footage
 from benchmarks.library import indexed
-from model.encoder import Encoder
+from model.encoder.videobert import Encoder
 from search import Library
 from search.blank import NEARLY, blank_features
 from store.types import NewSegment, Video

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.library import indexed
-from model.encoder import VideoBertEncoder
-from model.fill import BLANK, fill
+from model.encoder.fill_mask import BLANK, fill
+from model.encoder.videobert import VideoBertEncoder
 
 NOUN = re.compile(
     r"""\b(

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
-from model.encoder import Encoder
-from model.phrases import phrase_lines
+from model.encoder.prompts import phrase_lines
+from model.encoder.videobert import Encoder
 from search import Library
 from store.catalog import Catalog
 from store.types import Cue, NewSegment, Video

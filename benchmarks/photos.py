@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from indexer.captioned import load_examples, look_at, save_examples
 from model.data import Example, read_captions
-from model.encoder import Encoder, VideoBertEncoder
+from model.encoder.videobert import Encoder, VideoBertEncoder
 from model.registry.registry import DEFAULT_MODEL
 from search.answer import ALIGNMENT
 from search.fusion import reciprocal_ranks

@@ -30,7 +30,7 @@ import av
 import numpy as np
 
 from indexer.film import Film, read_film
-from model.encoder import Encoder
+from model.encoder.videobert import Encoder
 from search.outline import chapter_edges
 from search.selection import coverage, likeness
 from search.summary import pieces, summarize

@@ -22,7 +22,7 @@ from indexer.encode import in_clips
 from indexer.media import MediaError
 from indexer.worker import Decoders
 from model.data import Captioned, Example
-from model.encoder import Encoder, VideoBertEncoder
+from model.encoder.videobert import Encoder, VideoBertEncoder
 
 PHOTO_ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 _SMALLEST_PART = 0.3  # of a photo's area

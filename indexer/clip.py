@@ -18,7 +18,7 @@ from indexer.picture import read_pixels
 from indexer.pipeline import IndexOptions
 from indexer.views import View, Views
 from indexer.worker import Decoders, Stream
-from model.encoder import Encoder
+from model.encoder.videobert import Encoder
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from indexer.fusion import fused
 from indexer.media import MediaError
 from indexer.segments import Segmenter
 from indexer.subtitles import text_between
-from model.encoder import Encoder
+from model.encoder.videobert import Encoder
 from store.types import Cue, NewSegment
 
 _THUMBNAIL_QUALITY = 80  # JPEG

@@ -16,7 +16,7 @@ from indexer.media import MediaError
 from indexer.pipeline import IndexOptions
 from indexer.subtitles import in_one_language, text_between
 from indexer.worker import Decoders
-from model.encoder import Encoder
+from model.encoder.videobert import Encoder
 from store.catalog import Catalog
 from store.types import Cue, Video
 

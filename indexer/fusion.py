@@ -2,8 +2,8 @@
 
 People talk about other things than what is to be seen, and a network that was shown captions as subtitles believes
 every word. So a segment is embedded twice, with and without its words, and the two are mixed. The words' share depends
-on how well they describe the picture: their cosine with it, in standard deviations above what `model.phrases` have
-with the same picture. Words that are left out of the vector are still found by the full-text index.
+on how well they describe the picture: their cosine with it, in standard deviations above what `model.encoder.prompts`
+have with the same picture. Words that are left out of the vector are still found by the full-text index.
 
 The constants are those that cost at most two points of R@1 where every subtitle is wrong (benchmarks/hybrid.py).
 """
@@ -15,8 +15,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from model.encoder import Encoder
-from model.phrases import phrases
+from model.encoder.prompts import phrases
+from model.encoder.videobert import Encoder
 
 _MOST = 0.7  # share of the vector with words, where they surely belong to the picture
 _HALF_AT, _WIDTH = 0.5, 0.3  # standard deviations: where the share is half of that, and how soon it changes

@@ -20,7 +20,7 @@ from indexer.fusion import fused
 from indexer.media import MediaError
 from indexer.pipeline import IndexOptions, Progress, origin
 from indexer.worker import Decoders, Stream
-from model.encoder import Encoder
+from model.encoder.videobert import Encoder
 from store.catalog import Catalog
 from store.succession import Successor
 from store.types import Segment, Video

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from indexer.decode import Frames
 from indexer.encode import in_clips
-from model.encoder import Encoder
+from model.encoder.videobert import Encoder
 
 _DARK = 32  # of 255: black as video means it, with the ringing of an encoder
 _NARROWEST = 0.03  # of the picture's side; what is narrower makes no difference

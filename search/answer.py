@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from model.encoder import Encoder
+from model.encoder.videobert import Encoder
 from search.algebra import chains, combine
 from search.clause import Clause, Evidence, Ground
 from search.fusion import reciprocal_ranks

@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from model.encoder import Encoder
+from model.encoder.videobert import Encoder
 
 # Cosine with a painted picture. `python -m benchmarks.duplicates blank` prints what it catches and what it spares.
 NEARLY = 0.82

@@ -1,8 +1,8 @@
 """Cosines -> confidence: how likely a hit shows what was asked for, on one scale for all queries, libraries and models.
 
 What a cosine is worth depends on the model, on the library and on how a query is put. So a library keeps two
-backgrounds: a sample of its segments, and what people ask for every day (`model.phrases`) as its encoder reads it.
-Three things are computed with them.
+backgrounds: a sample of its segments, and what people ask for every day (`model.encoder.prompts`) as its encoder reads
+it. Three things are computed with them.
 
 - The likeness of a query and a segment is their cosine less a part of the segment's mean cosine with the everyday
   queries that are nearest to it: some segments are near to everything (cross-domain similarity local scaling; Conneau
@@ -21,8 +21,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from model.encoder import Encoder
-from model.phrases import phrase_lines
+from model.encoder.prompts import phrase_lines
+from model.encoder.videobert import Encoder
 from store.catalog import Catalog
 
 _NEAREST = 20  # everyday queries, of some two hundred

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.film import Film
-from model.classification import Classifier, fit, readings
-from model.encoder import Encoder
+from model.encoder.classifier import Classifier, fit, readings
+from model.encoder.videobert import Encoder
 from search.labels import NONE, Labels
 
 

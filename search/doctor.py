@@ -65,7 +65,7 @@ def _faiss() -> str:
 def _model() -> str:
     import torch
 
-    from model.encoder import Encoder
+    from model.encoder.videobert import Encoder
     from model.network.backbone import bf16_is_native
 
     encoder = Encoder.load()

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.clip import Clip
-from model.encoder import Encoder
+from model.encoder.videobert import Encoder
 from search.answer import answer
 from search.calibration import Background, everyday
 from search.clause import Ground

@@ -14,9 +14,9 @@ from store.types import Video
 
 if TYPE_CHECKING:  # these bring torch and the decoders with them
     from indexer.film import Film
-    from model.classification import Classifier
-    from model.encoder import Encoder
-    from model.fill import Guess
+    from model.encoder.classifier import Classifier
+    from model.encoder.fill_mask import Guess
+    from model.encoder.videobert import Encoder
     from search.classification import Classification
     from search.labels import Labels
     from search.summary import Summary
@@ -36,7 +36,7 @@ class Films:
     @cached_property
     def encoder(self) -> Encoder:
         """The loaded model."""
-        from model.encoder import Encoder
+        from model.encoder.videobert import Encoder
 
         origin = self.catalog.origin()
         chosen = self._model or (origin.model if origin else None)
@@ -132,8 +132,8 @@ class Films:
             ValueError: the text has no blank, no frame lies in the part, or the model cannot predict words.
             MediaError: a file that the library does not hold cannot be read as video.
         """
-        from model.encoder import VideoBertEncoder
-        from model.fill import fill
+        from model.encoder.fill_mask import fill
+        from model.encoder.videobert import VideoBertEncoder
 
         if not isinstance(self.encoder, VideoBertEncoder):
             raise ValueError(  # noqa: TRY004 - of what the user chose, not of an argument

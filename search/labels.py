@@ -1,8 +1,8 @@
 """Labels for pictures that nobody trained on: zero-shot classification (Radford et al., CLIP, 2021, section 3.1.4).
 
 A label is the mean of the vectors of several sentences with it. How well labels fit is compared with how well the
-phrases of `model/phrases.txt` do, which name what people film: where these fit better than all labels, the answer is
-none of them. Cosines are scaled as they were when the model was trained, so the same rule serves every model.
+phrases of `model/encoder/querybank.txt` do, which name what people film: where these fit better than all labels, the
+answer is none of them. Cosines are scaled as they were when the model was trained, so the same rule serves every model.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.data import LABEL_TEMPLATES
-from model.encoder import Encoder
-from model.phrases import phrases
+from model.encoder.prompts import phrases
+from model.encoder.videobert import Encoder
 
 NONE = "none of these"
 # From `python -m benchmarks.classification clips`, which also says how well they do. Few clips decide the margin: half

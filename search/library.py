@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # these bring torch, FAISS and the decoders with them
     from indexer.clip import Clip
     from indexer.pipeline import IndexOptions, Progress, Report
     from indexer.reindex import Report as ReindexReport
-    from model.encoder import Encoder
+    from model.encoder.videobert import Encoder
     from search.clause import Only
     from search.duplicates import Duplicates
     from search.engine import SearchEngine
@@ -140,7 +140,7 @@ class Library(Films):
         """
         from indexer.pipeline import IndexOptions
         from indexer.reindex import Reindexer
-        from model.encoder import Encoder
+        from model.encoder.videobert import Encoder
 
         if model is not None:
             self._model, self.encoder = model, Encoder.load(model)

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from model.encoder import Encoder
+from model.encoder.videobert import Encoder
 from search.alignment import Track
 from search.blank import blank, blank_features
 from store.catalog import Catalog

@@ -5,7 +5,7 @@ those that leave the least variation within them, found exactly by dynamic progr
 by more than a penalty (kernel temporal segmentation: Potapov et al., "Category-specific video summarization", 2014).
 
 A title is the subtitle line that is nearest to what the chapter shows and says; without lines, the nearest two phrases
-of `model/phrases.txt`, which names what people film.
+of `model/encoder/querybank.txt`, which names what people film.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.film import Film
-from model.encoder import Encoder
-from model.phrases import phrases
+from model.encoder.prompts import phrases
+from model.encoder.videobert import Encoder
 
 _PENALTY = 0.3  # of variation, for each chapter more; joins of real clips are found up to 0.4 (benchmarks/summaries.py)
 _FEWEST_WORDS = 3  # of a line that can be a title, if any has as many

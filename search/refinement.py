@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from model.encoder import Encoder
+from model.encoder.videobert import Encoder
 from search.clause import Clause, Ground
 from store.types import Moment
 from store.words import plain

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.film import Film
-from model.encoder import Encoder
+from model.encoder.videobert import Encoder
 from search.outline import Chapter, outline
 from search.selection import choose, coverage, likeness
 

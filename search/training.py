@@ -13,7 +13,7 @@ from typing import Any
 
 from indexer.captioned import load_examples, look_at, save_examples
 from model.data import CaptionedSet, Example, read_captions
-from model.encoder import VideoBertEncoder
+from model.encoder.videobert import VideoBertEncoder
 from model.network import checkpoint
 from model.options import TrainingOptions
 from model.processes import Processes

@@ -22,7 +22,7 @@ from optuna.trial import TrialState
 from indexer.captioned import load_examples
 from indexer.parent import without_main
 from model.data import CaptionedSet, Example
-from model.encoder import VideoBertEncoder
+from model.encoder.videobert import VideoBertEncoder
 from model.options import TrainingOptions
 from model.space import Space, read_space
 from model.start import begin, check_options

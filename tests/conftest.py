@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.encoder import Encoder
+from model.encoder.videobert import Encoder
 from model.network import checkpoint
 from model.network.tokenizer import TextTokenizer
 from model.network.videobert import VideoBertModel

@@ -15,7 +15,7 @@ from search.wording import clock, counted
 
 if TYPE_CHECKING:
     from indexer.film import Film
-    from model.classification import Classifier
+    from model.encoder.classifier import Classifier
     from search.classification import Classification
     from search.labels import Labels
 
@@ -76,7 +76,7 @@ def classify(
 
 
 def _by(library: Library, labels: str | None, classifier: Path | None) -> Labels | Classifier:
-    from model.classification import Classifier
+    from model.encoder.classifier import Classifier
     from search.labels import Labels, read_labels
 
     if classifier is not None:

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from indexer.clip import Bounds, Clip, TooMuch, read_clip, read_picture
 from indexer.media import MediaError
 from indexer.worker import Decoders
-from model.encoder import Encoder
+from model.encoder.videobert import Encoder
 from search.service.live import Live
 from search.service.problems import Refusal
 from search.service.recent import Recent

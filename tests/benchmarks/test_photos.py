@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from benchmarks import ablation, photos
-from model.encoder import VideoBertEncoder
+from model.encoder.videobert import VideoBertEncoder
 
 
 @pytest.fixture

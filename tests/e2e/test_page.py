@@ -27,7 +27,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwrig
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
 import search
-from model.encoder import Encoder
+from model.encoder.videobert import Encoder
 from model.network import checkpoint
 from model.network.tokenizer import TextTokenizer
 from model.network.videobert import VideoBertModel

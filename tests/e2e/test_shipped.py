@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.encoder import Encoder
+from model.encoder.videobert import Encoder
 from model.network.checkpoint import DEFAULT_CHECKPOINT
 from recipes.demo import make_films
 from search import Library

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from indexer.fusion import fused
 from indexer.pipeline import IndexOptions, Progress
 from indexer.reindex import _shared_out
-from model.encoder import Encoder
+from model.encoder.videobert import Encoder
 from model.network import checkpoint
 from search import Library
 from search.cli import app

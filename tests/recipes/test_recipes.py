@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from model.data import read_captions
-from model.encoder import Encoder
+from model.encoder.videobert import Encoder
 from model.network import checkpoint
 from model.network.efficientnet_lite2 import EfficientNetLite2
 from model.network.videobert import VideoBertModel

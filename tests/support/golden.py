@@ -26,7 +26,7 @@ import torch
 import typer
 from typer.testing import CliRunner
 
-from model.encoder import Encoder, VideoBertEncoder
+from model.encoder.videobert import Encoder, VideoBertEncoder
 from model.network.videobert import VideoBertModel
 from search.cli import app
 from search.library import Library

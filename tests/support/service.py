@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from starlette.testclient import TestClient
 
-from model.encoder import Encoder
+from model.encoder.videobert import Encoder
 from model.network import checkpoint
 from search.library import Library
 from search.service.app import create

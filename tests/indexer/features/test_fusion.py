@@ -7,7 +7,7 @@ import pytest
 
 from indexer import fusion
 from indexer.fusion import fused
-from model.encoder import Encoder
+from model.encoder.videobert import Encoder
 
 DIM = 8
 

@@ -11,7 +11,7 @@ import pytest
 from indexer.clip import read_clip
 from indexer.decode import Frames
 from indexer.views import View, Views, inside_bars
-from model.encoder import Encoder
+from model.encoder.videobert import Encoder
 from tests.support.media import render
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from model.encoder import Encoder
+from model.encoder.videobert import Encoder
 from model.network import checkpoint
 from model.network.backbone import Backbone, folded
 from model.network.preprocessing import prepare_frames, prepare_views

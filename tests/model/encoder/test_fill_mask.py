@@ -10,8 +10,8 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from model.encoder import VideoBertEncoder
-from model.fill import fill
+from model.encoder.fill_mask import fill
+from model.encoder.videobert import VideoBertEncoder
 from model.network import checkpoint
 from search import Library
 from search.cli import app

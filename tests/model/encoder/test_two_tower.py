@@ -11,8 +11,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModel, CLIPImageProcessor
 
-from model.encoder import Encoder, VideoBertEncoder
-from model.two_tower import TwoTowerEncoder
+from model.encoder.two_tower import TwoTowerEncoder
+from model.encoder.videobert import Encoder, VideoBertEncoder
 from tests.support.towers import FAMILIES, save_towers
 
 

@@ -26,7 +26,7 @@ from indexer.captioned import look_at
 from indexer.decode import Frames
 from indexer.encode import in_clips
 from model.data import Captioned
-from model.encoder import Encoder, VideoBertEncoder
+from model.encoder.videobert import Encoder, VideoBertEncoder
 from model.network import checkpoint
 from model.network.videobert import VideoBertConfig, VideoBertModel
 from model.network.weights import TorchvisionBackbone, build_backbone, find_weights

@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from torchvision import models as torchvision_models
 from typer.testing import CliRunner
 
-from model.encoder import Encoder
+from model.encoder.videobert import Encoder
 from model.registry import download as fetch
 from model.registry import lock, registry
 from search.cli import app

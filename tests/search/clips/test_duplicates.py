@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from model.encoder import Encoder
+from model.encoder.videobert import Encoder
 from search.candidates import candidates
 from search.duplicates import Duplicates, find
 from search.looks import Looks

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from indexer.clip import Clip
-from model.encoder import Encoder
+from model.encoder.videobert import Encoder
 from search.engine import SearchEngine
 from search.query import parse
 from search.request import Request

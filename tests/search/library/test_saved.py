@@ -7,7 +7,7 @@ from PIL import Image
 
 from indexer.clip import read_picture
 from indexer.media import MediaError
-from model.encoder import Encoder
+from model.encoder.videobert import Encoder
 from search.saved import taught
 from store.catalog import Catalog
 from store.errors import NotInLibrary

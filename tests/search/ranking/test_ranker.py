@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from indexer.clip import Clip
-from model.encoder import Encoder
-from model.phrases import phrase_lines
+from model.encoder.prompts import phrase_lines
+from model.encoder.videobert import Encoder
 from search.clause import telling
 from search.engine import SearchEngine
 from search.fusion import weight_of_words

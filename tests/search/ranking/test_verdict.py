@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from model.encoder import Encoder
-from model.phrases import phrase_lines
+from model.encoder.prompts import phrase_lines
+from model.encoder.videobert import Encoder
 from search.calibration import Background, everyday
 from search.verdict import HIGH, MATCH, MEDIUM, NOTHING, SURE, Verdict, confidence_level, verdict
 from store.catalog import Catalog

@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel
 from starlette.testclient import TestClient
 
-from model.encoder import Encoder
+from model.encoder.videobert import Encoder
 from search.export import MEDIA_TYPES
 from search.library import Library
 from search.service import answers

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from model.classification import Classifier, fit
-from model.encoder import Encoder
+from model.encoder.classifier import Classifier, fit
+from model.encoder.videobert import Encoder
 from search import Library
 from search.classification import Classification, read_labelled
 from search.cli import app

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from indexer.film import Film, read_film, stored_film
 from indexer.media import probe
-from model.encoder import Encoder
-from model.phrases import PHRASES
+from model.encoder.prompts import PHRASES
+from model.encoder.videobert import Encoder
 from search import summary as module
 from search.cli import app
 from search.library import Library

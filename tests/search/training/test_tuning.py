@@ -16,7 +16,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from model.data import Example
-from model.encoder import Encoder
+from model.encoder.videobert import Encoder
 from model.options import TrainingOptions
 from model.recipe import read_recipe
 from model.space import Range, read_space

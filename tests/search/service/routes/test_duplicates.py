@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from fastapi import FastAPI
 
-from model.encoder import Encoder
+from model.encoder.videobert import Encoder
 from search import Library
 from search.service.app import create
 from search.service.settings import Settings

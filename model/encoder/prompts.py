@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from model.encoder import Encoder
+from model.encoder.videobert import Encoder
 
-PHRASES = Path(__file__).parent / "phrases.txt"
+PHRASES = Path(__file__).parent / "querybank.txt"
 
 
 def phrase_lines() -> list[str]:

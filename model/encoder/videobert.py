@@ -1,7 +1,7 @@
 """The Encoder: the only class of the model that the rest of the house uses. Arrays in, arrays out.
 
 It hides torch, devices and batching. Frames, segments and text all end in one space, as unit vectors. `Encoder` is the
-contract; VideoBERT keeps it here, models of two towers in `model.two_tower`.
+contract; VideoBERT keeps it here, models of two towers in `model.encoder.two_tower`.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Encoder(ABC):
             FileNotFoundError: it is not on this machine; the message says what to do.
             ValueError: the folder holds something else, or files other than those that were fetched.
         """
-        from model.two_tower import FAMILIES, TwoTowerEncoder
+        from model.encoder.two_tower import FAMILIES, TwoTowerEncoder
 
         place = locate(source)
         return TwoTowerEncoder.read(place) if place.family in FAMILIES else VideoBertEncoder.read(place)

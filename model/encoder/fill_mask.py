@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from model.encoder import VideoBertEncoder
+from model.encoder.videobert import VideoBertEncoder
 from model.network.videobert import Inputs
 
 BLANK = "[MASK]"

@@ -30,7 +30,7 @@ from torch.nn import functional as F
 from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
-from model.encoder import Encoder, require_words
+from model.encoder.videobert import Encoder, require_words
 from model.network.backbone import bf16_is_native
 from model.registry.registry import Located
 
