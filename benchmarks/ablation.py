@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.photos import alignment_auc, looked_at, reranked, silent, subtitled
-from model.data import CaptionedSet, Example
 from model.encoder.videobert import VideoBertEncoder
-from model.objectives import Anchor
-from model.options import TrainingOptions
-from model.recipe import read_recipe
-from model.train import Step, train
+from model.training.dataset import CaptionedSet, Example
+from model.training.loop import Step, train
+from model.training.objectives import Anchor
+from model.training.options import TrainingOptions
+from model.training.recipe import read_recipe
 from search.training import examples_of, starting
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "videobert-mini" / "everything.toml"

@@ -22,9 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.captioned import load_examples, look_at, save_examples
-from model.data import Example, read_captions
 from model.encoder.videobert import Encoder, VideoBertEncoder
 from model.registry.registry import DEFAULT_MODEL
+from model.training.dataset import Example, read_captions
 from search.answer import ALIGNMENT
 from search.fusion import reciprocal_ranks
 from search.training import fingerprint

@@ -21,8 +21,8 @@ from safetensors.numpy import save_file
 from indexer.encode import in_clips
 from indexer.media import MediaError
 from indexer.worker import Decoders
-from model.data import Captioned, Example
 from model.encoder.videobert import Encoder, VideoBertEncoder
+from model.training.dataset import Captioned, Example
 
 PHOTO_ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 _SMALLEST_PART = 0.3  # of a photo's area

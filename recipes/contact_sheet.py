@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageOps
 
 from indexer.captioned import PHOTO_ENDINGS, photo_frame, read_photo
-from model.data import read_captions
 from model.encoder.videobert import VideoBertEncoder
+from model.training.dataset import read_captions
 
 TILE = 112  # pixels, a square
 MARGIN = 44  # pixels left of a row, for the number of its word

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from model.data import LABEL_TEMPLATES
 from model.encoder.prompts import phrases
 from model.encoder.videobert import Encoder
+from model.training.dataset import LABEL_TEMPLATES
 
 NONE = "none of these"
 # From `python -m benchmarks.classification clips`, which also says how well they do. Few clips decide the margin: half

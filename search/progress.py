@@ -18,7 +18,7 @@ from rich.progress import (
 from rich.progress import Progress as Bar
 
 from indexer.pipeline import Progress
-from model.train import Step
+from model.training.loop import Step
 from search.wording import clock
 
 Tell = Callable[[Progress], None]

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from indexer.captioned import load_examples, look_at, save_examples
-from model.data import CaptionedSet, Example, read_captions
 from model.encoder.videobert import VideoBertEncoder
 from model.network import checkpoint
-from model.options import TrainingOptions
-from model.processes import Processes
-from model.run import Run
-from model.start import begin, check_options
-from model.train import Step, made_of, train
+from model.training.dataset import CaptionedSet, Example, read_captions
+from model.training.distributed import Processes
+from model.training.initialization import begin, check_options
+from model.training.loop import Step, made_of, train
+from model.training.options import TrainingOptions
+from model.training.run import Run
 from search.curves import draw_curves
 
 VIEWS = 4  # frames made of a photo: as the encoder looks at it, and random parts
@@ -45,11 +45,11 @@ def train_on(
     """Look at everything once, train, and write the checkpoint with the options it was trained with.
 
     Args:
-        captions: JSON lines, see `model.data`.
+        captions: JSON lines, see `model.training.dataset`.
         media: folder that the rows' files are relative to.
         start: checkpoint folder to start from.
         output: checkpoint folder to write.
-        network: what is to be another network than the start's; see `model.start`.
+        network: what is to be another network than the start's; see `model.training.initialization`.
         resume: go on with the run in `output`.
         save_seconds: time between two states of the run that are kept.
         features: file where frame features are kept; used if it is there, made if not. `run/examples.safetensors` of

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from model.recipe import Recipe
-from model.space import Space
+from model.training.recipe import Recipe
+from model.training.search_space import Space
 from search.study import tried
 
 if TYPE_CHECKING:

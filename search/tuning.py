@@ -21,12 +21,12 @@ from optuna.trial import TrialState
 
 from indexer.captioned import load_examples
 from indexer.parent import without_main
-from model.data import CaptionedSet, Example
 from model.encoder.videobert import VideoBertEncoder
-from model.options import TrainingOptions
-from model.space import Space, read_space
-from model.start import begin, check_options
-from model.train import Step, train
+from model.training.dataset import CaptionedSet, Example
+from model.training.initialization import begin, check_options
+from model.training.loop import Step, train
+from model.training.options import TrainingOptions
+from model.training.search_space import Space, read_space
 from search import study
 from search.metrics import ranks
 from search.study import Tuning

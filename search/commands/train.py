@@ -40,8 +40,8 @@ def train(
 ) -> None:
     """Train VideoBERT on captioned photos and clips, starting from the model that comes with the program."""
     from model.network.checkpoint import DEFAULT_CHECKPOINT
-    from model.options import TrainingOptions
-    from model.recipe import Recipe, read_recipe
+    from model.training.options import TrainingOptions
+    from model.training.recipe import Recipe, read_recipe
     from search.progress import reading_progress, training_progress
     from search.training import train_on
 

@@ -75,7 +75,7 @@ def tune(
 
 def _report(tuning: Tuning, *, as_json: bool) -> None:
     """Write the table, the picture and the best recipe, and say what they hold."""
-    from model.space import read_space
+    from model.training.search_space import read_space
     from search.study import opened
     from search.trials import best, draw, table, write_recipe, write_table
 

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from indexer.captioned import load_examples
 from model.network import checkpoint
-from model.train import Step
+from model.training.loop import Step
 from recipes import contact_sheet
 from search.cli import app
 from search.curves import draw_curves, read_losses, smooth

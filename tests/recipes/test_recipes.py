@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from model.data import read_captions
 from model.encoder.videobert import Encoder
 from model.network import checkpoint
 from model.network.efficientnet_lite2 import EfficientNetLite2
 from model.network.videobert import VideoBertModel
+from model.training.dataset import read_captions
 from recipes import assemble, average, captions, promote
 from tests.support.tiny_model import tiny_config
 

@@ -25,15 +25,15 @@ from typer.testing import CliRunner
 from indexer.captioned import look_at
 from indexer.decode import Frames
 from indexer.encode import in_clips
-from model.data import Captioned
 from model.encoder.videobert import Encoder, VideoBertEncoder
 from model.network import checkpoint
 from model.network.videobert import VideoBertConfig, VideoBertModel
 from model.network.weights import TorchvisionBackbone, build_backbone, find_weights
-from model.options import TrainingOptions
-from model.recipe import read_recipe
 from model.registry import lock
-from model.start import begin
+from model.training.dataset import Captioned
+from model.training.initialization import begin
+from model.training.options import TrainingOptions
+from model.training.recipe import read_recipe
 from search import Library
 from search.cli import app
 from tests.support.media import render

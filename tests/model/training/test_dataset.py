@@ -6,8 +6,8 @@ import random
 import numpy as np
 import torch
 
-from model.data import Batch, CaptionedSet, Example, Sampling, read_captions
-from model.masking import choose, mask_words
+from model.training.dataset import Batch, CaptionedSet, Example, Sampling, read_captions
+from model.training.masking import choose, mask_words
 
 
 def test_captions_with_bad_rows(tmp_path):

@@ -14,9 +14,9 @@ from typer.testing import CliRunner
 
 from model.network import checkpoint
 from model.network.videobert import VideoBertModel
-from model.options import TrainingOptions
-from model.recipe import Recipe, read_recipe
-from model.start import begin, check_options
+from model.training.initialization import begin, check_options
+from model.training.options import TrainingOptions
+from model.training.recipe import Recipe, read_recipe
 from search.cli import app
 
 

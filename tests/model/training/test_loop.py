@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from model import losses
-from model.data import CaptionedSet, Example
 from model.network import checkpoint
 from model.network.videobert import Inputs, VideoBertModel
-from model.start import begin
-from model.train import TrainingOptions, train
+from model.training import losses
+from model.training.dataset import CaptionedSet, Example
+from model.training.initialization import begin
+from model.training.loop import TrainingOptions, train
 
 
 def test_contrastive_loss_by_hand():

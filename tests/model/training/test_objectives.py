@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from model import losses
-from model.data import CaptionedSet, Example, Sampling
 from model.network import checkpoint
 from model.network.videobert import Inputs, VideoBertModel
-from model.objectives import Objectives, masked_losses
-from model.options import TrainingOptions
-from model.train import train
+from model.training import losses
+from model.training.dataset import CaptionedSet, Example, Sampling
+from model.training.loop import train
+from model.training.objectives import Objectives, masked_losses
+from model.training.options import TrainingOptions
 
 NAMES = ("silent", "fused", "alignment", "anchor", "masked_word", "masked_frame", "belief")
 LOOKS = ["a red square", "a green circle", "the blue dog", "the cat moves", "a square moves left", "the dog right"]

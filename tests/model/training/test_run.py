@@ -14,15 +14,15 @@ import torch
 from safetensors import safe_open
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from model.data import CaptionedSet, Example, Sampling
 from model.network import checkpoint
 from model.network.videobert import VideoBertModel
-from model.objectives import Objectives
-from model.options import TrainingOptions
-from model.processes import Processes
-from model.recipe import read_recipe
-from model.run import Run
-from model.train import Step, made_of, train
+from model.training.dataset import CaptionedSet, Example, Sampling
+from model.training.distributed import Processes
+from model.training.loop import Step, made_of, train
+from model.training.objectives import Objectives
+from model.training.options import TrainingOptions
+from model.training.recipe import read_recipe
+from model.training.run import Run
 
 RECIPES = Path(__file__).parents[3] / "recipes"
 EVERYTHING = {
@@ -147,7 +147,7 @@ def test_accumulated_gradients_are_the_mean_over_the_batches(tiny_checkpoint, tm
             return super().__call__(batch, step=step)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("model.train.Objectives", Seen)
+        patch.setattr("model.training.loop.Objectives", Seen)
         train(model, tokenizer, examples(), options, run=run_in(tmp_path, options))
     assert [len(batch.queries) for _, batch in calls] == [6, 6]
     assert calls[0][1].queries != calls[1][1].queries
@@ -202,9 +202,9 @@ import sys
 from pathlib import Path
 import tests.conftest
 from model.network import checkpoint
-from model.processes import Processes
-from model.run import Run
-from model.train import made_of, train
+from model.training.distributed import Processes
+from model.training.run import Run
+from model.training.loop import made_of, train
 from tests.model.training.test_run import EVERYTHING, TrainingOptions, examples
 processes = Processes.launched()
 assert processes.count == 2

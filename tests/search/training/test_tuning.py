@@ -15,11 +15,11 @@ from optuna.trial import TrialState
 from PIL import Image
 from typer.testing import CliRunner
 
-from model.data import Example
 from model.encoder.videobert import Encoder
-from model.options import TrainingOptions
-from model.recipe import read_recipe
-from model.space import Range, read_space
+from model.training.dataset import Example
+from model.training.options import TrainingOptions
+from model.training.recipe import read_recipe
+from model.training.search_space import Range, read_space
 from search import study, trials, tuning
 from search.cli import app
 from search.study import Tuning

@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from model import losses
-from model.data import Batch
-from model.masking import choose, mask_words
 from model.network.tokenizer import TextTokenizer
 from model.network.videobert import Inputs, VideoBertModel
-from model.options import TrainingOptions
+from model.training import losses
+from model.training.dataset import Batch
+from model.training.masking import choose, mask_words
+from model.training.options import TrainingOptions
 
 _ANCHORS_AT_ONCE = 64
 Frames = tuple[Tensor, Tensor]  # float (N, T, F), bool (N, T)

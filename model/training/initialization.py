@@ -15,8 +15,8 @@ from torch import Tensor
 
 from model.network.videobert import VideoBertConfig, VideoBertModel
 from model.network.weights import find_weights
-from model.options import TrainingOptions
 from model.registry.registry import locate
+from model.training.options import TrainingOptions
 
 
 def begin(start: VideoBertModel, network: Mapping[str, Any], *, seed: int) -> tuple[VideoBertModel, list[str]]:

@@ -21,14 +21,14 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from model.data import CaptionedSet, Sampling
 from model.network.backbone import bf16_is_native
 from model.network.tokenizer import TextTokenizer
 from model.network.videobert import VideoBertModel
-from model.objectives import Anchor, Objectives
-from model.options import TrainingOptions
-from model.processes import Processes
-from model.run import Run
+from model.training.dataset import CaptionedSet, Sampling
+from model.training.distributed import Processes
+from model.training.objectives import Anchor, Objectives
+from model.training.options import TrainingOptions
+from model.training.run import Run
 
 __all__ = ["Step", "TrainingOptions", "made_of", "train"]
 _ALONE = Processes()

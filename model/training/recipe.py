@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from model.network.videobert import VideoBertConfig
-from model.options import TrainingOptions
 from model.registry import registry
+from model.training.options import TrainingOptions
 
 _OPTIONS = {field.name: type(getattr(TrainingOptions, field.name)) for field in fields(TrainingOptions)}
 # What the tokenizer decides, and what training options decide, is not up to a recipe's [network].

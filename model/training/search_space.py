@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from model.recipe import Recipe, checked_network, checked_option, read_toml
+from model.training.recipe import Recipe, checked_network, checked_option, read_toml
 
 _NETWORK = "network."
 
