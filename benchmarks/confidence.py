@@ -37,8 +37,8 @@ from model.encoder.videobert import Encoder
 from search.calibration import WORDS_ENOUGH, Background
 from search.surroundings import Surroundings, surroundings
 from search.verdict import LOOKED_AT, standing
-from store.words import TOKENIZER, match_expression, terms
-from store.words import indexed as as_indexed
+from store.catalog.analyzer import TOKENIZER, match_expression, terms
+from store.catalog.analyzer import indexed as as_indexed
 
 SIZES = (100, 300, 1000)
 QUERIES = 400

@@ -22,7 +22,7 @@ import numpy as np
 from model.encoder.prompts import phrase_lines
 from model.encoder.videobert import Encoder
 from search import Library
-from store.catalog import Catalog
+from store.catalog.catalog import Catalog
 from store.types import Cue, NewSegment, Video
 
 PER_VIDEO, SECONDS, TIMES = 200, 10.0, 15

@@ -17,7 +17,7 @@ from indexer.pipeline import IndexOptions
 from indexer.subtitles import in_one_language, text_between
 from indexer.worker import Decoders
 from model.encoder.videobert import Encoder
-from store.catalog import Catalog
+from store.catalog.catalog import Catalog
 from store.types import Cue, Video
 
 

@@ -21,7 +21,7 @@ from indexer.media import MediaError, MediaInfo
 from indexer.plan import Action, FileState, Planner, Step
 from indexer.worker import Decoders, Header, Stream
 from model.encoder.videobert import Encoder
-from store.catalog import Catalog
+from store.catalog.catalog import Catalog
 from store.types import Failure, Origin, Video
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from indexer.discover import content_hash
 from indexer.subtitles import sidecars, stamp
-from store.catalog import Catalog
+from store.catalog.catalog import Catalog
 from store.types import Video
 
 

@@ -2,7 +2,7 @@
 
 Where both encoders have the same backbone, the frame features that the library holds are used and no video is opened.
 Otherwise each video is decoded again, and its frames go to the segments that it has: they keep their times, words,
-thumbnails and ids. The catalog keeps what is made, so an interrupted run goes on; see `store.succession`.
+thumbnails and ids. The catalog keeps what is made, so an interrupted run goes on; see `store.catalog.reindexing`.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from indexer.media import MediaError
 from indexer.pipeline import IndexOptions, Progress, origin
 from indexer.worker import Decoders, Stream
 from model.encoder.videobert import Encoder
-from store.catalog import Catalog
-from store.succession import Successor
+from store.catalog.catalog import Catalog
+from store.catalog.reindexing import Successor
 from store.types import Segment, Video
 
 

@@ -22,8 +22,8 @@ from search.ranking import merge
 from search.refinement import refine
 from search.request import Request
 from search.surroundings import Surroundings, surroundings
+from store.catalog.analyzer import terms
 from store.types import Explanation, Hit, Moment
-from store.words import terms
 
 ALIGNMENT = 0.1  # of a ranking by alignment, beside 1 for looks: with more it lowers what it re-ranks (measured)
 _MORE, _LESS = 0.75, 0.15  # of Rocchio's formula, beside 1 for the query itself

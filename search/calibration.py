@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from model.encoder.prompts import phrase_lines
 from model.encoder.videobert import Encoder
-from store.catalog import Catalog
+from store.catalog.catalog import Catalog
 
 _NEAREST = 20  # everyday queries, of some two hundred
 _HUBNESS = 0.25  # share of a segment's likeness to them that is taken off

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.looks import Looks
-from store.catalog import Catalog
+from store.catalog.catalog import Catalog
 from store.types import Video
 from store.vectors import FaissIndex
 

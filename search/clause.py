@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from search.calibration import WORDS_ENOUGH, Background, confidence_of_words
 from search.fusion import reciprocal_ranks, weight_of_words
 from search.surroundings import Surroundings
-from store.catalog import Catalog
+from store.catalog.catalog import Catalog
 from store.filters import Filter
 from store.vectors import FaissIndex
 

@@ -19,7 +19,7 @@ from search.alignment import Alignment, Track, align
 from search.candidates import Pair, candidates
 from search.kinship import kind
 from search.looks import Looks
-from store.catalog import Catalog
+from store.catalog.catalog import Catalog
 from store.types import Video
 from store.vectors import FaissIndex
 

@@ -18,7 +18,7 @@ from search.looks import Looks
 from search.matching import CLOSE, place
 from search.ranking import likeness, merge
 from search.request import Request
-from store.catalog import Catalog
+from store.catalog.catalog import Catalog
 from store.filters import Filter
 from store.types import Hit, Moment
 from store.vectors import FaissIndex

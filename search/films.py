@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from search.clip_range import ClipRange
-from store.catalog import Catalog
+from store.catalog.catalog import Catalog
 from store.types import Video
 
 if TYPE_CHECKING:  # these bring torch and the decoders with them
@@ -104,7 +104,7 @@ class Films:
         from indexer.film import stored_film
         from search.classification import classify
         from search.labels import NONE
-        from store.tags import Tag
+        from store.catalog.tags import Tag
 
         self.catalog.bind_encoder(self.encoder.fingerprint, self.encoder.dim)
         for video in self.videos(within=within):

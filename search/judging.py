@@ -19,7 +19,7 @@ import numpy as np
 from search.evaluation import RECALL_AT, Options, Score, overlaps, score_table
 from search.library import Library
 from search.metrics import Ranks, Values, chance, recall_curve
-from store.judgements import JudgedRanks, Judgement
+from store.catalog.judgements import JudgedRanks, Judgement
 
 DEPTH = 100  # moments looked through for each query
 _JUDGED = {"R": "right", "kept-out": "wrong"}  # what each measure looks at

@@ -15,7 +15,7 @@ import platformdirs
 
 from search.clip_range import ClipRange
 from search.films import Films, absolute
-from store.catalog import Catalog
+from store.catalog.catalog import Catalog
 from store.filters import Filter
 from store.types import Moment, Segment, Video
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from model.encoder.videobert import Encoder
 from search.alignment import Track
 from search.blank import blank, blank_features
-from store.catalog import Catalog
+from store.catalog.catalog import Catalog
 from store.types import Segment
 
 _SAMPLE = 256  # segments: enough for a mean, a moment to read

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from model.encoder.videobert import Encoder
 from search.clause import Clause, Ground
+from store.catalog.analyzer import plain
 from store.types import Moment
-from store.words import plain
 
 _WINDOW = 4  # frames: two seconds of what the indexer keeps
 _MOST_WINDOWS = 12  # of one moment; a longer one is looked at more coarsely

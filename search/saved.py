@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from search.query import parse
-from store.searches import SavedSearch
+from store.catalog.searches import SavedSearch
 from store.types import Moment
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from store.catalog import Catalog
+from store.catalog.catalog import Catalog
 
 _BESIDE = 4  # segments before, and as many after
 _FADING_SECONDS = 4.0  # between middles: a segment so far away counts 1/e

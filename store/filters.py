@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from store.connection import within_clause
+from store.catalog.database import within_clause
 
 Field = Literal["within", "in", "after", "before", "longer", "shorter", "has", "tag", "type"]
 

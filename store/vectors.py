@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from store.arrays import unit_vectors
-from store.catalog import Catalog
+from store.catalog.catalog import Catalog
 from store.errors import NotInLibrary
 
 EXACT_LIMIT = 50_000  # vectors; exact search takes tens of milliseconds here, and grows with every one more

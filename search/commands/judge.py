@@ -10,7 +10,7 @@ import typer
 from search.clip_range import ClipRange
 from search.console import LibraryOption, opened, out
 from search.wording import counted
-from store.judgements import Judgement
+from store.catalog.judgements import Judgement
 
 
 def judge(

@@ -68,7 +68,7 @@ def search(
     with opened(library) as held:
         if save is not None:
             from search.saved import save as keep
-            from store.searches import SavedSearch
+            from store.catalog.searches import SavedSearch
 
             if image or clip or within or tag:
                 raise ValueError("a saved search has no clips, and names folders and tags in its query (in: and tag:)")

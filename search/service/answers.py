@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from search.service.playable import is_playable
 from search.verdict import MIN_CONFIDENCES, ConfidenceLevel, confidence_level
 from store import types
-from store.listing import Extent
+from store.catalog.listing import Extent
 
 API = "/api/v1"
 LARGEST_ID = 2**53 - 1  # that JavaScript counts to

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from urllib.parse import urlencode, urlsplit
 
 from search.service.beacon import Beacon, seen
-from store.catalog import Catalog
+from store.catalog.catalog import Catalog
 from store.types import Explanation, Hit, Match, Moment
 
 _CONNECT_SECONDS = 1.0

@@ -16,7 +16,7 @@ from indexer.pipeline import Indexer, IndexOptions, Progress, Report
 from search.service.answers import shown_path
 from search.service.live import Live
 from search.service.problems import Refusal
-from store.catalog import Catalog
+from store.catalog.catalog import Catalog
 
 ENDED = ("done", "cancelled", "failed")
 

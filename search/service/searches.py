@@ -13,7 +13,7 @@ from search.service.finding import SearchQuestion, answered
 from search.service.paging import MOST_OFFSET, Limit
 from search.service.parts import IsLocal, Parts, Shared
 from search.service.problems import Refusal
-from store import searches
+from store.catalog import searches
 
 router = APIRouter(tags=["search"])
 

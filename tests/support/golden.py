@@ -32,9 +32,9 @@ from search.cli import app
 from search.library import Library
 from search.service.app import create
 from search.service.settings import Settings
-from store.judgements import Judgement
-from store.searches import SavedSearch
-from store.tags import Tag
+from store.catalog.judgements import Judgement
+from store.catalog.searches import SavedSearch
+from store.catalog.tags import Tag
 from tests.support.media import quarters, render
 from tests.support.tiny_model import tiny_config, tiny_tokenizer
 

@@ -11,7 +11,7 @@ from model.encoder.videobert import Encoder
 from search.candidates import candidates
 from search.duplicates import Duplicates, find
 from search.looks import Looks
-from store.catalog import Catalog
+from store.catalog.catalog import Catalog
 from store.types import NewSegment, Video
 from store.vectors import FaissIndex, bring_up_to_date
 

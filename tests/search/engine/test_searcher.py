@@ -10,7 +10,7 @@ from model.encoder.videobert import Encoder
 from search.engine import SearchEngine
 from search.query import parse
 from search.request import Request
-from store.catalog import Catalog
+from store.catalog.catalog import Catalog
 from store.types import Moment, NewSegment, Video
 from store.vectors import FaissIndex, bring_up_to_date
 

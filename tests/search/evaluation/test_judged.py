@@ -17,8 +17,8 @@ from search.cli import app
 from search.evaluation import Options
 from search.judging import DEPTH, Floor, ask, below, fallen, judged_scores
 from search.library import LIBRARY_VARIABLE
-from store.catalog import Catalog
-from store.judgements import Judgement
+from store.catalog.catalog import Catalog
+from store.catalog.judgements import Judgement
 from tests.search.evaluation.test_retrieval import BagOfWords, put
 from tests.support.media import render
 

@@ -9,9 +9,9 @@ from indexer.clip import read_picture
 from indexer.media import MediaError
 from model.encoder.videobert import Encoder
 from search.saved import taught
-from store.catalog import Catalog
+from store.catalog.catalog import Catalog
+from store.catalog.searches import SavedSearch
 from store.errors import NotInLibrary
-from store.searches import SavedSearch
 
 
 def test_what_was_said_last_counts() -> None:

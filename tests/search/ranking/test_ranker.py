@@ -12,7 +12,7 @@ from search.fusion import weight_of_words
 from search.query import Query, Step, parse
 from search.request import Request
 from search.verdict import MATCH, NOTHING
-from store.catalog import Catalog
+from store.catalog.catalog import Catalog
 from store.errors import NotInLibrary
 from store.types import Cue, Moment, NewSegment, Video
 from store.vectors import FaissIndex, bring_up_to_date

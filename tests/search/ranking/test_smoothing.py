@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from search.surroundings import surroundings
-from store.catalog import Catalog
+from store.catalog.catalog import Catalog
 from store.errors import NotInLibrary
 from store.types import NewSegment, Video
 

@@ -16,9 +16,9 @@ from search import Library
 from search.classification import Classification, read_labelled
 from search.cli import app
 from search.labels import NONE, Labels, read_labels
-from store.catalog import Catalog
+from store.catalog.catalog import Catalog
+from store.catalog.tags import Tag
 from store.filters import Filter
-from store.tags import Tag
 from tests.search.engine.test_searcher import put_film, unit
 from tests.support.media import quarters, render
 

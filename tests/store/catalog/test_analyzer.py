@@ -4,9 +4,9 @@
 
 import pytest
 
-from store.catalog import Catalog
+from store.catalog.analyzer import indexed, plain, shown, terms
+from store.catalog.catalog import Catalog
 from store.types import Cue
-from store.words import indexed, plain, shown, terms
 from tests.store.catalog.test_catalog import DIM, a_video, some_segments
 
 LINES = {

@@ -14,16 +14,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlite_utils import Database
 
-import store.catalog
-import store.connection
-from store import migrations
-from store.catalog import Catalog, Counts
+import store.catalog.catalog
+import store.catalog.database
+from store.catalog import migrations
+from store.catalog.analyzer import terms
+from store.catalog.catalog import Catalog, Counts
+from store.catalog.fulltext import Matched
+from store.catalog.tags import Tag
 from store.errors import EncoderMismatch, NewerLibrary, NotALibrary, NotInLibrary, StoreError
 from store.filters import Filter
-from store.lexicon import Matched
-from store.tags import Tag
 from store.types import Cue, Failure, Hit, NewSegment, Segment, Video
-from store.words import terms
 
 DIM = 4
 OWNED_TABLES = ("segments", "embeddings", "frame_features", "thumbnails", "cues")
@@ -165,7 +165,7 @@ def test_counts_of_an_empty_library(catalog: Catalog) -> None:
 
 def test_replacing_keeps_added_at_and_gives_new_segment_ids(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     moments = iter(["2030-01-01T00:00:00+00:00", "2031-01-01T00:00:00+00:00"])
-    monkeypatch.setattr(store.catalog, "_now", lambda: next(moments))
+    monkeypatch.setattr(store.catalog.catalog, "_now", lambda: next(moments))
     put(catalog)
     video_id = put(catalog, count=1, seed=1)
     video = catalog.video_by_id(video_id)
@@ -300,7 +300,7 @@ def test_moving_keeps_the_ids(catalog: Catalog) -> None:
 
 
 def test_failures(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store.catalog, "_now", lambda: "2030")
+    monkeypatch.setattr(store.catalog.catalog, "_now", lambda: "2030")
     video_id = put(catalog)
     catalog.put_failure(Failure("/films/a.mp4", 1, 2, "decode", "first"))
     failure = Failure("/films/a.mp4", 5, 6, "open", "No video stream in \udcff.", "2030")
@@ -678,7 +678,7 @@ def test_making_a_library_waits_for_another_who_makes_it(tmp_path: Path, monkeyp
 
 
 def test_a_library_that_stays_locked_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store.connection, "_BUSY_SECONDS", 0)
+    monkeypatch.setattr(store.catalog.database, "_BUSY_SECONDS", 0)
     path = tmp_path / "library.db"
     path.touch()
     other = sqlite3.connect(path, isolation_level=None)

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from store.catalog import Catalog
+from store.catalog.catalog import Catalog
+from store.catalog.reindexing import Successor
 from store.errors import EncoderMismatch
-from store.succession import Successor
 from store.types import NewSegment, Origin, Video
 from store.vectors import FaissIndex, bring_up_to_date
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import store.vectors
-from store.catalog import Catalog
+from store.catalog.catalog import Catalog
 from store.types import NewSegment, Video
 from store.vectors import FaissIndex, bring_up_to_date
 

@@ -14,8 +14,8 @@ import uuid
 
 from sqlite_utils import Database
 
+from store.catalog.analyzer import TOKENIZER, indexed, name_words
 from store.errors import NewerLibrary, NotALibrary
-from store.words import TOKENIZER, indexed, name_words
 
 
 def create_library(db: Database) -> None:
@@ -185,7 +185,7 @@ def add_searches(db: Database) -> None:
 
 
 def add_scripts(db: Database) -> None:
-    """Step 7: the words of every script, in the form of ``store.words``."""
+    """Step 7: the words of every script, in the form of ``store.catalog.analyzer``."""
     db.execute("DROP TABLE segments_fts")
     tokenizer = TOKENIZER.replace("'", "''")
     db.execute(f"CREATE VIRTUAL TABLE segments_fts USING fts5(said, named, tokenize = '{tokenizer}')")

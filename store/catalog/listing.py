@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from store.connection import AMONG, Connection, json_ids, within_clause
+from store.catalog.database import AMONG, Connection, json_ids, within_clause
 from store.types import Failure, Video
 
 

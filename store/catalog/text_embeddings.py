@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from store.arrays import VECTOR, from_blob, to_blob, unit_vectors
-from store.connection import Connection
+from store.catalog.database import Connection
 
 
 class Readings(Connection):

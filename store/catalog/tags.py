@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
-from store.connection import AMONG, Connection, json_ids
-from store.words import storable
+from store.catalog.analyzer import storable
+from store.catalog.database import AMONG, Connection, json_ids
 
 
 @dataclass(frozen=True)

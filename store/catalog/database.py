@@ -21,8 +21,8 @@ from typing import Any, Self
 
 from sqlite_utils import Database
 
+from store.catalog.migrations import check, migrate
 from store.errors import NotALibrary
-from store.migrations import check, migrate
 
 PATH = {"path": "CAST(? AS TEXT)"}  # bound as the bytes of os.fsencode, held as text
 AMONG = "IN (SELECT value FROM json_each(?))"  # one parameter for any number of ids

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from store.arrays import FEATURE, SECONDS, VECTOR, check_features, to_blob, unit_vectors
-from store.connection import AMONG, json_ids
+from store.catalog.database import AMONG, json_ids
+from store.catalog.segments import Segments
 from store.errors import EncoderMismatch
-from store.segments import Segments
 from store.types import Origin
 
 

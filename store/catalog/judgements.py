@@ -11,8 +11,8 @@ import os
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-from store.connection import PATH, Connection
-from store.words import storable
+from store.catalog.analyzer import storable
+from store.catalog.database import PATH, Connection
 
 JudgedRanks = dict[str, dict[str, int]]  # "right" or "wrong" -> text of the query -> rank of its first such answer
 

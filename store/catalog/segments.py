@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from store.arrays import FEATURE, SECONDS, VECTOR, check_segment, from_blob, to_blob
-from store.connection import AMONG, json_ids
+from store.catalog.analyzer import storable
+from store.catalog.database import AMONG, json_ids
+from store.catalog.fulltext import Lexicon
 from store.errors import EncoderMismatch, NotInLibrary
 from store.filters import Filter, conditions
-from store.lexicon import Lexicon
 from store.types import Hit, NewSegment, Origin, Segment
-from store.words import storable
 
 _CHUNK = 4096  # rows read at a time: about 6 MB of vectors of 384 components
 _OWNED = {"embeddings": "vector", "frame_features": "width, pts, data", "thumbnails": "seconds, jpeg"}

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from store.connection import Connection
+from store.catalog.analyzer import storable
+from store.catalog.database import Connection
 from store.errors import NotInLibrary
-from store.words import storable
 
 
 @dataclass(frozen=True)

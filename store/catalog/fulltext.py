@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from store.connection import AMONG, Connection, json_ids
+from store.catalog.analyzer import indexed, match_expression, name_words, shown
+from store.catalog.database import AMONG, Connection, json_ids
 from store.filters import Filter, conditions
-from store.words import indexed, match_expression, name_words, shown
 
 _NAMES_WEIGHT = 0.5  # of a word in a name, against one that is said: a name speaks of a whole video
 _ROW = "+rowid"  # the sign keeps SQLite from asking FTS5 anew for every id, which took 80 times as long
@@ -19,7 +19,7 @@ _BEGIN, _END = "\x02", "\x03"  # around found words; no text holds them
 
 @dataclass(frozen=True)
 class Matched:
-    """The words of one segment that a query found, in the form of ``store.words.plain``."""
+    """The words of one segment that a query found, in the form of ``store.catalog.analyzer.plain``."""
 
     said: tuple[str, ...]
     named: tuple[str, ...]
@@ -44,7 +44,7 @@ class Lexicon(Connection):
 
         Best first by BM25 (Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009), which counts rare
         words more. Case, accents and English endings do not matter, and nothing in the words has a meaning of its own.
-        Scripts without spaces between words are found by any part of a line; see ``store.words``.
+        Scripts without spaces between words are found by any part of a line; see ``store.catalog.analyzer``.
         """
         expression = match_expression(words, phrases)
         if not expression:

@@ -14,16 +14,16 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from store.connection import AMONG, PATH, json_ids, within_clause
+from store.catalog.analyzer import storable
+from store.catalog.database import AMONG, PATH, json_ids, within_clause
+from store.catalog.judgements import Judgements
+from store.catalog.listing import Listing
+from store.catalog.reindexing import Succession
+from store.catalog.searches import Searches
+from store.catalog.tags import Tags
+from store.catalog.text_embeddings import Readings
 from store.errors import NotInLibrary
-from store.judgements import Judgements
-from store.listing import Listing
-from store.readings import Readings
-from store.searches import Searches
-from store.succession import Succession
-from store.tags import Tags
 from store.types import Cue, Failure, NewSegment, Video
-from store.words import storable
 
 _CUE = 'cues.start, cues."end", cues.text, cues.language'
 
