@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from search.looks import Looks
 from store.catalog.catalog import Catalog
 from store.types import Video
-from store.vectors import FaissIndex
+from store.vectors.faiss_index import FaissIndex
 
 _NEAREST = 8  # segments looked at for each
 _MOST_NEAREST = 512  # where the nearest are all of the same video, as in films of one long shot

@@ -15,7 +15,7 @@ from search.fusion import reciprocal_ranks, weight_of_words
 from search.surroundings import Surroundings
 from store.catalog.catalog import Catalog
 from store.filters import Filter
-from store.vectors import FaissIndex
+from store.vectors.faiss_index import FaissIndex
 
 Only = Literal["visual", "words"]
 

@@ -21,7 +21,7 @@ from search.kinship import kind
 from search.looks import Looks
 from store.catalog.catalog import Catalog
 from store.types import Video
-from store.vectors import FaissIndex
+from store.vectors.faiss_index import FaissIndex
 
 LEAST_SECONDS = 2.0  # that have to be shared: four frames
 

@@ -21,7 +21,7 @@ from search.request import Request
 from store.catalog.catalog import Catalog
 from store.filters import Filter
 from store.types import Hit, Moment
-from store.vectors import FaissIndex
+from store.vectors.faiss_index import FaissIndex
 
 _BACKGROUND = 2000  # segments: a mean to 0.02 standard deviations
 _HITS_PER_MOMENT = 4  # neighbours merge, so more hits are fetched than moments are wanted

@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # these bring torch, FAISS and the decoders with them
     from search.clause import Only
     from search.duplicates import Duplicates
     from search.engine import SearchEngine
-    from store.vectors import FaissIndex
+    from store.vectors.faiss_index import FaissIndex
 
 LIBRARY_VARIABLE = "VIDEOBERT_LIBRARY"
 
@@ -70,7 +70,7 @@ class Library(Films):
     @cached_property
     def vectors(self) -> FaissIndex:
         """The vector index, brought up to date with the catalog."""
-        from store.vectors import FaissIndex
+        from store.vectors.faiss_index import FaissIndex
 
         held = self.catalog.encoder()
         return FaissIndex.open(self.folder / "vectors.faiss", held[1] if held else self.encoder.dim)
@@ -272,7 +272,7 @@ class Library(Films):
         return paths
 
     def _refresh_vectors(self) -> bool:
-        from store.vectors import bring_up_to_date
+        from store.vectors.faiss_index import bring_up_to_date
 
         changed = any(bring_up_to_date(self.vectors, self.catalog))
         if changed:

@@ -10,7 +10,7 @@ from typing import TypeVar
 from search.engine import SearchEngine
 from search.library import Library
 from store.errors import NotInLibrary
-from store.vectors import bring_up_to_date
+from store.vectors.faiss_index import bring_up_to_date
 
 Answer = TypeVar("Answer")
 

@@ -13,7 +13,7 @@ from search.duplicates import Duplicates, find
 from search.looks import Looks
 from store.catalog.catalog import Catalog
 from store.types import NewSegment, Video
-from store.vectors import FaissIndex, bring_up_to_date
+from store.vectors.faiss_index import FaissIndex, bring_up_to_date
 
 FEATURES = 1280
 

@@ -12,7 +12,7 @@ from search.query import parse
 from search.request import Request
 from store.catalog.catalog import Catalog
 from store.types import Moment, NewSegment, Video
-from store.vectors import FaissIndex, bring_up_to_date
+from store.vectors.faiss_index import FaissIndex, bring_up_to_date
 
 FEATURES = 1280
 

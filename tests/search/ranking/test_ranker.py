@@ -15,7 +15,7 @@ from search.verdict import MATCH, NOTHING
 from store.catalog.catalog import Catalog
 from store.errors import NotInLibrary
 from store.types import Cue, Moment, NewSegment, Video
-from store.vectors import FaissIndex, bring_up_to_date
+from store.vectors.faiss_index import FaissIndex, bring_up_to_date
 
 TEXTS = ["a red dog", "a blue boat"]
 

@@ -11,7 +11,7 @@ from store.catalog.catalog import Catalog
 from store.catalog.reindexing import Successor
 from store.errors import EncoderMismatch
 from store.types import NewSegment, Origin, Video
-from store.vectors import FaissIndex, bring_up_to_date
+from store.vectors.faiss_index import FaissIndex, bring_up_to_date
 
 OLD = Origin("videobert-mini", "comes with the program", "cnn-1")
 NEW = Origin("/models/mine", "a folder of yours", "cnn-1")

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-import store.vectors
+import store.vectors.faiss_index
 from store.catalog.catalog import Catalog
 from store.types import NewSegment, Video
-from store.vectors import FaissIndex, bring_up_to_date
+from store.vectors.faiss_index import FaissIndex, bring_up_to_date
 
 DIM = 16
 Make = Callable[..., FaissIndex]
@@ -338,8 +338,8 @@ def test_an_index_of_another_library_with_the_same_ids_is_not_believed(tmp_path:
 
 
 def test_many_vectors_make_it_ivf_and_emptying_makes_it_flat(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store.vectors, "EXACT_LIMIT", 200)
-    monkeypatch.setattr(store.vectors, "_CHUNK", 64)
+    monkeypatch.setattr(store.vectors.faiss_index, "EXACT_LIMIT", 200)
+    monkeypatch.setattr(store.vectors.faiss_index, "_CHUNK", 64)
     with Catalog(":memory:") as catalog:
         index = make_flat()
         fill(catalog, "a.mp4", unit(200))
