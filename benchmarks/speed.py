@@ -22,7 +22,7 @@ from functools import partial
 from pathlib import Path
 
 from indexer.discover import discover
-from indexer.media import MediaError
+from indexer.media.container import MediaError
 from indexer.worker import Decoders
 from search import Library
 

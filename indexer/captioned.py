@@ -19,7 +19,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from indexer.encode import in_clips
-from indexer.media import MediaError
+from indexer.media.container import MediaError
 from indexer.worker import Decoders
 from model.encoder.videobert import Encoder, VideoBertEncoder
 from model.training.dataset import Captioned, Example

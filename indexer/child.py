@@ -24,10 +24,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.cut import cut
-from indexer.decode import MediaError, MediaInfo, probe, read_frames, read_stills
-from indexer.picture import read_pixels
-from indexer.remux import remux
+from indexer.media.frames import MediaError, MediaInfo, probe, read_frames, read_stills
+from indexer.media.image import read_pixels
+from indexer.media.remux import remux
+from indexer.media.transcode import cut
 from indexer.segments import ShotDetector
 from indexer.subtitles import SubtitleError, read_embedded, read_sidecar, sidecars
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.decode import Frames
 from indexer.encode import drafts
-from indexer.media import MediaError
-from indexer.picture import read_pixels
+from indexer.media.container import MediaError
+from indexer.media.frames import Frames
+from indexer.media.image import read_pixels
 from indexer.pipeline import IndexOptions
 from indexer.views import View, Views
 from indexer.worker import Decoders, Stream

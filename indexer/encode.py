@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from indexer.decode import Frames
 from indexer.fusion import fused
-from indexer.media import MediaError
+from indexer.media.container import MediaError
+from indexer.media.frames import Frames
 from indexer.segments import Segmenter
 from indexer.subtitles import text_between
 from model.encoder.videobert import Encoder

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.encode import drafts, embed
-from indexer.media import MediaError
+from indexer.media.container import MediaError
 from indexer.pipeline import IndexOptions
 from indexer.subtitles import in_one_language, text_between
 from indexer.worker import Decoders

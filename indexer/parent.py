@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.child import Job, Options, serve
-from indexer.media import MediaError
+from indexer.media.container import MediaError
 
 log = logging.getLogger(__name__)
 

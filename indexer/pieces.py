@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from indexer.media import MediaError
+from indexer.media.container import MediaError
 from indexer.worker import Decoders
 from store.types import Moment
 

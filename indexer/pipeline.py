@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from indexer.decode import Frames
 from indexer.discover import discover
 from indexer.encode import Draft, drafts, embed
-from indexer.media import MediaError, MediaInfo
+from indexer.media.container import MediaError, MediaInfo
+from indexer.media.frames import Frames
 from indexer.plan import Action, FileState, Planner, Step
 from indexer.worker import Decoders, Header, Stream
 from model.encoder.videobert import Encoder

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from indexer.encode import in_clips
 from indexer.fusion import fused
-from indexer.media import MediaError
+from indexer.media.container import MediaError
 from indexer.pipeline import IndexOptions, Progress, origin
 from indexer.worker import Decoders, Stream
 from model.encoder.videobert import Encoder

@@ -18,7 +18,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.media import opened, start_seconds
+from indexer.media.container import opened, start_seconds
 from indexer.natural import natural
 from store.types import Cue
 

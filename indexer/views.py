@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.decode import Frames
 from indexer.encode import in_clips
+from indexer.media.frames import Frames
 from model.encoder.videobert import Encoder
 
 _DARK = 32  # of 255: black as video means it, with the ringing of an encoder

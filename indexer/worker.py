@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.child import Copy, Cut, Job, Look, Options, Picture, Stills
-from indexer.decode import Frames, MediaInfo
+from indexer.media.frames import Frames, MediaInfo
 from indexer.parent import Child, Errand
 from store.types import Cue
 
@@ -111,7 +111,7 @@ class Decoders:
             yield Frames(pixels, np.array(said["pts_seconds"], np.float64))
 
     def picture(self, path: Path) -> NDArray[np.uint8]:
-        """A still picture as `indexer.picture.read_pixels` has it: uint8 (3, H, W).
+        """A still picture as `indexer.media.image.read_pixels` has it: uint8 (3, H, W).
 
         Raises:
             MediaError: it cannot be read.
@@ -120,7 +120,8 @@ class Decoders:
         return pixels
 
     def cut(self, path: Path, parts: Sequence[tuple[float, float]], target: Path) -> Iterator[float]:
-        """Write parts of a file, each from `start` to `end` in seconds, one after the other; see `indexer.cut.cut`.
+        """Write parts of a file, each from `start` to `end` in seconds, one after the other; see
+        `indexer.media.transcode.cut`.
 
         Yields:
             How many seconds of film are written.
@@ -132,7 +133,8 @@ class Decoders:
             yield said["written_seconds"]
 
     def remux(self, path: Path, start: float, end: float, target: Path) -> float:
-        """Copy the packets of a part of a file into another, and say where that begins; see `indexer.remux.remux`.
+        """Copy the packets of a part of a file into another, and say where that begins; see
+        `indexer.media.remux.remux`.
 
         Raises:
             MediaError: the part cannot be read, or (stage "copy") not be copied without encoding it.

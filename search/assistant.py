@@ -22,7 +22,7 @@ from mcp_types import ToolAnnotations
 from pydantic import Field
 
 from indexer.excerpt import stills
-from indexer.media import MediaError
+from indexer.media.container import MediaError
 from search.clause import Only
 from search.library import Library
 from search.storyboard import SHORT_SIDE, board

@@ -52,7 +52,7 @@ def opened(folder: Path | None, *, model: str | None = None) -> Iterator[Library
 @contextmanager
 def errors() -> Iterator[None]:
     """What goes wrong for reasons outside the program becomes one line on stderr and exit code 1."""
-    from indexer.media import MediaError
+    from indexer.media.container import MediaError
     from store.errors import StoreError
 
     try:

@@ -86,7 +86,7 @@ def _by(library: Library, labels: str | None, classifier: Path | None) -> Labels
 
 def _train(library: Library, rows: Path, folder: Path) -> bool:
     """Train and save; whether some rows could not be used."""
-    from indexer.media import MediaError
+    from indexer.media.container import MediaError
     from search.classification import read_labelled, train_classifier
 
     labelled, problems = read_labelled(rows)
@@ -109,7 +109,7 @@ def _train(library: Library, rows: Path, folder: Path) -> bool:
 
 def _each(library: Library, videos: list[Path], by: Labels | Classifier, found: list[Classification]) -> bool:
     """Classify one after the other; whether some could not be read."""
-    from indexer.media import MediaError
+    from indexer.media.container import MediaError
 
     failed = False
     for video in videos:

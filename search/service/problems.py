@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from indexer.media import MediaError
+from indexer.media.container import MediaError
 from search.query import QueryError
 from search.service.live import NoModel
 from search.service.settings import LOCAL

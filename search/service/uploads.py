@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from indexer.clip import Bounds, Clip, TooMuch, read_clip, read_picture
-from indexer.media import MediaError
+from indexer.media.container import MediaError
 from indexer.worker import Decoders
 from model.encoder.videobert import Encoder
 from search.service.live import Live

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.decode import Frames
+from indexer.media.frames import Frames
 from indexer.segments import Segmenter, ShotDetector
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from indexer.clip import read_clip
-from indexer.decode import Frames
+from indexer.media.frames import Frames
 from indexer.views import View, Views, inside_bars
 from model.encoder.videobert import Encoder
 from tests.support.media import render

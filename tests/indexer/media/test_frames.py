@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from indexer.decode import Frames, MediaError, probe, read_frames
-from indexer.instants import Instants
+from indexer.media.frames import Frames, MediaError, probe, read_frames
+from indexer.media.instants import Instants
 from tests.support.media import DATA, add_subtitles, greys, quarters, remux, render, sound
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.decode import MediaError
+from indexer.media.frames import MediaError
 from indexer.worker import Decoders
 from store.types import Cue
 from tests.support.media import DATA, add_subtitles, greys, quarters, render, sound

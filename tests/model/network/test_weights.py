@@ -23,8 +23,8 @@ from transformers import (
 from typer.testing import CliRunner
 
 from indexer.captioned import look_at
-from indexer.decode import Frames
 from indexer.encode import in_clips
+from indexer.media.frames import Frames
 from model.encoder.videobert import Encoder, VideoBertEncoder
 from model.network import checkpoint
 from model.network.videobert import VideoBertConfig, VideoBertModel

@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 
-from indexer.decode import read_frames
+from indexer.media.frames import read_frames
 from indexer.pieces import Piece, cut
 from store.types import Hit, Moment
 from tests.search.export.test_excerpt import loudness, talkie

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from indexer.clip import read_picture
-from indexer.media import MediaError
+from indexer.media.container import MediaError
 from model.encoder.videobert import Encoder
 from search.saved import taught
 from store.catalog.catalog import Catalog

@@ -12,7 +12,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from indexer.film import Film, read_film, stored_film
-from indexer.media import probe
+from indexer.media.container import probe
 from model.encoder.prompts import PHRASES
 from model.encoder.videobert import Encoder
 from search import summary as module

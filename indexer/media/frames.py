@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.instants import ALMOST_SECONDS, Instants
-from indexer.media import MediaError, MediaInfo, decoded, opened, probe, seek, video_stream
+from indexer.media.container import MediaError, MediaInfo, decoded, opened, probe, seek, video_stream
+from indexer.media.instants import ALMOST_SECONDS, Instants
 
 if TYPE_CHECKING:
     from av import VideoFrame

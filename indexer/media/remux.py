@@ -17,9 +17,9 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from indexer.cut import created
-from indexer.instants import ALMOST_SECONDS
-from indexer.media import MediaError, opened, probe, seek, start_seconds, video_stream
+from indexer.media.container import MediaError, opened, probe, seek, start_seconds, video_stream
+from indexer.media.instants import ALMOST_SECONDS
+from indexer.media.transcode import created
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -49,7 +49,7 @@ def remux(path: Path, start: float, end: float, target: Path) -> float:
 
     Raises:
         MediaError: of the stage "copy" where the part would have to be encoded to be in this container; else as
-            `indexer.media.opened`, or the video ends before the part begins.
+            `indexer.media.container.opened`, or the video ends before the part begins.
     """
     for back in _BACK_SECONDS:
         with opened(path) as source:

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.decode import THREADS, UNKNOWN_FPS, frames_from
-from indexer.instants import ALMOST_SECONDS
-from indexer.media import MediaError, MediaInfo, decoded, opened, probe, seek, start_seconds
+from indexer.media.container import MediaError, MediaInfo, decoded, opened, probe, seek, start_seconds
+from indexer.media.frames import THREADS, UNKNOWN_FPS, frames_from
+from indexer.media.instants import ALMOST_SECONDS
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream

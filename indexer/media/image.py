@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from indexer.media import MediaError
+from indexer.media.container import MediaError
 
 _LONGEST_SIDE = 1024  # pixels that are kept: more than any model looks at
 # Formats of photos and screenshots; others of Pillow's are rare and some start programs of their own.

@@ -1,0 +1,1 @@
+"""Containers: what they hold, their frames and images, and new files cut from them."""
