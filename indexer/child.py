@@ -29,7 +29,7 @@ from indexer.media.image import read_pixels
 from indexer.media.remux import remux
 from indexer.media.transcode import cut
 from indexer.segments import ShotDetector
-from indexer.subtitles import SubtitleError, read_embedded, read_sidecar, sidecars
+from indexer.text.subtitles import SubtitleError, read_embedded, read_sidecar, sidecars
 
 _Answer = tuple[dict[str, Any], NDArray[np.uint8] | None]
 

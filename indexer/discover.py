@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from indexer.natural import natural
-from indexer.subtitles import SUBTITLE_SUFFIXES, sidecars
+from indexer.text.natural import natural
+from indexer.text.subtitles import SUBTITLE_SUFFIXES, sidecars
 
 _VIDEO_SUFFIXES = frozenset(
     """

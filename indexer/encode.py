@@ -17,7 +17,7 @@ from indexer.fusion import fused
 from indexer.media.container import MediaError
 from indexer.media.frames import Frames
 from indexer.segments import Segmenter
-from indexer.subtitles import text_between
+from indexer.text.subtitles import text_between
 from model.encoder.videobert import Encoder
 from store.types import Cue, NewSegment
 

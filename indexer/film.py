@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from indexer.encode import drafts, embed
 from indexer.media.container import MediaError
 from indexer.pipeline import IndexOptions
-from indexer.subtitles import in_one_language, text_between
+from indexer.text.subtitles import in_one_language, text_between
 from indexer.worker import Decoders
 from model.encoder.videobert import Encoder
 from store.catalog.catalog import Catalog

@@ -11,7 +11,7 @@ from enum import Enum
 from pathlib import Path
 
 from indexer.discover import content_hash
-from indexer.subtitles import sidecars, stamp
+from indexer.text.subtitles import sidecars, stamp
 from store.catalog.catalog import Catalog
 from store.types import Video
 

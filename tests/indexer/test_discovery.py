@@ -6,7 +6,7 @@ import os
 import pytest
 
 from indexer.discover import content_hash, discover
-from indexer.natural import natural
+from indexer.text.natural import natural
 from tests.support.media import DATA
 
 

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from indexer.subtitles import SubtitleError, read_embedded, read_sidecar, sidecars, stamp, text_between
+from indexer.text.subtitles import SubtitleError, read_embedded, read_sidecar, sidecars, stamp, text_between
 from store.types import Cue
 from tests.support.media import DATA, add_subtitles, render
 

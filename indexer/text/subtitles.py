@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from indexer.media.container import opened, start_seconds
-from indexer.natural import natural
+from indexer.text.natural import natural
 from store.types import Cue
 
 if TYPE_CHECKING:

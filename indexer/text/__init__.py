@@ -1,0 +1,1 @@
+"""The text of a video: subtitles in it and beside it."""
