@@ -23,7 +23,7 @@ from pathlib import Path
 
 from indexer.discover import discover
 from indexer.media.container import MediaError
-from indexer.worker import Decoders
+from indexer.workers.decoders import Decoders
 from search import Library
 
 VIDEOBERT = Path(sys.executable).with_name("videobert")

@@ -20,7 +20,7 @@ from safetensors.numpy import save_file
 
 from indexer.encode import in_clips
 from indexer.media.container import MediaError
-from indexer.worker import Decoders
+from indexer.workers.decoders import Decoders
 from model.encoder.videobert import Encoder, VideoBertEncoder
 from model.training.dataset import Captioned, Example
 

@@ -17,7 +17,7 @@ from indexer.media.frames import Frames
 from indexer.media.image import read_pixels
 from indexer.pipeline import IndexOptions
 from indexer.views import View, Views
-from indexer.worker import Decoders, Stream
+from indexer.workers.decoders import Decoders, Stream
 from model.encoder.videobert import Encoder
 
 

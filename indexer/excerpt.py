@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from PIL import Image
 
-from indexer.worker import Decoders
+from indexer.workers.decoders import Decoders
 
 FILM_SUFFIXES = (".mp4", ".mov", ".mkv")  # containers of H.264 and AAC
 

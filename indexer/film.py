@@ -15,7 +15,7 @@ from indexer.encode import drafts, embed
 from indexer.media.container import MediaError
 from indexer.pipeline import IndexOptions
 from indexer.text.subtitles import in_one_language, text_between
-from indexer.worker import Decoders
+from indexer.workers.decoders import Decoders
 from model.encoder.videobert import Encoder
 from store.catalog.catalog import Catalog
 from store.types import Cue, Video

@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from indexer.media.container import MediaError
-from indexer.worker import Decoders
+from indexer.workers.decoders import Decoders
 from store.types import Moment
 
 # Containers that moments are written into; those of other names go into the second, which holds almost every codec.

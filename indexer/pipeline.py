@@ -19,7 +19,7 @@ from indexer.encode import Draft, drafts, embed
 from indexer.media.container import MediaError, MediaInfo
 from indexer.media.frames import Frames
 from indexer.plan import Action, FileState, Planner, Step
-from indexer.worker import Decoders, Header, Stream
+from indexer.workers.decoders import Decoders, Header, Stream
 from model.encoder.videobert import Encoder
 from store.catalog.catalog import Catalog
 from store.types import Failure, Origin, Video

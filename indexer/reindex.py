@@ -19,7 +19,7 @@ from indexer.encode import in_clips
 from indexer.fusion import fused
 from indexer.media.container import MediaError
 from indexer.pipeline import IndexOptions, Progress, origin
-from indexer.worker import Decoders, Stream
+from indexer.workers.decoders import Decoders, Stream
 from model.encoder.videobert import Encoder
 from store.catalog.catalog import Catalog
 from store.catalog.reindexing import Successor

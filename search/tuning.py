@@ -20,7 +20,7 @@ import torch
 from optuna.trial import TrialState
 
 from indexer.captioned import load_examples
-from indexer.parent import without_main
+from indexer.workers.process import without_main
 from model.encoder.videobert import VideoBertEncoder
 from model.training.dataset import CaptionedSet, Example
 from model.training.initialization import begin, check_options

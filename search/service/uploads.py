@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from indexer.clip import Bounds, Clip, TooMuch, read_clip, read_picture
 from indexer.media.container import MediaError
-from indexer.worker import Decoders
+from indexer.workers.decoders import Decoders
 from model.encoder.videobert import Encoder
 from search.service.live import Live
 from search.service.problems import Refusal

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from indexer.worker import Decoders
+from indexer.workers.decoders import Decoders
 from search.service.problems import Refusal
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from indexer.media.frames import MediaError
-from indexer.worker import Decoders
+from indexer.workers.decoders import Decoders
 from store.types import Cue
 from tests.support.media import DATA, add_subtitles, greys, quarters, render, sound
 
@@ -189,7 +189,7 @@ def test_children_end_with_the_parent(videos, number):
     program = """
         import sys
         from pathlib import Path
-        from indexer.worker import Decoders
+        from indexer.workers.decoders import Decoders
         if __name__ == "__main__":
             with Decoders(workers=2) as decoders:
                 for stream in decoders.streams(map(Path, sys.argv[1:])):
@@ -213,7 +213,7 @@ def test_a_script_needs_no_guard(tmp_path, videos):
     program = """
         import sys
         from pathlib import Path
-        from indexer.worker import Decoders
+        from indexer.workers.decoders import Decoders
         with Decoders() as decoders:
             for stream in decoders.streams(map(Path, sys.argv[1:])):
                 print(sum(len(frames) for frames, _ in stream))
@@ -225,7 +225,9 @@ def test_a_script_needs_no_guard(tmp_path, videos):
 
 
 def test_neither_side_imports_what_it_does_not_need():
-    program = "import sys, indexer.worker; print({'torch', 'faiss', 'decord', 'av', 'cv2'} & set(sys.modules))"
+    program = (
+        "import sys, indexer.workers.decoders; print({'torch', 'faiss', 'decord', 'av', 'cv2'} & set(sys.modules))"
+    )
     assert subprocess.check_output([sys.executable, "-c", program], text=True) == "set()\n"
 
 

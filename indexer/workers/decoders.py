@@ -19,9 +19,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.child import Copy, Cut, Job, Look, Options, Picture, Stills
 from indexer.media.frames import Frames, MediaInfo
-from indexer.parent import Child, Errand
+from indexer.workers.process import Child, Errand
+from indexer.workers.worker import Copy, Cut, Job, Look, Options, Picture, Stills
 from store.types import Cue
 
 

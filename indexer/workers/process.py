@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.child import Job, Options, serve
 from indexer.media.container import MediaError
+from indexer.workers.worker import Job, Options, serve
 
 log = logging.getLogger(__name__)
 
