@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from benchmarks import footage
 from benchmarks.library import indexed
-from indexer.clip import Clip
+from indexer.features.clip import Clip
 from search import Library
 from search.alignment import align
 
@@ -140,7 +140,7 @@ def called(library: Library, truth: Path, folder: Path) -> None:
 
 
 def look(library: Library, path: Path) -> Clip:
-    from indexer.clip import read_clip
+    from indexer.features.clip import read_clip
 
     return read_clip(path, library.encoder)
 

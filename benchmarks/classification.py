@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.library import indexed
-from indexer.captioned import photo_frame, read_photo
+from indexer.features.examples import photo_frame, read_photo
 from model.encoder.classifier import fit, readings
 from model.encoder.videobert import VideoBertEncoder
 from search import Library

@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.library import indexed
-from indexer.clip import read_picture
+from indexer.features.clip import read_picture
 from model.encoder.prompts import phrases
 from model.encoder.videobert import Encoder
 from search.calibration import WORDS_ENOUGH, Background

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.captioned import load_examples, look_at, save_examples
+from indexer.features.examples import load_examples, look_at, save_examples
 from model.encoder.videobert import Encoder, VideoBertEncoder
 from model.registry.registry import DEFAULT_MODEL
 from model.training.dataset import Example, read_captions

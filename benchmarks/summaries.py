@@ -29,7 +29,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from indexer.film import Film, read_film
+from indexer.features.video import Film, read_film
 from model.encoder.videobert import Encoder
 from search.outline import chapter_edges
 from search.selection import coverage, likeness

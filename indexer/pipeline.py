@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from indexer.discover import discover
-from indexer.encode import Draft, drafts, embed
+from indexer.features.extraction import Draft, drafts, embed
 from indexer.media.container import MediaError, MediaInfo
 from indexer.media.frames import Frames
 from indexer.plan import Action, FileState, Planner, Step

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.encode import in_clips
-from indexer.fusion import fused
+from indexer.features.extraction import in_clips
+from indexer.features.fusion import fused
 from indexer.media.container import MediaError
 from indexer.pipeline import IndexOptions, Progress, origin
 from indexer.workers.decoders import Decoders, Stream

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageOps
 
-from indexer.captioned import PHOTO_ENDINGS, photo_frame, read_photo
+from indexer.features.examples import PHOTO_ENDINGS, photo_frame, read_photo
 from model.encoder.videobert import VideoBertEncoder
 from model.training.dataset import read_captions
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.film import Film
+from indexer.features.video import Film
 from model.encoder.classifier import Classifier, fit, readings
 from model.encoder.videobert import Encoder
 from search.labels import NONE, Labels

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.clip import Clip
+from indexer.features.clip import Clip
 from model.encoder.videobert import Encoder
 from search.answer import answer
 from search.calibration import Background, everyday

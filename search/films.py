@@ -13,7 +13,7 @@ from store.catalog.catalog import Catalog
 from store.types import Video
 
 if TYPE_CHECKING:  # these bring torch and the decoders with them
-    from indexer.film import Film
+    from indexer.features.video import Film
     from model.encoder.classifier import Classifier
     from model.encoder.fill_mask import Guess
     from model.encoder.videobert import Encoder
@@ -101,7 +101,7 @@ class Films:
             within: only videos at this path or under this folder.
             tell: called with what was found in each video.
         """
-        from indexer.film import stored_film
+        from indexer.features.video import stored_film
         from search.classification import classify
         from search.labels import NONE
         from store.catalog.tags import Tag
@@ -154,7 +154,7 @@ class Films:
         Raises:
             MediaError: it cannot be read as video.
         """
-        from indexer.film import read_film, stored_film
+        from indexer.features.video import read_film, stored_film
 
         path = Path(os.path.abspath(os.path.expanduser(video)))
         held = self.catalog.video(str(path))

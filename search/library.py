@@ -20,7 +20,7 @@ from store.filters import Filter
 from store.types import Moment, Segment, Video
 
 if TYPE_CHECKING:  # these bring torch, FAISS and the decoders with them
-    from indexer.clip import Clip
+    from indexer.features.clip import Clip
     from indexer.pipeline import IndexOptions, Progress, Report
     from indexer.reindex import Report as ReindexReport
     from model.encoder.videobert import Encoder
@@ -284,11 +284,11 @@ class Library(Films):
         return self.engine.segment(clip) if isinstance(clip, int) else self._look_at(ClipRange.parse(str(clip)))
 
     def _picture(self, image: str | Path) -> Clip:
-        from indexer.clip import read_picture
+        from indexer.features.clip import read_picture
 
         return read_picture(Path(image).expanduser(), self.encoder)
 
     def _look_at(self, clip: ClipRange) -> Clip:
-        from indexer.clip import read_clip
+        from indexer.features.clip import read_clip
 
         return read_clip(clip.path.expanduser(), self.encoder, start=clip.start, end=clip.end)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from indexer.clip import Clip
+from indexer.features.clip import Clip
 from search.alignment import Alignment, Track, align
 from search.kinship import kind
 from search.looks import Looks

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.film import Film
+from indexer.features.video import Film
 from model.encoder.prompts import phrases
 from model.encoder.videobert import Encoder
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from indexer.clip import Clip
+from indexer.features.clip import Clip
 from search.clause import Only
 from search.query import Query
 from store.filters import Filter

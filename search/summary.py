@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.film import Film
+from indexer.features.video import Film
 from model.encoder.videobert import Encoder
 from search.outline import Chapter, outline
 from search.selection import choose, coverage, likeness

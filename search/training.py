@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from indexer.captioned import load_examples, look_at, save_examples
+from indexer.features.examples import load_examples, look_at, save_examples
 from model.encoder.videobert import VideoBertEncoder
 from model.network import checkpoint
 from model.training.dataset import CaptionedSet, Example, read_captions

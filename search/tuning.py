@@ -19,7 +19,7 @@ import optuna
 import torch
 from optuna.trial import TrialState
 
-from indexer.captioned import load_examples
+from indexer.features.examples import load_examples
 from indexer.workers.process import without_main
 from model.encoder.videobert import VideoBertEncoder
 from model.training.dataset import CaptionedSet, Example

@@ -24,11 +24,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.features.segmentation import ShotDetector
 from indexer.media.frames import MediaError, MediaInfo, probe, read_frames, read_stills
 from indexer.media.image import read_pixels
 from indexer.media.remux import remux
 from indexer.media.transcode import cut
-from indexer.segments import ShotDetector
 from indexer.text.subtitles import SubtitleError, read_embedded, read_sidecar, sidecars
 
 _Answer = tuple[dict[str, Any], NDArray[np.uint8] | None]

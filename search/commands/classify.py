@@ -14,7 +14,7 @@ from search.library import Library
 from search.wording import clock, counted
 
 if TYPE_CHECKING:
-    from indexer.film import Film
+    from indexer.features.video import Film
     from model.encoder.classifier import Classifier
     from search.classification import Classification
     from search.labels import Labels

@@ -10,7 +10,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from indexer.clip import Clip
+from indexer.features.clip import Clip
 from search.engine import SearchEngine
 from search.query import Query as Asked
 from search.query import Step, parse

@@ -14,7 +14,7 @@ from PIL import Image
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from indexer.film import stored_film
+from indexer.features.video import stored_film
 from search.engine import SearchEngine
 from search.service.answers import API, Id, thumbnail_url
 from search.service.media import BINARY, KEPT, state_as_indexed

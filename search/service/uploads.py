@@ -15,7 +15,7 @@ import anyio
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from indexer.clip import Bounds, Clip, TooMuch, read_clip, read_picture
+from indexer.features.clip import Bounds, Clip, TooMuch, read_clip, read_picture
 from indexer.media.container import MediaError
 from indexer.workers.decoders import Decoders
 from model.encoder.videobert import Encoder

@@ -14,7 +14,7 @@ from rich.console import Console
 from safetensors import safe_open
 from typer.testing import CliRunner
 
-from indexer.captioned import load_examples
+from indexer.features.examples import load_examples
 from model.network import checkpoint
 from model.training.loop import Step
 from recipes import contact_sheet

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.fusion import fused
+from indexer.features.fusion import fused
 from indexer.pipeline import Indexer, IndexOptions, Progress, Report
 from model.encoder.videobert import Encoder
 from search import Library

@@ -11,7 +11,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from indexer.fusion import fused
+from indexer.features.fusion import fused
 from indexer.pipeline import IndexOptions, Progress
 from indexer.reindex import _shared_out
 from model.encoder.videobert import Encoder

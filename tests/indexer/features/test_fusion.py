@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from indexer import fusion
-from indexer.fusion import fused
+from indexer.features import fusion
+from indexer.features.fusion import fused
 from model.encoder.videobert import Encoder
 
 DIM = 8

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from indexer.features.segmentation import Segmenter, ShotDetector
 from indexer.media.frames import Frames
-from indexer.segments import Segmenter, ShotDetector
 
 
 def segments(times, cut_at=(), *, end, max_seconds=10.0):

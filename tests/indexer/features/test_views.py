@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.clip import read_clip
+from indexer.features.clip import read_clip
+from indexer.features.views import View, Views, inside_bars
 from indexer.media.frames import Frames
-from indexer.views import View, Views, inside_bars
 from model.encoder.videobert import Encoder
 from tests.support.media import render
 

@@ -22,8 +22,8 @@ from transformers import (
 )
 from typer.testing import CliRunner
 
-from indexer.captioned import look_at
-from indexer.encode import in_clips
+from indexer.features.examples import look_at
+from indexer.features.extraction import in_clips
 from indexer.media.frames import Frames
 from model.encoder.videobert import Encoder, VideoBertEncoder
 from model.network import checkpoint

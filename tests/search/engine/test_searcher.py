@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.clip import Clip
+from indexer.features.clip import Clip
 from model.encoder.videobert import Encoder
 from search.engine import SearchEngine
 from search.query import parse

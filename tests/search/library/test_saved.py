@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from indexer.clip import read_picture
+from indexer.features.clip import read_picture
 from indexer.media.container import MediaError
 from model.encoder.videobert import Encoder
 from search.saved import taught

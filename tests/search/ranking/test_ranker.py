@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from indexer.clip import Clip
+from indexer.features.clip import Clip
 from model.encoder.prompts import phrase_lines
 from model.encoder.videobert import Encoder
 from search.clause import telling

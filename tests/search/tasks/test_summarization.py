@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from indexer.film import Film, read_film, stored_film
+from indexer.features.video import Film, read_film, stored_film
 from indexer.media.container import probe
 from model.encoder.prompts import PHRASES
 from model.encoder.videobert import Encoder

@@ -18,7 +18,7 @@ from PIL import Image, ImageFilter, UnidentifiedImageError
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from indexer.encode import in_clips
+from indexer.features.extraction import in_clips
 from indexer.media.container import MediaError
 from indexer.workers.decoders import Decoders
 from model.encoder.videobert import Encoder, VideoBertEncoder

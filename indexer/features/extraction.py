@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from indexer.fusion import fused
+from indexer.features.fusion import fused
+from indexer.features.segmentation import Segmenter
 from indexer.media.container import MediaError
 from indexer.media.frames import Frames
-from indexer.segments import Segmenter
 from indexer.text.subtitles import text_between
 from model.encoder.videobert import Encoder
 from store.types import Cue, NewSegment

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.encode import in_clips
+from indexer.features.extraction import in_clips
 from indexer.media.frames import Frames
 from model.encoder.videobert import Encoder
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.encode import drafts, embed
+from indexer.features.extraction import drafts, embed
 from indexer.media.container import MediaError
 from indexer.pipeline import IndexOptions
 from indexer.text.subtitles import in_one_language, text_between

@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.encode import drafts
+from indexer.features.extraction import drafts
+from indexer.features.views import View, Views
 from indexer.media.container import MediaError
 from indexer.media.frames import Frames
 from indexer.media.image import read_pixels
 from indexer.pipeline import IndexOptions
-from indexer.views import View, Views
 from indexer.workers.decoders import Decoders, Stream
 from model.encoder.videobert import Encoder
 

@@ -1,0 +1,1 @@
+"""Frames and subtitles to segments, features and vectors."""
