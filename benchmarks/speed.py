@@ -21,7 +21,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from indexer.discover import discover
+from indexer.discovery import discover
 from indexer.media.container import MediaError
 from indexer.workers.decoders import Decoders
 from search import Library

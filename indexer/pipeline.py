@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from indexer.discover import discover
+from indexer.discovery import discover
 from indexer.features.extraction import Draft, drafts, embed
 from indexer.media.container import MediaError, MediaInfo
 from indexer.media.frames import Frames

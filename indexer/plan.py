@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 
-from indexer.discover import content_hash
+from indexer.discovery import content_hash
 from indexer.text.subtitles import sidecars, stamp
 from store.catalog.catalog import Catalog
 from store.types import Video

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.discover import discover, looks_like_video
+from indexer.discovery import discover, looks_like_video
 from indexer.pipeline import IndexOptions, Report
 from indexer.text.subtitles import SUBTITLE_SUFFIXES
 

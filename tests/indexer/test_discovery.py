@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from indexer.discover import content_hash, discover
+from indexer.discovery import content_hash, discover
 from indexer.text.natural import natural
 from tests.support.media import DATA
 
