@@ -17,10 +17,10 @@ from model.encoder.videobert import Encoder
 from search.algebra import chains, combine
 from search.clause import Clause, Evidence, Ground
 from search.fusion import reciprocal_ranks
-from search.query import Query, Text
+from search.query.language import Query, Text
+from search.query.request import Request
 from search.ranking import merge
 from search.refinement import refine
-from search.request import Request
 from search.surroundings import Surroundings, surroundings
 from store.catalog.analyzer import terms
 from store.types import Explanation, Hit, Moment

@@ -25,9 +25,9 @@ from indexer.excerpt import stills
 from indexer.media.container import MediaError
 from search.clause import Only
 from search.library import Library
+from search.query.times import clock
 from search.storyboard import SHORT_SIDE, board
 from search.verdict import verdict
-from search.wording import clock
 from store.errors import StoreError
 from store.types import Moment, Segment
 

@@ -40,7 +40,8 @@ from search.console import (
     print_json,
 )
 from search.console import index as _index
-from search.wording import clock, counted, report_lines
+from search.query.times import clock
+from search.wording import counted, report_lines
 
 app = typer.Typer(
     name="videobert",

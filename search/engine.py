@@ -16,8 +16,8 @@ from search.calibration import Background, everyday
 from search.clause import Ground
 from search.looks import Looks
 from search.matching import CLOSE, place
+from search.query.request import Request
 from search.ranking import likeness, merge
-from search.request import Request
 from store.catalog.catalog import Catalog
 from store.filters import Filter
 from store.types import Hit, Moment

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from search.clip_range import ClipRange
+from search.query.times import ClipRange
 from store.catalog.catalog import Catalog
 from store.types import Video
 

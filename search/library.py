@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Self
 
 import platformdirs
 
-from search.clip_range import ClipRange
 from search.films import Films, absolute
+from search.query.times import ClipRange
 from store.catalog.catalog import Catalog
 from store.filters import Filter
 from store.types import Moment, Segment, Video
@@ -173,13 +173,13 @@ class Library(Films):
         """Moments that a query describes, best first.
 
         Args:
-            query: in the language of `search.query`; it may be empty where clips, images or `more` are given.
+            query: in the language of `search.query.language`; it may be empty where clips, images or `more` are given.
             clips: what the moment has to look like as well, each as in `similar`.
             images: files of pictures that it has to look like as well.
             within: only videos at this path or under this folder.
             tag: only what has this tag; see `tag`.
 
-        The other arguments are those of `search.request.Request`.
+        The other arguments are those of `search.query.request.Request`.
 
         Raises:
             QueryError: the query cannot be understood; a ValueError that knows the character.
@@ -187,8 +187,8 @@ class Library(Films):
             NotInLibrary: a segment to have more or less like is unknown.
             MediaError: a clip or picture cannot be read.
         """
-        from search.query import Query, Step, parse
-        from search.request import Request
+        from search.query.language import Query, Step, parse
+        from search.query.request import Request
 
         others = bool(clips or images or more)
         asked = parse(query) if query.strip() or not others else Query((Step(),))

@@ -19,7 +19,7 @@ from rich.progress import Progress as Bar
 
 from indexer.pipeline import Progress
 from model.training.loop import Step
-from search.wording import clock
+from search.query.times import clock
 
 Tell = Callable[[Progress], None]
 _BARS = "▁▂▃▄▅▆▇█"

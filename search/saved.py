@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from search.query import parse
+from search.query.language import parse
 from store.catalog.searches import SavedSearch
 from store.types import Moment
 

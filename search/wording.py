@@ -6,19 +6,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from search.query.times import clock
 from store.types import Explanation, Match, Moment
 
 if TYPE_CHECKING:
     from indexer.pipeline import Report
 
 _TEXT_WIDTH = 160  # characters of subtitle shown with a moment
-
-
-def clock(seconds: float) -> str:
-    """`4.25` -> "0:04", `3723` -> "1:02:03": what the clock of a player shows at that instant."""
-    minutes, second = divmod(int(seconds), 60)
-    hours, minute = divmod(minutes, 60)
-    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
 
 
 def counted(number: int, noun: str) -> str:

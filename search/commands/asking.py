@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
-from search.clip_range import ClipRange
+from search.query.times import ClipRange
 from search.service.client import Upload, running
 from store.types import Moment
 

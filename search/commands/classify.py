@@ -11,7 +11,8 @@ import typer
 
 from search.console import SOME_FAILED, JsonOption, LibraryOption, err, errors, opened, out, print_json
 from search.library import Library
-from search.wording import clock, counted
+from search.query.times import clock
+from search.wording import counted
 
 if TYPE_CHECKING:
     from indexer.features.video import Film

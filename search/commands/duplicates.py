@@ -9,7 +9,8 @@ from rich.filesize import decimal
 
 from search.commands.search import WithinOption
 from search.console import JsonOption, LibraryOption, opened, out, print_json
-from search.wording import clock, counted
+from search.query.times import clock
+from search.wording import counted
 
 if TYPE_CHECKING:
     from search.duplicates import Duplicates

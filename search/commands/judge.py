@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from search.clip_range import ClipRange
 from search.console import LibraryOption, opened, out
+from search.query.times import ClipRange
 from search.wording import counted
 from store.catalog.judgements import Judgement
 

@@ -18,7 +18,8 @@ from search.console import (
     out,
     print_json,
 )
-from search.wording import clock, counted
+from search.query.times import clock
+from search.wording import counted
 
 
 def reindex(

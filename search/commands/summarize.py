@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from search.console import JsonOption, LibraryOption, err, opened, out, print_json
-from search.wording import clock, counted
+from search.query.times import clock
+from search.wording import counted
 
 if TYPE_CHECKING:
     from search.summary import Summary

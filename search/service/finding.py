@@ -12,9 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from indexer.features.clip import Clip
 from search.engine import SearchEngine
-from search.query import Query as Asked
-from search.query import Step, parse
-from search.request import Request as Wanted
+from search.query.language import Query as Asked
+from search.query.language import Step, parse
+from search.query.request import Request as Wanted
 from search.service.answers import Id, Moment, Moments
 from search.service.paging import MOST_OFFSET, same_from
 from search.service.parts import IsLocal, Parts, Shared

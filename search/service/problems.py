@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from indexer.media.container import MediaError
-from search.query import QueryError
+from search.query.language import QueryError
 from search.service.live import NoModel
 from search.service.settings import LOCAL
 from store.errors import EncoderMismatch, NotInLibrary

@@ -8,8 +8,8 @@ import pytest
 from indexer.features.clip import Clip
 from model.encoder.videobert import Encoder
 from search.engine import SearchEngine
-from search.query import parse
-from search.request import Request
+from search.query.language import parse
+from search.query.request import Request
 from store.catalog.catalog import Catalog
 from store.types import Moment, NewSegment, Video
 from store.vectors.faiss_index import FaissIndex, bring_up_to_date

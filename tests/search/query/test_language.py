@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.query import Query, QueryError, Step, Text, parse
+from search.query.language import Query, QueryError, Step, Text, parse
 from store.filters import Filter
 
 

@@ -9,8 +9,8 @@ from model.encoder.videobert import Encoder
 from search.clause import telling
 from search.engine import SearchEngine
 from search.fusion import weight_of_words
-from search.query import Query, Step, parse
-from search.request import Request
+from search.query.language import Query, Step, parse
+from search.query.request import Request
 from search.verdict import MATCH, NOTHING
 from store.catalog.catalog import Catalog
 from store.errors import NotInLibrary

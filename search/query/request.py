@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from indexer.features.clip import Clip
 from search.clause import Only
-from search.query import Query
+from search.query.language import Query
 from store.filters import Filter
 
 

@@ -1,10 +1,17 @@
-"""What a person calls a clip: a file, or a part of it."""
+"""Times as a person writes and reads them: the clock of a player, and a part of a file as a clip."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
+
+
+def clock(seconds: float) -> str:
+    """`4.25` -> "0:04", `3723` -> "1:02:03": what the clock of a player shows at that instant."""
+    minutes, second = divmod(int(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
 
 
 @dataclass(frozen=True)
