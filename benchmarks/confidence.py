@@ -7,13 +7,13 @@
 clip was taken out; the caption of a thing after everything with its main noun in the caption was taken out (captions
 about people are not asked, since other people stay); and things of `absent.txt` that no clip shows. It reports the
 area under the ROC curve and how many absent things pass the threshold that nine tenths of the captions pass, for the
-best cosine and for the mean confidence that a verdict is made of; then the thresholds of `search/verdict.py`, and what
-people are told with them. `clips.json`: [{"clip": file, "caption": text}].
+best cosine and for the mean confidence that a verdict is made of; then the thresholds of `search/ranking/verdict.py`,
+and what people are told with them. `clips.json`: [{"clip": file, "caption": text}].
 
-`fit` prints the coefficients of `search/calibration.py`. The beginnings of captions ask libraries of 100, 300 and 1000
-pictures; a picture is right if its captions hold at least half of the words, rare ones counting more. As often,
-absent things ask. `CAPTIONS.json`: {file: {"captions": [text], "split": name}}; those of the split "test" are used.
-Every other line of `absent.txt` is for fitting, the rest for measuring.
+`fit` prints the coefficients of `search/ranking/calibration.py`. The beginnings of captions ask libraries of 100, 300
+and 1000 pictures; a picture is right if its captions hold at least half of the words, rare ones counting more. As
+often, absent things ask. `CAPTIONS.json`: {file: {"captions": [text], "split": name}}; those of the split "test" are
+used. Every other line of `absent.txt` is for fitting, the rest for measuring.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ from benchmarks.library import indexed
 from indexer.features.clip import read_picture
 from model.encoder.prompts import phrases
 from model.encoder.videobert import Encoder
-from search.calibration import WORDS_ENOUGH, Background
-from search.surroundings import Surroundings, surroundings
-from search.verdict import LOOKED_AT, standing
+from search.ranking.calibration import WORDS_ENOUGH, Background
+from search.ranking.smoothing import Surroundings, surroundings
+from search.ranking.verdict import LOOKED_AT, standing
 from store.catalog.analyzer import TOKENIZER, match_expression, terms
 from store.catalog.analyzer import indexed as as_indexed
 

@@ -23,11 +23,11 @@ from pydantic import Field
 
 from indexer.excerpt import stills
 from indexer.media.container import MediaError
-from search.clause import Only
 from search.library import Library
 from search.query.times import clock
+from search.ranking.clause import Only
+from search.ranking.verdict import verdict
 from search.storyboard import SHORT_SIDE, board
-from search.verdict import verdict
 from store.errors import StoreError
 from store.types import Moment, Segment
 

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from indexer.features.clip import Clip
 from model.encoder.videobert import Encoder
-from search.answer import answer
-from search.calibration import Background, everyday
-from search.clause import Ground
 from search.looks import Looks
 from search.matching import CLOSE, place
 from search.query.request import Request
-from search.ranking import likeness, merge
+from search.ranking.calibration import Background, everyday
+from search.ranking.clause import Ground
+from search.ranking.moments import likeness, merge
+from search.ranking.ranker import answer
 from store.catalog.catalog import Catalog
 from store.filters import Filter
 from store.types import Hit, Moment

@@ -1,8 +1,8 @@
 """How well a library finds what annotations say: text to video, video to text, and moments within the right video.
 
 Scores are those of the search itself: the cosine of text and segment, the best segment counting for a whole video,
-and neighbouring segments joined into moments by `search.ranking.merge`. Beside every score stands what is reached
-without reading the query.
+and neighbouring segments joined into moments by `search.ranking.moments.merge`. Beside every score stands what is
+reached without reading the query.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from search.metrics import (
     ranks,
     recall_curve,
 )
-from search.ranking import merge
+from search.ranking.moments import merge
 from store.types import Hit, Segment, Video
 
 _Clip = tuple[str, Window | None]  # path of a video, and the part of it if not the whole

@@ -24,9 +24,9 @@ if TYPE_CHECKING:  # these bring torch, FAISS and the decoders with them
     from indexer.pipeline import IndexOptions, Progress, Report
     from indexer.reindex import Report as ReindexReport
     from model.encoder.videobert import Encoder
-    from search.clause import Only
     from search.duplicates import Duplicates
     from search.engine import SearchEngine
+    from search.ranking.clause import Only
     from store.vectors.faiss_index import FaissIndex
 
 LIBRARY_VARIABLE = "VIDEOBERT_LIBRARY"

@@ -10,7 +10,7 @@ import typer
 
 from search.console import SOME_FAILED, err, out, print_json
 from search.export import export, format_of
-from search.verdict import verdict
+from search.ranking.verdict import verdict
 from search.wording import moment_lines
 from store.types import Moment
 

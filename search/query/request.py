@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from indexer.features.clip import Clip
-from search.clause import Only
 from search.query.language import Query
+from search.ranking.clause import Only
 from store.filters import Filter
 
 

@@ -15,11 +15,11 @@ from search.engine import SearchEngine
 from search.query.language import Query as Asked
 from search.query.language import Step, parse
 from search.query.request import Request as Wanted
+from search.ranking.verdict import verdict
 from search.service.answers import Id, Moment, Moments
 from search.service.paging import MOST_OFFSET, same_from
 from search.service.parts import IsLocal, Parts, Shared
 from search.service.problems import Refusal
-from search.verdict import verdict
 from store import types
 from store.filters import Filter
 

@@ -1,4 +1,4 @@
-from search.ranking import merge
+from search.ranking.moments import merge
 from store.types import Hit
 
 

@@ -6,12 +6,12 @@ import pytest
 from indexer.features.clip import Clip
 from model.encoder.prompts import phrase_lines
 from model.encoder.videobert import Encoder
-from search.clause import telling
 from search.engine import SearchEngine
-from search.fusion import weight_of_words
 from search.query.language import Query, Step, parse
 from search.query.request import Request
-from search.verdict import MATCH, NOTHING
+from search.ranking.clause import telling
+from search.ranking.fusion import weight_of_words
+from search.ranking.verdict import MATCH, NOTHING
 from store.catalog.catalog import Catalog
 from store.errors import NotInLibrary
 from store.types import Cue, Moment, NewSegment, Video

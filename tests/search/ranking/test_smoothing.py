@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from search.surroundings import surroundings
+from search.ranking.smoothing import surroundings
 from store.catalog.catalog import Catalog
 from store.errors import NotInLibrary
 from store.types import NewSegment, Video

@@ -5,8 +5,8 @@ import pytest
 
 from model.encoder.prompts import phrase_lines
 from model.encoder.videobert import Encoder
-from search.calibration import Background, everyday
-from search.verdict import HIGH, MATCH, MEDIUM, NOTHING, SURE, Verdict, confidence_level, verdict
+from search.ranking.calibration import Background, everyday
+from search.ranking.verdict import HIGH, MATCH, MEDIUM, NOTHING, SURE, Verdict, confidence_level, verdict
 from store.catalog.catalog import Catalog
 from store.types import Hit, Moment
 

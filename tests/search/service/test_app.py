@@ -14,11 +14,11 @@ from starlette.testclient import TestClient
 from model.encoder.videobert import Encoder
 from search.export import MEDIA_TYPES
 from search.library import Library
+from search.ranking.verdict import MIN_CONFIDENCES, confidence_level, verdict
 from search.service import answers
 from search.service.exporting import ExportRequest
 from search.service.jobs import Job, JobRequest
 from search.service.uploads import Upload
-from search.verdict import MIN_CONFIDENCES, confidence_level, verdict
 from tests.support.media import render
 from tests.support.service import DEADLINE, filled, make_films, parts_of, serving, tiny_encoder
 

@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.encoder.videobert import Encoder
-from search.algebra import chains, combine
-from search.clause import Clause, Evidence, Ground
-from search.fusion import reciprocal_ranks
 from search.query.language import Query, Text
 from search.query.request import Request
-from search.ranking import merge
-from search.refinement import refine
-from search.surroundings import Surroundings, surroundings
+from search.ranking.clause import Clause, Evidence, Ground
+from search.ranking.fusion import reciprocal_ranks
+from search.ranking.localization import refine
+from search.ranking.moments import merge
+from search.ranking.sequences import chains, combine
+from search.ranking.smoothing import Surroundings, surroundings
 from store.catalog.analyzer import terms
 from store.types import Explanation, Hit, Moment
 

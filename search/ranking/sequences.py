@@ -16,7 +16,7 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
-from search.clause import Evidence
+from search.ranking.clause import Evidence
 from store.types import Hit
 
 _TOUCHING_SECONDS = 0.05  # segments of one video tile it; what is left between two is rounding

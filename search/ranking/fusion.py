@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from search.verdict import MATCH, NOTHING, standing
+from search.ranking.verdict import MATCH, NOTHING, standing
 
 _K = 60  # as in the paper; the first of one ranking does not outweigh a good place in two
 _WORDS_BESIDE_PICTURES = 0.4  # weight of words where pictures answer: keeps most of what right subtitles give

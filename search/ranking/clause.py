@@ -10,9 +10,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from search.calibration import WORDS_ENOUGH, Background, confidence_of_words
-from search.fusion import reciprocal_ranks, weight_of_words
-from search.surroundings import Surroundings
+from search.ranking.calibration import WORDS_ENOUGH, Background, confidence_of_words
+from search.ranking.fusion import reciprocal_ranks, weight_of_words
+from search.ranking.smoothing import Surroundings
 from store.catalog.catalog import Catalog
 from store.filters import Filter
 from store.vectors.faiss_index import FaissIndex

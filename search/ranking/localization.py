@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.encoder.videobert import Encoder
-from search.clause import Clause, Ground
+from search.ranking.clause import Clause, Ground
 from store.catalog.analyzer import plain
 from store.types import Moment
 

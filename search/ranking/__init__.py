@@ -1,0 +1,1 @@
+"""A parsed request to ranked moments."""
