@@ -12,7 +12,7 @@ seconds (median, and what nine of ten stay below), how often the film is found f
 and the kind is right. With `--pairs` it says what the pairs of a benchmark file are called.
 
 `fit` takes the other clips and prints, from their likeness and agreement, where copies, near copies, other moments of
-the same shot and other clips part: the constants of search/kinship.py.
+the same shot and other clips part: the constants of search/clips/kinship.py.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from benchmarks import footage
 from benchmarks.library import indexed
 from indexer.features.clip import Clip
 from search import Library
-from search.alignment import align
+from search.clips.alignment import align
 
 PER_FILM = 5
 FROM, PART = 0.2, 0.7  # of a clip: where its part begins, and how long that is
@@ -146,7 +146,7 @@ def look(library: Library, path: Path) -> Clip:
 
 
 def compared(library: Library, query: Clip, found: Clip) -> str:
-    from search.kinship import kind
+    from search.clips.kinship import kind
 
     looks = library.engine.looks
     there = looks.track(found.pts_seconds, found.features, float(found.pts_seconds[-1]) + 0.5)

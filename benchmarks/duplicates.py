@@ -32,7 +32,7 @@ from benchmarks import footage
 from benchmarks.library import indexed
 from model.encoder.videobert import Encoder
 from search import Library
-from search.blank import NEARLY, blank_features
+from search.clips.blank import NEARLY, blank_features
 from store.types import NewSegment, Video
 
 COPIES = 4

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from indexer.features.clip import Clip
 from model.encoder.videobert import Encoder
-from search.looks import Looks
-from search.matching import CLOSE, place
+from search.clips.frames import Looks
+from search.clips.matching import CLOSE, place
 from search.query.request import Request
 from search.ranking.calibration import Background, everyday
 from search.ranking.clause import Ground

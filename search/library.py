@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # these bring torch, FAISS and the decoders with them
     from indexer.pipeline import IndexOptions, Progress, Report
     from indexer.reindex import Report as ReindexReport
     from model.encoder.videobert import Encoder
-    from search.duplicates import Duplicates
+    from search.clips.duplicates import Duplicates
     from search.engine import SearchEngine
     from search.ranking.clause import Only
     from store.vectors.faiss_index import FaissIndex
@@ -97,7 +97,7 @@ class Library(Films):
         Raises:
             ValueError: `min_seconds` is not positive.
         """
-        from search.duplicates import find
+        from search.clips.duplicates import find
 
         engine = self.engine
         return find(self.catalog, self.vectors, engine.looks, min_seconds=min_seconds, within=absolute(within))

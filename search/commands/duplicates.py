@@ -13,7 +13,7 @@ from search.query.times import clock
 from search.wording import counted
 
 if TYPE_CHECKING:
-    from search.duplicates import Duplicates
+    from search.clips.duplicates import Duplicates
 
 
 def duplicates(

@@ -19,7 +19,7 @@ from search.service.warm import WarmDecoders
 from store.types import Moment
 
 if TYPE_CHECKING:
-    from search.duplicates import Duplicates
+    from search.clips.duplicates import Duplicates
     from search.service.storyboards import Storyboard
 
 _SEARCHES_AT_ONCE = 2  # more would only take the cores from each other

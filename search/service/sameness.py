@@ -9,7 +9,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
-from search.duplicates import LEAST_SECONDS, Duplicates, find
+from search.clips.duplicates import LEAST_SECONDS, Duplicates, find
 from search.service.answers import Page, Video
 from search.service.paging import Limit, Offset, next_part
 from search.service.parts import IsLocal, Parts, Shared

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from search.alignment import Alignment, Track, align
-from search.kinship import kind
+from search.clips.alignment import Alignment, Track, align
+from search.clips.kinship import kind
 
 
 def film(seconds: float, seed: int) -> Track:

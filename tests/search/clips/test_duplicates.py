@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from model.encoder.videobert import Encoder
-from search.candidates import candidates
-from search.duplicates import Duplicates, find
-from search.looks import Looks
+from search.clips.candidates import candidates
+from search.clips.duplicates import Duplicates, find
+from search.clips.frames import Looks
 from store.catalog.catalog import Catalog
 from store.types import NewSegment, Video
 from store.vectors.faiss_index import FaissIndex, bring_up_to_date
@@ -142,7 +142,7 @@ def test_what_is_too_short_is_left_out(shelf: Shelf):
 
 def test_frames_that_show_nothing_neither_join_films_nor_keep_them_apart(shelf: Shelf, monkeypatch: pytest.MonkeyPatch):
     nothing = np.repeat(endless(99, 1), 40, axis=0)
-    monkeypatch.setattr("search.looks.blank_features", lambda encoder: nothing[:1].astype(np.float16))
+    monkeypatch.setattr("search.clips.frames.blank_features", lambda encoder: nothing[:1].astype(np.float16))
     for seed in range(8, 12):
         shelf.put(f"{seed}.mp4", np.concatenate([nothing, endless(seed, 30)]))
     assert shelf.duplicates() == []
@@ -183,7 +183,7 @@ def test_within_looks_at_a_folder_alone(shelf: Shelf):
 
 def test_a_cluster_is_plain_values():
     video = Video("/a.mp4", 5, 1, "x", "mp4", "h264", 2.0, 25.0, 64, 32, 0)
-    from search.duplicates import Copy
+    from search.clips.duplicates import Copy
 
     cluster = Duplicates(
         "copy", (Copy(video, 0.0, 2.0, keep=True), Copy(replace(video, path="/b"), 0.0, 2.0, keep=False))

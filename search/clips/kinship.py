@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from search.alignment import Alignment
+from search.clips.alignment import Alignment
 
 Kind = Literal["copy", "near copy", "same scene", "similar"]
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from search.looks import Looks
+from search.clips.frames import Looks
 from store.catalog.catalog import Catalog
 from store.types import Video
 from store.vectors.faiss_index import FaissIndex

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.encoder.videobert import Encoder
-from search.alignment import Track
-from search.blank import blank, blank_features
+from search.clips.alignment import Track
+from search.clips.blank import blank, blank_features
 from store.catalog.catalog import Catalog
 from store.types import Segment
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from indexer.features.clip import Clip
-from search.alignment import Alignment, Track, align
-from search.kinship import kind
-from search.looks import Looks
+from search.clips.alignment import Alignment, Track, align
+from search.clips.frames import Looks
+from search.clips.kinship import kind
 from store.types import Match, Moment, Segment
 
 _EDITED = 0.02  # of likeness: a view has to be so much better than the clip as it is

@@ -15,10 +15,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from search.alignment import Alignment, Track, align
-from search.candidates import Pair, candidates
-from search.kinship import kind
-from search.looks import Looks
+from search.clips.alignment import Alignment, Track, align
+from search.clips.candidates import Pair, candidates
+from search.clips.frames import Looks
+from search.clips.kinship import kind
 from store.catalog.catalog import Catalog
 from store.types import Video
 from store.vectors.faiss_index import FaissIndex

@@ -1,0 +1,1 @@
+"""Query by clip, and videos that show the same."""
