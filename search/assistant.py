@@ -21,8 +21,8 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import ToolAnnotations
 from pydantic import Field
 
-from indexer.excerpt import stills
 from indexer.media.container import MediaError
+from search.export.excerpt import stills
 from search.library import Library
 from search.query.times import clock
 from search.ranking.clause import Only

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from search.console import SOME_FAILED, err, out, print_json
-from search.export import export, format_of
+from search.export.formats import export, format_of
 from search.ranking.verdict import verdict
 from search.wording import moment_lines
 from store.types import Moment
 
 if TYPE_CHECKING:
-    from indexer.pieces import Piece
+    from search.export.cuts import Piece
     from search.library import Library
 
 _SAID = {  # before moments that are not clearly what was asked for
@@ -117,7 +117,7 @@ def _tell(held: Library, moments: list[Moment], pictures: Sequence[Path | None])
 
 def _cut(moments: list[Moment], folder: Path) -> list[Piece]:
     """A film of each moment, with a word on those that are not what was expected."""
-    from indexer.pieces import cut
+    from search.export.cuts import cut
 
     pieces = []
     with err.status("cutting") as status:

@@ -38,7 +38,7 @@ def summarize(
     json_: JsonOption = False,
 ) -> None:
     """Show what a video shows: a storyboard, its chapters, and a cut of its highlights."""
-    from indexer.excerpt import check_film_name, stills, write_parts
+    from search.export.excerpt import check_film_name, stills, write_parts
     from search.storyboard import SHORT_SIDE, write_page, write_picture
 
     with opened(library) as held:

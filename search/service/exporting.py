@@ -13,7 +13,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from search.export import MEDIA_TYPES, export
+from search.export.formats import MEDIA_TYPES, export
 from search.service.answers import Id, shown_path
 from search.service.finding import SearchQuestion, find
 from search.service.media import BINARY

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from indexer.media.frames import read_frames
-from indexer.pieces import Piece, cut
+from search.export.cuts import Piece, cut
 from store.types import Hit, Moment
 from tests.search.export.test_excerpt import loudness, talkie
 from tests.support.media import greys, remux, render

@@ -9,9 +9,9 @@ import av
 import numpy as np
 import pytest
 
-from indexer.excerpt import stills, write_parts
 from indexer.media.container import MediaError, probe
 from indexer.media.frames import read_frames, read_stills
+from search.export.excerpt import stills, write_parts
 from tests.support.media import greys, quarters, render
 
 HERTZ = 44_100

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlparse
 import opentimelineio as otio
 import pytest
 
-from search.export import MEDIA_TYPES, export, format_of
+from search.export.formats import MEDIA_TYPES, export, format_of
 from store.types import Explanation, Hit, Match, Moment, Video
 
 NTSC = 30_000 / 1001

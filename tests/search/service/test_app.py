@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from starlette.testclient import TestClient
 
 from model.encoder.videobert import Encoder
-from search.export import MEDIA_TYPES
+from search.export.formats import MEDIA_TYPES
 from search.library import Library
 from search.ranking.verdict import MIN_CONFIDENCES, confidence_level, verdict
 from search.service import answers

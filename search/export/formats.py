@@ -61,11 +61,11 @@ def export(moments: Sequence[Moment], format: str, *, video_of: VideoOf = lambda
         case "m3u":
             text = "\n".join(["#EXTM3U", *(line for moment in moments for line in _entry(moment)), ""])
         case "edl":
-            from search.timeline import edl
+            from search.export.timelines import edl
 
             text = edl(moments, video_of)
         case "otio":
-            from search.timeline import otio
+            from search.export.timelines import otio
 
             text = otio(moments, video_of)
         case _:

@@ -17,7 +17,7 @@ import opentimelineio.adapters
 from opentimelineio.opentime import RationalTime, TimeRange, to_timecode
 from opentimelineio.schema import Clip, ExternalReference, Timeline, Track, TrackKind
 
-from search.export import VideoOf, address, one_line
+from search.export.formats import VideoOf, address, one_line
 from store.types import Moment, Video
 
 _UNKNOWN_FPS = 25.0

@@ -1,0 +1,1 @@
+"""Moments as files: lists, timelines and cuts."""
