@@ -6,7 +6,7 @@
 *clips*: a clip has the label whose noun (or its plural) its caption has; clips with several of the nouns are left out,
 and for those with none the right answer is "none of these". The margin that tells these two kinds apart best, and
 then the sharpness that makes the answers most likely, are fitted on every other clip and reported on the rest, beside
-the constants of search/labels.py.
+the constants of search/tasks/labels.py.
 
 *sports*: `labelled.json` maps files under `sports22/` to a sport. Four fifths train a classifier, the rest is named by
 it and by labels alone. The shipped model has seen all of these photos with their labels, so "by labels alone" is no
@@ -28,7 +28,7 @@ from indexer.features.examples import photo_frame, read_photo
 from model.encoder.classifier import fit, readings
 from model.encoder.videobert import VideoBertEncoder
 from search import Library
-from search.labels import NONE, NONE_MARGIN, SHARPNESS, Labels
+from search.tasks.labels import NONE, NONE_MARGIN, SHARPNESS, Labels
 
 NOUNS = [
     "dog",

@@ -31,9 +31,9 @@ import numpy as np
 
 from indexer.features.video import Film, read_film
 from model.encoder.videobert import Encoder
-from search.outline import chapter_edges
-from search.selection import coverage, likeness
-from search.summary import pieces, summarize
+from search.tasks.chapters import chapter_edges
+from search.tasks.facility_location import coverage, likeness
+from search.tasks.summarization import pieces, summarize
 
 CLIPS, FRAMES, SECONDS, DRAWS = 16, (4, 8, 16), (12.0, 24.0), 20
 FPS, WIDTH, HEIGHT = 25, 320, 180

@@ -27,7 +27,7 @@ from search.library import Library
 from search.query.times import clock
 from search.ranking.clause import Only
 from search.ranking.verdict import verdict
-from search.storyboard import SHORT_SIDE, board
+from search.tasks.storyboard import SHORT_SIDE, board
 from store.errors import StoreError
 from store.types import Moment, Segment
 

@@ -17,9 +17,9 @@ if TYPE_CHECKING:  # these bring torch and the decoders with them
     from model.encoder.classifier import Classifier
     from model.encoder.fill_mask import Guess
     from model.encoder.videobert import Encoder
-    from search.classification import Classification
-    from search.labels import Labels
-    from search.summary import Summary
+    from search.tasks.classification import Classification
+    from search.tasks.labels import Labels
+    from search.tasks.summarization import Summary
 
 
 class Films:
@@ -67,7 +67,7 @@ class Films:
             ValueError: a number is not positive, or `about` has no word in it.
             MediaError: a file that the library does not hold cannot be read as video.
         """
-        from search.summary import summarize
+        from search.tasks.summarization import summarize
 
         film = self.film(video)
         return summarize(film, self.encoder, frames=frames, seconds=seconds, about=about, chapters=chapters)
@@ -78,7 +78,7 @@ class Films:
         Raises:
             MediaError: a file that the library does not hold cannot be read as video.
         """
-        from search.classification import classify
+        from search.tasks.classification import classify
 
         return classify(self.film(video), by)
 
@@ -102,8 +102,8 @@ class Films:
             tell: called with what was found in each video.
         """
         from indexer.features.video import stored_film
-        from search.classification import classify
-        from search.labels import NONE
+        from search.tasks.classification import classify
+        from search.tasks.labels import NONE
         from store.catalog.tags import Tag
 
         self.catalog.bind_encoder(self.encoder.fingerprint, self.encoder.dim)

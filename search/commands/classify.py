@@ -17,8 +17,8 @@ from search.wording import counted
 if TYPE_CHECKING:
     from indexer.features.video import Film
     from model.encoder.classifier import Classifier
-    from search.classification import Classification
-    from search.labels import Labels
+    from search.tasks.classification import Classification
+    from search.tasks.labels import Labels
 
 _ORIGIN = "labels"  # of tags by words alone
 _SHOWN = 3  # labels said of a video
@@ -78,7 +78,7 @@ def classify(
 
 def _by(library: Library, labels: str | None, classifier: Path | None) -> Labels | Classifier:
     from model.encoder.classifier import Classifier
-    from search.labels import Labels, read_labels
+    from search.tasks.labels import Labels, read_labels
 
     if classifier is not None:
         return Classifier.load(classifier, encoder=library.encoder.fingerprint)
@@ -88,7 +88,7 @@ def _by(library: Library, labels: str | None, classifier: Path | None) -> Labels
 def _train(library: Library, rows: Path, folder: Path) -> bool:
     """Train and save; whether some rows could not be used."""
     from indexer.media.container import MediaError
-    from search.classification import read_labelled, train_classifier
+    from search.tasks.classification import read_labelled, train_classifier
 
     labelled, problems = read_labelled(rows)
 

@@ -12,7 +12,7 @@ from search.query.times import clock
 from search.wording import counted
 
 if TYPE_CHECKING:
-    from search.summary import Summary
+    from search.tasks.summarization import Summary
 
 _HIGHLIGHT_SECONDS = 30.0  # where only a file for them is given
 
@@ -39,7 +39,7 @@ def summarize(
 ) -> None:
     """Show what a video shows: a storyboard, its chapters, and a cut of its highlights."""
     from search.export.excerpt import check_film_name, stills, write_parts
-    from search.storyboard import SHORT_SIDE, write_page, write_picture
+    from search.tasks.storyboard import SHORT_SIDE, write_page, write_picture
 
     with opened(library) as held:
         folder.mkdir(parents=True, exist_ok=True)

@@ -21,7 +21,7 @@ from search.service.media import BINARY, KEPT, state_as_indexed
 from search.service.parts import Parts, Shared
 from search.service.problems import Refusal
 from search.service.videos import VideoId, held_video
-from search.summary import Summary, summarize
+from search.tasks.summarization import Summary, summarize
 from store import types
 
 router = APIRouter(tags=["media"])

@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 from model.encoder.classifier import Classifier, fit
 from model.encoder.videobert import Encoder
 from search import Library
-from search.classification import Classification, read_labelled
 from search.cli import app
-from search.labels import NONE, Labels, read_labels
+from search.tasks.classification import Classification, read_labelled
+from search.tasks.labels import NONE, Labels, read_labels
 from store.catalog.catalog import Catalog
 from store.catalog.tags import Tag
 from store.filters import Filter

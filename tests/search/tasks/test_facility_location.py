@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from search.selection import choose, coverage, likeness
+from search.tasks.facility_location import choose, coverage, likeness
 
 
 def ones(count: int) -> np.ndarray:

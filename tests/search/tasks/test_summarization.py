@@ -15,12 +15,12 @@ from indexer.features.video import Film, read_film, stored_film
 from indexer.media.container import probe
 from model.encoder.prompts import PHRASES
 from model.encoder.videobert import Encoder
-from search import summary as module
 from search.cli import app
 from search.library import Library
-from search.outline import chapter_edges, outline
-from search.storyboard import write_page, write_picture
-from search.summary import Keyframe, interest, summarize
+from search.tasks import summarization as module
+from search.tasks.chapters import chapter_edges, outline
+from search.tasks.storyboard import write_page, write_picture
+from search.tasks.summarization import Keyframe, interest, summarize
 from store.types import Cue
 from tests.support.media import quarters, render
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from indexer.features.video import Film
 from model.encoder.classifier import Classifier, fit, readings
 from model.encoder.videobert import Encoder
-from search.labels import NONE, Labels
+from search.tasks.labels import NONE, Labels
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from search.query.times import clock
-from search.summary import Keyframe, Summary
+from search.tasks.summarization import Keyframe, Summary
 
 SHORT_SIDE = 216  # pixels of a keyframe: 384 wide at 16 : 9
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from indexer.features.video import Film
 from model.encoder.videobert import Encoder
-from search.outline import Chapter, outline
-from search.selection import choose, coverage, likeness
+from search.tasks.chapters import Chapter, outline
+from search.tasks.facility_location import choose, coverage, likeness
 
 _MOST_FRAMES = 4096
 _ENOUGH = 0.97  # coverage at which more keyframes would only repeat what is there
