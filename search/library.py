@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # these bring torch, FAISS and the decoders with them
     from indexer.reindex import Report as ReindexReport
     from model.encoder.videobert import Encoder
     from search.clips.duplicates import Duplicates
-    from search.engine import SearchEngine
+    from search.engine.searcher import SearchEngine
     from search.ranking.clause import Only
     from store.vectors.faiss_index import FaissIndex
 
@@ -78,7 +78,7 @@ class Library(Films):
     @property
     def engine(self) -> SearchEngine:
         """The search over what the catalog holds now."""
-        from search.engine import SearchEngine
+        from search.engine.searcher import SearchEngine
 
         if self._engine is None or self._asked != self.catalog.stamp():
             self.catalog.bind_encoder(self.encoder.fingerprint, self.encoder.dim)

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from indexer.features.clip import Clip
-from search.engine import SearchEngine
+from search.engine.searcher import SearchEngine
 from search.query.language import Query as Asked
 from search.query.language import Step, parse
 from search.query.request import Request as Wanted

@@ -13,8 +13,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from indexer.pipeline import Indexer, IndexOptions, Progress, Report
+from search.engine.engine import Live
 from search.service.answers import shown_path
-from search.service.live import Live
 from search.service.problems import Refusal
 from store.catalog.catalog import Catalog
 

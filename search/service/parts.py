@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import anyio
 from fastapi import Depends, Request
 
+from search.engine.engine import Live
 from search.library import Library
 from search.service.jobs import Jobs
-from search.service.live import Live
 from search.service.previews import Previews
 from search.service.recent import Recent
 from search.service.settings import LOCAL, Settings

@@ -13,8 +13,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from indexer.media.container import MediaError
+from search.engine.engine import NoModel
 from search.query.language import QueryError
-from search.service.live import NoModel
 from search.service.settings import LOCAL
 from store.errors import EncoderMismatch, NotInLibrary
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from indexer.features.video import stored_film
-from search.engine import SearchEngine
+from search.engine.searcher import SearchEngine
 from search.service.answers import API, Id, thumbnail_url
 from search.service.media import BINARY, KEPT, state_as_indexed
 from search.service.parts import Parts, Shared

@@ -19,7 +19,7 @@ from indexer.features.clip import Bounds, Clip, TooMuch, read_clip, read_picture
 from indexer.media.container import MediaError
 from indexer.workers.decoders import Decoders
 from model.encoder.videobert import Encoder
-from search.service.live import Live
+from search.engine.engine import Live
 from search.service.problems import Refusal
 from search.service.recent import Recent
 from search.service.settings import Settings

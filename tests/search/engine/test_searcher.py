@@ -7,7 +7,7 @@ import pytest
 
 from indexer.features.clip import Clip
 from model.encoder.videobert import Encoder
-from search.engine import SearchEngine
+from search.engine.searcher import SearchEngine
 from search.query.language import parse
 from search.query.request import Request
 from store.catalog.catalog import Catalog

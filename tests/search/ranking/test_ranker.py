@@ -6,7 +6,7 @@ import pytest
 from indexer.features.clip import Clip
 from model.encoder.prompts import phrase_lines
 from model.encoder.videobert import Encoder
-from search.engine import SearchEngine
+from search.engine.searcher import SearchEngine
 from search.query.language import Query, Step, parse
 from search.query.request import Request
 from search.ranking.clause import telling

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-from search.engine import SearchEngine
+from search.engine.searcher import SearchEngine
 from search.library import Library
 from store.errors import NotInLibrary
 from store.vectors.faiss_index import bring_up_to_date
