@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from search.library import LIBRARY_VARIABLE, Library
+from search.library import Library
+from search.library.library import LIBRARY_VARIABLE
 
 if TYPE_CHECKING:
     from indexer.pipeline import IndexOptions, Report

@@ -67,7 +67,7 @@ def search(
         raise typer.BadParameter("say what to look for: a query, --image, --clip or --more")
     with opened(library) as held:
         if save is not None:
-            from search.saved import save as keep
+            from search.library.saved import save as keep
             from store.catalog.searches import SavedSearch
 
             if image or clip or within or tag:
@@ -133,7 +133,7 @@ def run(
     json_: JsonOption = False,
 ) -> None:
     """Ask a saved search again; what it should find more or less of is kept with it."""
-    from search.saved import run as ask
+    from search.library.saved import run as ask
 
     with opened(library) as held:
         moments = ask(held, name, more=more or (), less=less or (), top=top, explain=explain)

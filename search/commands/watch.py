@@ -27,7 +27,7 @@ def watch(
 ) -> None:
     """Index folders and keep the library up to date with them until Ctrl-C."""
     from indexer.pipeline import IndexOptions, Report
-    from search.watch import Watch, changes
+    from search.library.watch import Watch, changes
 
     with opened(library, model=model) as held:
         options = IndexOptions(workers=workers, prune=prune)

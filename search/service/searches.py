@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from search.saved import save
+from search.library.saved import save
 from search.service.answers import Moments, Page
 from search.service.finding import SearchQuestion, answered
 from search.service.paging import MOST_OFFSET, Limit

@@ -16,7 +16,7 @@ from search import Library
 from search.cli import app
 from search.evaluation import Options
 from search.judging import DEPTH, Floor, ask, below, fallen, judged_scores
-from search.library import LIBRARY_VARIABLE
+from search.library.library import LIBRARY_VARIABLE
 from store.catalog.catalog import Catalog
 from store.catalog.judgements import Judgement
 from tests.search.evaluation.test_retrieval import BagOfWords, put

@@ -8,7 +8,7 @@ from PIL import Image
 from indexer.features.clip import read_picture
 from indexer.media.container import MediaError
 from model.encoder.videobert import Encoder
-from search.saved import taught
+from search.library.saved import taught
 from store.catalog.catalog import Catalog
 from store.catalog.searches import SavedSearch
 from store.errors import NotInLibrary

@@ -14,7 +14,7 @@ import pytest
 
 from model.encoder.videobert import Encoder
 from search.library import Library
-from search.watch import Update, Watch, changes
+from search.library.watch import Update, Watch, changes
 from tests.support.media import quarters, render
 
 PATIENCE_SECONDS = 180.0

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 
 import platformdirs
 
-from search.films import Films, absolute
+from search.library.films import Films, absolute
 from search.query.times import ClipRange
 from store.catalog.catalog import Catalog
 from store.filters import Filter
