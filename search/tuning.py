@@ -28,7 +28,7 @@ from model.training.loop import Step, train
 from model.training.options import TrainingOptions
 from model.training.search_space import Space, read_space
 from search import study
-from search.metrics import ranks
+from search.evaluation.metrics import ranks
 from search.study import Tuning
 from search.training import examples_of, features_key
 

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from search.annotations import FORMATS
 from search.console import FELL, SOME_FAILED, JsonOption, LibraryOption, err, index, opened, out, print_json
+from search.evaluation.annotations import FORMATS
 from search.library import Library
 from search.wording import counted
 
 if TYPE_CHECKING:
-    from search.annotations import Annotations
-    from search.evaluation import Evaluation, Options, Retrieval, Score
-    from search.judging import Floor
+    from search.evaluation.annotations import Annotations
+    from search.evaluation.judged import Floor
+    from search.evaluation.retrieval import Evaluation, Options, Retrieval, Score
 
 _SCORING = "a video scores as its best segment; a tie is lost"
 
@@ -55,8 +55,8 @@ def evaluate(
     json_: JsonOption = False,
 ) -> None:
     """Measure how well the library finds what annotations describe; exit code 4 if judged queries got worse."""
-    from search.evaluation import Options
-    from search.judging import Floor
+    from search.evaluation.judged import Floor
+    from search.evaluation.retrieval import Options
 
     options = Options(dual_softmax, resamples, seed)
     if judged:
@@ -92,9 +92,9 @@ def _evaluate_annotated(
     as_json: bool,
 ) -> None:
     from indexer.pipeline import IndexOptions
-    from search.annotations import locate, read_annotations
-    from search.evaluation import evaluate
-    from search.plot import check_plot, plot_recall
+    from search.evaluation.annotations import locate, read_annotations
+    from search.evaluation.plot import check_plot, plot_recall
+    from search.evaluation.retrieval import evaluate
 
     with opened(folder) as library:
         if plot:
@@ -134,7 +134,7 @@ def _evaluate_annotated(
 def _evaluate_judged(
     folder: Path | None, floors: list[Floor], options: Options, *, accept: bool, as_json: bool
 ) -> None:
-    from search.judging import ask, below, fallen, judged_scores
+    from search.evaluation.judged import ask, below, fallen, judged_scores
 
     with opened(folder) as library:
         judgements = library.catalog.judgements()
@@ -170,7 +170,7 @@ def _evaluate_judged(
 
 
 def _place(rank: int, before: int | None) -> str:
-    from search.judging import DEPTH
+    from search.evaluation.judged import DEPTH
 
     now, then = (None if place is None else f"#{place}" if place <= DEPTH else "not found" for place in (rank, before))
     return f"{now}" if then in (None, now) else f"{now} (before: {then})"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from search.annotations import FORMATS, Asks, Query, locate, read_annotations
+from search.evaluation.annotations import FORMATS, Asks, Query, locate, read_annotations
 
 MSRVTT = "key,vid_key,video_id,sentence\nret0,msr9770,video9770,a person is talking\nret1,msr9771,video9771,\n"
 YOUCOOK2 = 'end,start,task,text,video_id\n60,47,226,"pick, then wash",xHr8\n12,40,226,backwards,xHr8\nsoon,1,2,x,y\n'

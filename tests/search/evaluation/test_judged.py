@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 
 from search import Library
 from search.cli import app
-from search.evaluation import Options
-from search.judging import DEPTH, Floor, ask, below, fallen, judged_scores
+from search.evaluation.judged import DEPTH, Floor, ask, below, fallen, judged_scores
+from search.evaluation.retrieval import Options
 from search.library.library import LIBRARY_VARIABLE
 from store.catalog.catalog import Catalog
 from store.catalog.judgements import Judgement

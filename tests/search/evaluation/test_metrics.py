@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from search.metrics import (
+from search.evaluation.metrics import (
     average_precision,
     bootstrap,
     chance,

@@ -12,10 +12,10 @@ import pytest
 from typer.testing import CliRunner
 
 from search import Library
-from search.annotations import Annotations, Asks, Query
 from search.cli import app
-from search.evaluation import Options, evaluate, overlaps
-from search.plot import plot_recall
+from search.evaluation.annotations import Annotations, Asks, Query
+from search.evaluation.plot import plot_recall
+from search.evaluation.retrieval import Options, evaluate, overlaps
 from store.types import NewSegment, Video
 from tests.support.media import render
 
@@ -296,7 +296,7 @@ def test_recall_is_drawn(films: Path, home: Path, tmp_path: Path):
 
 
 def test_without_matplotlib_it_says_how_to_get_it(films: Path, home: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("search.plot.find_spec", lambda name: None)
+    monkeypatch.setattr("search.evaluation.plot.find_spec", lambda name: None)
     result = measure(films, home, "--plot", "recall.png")
     assert result.exit_code == 1
     assert 'pip install "videobert-search[plot]"' in result.stderr

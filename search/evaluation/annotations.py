@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from search.metrics import iou
+from search.evaluation.metrics import iou
 
 Window = tuple[float, float]  # start and end in seconds
 

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from search.evaluation import RECALL_AT, Options, Score, overlaps, score_table
+from search.evaluation.metrics import Ranks, Values, chance, recall_curve
+from search.evaluation.retrieval import RECALL_AT, Options, Score, overlaps, score_table
 from search.library import Library
-from search.metrics import Ranks, Values, chance, recall_curve
 from store.catalog.judgements import JudgedRanks, Judgement
 
 DEPTH = 100  # moments looked through for each query

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from search.evaluation import Evaluation, Options
-from search.metrics import bootstrap, chance, recall_curve
+from search.evaluation.metrics import bootstrap, chance, recall_curve
+from search.evaluation.retrieval import Evaluation, Options
 
 _SUFFIXES = (".png", ".svg", ".pdf")
 _DEPTH = 100

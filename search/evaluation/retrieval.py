@@ -15,9 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from search.annotations import Annotations, Asks, Query, Window
-from search.library import Library
-from search.metrics import (
+from search.evaluation.annotations import Annotations, Asks, Query, Window
+from search.evaluation.metrics import (
     Ranks,
     T,
     Values,
@@ -31,6 +30,7 @@ from search.metrics import (
     ranks,
     recall_curve,
 )
+from search.library import Library
 from search.ranking.moments import merge
 from store.types import Hit, Segment, Video
 

@@ -1,0 +1,1 @@
+"""Measures of a library: retrieval over annotations, and judged queries."""
