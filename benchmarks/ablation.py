@@ -27,7 +27,7 @@ from model.training.loop import Step, train
 from model.training.objectives import Anchor
 from model.training.options import TrainingOptions
 from model.training.recipe import read_recipe
-from search.training import examples_of, starting
+from search.training.training import examples_of, starting
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "videobert-mini" / "everything.toml"
 ROWS: dict[str, dict[str, Any]] = {

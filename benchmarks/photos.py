@@ -27,7 +27,7 @@ from model.registry.registry import DEFAULT_MODEL
 from model.training.dataset import Example, read_captions
 from search.ranking.fusion import reciprocal_ranks
 from search.ranking.ranker import ALIGNMENT
-from search.training import fingerprint
+from search.training.training import fingerprint
 
 DEPTH = 50  # of re-ranking
 KS = (1, 5, 10)

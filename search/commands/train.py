@@ -43,7 +43,7 @@ def train(
     from model.training.options import TrainingOptions
     from model.training.recipe import Recipe, read_recipe
     from search.progress import reading_progress, training_progress
-    from search.training import train_on
+    from search.training.training import train_on
 
     flags = {
         "epochs": epochs,

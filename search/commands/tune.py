@@ -13,7 +13,7 @@ from search.console import INTERRUPTED, JsonOption, err, errors, out, print_json
 from search.wording import aligned, counted
 
 if TYPE_CHECKING:
-    from search.study import Tuning
+    from search.training.study import Tuning
 
 _SHOWN = 10  # rows of the table on the terminal; the CSV has all
 
@@ -47,8 +47,8 @@ def tune(
             raise ValueError('a search needs Optuna, which is an extra: pip install "videobert-search[tune]"')
         from model.network.checkpoint import DEFAULT_CHECKPOINT
         from search.progress import reading_progress
-        from search.study import Tuning
-        from search.tuning import tune as search_for
+        from search.training.study import Tuning
+        from search.training.tuning import tune as search_for
 
         tuning = Tuning(
             captions,
@@ -76,8 +76,8 @@ def tune(
 def _report(tuning: Tuning, *, as_json: bool) -> None:
     """Write the table, the picture and the best recipe, and say what they hold."""
     from model.training.search_space import read_space
-    from search.study import opened
-    from search.trials import best, draw, table, write_recipe, write_table
+    from search.training.study import opened
+    from search.training.trials import best, draw, table, write_recipe, write_table
 
     study, output = opened(tuning), tuning.output
     rows = table(study)

@@ -19,8 +19,8 @@ from model.network import checkpoint
 from model.training.loop import Step
 from recipes import contact_sheet
 from search.cli import app
-from search.curves import draw_curves, read_losses, smooth
 from search.progress import sparkline, training_progress
+from search.training.curves import draw_curves, read_losses, smooth
 
 COLORS = {"red": (200, 20, 20), "green": (20, 200, 20), "blue": (20, 20, 200), "grey": (128, 128, 128)}
 

@@ -20,9 +20,9 @@ from model.training.dataset import Example
 from model.training.options import TrainingOptions
 from model.training.recipe import read_recipe
 from model.training.search_space import Range, read_space
-from search import study, trials, tuning
 from search.cli import app
-from search.study import Tuning
+from search.training import study, trials, tuning
+from search.training.study import Tuning
 
 COLORS = {"red": (200, 20, 20), "green": (20, 200, 20), "blue": (20, 20, 200), "cat": (128, 128, 128)}
 SPACE = """

@@ -20,7 +20,7 @@ from model.training.initialization import begin, check_options
 from model.training.loop import Step, made_of, train
 from model.training.options import TrainingOptions
 from model.training.run import Run
-from search.curves import draw_curves
+from search.training.curves import draw_curves
 
 VIEWS = 4  # frames made of a photo: as the encoder looks at it, and random parts
 _ALONE = Processes()

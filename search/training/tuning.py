@@ -27,10 +27,10 @@ from model.training.initialization import begin, check_options
 from model.training.loop import Step, train
 from model.training.options import TrainingOptions
 from model.training.search_space import Space, read_space
-from search import study
 from search.evaluation.metrics import ranks
-from search.study import Tuning
-from search.training import examples_of, features_key
+from search.training import study
+from search.training.study import Tuning
+from search.training.training import examples_of, features_key
 
 _TRIALS = 20  # at random or by TPE, where no number was given
 # All trials share what the backbone of the start saw, at its pace.

@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from model.training.recipe import Recipe
 from model.training.search_space import Space
-from search.study import tried
+from search.training.study import tried
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -22,7 +22,7 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import TrialState
 
 from model.network import checkpoint
-from search.training import fingerprint
+from search.training.training import fingerprint
 
 SAMPLERS = ("grid", "random", "tpe")
 STUDY_FILE = "study.journal"
