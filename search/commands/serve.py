@@ -43,10 +43,10 @@ def serve(
     # While one thread searches another one indexes, and a browser plays: threads of the model that have nothing to do
     # have to sleep, not to spin on a core that others want.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    from search.service import beacon
     from search.service.app import create
+    from search.service.backend import endpoint as beacon
+    from search.service.backend.settings import Settings, is_loopback
     from search.service.server import Server, listen
-    from search.service.settings import Settings, is_loopback
 
     with opened(library, model=model) as held:
         if token is None and not is_loopback(host):

@@ -26,11 +26,11 @@ from search.service import (
     videos,
     vocabulary,
 )
-from search.service.answers import API, Status, UploadLimits
-from search.service.guard import Guard
-from search.service.parts import IsLocal, Parts, Shared
-from search.service.problems import MEDIA_TYPE, Problem, add_handlers
-from search.service.settings import Settings
+from search.service.backend.access import Guard
+from search.service.backend.errors import MEDIA_TYPE, Problem, add_handlers
+from search.service.backend.schemas import API, Status, UploadLimits
+from search.service.backend.settings import Settings
+from search.service.backend.state import IsLocal, Parts, Shared
 
 PAGE = Path(search.__file__).parent / "page"
 

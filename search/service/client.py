@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlencode, urlsplit
 
-from search.service.beacon import Beacon, seen
+from search.service.backend.endpoint import Beacon, seen
 from store.catalog.catalog import Catalog
 from store.types import Explanation, Hit, Match, Moment
 

@@ -14,11 +14,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from search.export.formats import MEDIA_TYPES, export
-from search.service.answers import Id, shown_path
+from search.service.backend.errors import Refusal
+from search.service.backend.schemas import Id, shown_path
+from search.service.backend.state import IsLocal, Parts, Shared
 from search.service.finding import SearchQuestion, find
 from search.service.media import BINARY
-from search.service.parts import IsLocal, Parts, Shared
-from search.service.problems import Refusal
 from search.service.videos import held_video
 from store import types
 

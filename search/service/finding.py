@@ -16,10 +16,10 @@ from search.query.language import Query as Asked
 from search.query.language import Step, parse
 from search.query.request import Request as Wanted
 from search.ranking.verdict import verdict
-from search.service.answers import Id, Moment, Moments
-from search.service.paging import MOST_OFFSET, same_from
-from search.service.parts import IsLocal, Parts, Shared
-from search.service.problems import Refusal
+from search.service.backend.errors import Refusal
+from search.service.backend.paging import MOST_OFFSET, same_from
+from search.service.backend.schemas import Id, Moment, Moments
+from search.service.backend.state import IsLocal, Parts, Shared
 from store import types
 from store.filters import Filter
 

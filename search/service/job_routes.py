@@ -10,10 +10,10 @@ import anyio
 from fastapi import APIRouter, Path
 from starlette.responses import StreamingResponse
 
-from search.service.answers import Page
-from search.service.jobs import ENDED, Job, JobRequest
-from search.service.parts import IsLocal, Parts, Shared
-from search.service.problems import Refusal
+from search.service.backend.errors import Refusal
+from search.service.backend.jobs import ENDED, Job, JobRequest
+from search.service.backend.schemas import Page
+from search.service.backend.state import IsLocal, Parts, Shared
 
 router = APIRouter(tags=["jobs"])
 

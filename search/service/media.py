@@ -11,9 +11,9 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 from starlette.responses import FileResponse, JSONResponse, Response
 
-from search.service.parts import Shared
-from search.service.playable import media_type
-from search.service.problems import Refusal
+from search.service.backend.errors import Refusal
+from search.service.backend.playable import media_type
+from search.service.backend.state import Shared
 from search.service.videos import SegmentId, VideoId, held_video
 from store import types
 

@@ -10,9 +10,9 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
 from search.clips.duplicates import LEAST_SECONDS, Duplicates, find
-from search.service.answers import Page, Video
-from search.service.paging import Limit, Offset, next_part
-from search.service.parts import IsLocal, Parts, Shared
+from search.service.backend.paging import Limit, Offset, next_part
+from search.service.backend.schemas import Page, Video
+from search.service.backend.state import IsLocal, Parts, Shared
 from search.service.videos import shown_videos
 
 router = APIRouter(tags=["library"])

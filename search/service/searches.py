@@ -8,11 +8,11 @@ from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from search.library.saved import save
-from search.service.answers import Moments, Page
+from search.service.backend.errors import Refusal
+from search.service.backend.paging import MOST_OFFSET, Limit
+from search.service.backend.schemas import Moments, Page
+from search.service.backend.state import IsLocal, Parts, Shared
 from search.service.finding import SearchQuestion, answered
-from search.service.paging import MOST_OFFSET, Limit
-from search.service.parts import IsLocal, Parts, Shared
-from search.service.problems import Refusal
 from store.catalog import searches
 
 router = APIRouter(tags=["search"])

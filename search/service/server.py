@@ -10,7 +10,7 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
-from search.service.settings import PORT
+from search.service.backend.settings import PORT
 
 _PATIENCE_SECONDS = 5  # with connections that do not end by themselves
 

@@ -16,10 +16,10 @@ from starlette.responses import Response
 
 from indexer.features.video import stored_film
 from search.engine.searcher import SearchEngine
-from search.service.answers import API, Id, thumbnail_url
+from search.service.backend.errors import Refusal
+from search.service.backend.schemas import API, Id, thumbnail_url
+from search.service.backend.state import Parts, Shared
 from search.service.media import BINARY, KEPT, state_as_indexed
-from search.service.parts import Parts, Shared
-from search.service.problems import Refusal
 from search.service.videos import VideoId, held_video
 from search.tasks.summarization import Summary, summarize
 from store import types

@@ -8,9 +8,9 @@ from typing import Annotated
 from anyio import to_thread
 from fastapi import APIRouter, Form, Path, UploadFile
 
-from search.service.parts import Shared
-from search.service.problems import Refusal
-from search.service.uploads import Upload
+from search.service.backend.errors import Refusal
+from search.service.backend.state import Shared
+from search.service.backend.uploads import Upload
 
 router = APIRouter(tags=["search"])
 

@@ -8,7 +8,9 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Request
 
-from search.service.answers import (
+from search.service.backend.errors import Refusal
+from search.service.backend.paging import Limit, Offset, next_part
+from search.service.backend.schemas import (
     LARGEST_ID,
     Cue,
     Failure,
@@ -20,9 +22,7 @@ from search.service.answers import (
     WholeVideo,
     shown_path,
 )
-from search.service.paging import Limit, Offset, next_part
-from search.service.parts import IsLocal, Parts, Shared
-from search.service.problems import Refusal
+from search.service.backend.state import IsLocal, Parts, Shared
 from store import types
 
 router = APIRouter(tags=["library"])

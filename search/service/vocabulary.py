@@ -5,8 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from search.service.answers import shown_path
-from search.service.parts import IsLocal, Shared
+from search.service.backend.schemas import shown_path
+from search.service.backend.state import IsLocal, Shared
 
 router = APIRouter(tags=["search"])
 

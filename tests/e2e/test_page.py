@@ -33,7 +33,7 @@ from model.network.tokenizer import TextTokenizer
 from model.network.videobert import VideoBertModel
 from search import Library
 from search.service.app import create
-from search.service.settings import Settings
+from search.service.backend.settings import Settings
 from tests.support.media import render
 from tests.support.tiny_model import WORDS, tiny_config
 

@@ -19,15 +19,17 @@ import pytest
 from typer.testing import CliRunner
 
 from search.cli import app
-from search.service import beacon
-from search.service.beacon import Beacon, put_out, seen
+from search.service.backend import endpoint as beacon
+from search.service.backend.endpoint import Beacon, put_out, seen
 from tests.support.media import render
 from tests.support.service import filled, make_films, tiny_encoder
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 240.0  # seconds that a process may take to start or to end on a busy machine
 SERVE = "import sys; from search.cli import app; app(sys.argv[1:])"
-IMPATIENT = f"from search.service import jobs; jobs._END_SECONDS = 0.0; {SERVE}"  # does not wait for a run to end
+IMPATIENT = (
+    f"from search.service.backend import jobs; jobs._END_SECONDS = 0.0; {SERVE}"  # does not wait for a run to end
+)
 ASK = (
     "import sys; from typer.testing import CliRunner; from search.cli import app;"
     "done = CliRunner().invoke(app, sys.argv[1:]);"

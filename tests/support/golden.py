@@ -31,7 +31,7 @@ from model.network.videobert import VideoBertModel
 from search.cli import app
 from search.library import Library
 from search.service.app import create
-from search.service.settings import Settings
+from search.service.backend.settings import Settings
 from store.catalog.judgements import Judgement
 from store.catalog.searches import SavedSearch
 from store.catalog.tags import Tag

@@ -14,8 +14,8 @@ from model.encoder.videobert import Encoder
 from model.network import checkpoint
 from search.library import Library
 from search.service.app import create
-from search.service.parts import Parts
-from search.service.settings import Settings
+from search.service.backend.settings import Settings
+from search.service.backend.state import Parts
 from tests.support.media import render
 from tests.support.tiny_model import tiny_model, tiny_tokenizer
 

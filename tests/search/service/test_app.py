@@ -15,10 +15,10 @@ from model.encoder.videobert import Encoder
 from search.export.formats import MEDIA_TYPES
 from search.library import Library
 from search.ranking.verdict import MIN_CONFIDENCES, confidence_level, verdict
-from search.service import answers
+from search.service.backend import schemas as answers
+from search.service.backend.jobs import Job, JobRequest
+from search.service.backend.uploads import Upload
 from search.service.exporting import ExportRequest
-from search.service.jobs import Job, JobRequest
-from search.service.uploads import Upload
 from tests.support.media import render
 from tests.support.service import DEADLINE, filled, make_films, parts_of, serving, tiny_encoder
 

@@ -9,7 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from model.encoder.videobert import Encoder
-from search.service.settings import Settings
+from search.service.backend.settings import Settings
 from tests.support.service import ADDRESS, filled, make_films, serving, tiny_encoder
 
 API = "/api/v1"

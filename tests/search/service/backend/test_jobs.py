@@ -15,7 +15,7 @@ from indexer.pipeline import Progress
 from model.encoder.videobert import Encoder
 from search.library import Library
 from search.service.app import create
-from search.service.settings import Settings
+from search.service.backend.settings import Settings
 from tests.support.media import render
 from tests.support.service import ADDRESS, DEADLINE, filled, parts_of, serving, tiny_encoder
 
@@ -108,7 +108,7 @@ def test_what_is_committed_is_found_before_the_end(client: TestClient, films: Pa
             seen.append(len(live.ask(lambda engine: engine.index.ids())))
         return {"done": progress.done}
 
-    monkeypatch.setattr("search.service.jobs._counts", look)
+    monkeypatch.setattr("search.service.backend.jobs._counts", look)
     assert finished(client, start(client, films))["state"] == "done"
     assert seen == [2]
 
@@ -153,7 +153,7 @@ def test_too_many_waiting_runs_are_refused(client: TestClient, films: Path, gate
 def test_a_run_that_fails_says_why_and_the_service_goes_on(
     client: TestClient, films: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("search.service.jobs.Indexer", lambda *_: None)
+    monkeypatch.setattr("search.service.backend.jobs.Indexer", lambda *_: None)
     job = finished(client, start(client, films))
     assert job["state"] == "failed"
     assert "run" in job["error"]

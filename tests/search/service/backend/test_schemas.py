@@ -52,7 +52,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
         pytest.MonkeyPatch.context() as patch,
         serving(filled(tmp_path_factory.mktemp("library"), films, encoder), encoder) as client,
     ):
-        patch.setattr("search.service.jobs.Indexer", Idle)
+        patch.setattr("search.service.backend.jobs.Indexer", Idle)
         yield TestClient(client.app, base_url=ADDRESS, raise_server_exceptions=False)
 
 

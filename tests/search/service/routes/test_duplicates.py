@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from model.encoder.videobert import Encoder
 from search import Library
 from search.service.app import create
-from search.service.settings import Settings
+from search.service.backend.settings import Settings
 from store.types import NewSegment, Video
 
 

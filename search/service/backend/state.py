@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import anyio
 from fastapi import Depends, Request
 
+from indexer.workers.pool import WarmDecoders
 from search.engine.engine import Live
 from search.library import Library
-from search.service.jobs import Jobs
-from search.service.previews import Previews
-from search.service.recent import Recent
-from search.service.settings import LOCAL, Settings
-from search.service.uploads import Uploads
-from search.service.warm import WarmDecoders
+from search.service.backend.cache import Recent
+from search.service.backend.jobs import Jobs
+from search.service.backend.previews import Previews
+from search.service.backend.settings import LOCAL, Settings
+from search.service.backend.uploads import Uploads
 from store.types import Moment
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from indexer.media.container import MediaError
 from search.engine.engine import NoModel
 from search.query.language import QueryError
-from search.service.settings import LOCAL
+from search.service.backend.settings import LOCAL
 from store.errors import EncoderMismatch, NotInLibrary
 
 MEDIA_TYPE = "application/problem+json"

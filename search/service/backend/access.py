@@ -16,8 +16,8 @@ from starlette.requests import cookie_parser
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from search.service.problems import problem
-from search.service.settings import LOCAL, Settings
+from search.service.backend.errors import problem
+from search.service.backend.settings import LOCAL, Settings
 
 API = "/api/"
 

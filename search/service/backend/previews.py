@@ -16,7 +16,7 @@ from collections import OrderedDict
 from contextlib import suppress
 from pathlib import Path
 
-from search.service.playable import is_playable
+from search.service.backend.playable import is_playable
 from store.types import Video
 
 FOLDER = "previews"

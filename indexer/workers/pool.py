@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from indexer.workers.decoders import Decoders
-from search.service.problems import Refusal
+from search.service.backend.errors import Refusal
 
 
 class WarmDecoders:

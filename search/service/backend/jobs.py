@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from indexer.pipeline import Indexer, IndexOptions, Progress, Report
 from search.engine.engine import Live
-from search.service.answers import shown_path
-from search.service.problems import Refusal
+from search.service.backend.errors import Refusal
+from search.service.backend.schemas import shown_path
 from store.catalog.catalog import Catalog
 
 ENDED = ("done", "cancelled", "failed")

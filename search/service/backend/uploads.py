@@ -18,12 +18,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from indexer.features.clip import Bounds, Clip, TooMuch, read_clip, read_picture
 from indexer.media.container import MediaError
 from indexer.workers.decoders import Decoders
+from indexer.workers.pool import WarmDecoders
 from model.encoder.videobert import Encoder
 from search.engine.engine import Live
-from search.service.problems import Refusal
-from search.service.recent import Recent
-from search.service.settings import Settings
-from search.service.warm import WarmDecoders
+from search.service.backend.cache import Recent
+from search.service.backend.errors import Refusal
+from search.service.backend.settings import Settings
 
 _MOST = 64  # uploads that are remembered: some 300 KB each
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
