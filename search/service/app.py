@@ -14,23 +14,17 @@ from starlette.staticfiles import StaticFiles
 
 import search
 from search.library import Library
-from search.service import (
-    exporting,
-    finding,
-    job_routes,
-    media,
-    sameness,
-    searches,
-    storyboards,
-    upload_routes,
-    videos,
-    vocabulary,
-)
 from search.service.backend.access import Guard
 from search.service.backend.errors import MEDIA_TYPE, Problem, add_handlers
 from search.service.backend.schemas import API, Status, UploadLimits
 from search.service.backend.settings import Settings
 from search.service.backend.state import IsLocal, Parts, Shared
+from search.service.routes import duplicates as sameness
+from search.service.routes import export as exporting
+from search.service.routes import jobs as job_routes
+from search.service.routes import media, searches, storyboards, videos, vocabulary
+from search.service.routes import search as finding
+from search.service.routes import uploads as upload_routes
 
 PAGE = Path(search.__file__).parent / "page"
 

@@ -20,7 +20,7 @@ from store.types import Moment
 
 if TYPE_CHECKING:
     from search.clips.duplicates import Duplicates
-    from search.service.storyboards import Storyboard
+    from search.service.routes.storyboards import Storyboard
 
 _SEARCHES_AT_ONCE = 2  # more would only take the cores from each other
 _ANSWERS = 32  # that are kept for their next pages

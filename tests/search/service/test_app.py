@@ -18,7 +18,7 @@ from search.ranking.verdict import MIN_CONFIDENCES, confidence_level, verdict
 from search.service.backend import schemas as answers
 from search.service.backend.jobs import Job, JobRequest
 from search.service.backend.uploads import Upload
-from search.service.exporting import ExportRequest
+from search.service.routes.export import ExportRequest
 from tests.support.media import render
 from tests.support.service import DEADLINE, filled, make_films, parts_of, serving, tiny_encoder
 

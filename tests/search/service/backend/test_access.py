@@ -176,7 +176,7 @@ def test_mistakes_inside_are_not_shown(library: Path, encoder: Encoder, monkeypa
         raise RuntimeError(f"/home/{SECRET}")
 
     with serving(library, encoder) as client:
-        monkeypatch.setattr("search.service.vocabulary.shown_path", burst)
+        monkeypatch.setattr("search.service.routes.vocabulary.shown_path", burst)
         client = TestClient(client.app, base_url=ADDRESS, raise_server_exceptions=False)
         said = client.get(f"{API}/vocabulary")
         assert (said.status_code, said.headers["content-type"]) == (500, "application/problem+json")

@@ -14,7 +14,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from search.service.backend.errors import Refusal
 from search.service.backend.playable import media_type
 from search.service.backend.state import Shared
-from search.service.videos import SegmentId, VideoId, held_video
+from search.service.routes.videos import SegmentId, VideoId, held_video
 from store import types
 
 router = APIRouter(tags=["media"])

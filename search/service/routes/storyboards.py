@@ -19,8 +19,8 @@ from search.engine.searcher import SearchEngine
 from search.service.backend.errors import Refusal
 from search.service.backend.schemas import API, Id, thumbnail_url
 from search.service.backend.state import Parts, Shared
-from search.service.media import BINARY, KEPT, state_as_indexed
-from search.service.videos import VideoId, held_video
+from search.service.routes.media import BINARY, KEPT, state_as_indexed
+from search.service.routes.videos import VideoId, held_video
 from search.tasks.summarization import Summary, summarize
 from store import types
 

@@ -13,7 +13,7 @@ from search.clips.duplicates import LEAST_SECONDS, Duplicates, find
 from search.service.backend.paging import Limit, Offset, next_part
 from search.service.backend.schemas import Page, Video
 from search.service.backend.state import IsLocal, Parts, Shared
-from search.service.videos import shown_videos
+from search.service.routes.videos import shown_videos
 
 router = APIRouter(tags=["library"])
 

@@ -17,9 +17,9 @@ from search.export.formats import MEDIA_TYPES, export
 from search.service.backend.errors import Refusal
 from search.service.backend.schemas import Id, shown_path
 from search.service.backend.state import IsLocal, Parts, Shared
-from search.service.finding import SearchQuestion, find
-from search.service.media import BINARY
-from search.service.videos import held_video
+from search.service.routes.media import BINARY
+from search.service.routes.search import SearchQuestion, find
+from search.service.routes.videos import held_video
 from store import types
 
 router = APIRouter(tags=["search"])

@@ -12,7 +12,7 @@ from search.service.backend.errors import Refusal
 from search.service.backend.paging import MOST_OFFSET, Limit
 from search.service.backend.schemas import Moments, Page
 from search.service.backend.state import IsLocal, Parts, Shared
-from search.service.finding import SearchQuestion, answered
+from search.service.routes.search import SearchQuestion, answered
 from store.catalog import searches
 
 router = APIRouter(tags=["search"])
