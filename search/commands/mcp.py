@@ -13,7 +13,7 @@ def mcp(library: LibraryOption = None, model: ModelOption = None) -> None:
     with opened(library, model=model) as held:
         if find_spec("mcp") is None:
             raise ValueError('assistants need the SDK of their protocol: pip install "videobert-search[mcp]"')
-        from search.assistant import server
+        from search.service.mcp import server
 
         with suppress(KeyboardInterrupt):  # one of the ways to end it
             server(held).run()

@@ -25,7 +25,7 @@ mcp = pytest.importorskip("mcp", reason="the extra mcp is not installed")
 from mcp.client import Client  # noqa: E402
 from mcp.client.stdio import StdioServerParameters, stdio_client  # noqa: E402
 
-from search.assistant import server  # noqa: E402
+from search.service.mcp import server  # noqa: E402
 
 PATIENCE_SECONDS = 180.0
 SUBTITLES = "1\n00:00:00,000 --> 00:00:02,000\na red dog\n"
