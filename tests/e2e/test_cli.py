@@ -13,7 +13,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from search.cli import app
+from search.cli.app import app
 from tests.support.media import render
 
 ROOT = Path(__file__).parents[2]

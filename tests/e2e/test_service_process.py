@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import pytest
 from typer.testing import CliRunner
 
-from search.cli import app
+from search.cli.app import app
 from search.service.backend import endpoint as beacon
 from search.service.backend.endpoint import Beacon, put_out, seen
 from tests.support.media import render

@@ -18,8 +18,8 @@ from indexer.features.examples import load_examples
 from model.network import checkpoint
 from model.training.loop import Step
 from recipes import contact_sheet
-from search.cli import app
-from search.progress import sparkline, training_progress
+from search.cli.app import app
+from search.cli.progress import sparkline, training_progress
 from search.training.curves import draw_curves, read_losses, smooth
 
 COLORS = {"red": (200, 20, 20), "green": (20, 200, 20), "blue": (20, 20, 200), "grey": (128, 128, 128)}
@@ -74,7 +74,7 @@ def test_an_interrupted_command_goes_on(photos, tiny_checkpoint, tmp_path, monke
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("search.progress.training_progress", lambda console: interrupt)
+        patch.setattr("search.cli.progress.training_progress", lambda console: interrupt)
         stopped = train(photos, tiny_checkpoint, "--output", broken, "--epochs", 3, *options)
     assert stopped.exit_code == 130
     assert "The same command with --resume goes on" in stopped.stderr

@@ -17,7 +17,7 @@ from indexer.reindex import _shared_out
 from model.encoder.videobert import Encoder
 from model.network import checkpoint
 from search import Library
-from search.cli import app
+from search.cli.app import app
 from store.errors import EncoderMismatch
 from tests.support.media import render
 from tests.support.towers import save_towers
@@ -201,7 +201,7 @@ def test_interrupted_on_the_command_line(library: Library, sibling: Path, monkey
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("search.progress.plain_progress", lambda console: interrupt)
+        patch.setattr("search.cli.progress.plain_progress", lambda console: interrupt)
         stopped = run("reindex", "--library", library.folder, "--model", sibling)
     assert stopped.exit_code == 130
     assert stopped.stderr == "Interrupted. The library is as it was; run the same command again to go on.\n"

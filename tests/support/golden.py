@@ -28,7 +28,7 @@ from typer.testing import CliRunner
 
 from model.encoder.videobert import Encoder, VideoBertEncoder
 from model.network.videobert import VideoBertModel
-from search.cli import app
+from search.cli.app import app
 from search.library import Library
 from search.service.app import create
 from search.service.backend.settings import Settings

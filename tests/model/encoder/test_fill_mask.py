@@ -14,7 +14,7 @@ from model.encoder.fill_mask import fill
 from model.encoder.videobert import VideoBertEncoder
 from model.network import checkpoint
 from search import Library
-from search.cli import app
+from search.cli.app import app
 from tests.support.media import render
 
 

@@ -35,7 +35,7 @@ from model.training.initialization import begin
 from model.training.options import TrainingOptions
 from model.training.recipe import read_recipe
 from search import Library
-from search.cli import app
+from search.cli.app import app
 from tests.support.media import render
 from tests.support.tiny_model import tiny_config
 from tests.support.towers import save_towers

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from model.encoder.videobert import Encoder
 from model.registry import download as fetch
 from model.registry import lock, registry
-from search.cli import app
+from search.cli.app import app
 from tests.support.hub import COMMIT, served
 from tests.support.towers import save_towers
 

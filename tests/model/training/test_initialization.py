@@ -17,7 +17,7 @@ from model.network.videobert import VideoBertModel
 from model.training.initialization import begin, check_options
 from model.training.options import TrainingOptions
 from model.training.recipe import Recipe, read_recipe
-from search.cli import app
+from search.cli.app import app
 
 
 def weights(model: VideoBertModel, part: str):

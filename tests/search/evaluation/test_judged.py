@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from search import Library
-from search.cli import app
+from search.cli.app import app
 from search.evaluation.judged import DEPTH, Floor, ask, below, fallen, judged_scores
 from search.evaluation.retrieval import Options
 from search.library.library import LIBRARY_VARIABLE

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from search import Library
-from search.cli import app
+from search.cli.app import app
 from search.evaluation.annotations import Annotations, Asks, Query
 from search.evaluation.plot import plot_recall
 from search.evaluation.retrieval import Options, evaluate, overlaps

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from model.encoder.classifier import Classifier, fit
 from model.encoder.videobert import Encoder
 from search import Library
-from search.cli import app
+from search.cli.app import app
 from search.tasks.classification import Classification, read_labelled
 from search.tasks.labels import NONE, Labels, read_labels
 from store.catalog.catalog import Catalog

@@ -15,7 +15,7 @@ from indexer.features.video import Film, read_film, stored_film
 from indexer.media.container import probe
 from model.encoder.prompts import PHRASES
 from model.encoder.videobert import Encoder
-from search.cli import app
+from search.cli.app import app
 from search.library import Library
 from search.tasks import summarization as module
 from search.tasks.chapters import chapter_edges, outline

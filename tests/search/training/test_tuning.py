@@ -20,7 +20,7 @@ from model.training.dataset import Example
 from model.training.options import TrainingOptions
 from model.training.recipe import read_recipe
 from model.training.search_space import Range, read_space
-from search.cli import app
+from search.cli.app import app
 from search.training import study, trials, tuning
 from search.training.study import Tuning
 

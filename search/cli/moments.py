@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from search.console import SOME_FAILED, err, out, print_json
+from search.cli.console import SOME_FAILED, err, out, print_json
+from search.cli.formatting import moment_lines
 from search.export.formats import export, format_of
 from search.ranking.verdict import verdict
-from search.wording import moment_lines
 from store.types import Moment
 
 if TYPE_CHECKING:

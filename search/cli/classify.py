@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 import typer
 
-from search.console import SOME_FAILED, JsonOption, LibraryOption, err, errors, opened, out, print_json
+from search.cli.console import SOME_FAILED, JsonOption, LibraryOption, err, errors, opened, out, print_json
+from search.cli.formatting import counted
 from search.library import Library
 from search.query.times import clock
-from search.wording import counted
 
 if TYPE_CHECKING:
     from indexer.features.video import Film

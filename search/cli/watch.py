@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from search.console import LibraryOption, ModelOption, err, index, opened, out
-from search.wording import counted, report_lines
+from search.cli.console import LibraryOption, ModelOption, err, index, opened, out
+from search.cli.formatting import counted, report_lines
 
 
 def watch(

@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from search.console import LibraryOption, ModelOption, err, opened, out
+from search.cli.console import LibraryOption, ModelOption, err, opened, out
 
 
 def serve(

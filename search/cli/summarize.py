@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from search.console import JsonOption, LibraryOption, err, opened, out, print_json
+from search.cli.console import JsonOption, LibraryOption, err, opened, out, print_json
+from search.cli.formatting import counted
 from search.query.times import clock
-from search.wording import counted
 
 if TYPE_CHECKING:
     from search.tasks.summarization import Summary

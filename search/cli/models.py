@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from search.console import FAILED, JsonOption, err, errors, out, print_json
-from search.wording import aligned
+from search.cli.console import FAILED, JsonOption, err, errors, out, print_json
+from search.cli.formatting import aligned
 
 if TYPE_CHECKING:
     from model.registry.registry import Entry

@@ -1,6 +1,6 @@
 """The command line; everything heavy is imported by the command that needs it.
 
-What commands share is in `search.console`, longer commands are in `search.commands`; nothing else prints or exits.
+What commands share is in `search.cli.console`, longer commands have files of their own; nothing else prints or exits.
 """
 
 from __future__ import annotations
@@ -15,21 +15,8 @@ from typing import Annotated
 
 import typer
 
-from search.commands.classify import classify
-from search.commands.duplicates import duplicates
-from search.commands.evaluate import evaluate
-from search.commands.fill import fill
-from search.commands.judge import judge
-from search.commands.mcp import mcp
-from search.commands.models import models
-from search.commands.reindex import reindex
-from search.commands.search import WithinOption, search, searches, similar
-from search.commands.serve import serve
-from search.commands.summarize import summarize
-from search.commands.train import train
-from search.commands.tune import tune
-from search.commands.watch import watch
-from search.console import (
+from search.cli.classify import classify
+from search.cli.console import (
     FAILED,
     SOME_FAILED,
     JsonOption,
@@ -39,9 +26,22 @@ from search.console import (
     out,
     print_json,
 )
-from search.console import index as _index
+from search.cli.console import index as _index
+from search.cli.duplicates import duplicates
+from search.cli.evaluate import evaluate
+from search.cli.fill import fill
+from search.cli.formatting import counted, report_lines
+from search.cli.judge import judge
+from search.cli.mcp import mcp
+from search.cli.models import models
+from search.cli.reindex import reindex
+from search.cli.search import WithinOption, search, searches, similar
+from search.cli.serve import serve
+from search.cli.summarize import summarize
+from search.cli.train import train
+from search.cli.tune import tune
+from search.cli.watch import watch
 from search.query.times import clock
-from search.wording import counted, report_lines
 
 app = typer.Typer(
     name="videobert",
@@ -187,7 +187,7 @@ def status(library: LibraryOption = None, json_: JsonOption = False) -> None:
 @app.command()
 def doctor(library: LibraryOption = None, json_: JsonOption = False) -> None:
     """Check that everything the program needs is there and works."""
-    from search.doctor import examine
+    from search.cli.doctor import examine
 
     findings = examine(library)
     if json_:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from importlib.util import find_spec
 
-from search.console import LibraryOption, ModelOption, opened
+from search.cli.console import LibraryOption, ModelOption, opened
 
 
 def mcp(library: LibraryOption = None, model: ModelOption = None) -> None:

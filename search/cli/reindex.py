@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from search.console import (
+from search.cli.console import (
     INTERRUPTED,
     SOME_FAILED,
     JsonOption,
@@ -18,8 +18,8 @@ from search.console import (
     out,
     print_json,
 )
+from search.cli.formatting import counted
 from search.query.times import clock
-from search.wording import counted
 
 
 def reindex(
@@ -39,7 +39,7 @@ def reindex(
 ) -> None:
     """Move the library to another model; the old one serves until the new one is complete."""
     from indexer.pipeline import IndexOptions
-    from search.progress import progress
+    from search.cli.progress import progress
 
     options = IndexOptions(fps=fps, workers=workers)
     with opened(library) as held:

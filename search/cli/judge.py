@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from search.console import LibraryOption, opened, out
+from search.cli.console import LibraryOption, opened, out
+from search.cli.formatting import counted
 from search.query.times import ClipRange
-from search.wording import counted
 from store.catalog.judgements import Judgement
 
 

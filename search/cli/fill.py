@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from search.console import JsonOption, LibraryOption, opened, out, print_json
+from search.cli.console import JsonOption, LibraryOption, opened, out, print_json
 
 
 def fill(

@@ -65,7 +65,7 @@ def errors() -> Iterator[None]:
 
 def index(library: Library, targets: Sequence[str | Path], options: IndexOptions, *, quiet: bool) -> Report:
     """Index with a live bar on a terminal, with a line per file otherwise; an interruption says how to go on."""
-    from search.progress import progress
+    from search.cli.progress import progress
 
     try:
         with progress(err, quiet=quiet) as tell:

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from search.console import INTERRUPTED, err, errors, out
-from search.wording import counted
+from search.cli.console import INTERRUPTED, err, errors, out
+from search.cli.formatting import counted
 
 
 def train(
@@ -42,7 +42,7 @@ def train(
     from model.network.checkpoint import DEFAULT_CHECKPOINT
     from model.training.options import TrainingOptions
     from model.training.recipe import Recipe, read_recipe
-    from search.progress import reading_progress, training_progress
+    from search.cli.progress import reading_progress, training_progress
     from search.training.training import train_on
 
     flags = {

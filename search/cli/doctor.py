@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from search.cli.formatting import counted
 from search.library import Library
-from search.wording import counted
 
 
 @dataclass(frozen=True)

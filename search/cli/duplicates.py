@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.filesize import decimal
 
-from search.commands.search import WithinOption
-from search.console import JsonOption, LibraryOption, opened, out, print_json
+from search.cli.console import JsonOption, LibraryOption, opened, out, print_json
+from search.cli.formatting import counted
+from search.cli.search import WithinOption
 from search.query.times import clock
-from search.wording import counted
 
 if TYPE_CHECKING:
     from search.clips.duplicates import Duplicates

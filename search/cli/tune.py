@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from search.console import INTERRUPTED, JsonOption, err, errors, out, print_json
-from search.wording import aligned, counted
+from search.cli.console import INTERRUPTED, JsonOption, err, errors, out, print_json
+from search.cli.formatting import aligned, counted
 
 if TYPE_CHECKING:
     from search.training.study import Tuning
@@ -46,7 +46,7 @@ def tune(
         if importlib.util.find_spec("optuna") is None:
             raise ValueError('a search needs Optuna, which is an extra: pip install "videobert-search[tune]"')
         from model.network.checkpoint import DEFAULT_CHECKPOINT
-        from search.progress import reading_progress
+        from search.cli.progress import reading_progress
         from search.training.study import Tuning
         from search.training.tuning import tune as search_for
 

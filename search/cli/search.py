@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from search.commands import asking
-from search.commands.moments import CutOption, ExportOption, ThumbnailsOption, TopOption, show_moments
-from search.console import JsonOption, LibraryOption, opened, out
+from search.cli import asking
+from search.cli.console import JsonOption, LibraryOption, opened, out
+from search.cli.moments import CutOption, ExportOption, ThumbnailsOption, TopOption, show_moments
 
 WithinOption = Annotated[
     Path | None, typer.Option("--within", help="Only this video, or the videos of this folder.", show_default=False)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from search.console import FELL, SOME_FAILED, JsonOption, LibraryOption, err, index, opened, out, print_json
+from search.cli.console import FELL, SOME_FAILED, JsonOption, LibraryOption, err, index, opened, out, print_json
+from search.cli.formatting import counted
 from search.evaluation.annotations import FORMATS
 from search.library import Library
-from search.wording import counted
 
 if TYPE_CHECKING:
     from search.evaluation.annotations import Annotations
