@@ -2,10 +2,10 @@
 
     python -m benchmarks.moments DATA/clips.json DATA/clips --films FOLDER --library LIB
 
-The films are made in FOLDER where it lacks them (`benchmarks/films.py`). Each caption asks its film (`--within`) with
-the defaults; the best moment is compared with where the clip lies: intersection over union, as found (narrowed to the
-frames that answer) and as the segments lie that it was found by. Moments in another clip count as 0 in the first two
-lines, and are left out in the last two.
+The films are made in FOLDER where it lacks them (`benchmarks/joined_videos.py`). Each caption asks its film
+(`--within`) with the defaults; the best moment is compared with where the clip lies: intersection over union, as found
+(narrowed to the frames that answer) and as the segments lie that it was found by. Moments in another clip count as 0 in
+the first two lines, and are left out in the last two.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.films import films
+from benchmarks.joined_videos import films
 from benchmarks.library import indexed
 
 

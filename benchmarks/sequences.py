@@ -2,11 +2,11 @@
 
     python -m benchmarks.sequences DATA/clips.json DATA/clips --films FOLDER --library LIB
 
-The films are made in FOLDER where it lacks them (`benchmarks/films.py`). Asked is for every two clips of a film that
-follow each other, by their captions. Reported: how often the film is first and among the first five, in the right
-order and reversed; how often the film itself has the better score in the right order; and, of films found
-first, whether both steps lie in their clips. WITHIN: the first and the last clip of a
-film, with a limit that the pause between them keeps, and one that it breaks.
+The films are made in FOLDER where it lacks them (`benchmarks/joined_videos.py`). Asked is for every two clips of a film
+that follow each other, by their captions. Reported: how often the film is first and among the first five, in the right
+order and reversed; how often the film itself has the better score in the right order; and, of films found first,
+whether both steps lie in their clips. WITHIN: the first and the last clip of a film, with a limit that the pause
+between them keeps, and one that it breaks.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.films import Part, films
+from benchmarks.joined_videos import Part, films
 from benchmarks.library import indexed
 from search import Library
 from store.types import Moment

@@ -1,6 +1,6 @@
 """How well missing words are guessed: a noun of each caption is hidden from the model that sees the clip, or sees none.
 
-    python -m benchmarks.filling DATA/clips.json DATA/clips --library LIB
+    python -m benchmarks.fill_mask DATA/clips.json DATA/clips --library LIB
 
 `clips.json`: [{"clip": file, "caption": text}]. Of every caption the first NOUN is hidden. The same
 is asked with frames whose features are all zero: what is guessed then, the sentence alone gives away.
