@@ -12,14 +12,20 @@
 from __future__ import annotations
 
 import copy
+import hashlib
+import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
 
+from model.network.backbone import bf16_is_native
 from model.network.tokenizer import TextTokenizer
 from model.network.videobert import Inputs, VideoBertModel
 from model.training import losses
@@ -202,6 +208,33 @@ class Anchor:
         self.texts = sorted(texts, key=len)
         self.places = {text: divmod(i, _ANCHORS_AT_ONCE) for i, text in enumerate(self.texts)}
         self.known: dict[int, Tensor] = {}
+
+    def keep(self, path: Path) -> None:
+        """Take all embeddings from a file, or compute them and write it; one of other texts or weights is replaced.
+
+        Runs that leave the text encoder frozen share it: embedding 100,000 captions takes minutes.
+        """
+        groups = -(-len(self.texts) // _ANCHORS_AT_ONCE)
+        key = self._key()
+        if path.exists():
+            with safe_open(path, framework="pt") as file:
+                if file.metadata()["key"] == key:
+                    self.known = dict(enumerate(file.get_tensor("embeddings").split(_ANCHORS_AT_ONCE)))
+                    return
+        device = self.bert.device
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda" or bf16_is_native()):
+            self([self.texts[group * _ANCHORS_AT_ONCE] for group in range(groups)])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(path.name + ".part")
+        save_file({"embeddings": torch.cat([self.known[group] for group in range(groups)])}, part, {"key": key})
+        part.replace(path)
+
+    def _key(self) -> str:
+        digest = hashlib.blake2b(json.dumps([self.max_words, self.texts]).encode(), digest_size=16)
+        for part in (self.bert.bert, self.bert.retrieval.words):
+            for tensor in part.state_dict().values():
+                digest.update(tensor.cpu().contiguous().numpy())
+        return digest.hexdigest()
 
     @torch.no_grad()
     def __call__(self, texts: list[str]) -> Tensor:

@@ -18,6 +18,7 @@ from model.training.dataset import CaptionedSet, Example, read_captions
 from model.training.distributed import Processes
 from model.training.initialization import begin, check_options
 from model.training.loop import Step, made_of, train
+from model.training.objectives import Anchor
 from model.training.options import TrainingOptions
 from model.training.run import Run
 from search.training.curves import draw_curves
@@ -53,7 +54,7 @@ def train_on(
         resume: go on with the run in `output`.
         save_seconds: time between two states of the run that are kept.
         features: file where frame features are kept; used if it is there, made if not. `run/examples.safetensors` of
-            the output folder by default.
+            the output folder by default. Where the text encoder is frozen, captions' embeddings are kept beside it.
         tell_reading: called with rows read and rows in all.
         tell_step: called after every step.
         tell_fresh: called with the parts of the network that begin at random, if there are any.
@@ -74,9 +75,8 @@ def train_on(
     encoder, fresh = starting(start, options, network or {})
     if fresh and processes.first:
         tell_fresh(fresh)
-    examples, problems = examples_of(
-        captions, media, encoder, features or folder / "examples.safetensors", processes=processes, tell=tell_reading
-    )
+    kept = features or folder / "examples.safetensors"
+    examples, problems = examples_of(captions, media, encoder, kept, processes=processes, tell=tell_reading)
 
     def tell(step: Step) -> None:
         if processes.first:
@@ -84,7 +84,12 @@ def train_on(
             if step.step == step.steps or step.step % _STEPS_BETWEEN_PICTURES == 0:
                 draw_curves(run.losses, folder / "losses.png")
 
-    train(encoder.model, encoder.tokenizer, CaptionedSet(examples), options, run=run, processes=processes, report=tell)
+    dataset = CaptionedSet(examples)
+    anchor = None
+    if options.frozen and processes.count == 1:
+        anchor = Anchor(encoder.model, encoder.tokenizer, dataset.texts(), options.max_words)
+        anchor.keep(kept.with_name(f"{kept.stem}-texts.safetensors"))
+    train(encoder.model, encoder.tokenizer, dataset, options, run=run, processes=processes, anchor=anchor, report=tell)
     if processes.first:
         output.mkdir(parents=True, exist_ok=True)
         encoder.model.config.training = asdict(options)
