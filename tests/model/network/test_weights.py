@@ -210,7 +210,7 @@ def test_an_encoder_of_clips_reads_each_clip_once(tokenizer, tmp_path: Path):
         ({"backbone": "torchvision:resnet50", "clip_frames": 8}, "clip_frames of resnet50 must be 1, got 8"),
         ({"clip_frames": 8}, "clip_frames of mobilenet_v2 must be 1, got 8"),
         ({"backbone": "vision"}, "needs the description of a tower"),
-        ({"backbone": "alexnet"}, "backbone must be one of mobilenet_v2"),
+        ({"backbone": "alexnet"}, "backbone must be one of efficientnet_lite2, mobilenet_v2"),
     ],
 )
 def test_backbones_that_do_not_exist_are_refused(fields, message):

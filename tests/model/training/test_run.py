@@ -301,6 +301,7 @@ def test_sampling_is_what_the_options_say(tiny_checkpoint):
             seen.append(sampling)
             return super().batch(chosen, rng=rng, sampling=sampling)
 
-    options = TrainingOptions(epochs=1, right_subtitles=0.2, wrong_subtitles=0.3, joined_sentences=0.4, largest_step=5)
+    shares = {"right_subtitles": 0.2, "wrong_subtitles": 0.3, "joined_sentences": 0.4}
+    options = TrainingOptions(epochs=1, drawn_frames=2, largest_step=5, **shares)
     train(model, tokenizer, Watched(examples().examples), options)
-    assert seen == [Sampling(8, 0.2, 0.3, 0.4, 5)]
+    assert seen == [Sampling(8, 2, 0.2, 0.3, 0.4, 5)]
