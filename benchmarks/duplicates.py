@@ -33,6 +33,7 @@ from benchmarks.library import indexed
 from model.encoder.videobert import Encoder
 from search import Library
 from search.clips.blank import NEARLY, blank_features
+from search.query.request import SimilarRequest
 from store.types import NewSegment, Video
 
 COPIES = 4
@@ -163,7 +164,7 @@ def scale(folder: Path, segments: int) -> None:
         queries = ids[:: len(ids) // 50].tolist()
         vectors = library.catalog.embeddings(queries)
         bare = median_seconds(lambda i: engine.index.search(vectors[i : i + 1], 200), len(queries))
-        similar = median_seconds(lambda i: engine.by_segment(queries[i], top=10), len(queries))
+        similar = median_seconds(lambda i: engine.similar(SimilarRequest(segment=queries[i])), len(queries))
         print(f"{len(ids):,} segments: bare vector search {1000 * bare:.1f} ms, similar {1000 * similar:.1f} ms")
         began = time.perf_counter()
         found = library.duplicates()

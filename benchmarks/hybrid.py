@@ -16,15 +16,15 @@ import random
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from benchmarks.library import indexed
 from benchmarks.sequences import place
 from search import Library
+from search.query.request import Only
 
-WAYS: tuple[Literal["visual", "words"] | None, ...] = ("visual", "words", None)
+WAYS: tuple[Only | None, ...] = ("visual", "words", None)
 
 
 def main() -> None:
@@ -64,7 +64,7 @@ def half(caption: str, draw: random.Random) -> str:
     return " ".join(words[i] for i in sorted(draw.sample(range(len(words)), (len(words) + 1) // 2)))
 
 
-def scores(held: Library, captions: dict[str, str], clips: Path, only: Literal["visual", "words"] | None) -> str:
+def scores(held: Library, captions: dict[str, str], clips: Path, only: Only | None) -> str:
     ranks = np.array(
         [
             place(clip, held.search(caption, top=10, only=only, per_video=1, within=clips))

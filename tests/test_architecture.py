@@ -22,7 +22,6 @@ UPWARD = {
     "indexer.workers.pool": {"search.service.backend.errors"},
     "indexer.workers.worker": {"indexer.features.segmentation"},
     "search.engine.engine": {"search.library"},
-    "search.query.request": {"search.ranking.clause"},
     "search.service.app": {"search"},
     "search.service.backend.state": {"search.service.routes.storyboards"},
     "store.filters": {"store.catalog.database"},

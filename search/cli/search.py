@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from search.cli import asking
 from search.cli.console import JsonOption, LibraryOption, opened, out
 from search.cli.moments import CutOption, ExportOption, ThumbnailsOption, TopOption, show_moments
+from search.query.request import Only, SearchRequest, SimilarRequest
 
 WithinOption = Annotated[
     Path | None, typer.Option("--within", help="Only this video, or the videos of this folder.", show_default=False)
@@ -39,7 +40,7 @@ def search(
         str | None, typer.Option("--tag", help="Only what `videobert classify` gave this tag.", show_default=False)
     ] = None,
     only: Annotated[
-        Literal["visual", "words"] | None,
+        Only | None,
         typer.Option("--only", help="Look at pictures or at words alone.", show_default="both"),
     ] = None,
     min_confidence: Annotated[
@@ -66,27 +67,26 @@ def search(
     if not (query or image or clip or more):
         raise typer.BadParameter("say what to look for: a query, --image, --clip or --more")
     with opened(library) as held:
+        request = SearchRequest.from_parameters(
+            {
+                "query": query,
+                "within": within,
+                "tag": tag,
+                "only": only,
+                "top": top,
+                "rerank": rerank,
+                "min_confidence": min_confidence,
+                "per_video": per_video,
+                "more": more,
+                "less": less,
+                "clips": [_clip(each) for each in clip or ()],
+                "images": image,
+                "explain": explain,
+            }
+        )
         if save is not None:
-            from search.library.saved import save as keep
-            from store.catalog.searches import SavedSearch
-
-            if image or clip or within or tag:
-                raise ValueError("a saved search has no clips, and names folders and tags in its query (in: and tag:)")
-            taught = (tuple(more or ()), tuple(less or ()))
-            keep(held, SavedSearch(save, query, only, min_confidence, per_video, *taught))
-        options: asking.Options = {
-            "within": within,
-            "tag": tag,
-            "only": only,
-            "min_confidence": min_confidence,
-            "per_video": per_video,
-            "more": more or (),
-            "less": less or (),
-            "rerank": rerank,
-            "explain": explain,
-        }
-        clips = [_clip(each) for each in clip or ()]
-        moments = asking.search(held, query, top=top, clips=clips, images=image or (), options=options)
+            held.save_search(save, request)
+        moments = asking.search(held, request)
         show_moments(held, moments, thumbnails=thumbnails, exported=exported, cut_into=cut_into, as_json=json_)
 
 
@@ -102,7 +102,8 @@ def similar(
 ) -> None:
     """Find moments that look like a clip, and where in them it matches."""
     with opened(library) as held:
-        moments = asking.similar(held, _clip(clip), top=top, within=within)
+        request = SimilarRequest.from_parameters({"clip": _clip(clip), "top": top, "within": within})
+        moments = asking.similar(held, request)
         show_moments(held, moments, thumbnails=thumbnails, exported=exported, cut_into=cut_into, as_json=json_)
 
 
@@ -133,10 +134,8 @@ def run(
     json_: JsonOption = False,
 ) -> None:
     """Ask a saved search again; what it should find more or less of is kept with it."""
-    from search.library.saved import run as ask
-
     with opened(library) as held:
-        moments = ask(held, name, more=more or (), less=less or (), top=top, explain=explain)
+        moments = held.run_search(name, more=more or (), less=less or (), top=top, explain=explain)
         show_moments(held, moments, thumbnails=thumbnails, exported=exported, cut_into=cut_into, as_json=json_)
 
 

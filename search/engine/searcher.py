@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.features.clip import Clip
+from indexer.features.clip import Clip, read_clip, read_picture
 from model.encoder.videobert import Encoder
 from search.clips.frames import Looks
 from search.clips.matching import CLOSE, place
-from search.query.request import Request
+from search.query.request import SearchRequest, SimilarRequest
+from search.query.times import ClipRange
 from search.ranking.calibration import Background, everyday
 from search.ranking.clause import Ground
 from search.ranking.moments import likeness, merge
@@ -35,25 +37,48 @@ class SearchEngine:
         self.catalog, self.index, self.encoder = catalog, index, encoder
         self.looks = Looks(catalog, encoder)
 
-    def ask(self, request: Request) -> list[Moment]:
-        """Moments that answer a request, best first."""
-        filters = request.query.filters
-        return answer(request, Ground(self.catalog, self.index, self._background, filters, request.only), self.encoder)
+    def search(self, request: SearchRequest, *, clips: Sequence[Clip] = ()) -> list[Moment]:
+        """Moments that answer a request, best first.
 
-    def by_clip(self, clip: Clip, *, top: int, within: str | None = None) -> list[Moment]:
-        """Moments that look like a clip, best first, each with where it matches.
-
-        The vector index proposes, the frames decide: the score is the likeness of frames, -1 to 1.
-        """
-        return self._alike(clip, top=top, within=within)
-
-    def by_segment(self, segment_id: int, *, top: int, within: str | None = None) -> list[Moment]:
-        """Moments that look like a segment of the library, which is itself left out.
+        Args:
+            clips: that they have to look like as well, beside those that the request names.
 
         Raises:
-            ValueError: the library has no such segment.
+            QueryError: the query cannot be understood, or there is nothing to search for.
+            ValueError: clips or feedback come with a query of several steps, or a segment is unknown.
+            NotInLibrary: a segment to have more or less like is unknown.
+            MediaError: a clip or picture cannot be read.
         """
-        return self._alike(self.segment(segment_id), top=top, within=within, without=segment_id)
+        query = request.parsed(uploads=len(clips))
+        every = [
+            *clips,
+            *map(self.segment, request.segments),
+            *map(self._clip, request.clips),
+            *(read_picture(Path(image).expanduser(), self.encoder) for image in request.images),
+        ]
+        ground = Ground(self.catalog, self.index, self._background, query.filters, request.only)
+        return answer(request, query, every, ground, self.encoder)
+
+    def similar(self, request: SimilarRequest, *, clip: Clip | None = None) -> list[Moment]:
+        """Moments that look like a clip, best first, each with where it matches.
+
+        The vector index proposes, the frames decide: the score is the likeness of frames, -1 to 1. A segment of the
+        library that is the query is itself left out.
+
+        Args:
+            clip: to find the like of, where the request names none.
+
+        Raises:
+            ValueError: the request and `clip` name nothing, or a segment is unknown.
+            MediaError: the clip cannot be read.
+        """
+        if request.segment is not None:
+            clip = self.segment(request.segment)
+        elif request.clip is not None:
+            clip = self._clip(request.clip)
+        if clip is None:
+            raise ValueError("say what it should be similar to: a clip or a segment")
+        return self._alike(clip, top=request.top, within=request.within, without=request.segment)
 
     def segment(self, segment_id: int) -> Clip:
         """A segment of the library as a clip to search by.
@@ -75,8 +100,6 @@ class SearchEngine:
         def judge(hits: Sequence[Hit]) -> list[Hit]:
             return [replace(hit, score=self._likeness(parts, hit)) for hit in hits if hit.segment_id != without]
 
-        if top < 1:
-            raise ValueError(f"top must be at least 1, got {top}")
         queries = np.concatenate([clip.embeddings, *(view.embeddings for view in clip.views)])
         among = None if within is None else self.catalog.segment_ids([Filter("within", within)])
         most = len(self.index) if among is None else len(among)
@@ -86,6 +109,10 @@ class SearchEngine:
             if len(moments) >= top or wanted >= most:
                 return moments
             wanted *= 4
+
+    def _clip(self, text: str) -> Clip:
+        part = ClipRange.parse(text)
+        return read_clip(part.path.expanduser(), self.encoder, start=part.start, end=part.end)
 
     def _hits(self, queries: NDArray[np.float32], k: int, among: NDArray[np.int64] | None) -> Sequence[Hit]:
         """The best hits for any of the queries, each segment once with its best score."""

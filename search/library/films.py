@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from search.query.request import absolute
 from search.query.times import ClipRange
 from store.catalog.catalog import Catalog
 from store.types import Video
@@ -44,7 +45,7 @@ class Films:
 
     def videos(self, *, within: str | Path | None = None) -> list[Video]:
         """The videos held, ordered by path."""
-        return self.catalog.videos(within=absolute(within))
+        return self.catalog.videos(within=None if within is None else absolute(within))
 
     def summarize(
         self,
@@ -156,7 +157,7 @@ class Films:
         """
         from indexer.features.video import read_film, stored_film
 
-        path = Path(os.path.abspath(os.path.expanduser(video)))
+        path = Path(absolute(video))
         held = self.catalog.video(str(path))
         if held and not _changed(held):
             self.catalog.bind_encoder(self.encoder.fingerprint, self.encoder.dim)
@@ -171,8 +172,3 @@ def _changed(video: Video) -> bool:
     except OSError:
         return False
     return (state.st_size, state.st_mtime_ns) != (video.size, video.mtime_ns)
-
-
-def absolute(path: str | Path | None) -> str | None:
-    """A path as the catalog holds it."""
-    return None if path is None else os.path.abspath(os.path.expanduser(path))

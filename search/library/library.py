@@ -7,26 +7,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import platformdirs
 
-from search.library.films import Films, absolute
-from search.query.times import ClipRange
+from search.library.films import Films
+from search.query.language import parse
+from search.query.request import Only, SearchRequest, SimilarRequest, absolute
 from store.catalog.catalog import Catalog
-from store.filters import Filter
+from store.catalog.searches import SavedSearch
 from store.types import Moment, Segment, Video
 
 if TYPE_CHECKING:  # these bring torch, FAISS and the decoders with them
-    from indexer.features.clip import Clip
     from indexer.pipeline import IndexOptions, Progress, Report
     from indexer.reindex import Report as ReindexReport
     from model.encoder.videobert import Encoder
     from search.clips.duplicates import Duplicates
     from search.engine.searcher import SearchEngine
-    from search.ranking.clause import Only
     from store.vectors.faiss_index import FaissIndex
 
 LIBRARY_VARIABLE = "VIDEOBERT_LIBRARY"
@@ -100,7 +100,13 @@ class Library(Films):
         from search.clips.duplicates import find
 
         engine = self.engine
-        return find(self.catalog, self.vectors, engine.looks, min_seconds=min_seconds, within=absolute(within))
+        return find(
+            self.catalog,
+            self.vectors,
+            engine.looks,
+            min_seconds=min_seconds,
+            within=None if within is None else absolute(within),
+        )
 
     def index(
         self,
@@ -179,7 +185,7 @@ class Library(Films):
             within: only videos at this path or under this folder.
             tag: only what has this tag; see `tag`.
 
-        The other arguments are those of `search.query.request.Request`.
+        The other arguments are those of `search.query.request.SearchRequest`.
 
         Raises:
             QueryError: the query cannot be understood; a ValueError that knows the character.
@@ -187,28 +193,24 @@ class Library(Films):
             NotInLibrary: a segment to have more or less like is unknown.
             MediaError: a clip or picture cannot be read.
         """
-        from search.query.language import Query, Step, parse
-        from search.query.request import Request
-
-        others = bool(clips or images or more)
-        asked = parse(query) if query.strip() or not others else Query((Step(),))
-        request = Request(
-            asked,
-            clips=(*map(self._clip, clips), *(self._picture(image) for image in images)),
-            top=top,
-            only=only,
-            min_confidence=min_confidence,
-            per_video=per_video,
-            more=tuple(more),
-            less=tuple(less),
-            rerank=rerank,
-            explain=explain,
+        request = SearchRequest.from_parameters(
+            {
+                "query": query,
+                "top": top,
+                "clips": clips,
+                "images": images,
+                "within": within,
+                "tag": tag,
+                "only": only,
+                "min_confidence": min_confidence,
+                "per_video": per_video,
+                "more": more,
+                "less": less,
+                "rerank": rerank,
+                "explain": explain,
+            }
         )
-        if within is not None:
-            request = request.limited(Filter("within", absolute(within) or ""))
-        if tag is not None:
-            request = request.limited(Filter("tag", tag))
-        return self.engine.ask(request)
+        return self.engine.search(request)
 
     def similar(self, clip: str | Path | int, *, top: int = 10, within: str | Path | None = None) -> list[Moment]:
         """Moments that look like a clip, best first, each with where in it the clip matches.
@@ -220,9 +222,44 @@ class Library(Films):
             ValueError: no such segment, or times that make no sense.
             MediaError: the file cannot be read as video.
         """
-        if isinstance(clip, int):
-            return self.engine.by_segment(clip, top=top, within=absolute(within))
-        return self.engine.by_clip(self._look_at(ClipRange.parse(str(clip))), top=top, within=absolute(within))
+        return self.engine.similar(SimilarRequest.from_parameters({"clip": clip, "top": top, "within": within}))
+
+    def save_search(self, name: str, request: SearchRequest) -> None:
+        """Save a search under a name, in place of another of that name.
+
+        Raises:
+            QueryError: it has no query.
+            ValueError: the name is empty, or the search has clips, a folder or a tag beside its query.
+            NotInLibrary: a segment it refers to is unknown.
+        """
+        if request.segments or request.clips or request.images or request.within or request.tag:
+            raise ValueError("a saved search has no clips, and names folders and tags in its query (in: and tag:)")
+        parse(request.query)
+        kept = {field.name: getattr(request, field.name) for field in fields(SavedSearch) if field.name != "name"}
+        self.catalog.put_search(SavedSearch(name, **kept))
+
+    def run_search(
+        self, name: str, *, more: Sequence[int] = (), less: Sequence[int] = (), top: int = 10, explain: bool = False
+    ) -> list[Moment]:
+        """Run a saved search again; feedback on its moments is saved with it.
+
+        Args:
+            more: segments to have more like from now on.
+            less: segments to have less like from now on.
+
+        Raises:
+            ValueError: there is no search of this name.
+            NotInLibrary: a segment is unknown.
+        """
+        saved = self.catalog.search_named(name)
+        if saved is None:
+            known = ", ".join(each.name for each in self.catalog.searches()) or "none"
+            raise ValueError(f"no saved search {name!r}; there are: {known}")
+        request = saved_request(saved)
+        if more or less:
+            request = request.with_feedback(more, less)
+            self.save_search(saved.name, request)
+        return self.engine.search(replace(request, top=top, explain=explain))
 
     def show(self, what: str | Path | int) -> tuple[Video, list[Segment]]:
         """One video with its segments, by its path or by the id of one of its segments.
@@ -234,7 +271,7 @@ class Library(Films):
             segment = self.catalog.segment(what)
             video = self.catalog.video_by_id(segment.video_id) if segment else None
         else:
-            video = self.catalog.video(str(absolute(what)))
+            video = self.catalog.video(absolute(what))
         if video is None or video.id is None:
             raise ValueError(f"this library holds no {'segment' if isinstance(what, int) else 'video'} {what}")
         return video, self.catalog.segments(video.id)
@@ -280,15 +317,7 @@ class Library(Films):
             self._engine = None
         return changed
 
-    def _clip(self, clip: str | Path | int) -> Clip:
-        return self.engine.segment(clip) if isinstance(clip, int) else self._look_at(ClipRange.parse(str(clip)))
 
-    def _picture(self, image: str | Path) -> Clip:
-        from indexer.features.clip import read_picture
-
-        return read_picture(Path(image).expanduser(), self.encoder)
-
-    def _look_at(self, clip: ClipRange) -> Clip:
-        from indexer.features.clip import read_clip
-
-        return read_clip(clip.path.expanduser(), self.encoder, start=clip.start, end=clip.end)
+def saved_request(saved: SavedSearch) -> SearchRequest:
+    """Return what is asked under a name."""
+    return SearchRequest.from_parameters({name: value for name, value in vars(saved).items() if name != "name"})

@@ -82,7 +82,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Query:
+class ParsedQuery:
     """Steps in order of time, and what all of them are limited to."""
 
     steps: tuple[Step, ...]
@@ -90,7 +90,7 @@ class Query:
     filters: tuple[Filter, ...] = ()
 
 
-def parse(text: str) -> Query:
+def parse(text: str) -> ParsedQuery:
     """Read a query.
 
     Raises:
@@ -119,7 +119,7 @@ def parse(text: str) -> Query:
         limit = None
     if not steps[0].wanted and not filters:
         raise QueryError("a query needs at least one word", text, 0)
-    return Query(tuple(steps), tuple(limits), tuple(filters))
+    return ParsedQuery(tuple(steps), tuple(limits), tuple(filters))
 
 
 @cache

@@ -1,44 +1,58 @@
-"""What one search asks for."""
+"""What a search asks for, from whichever door it comes: command line, HTTP, MCP, a saved search or `Library`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal, Self
 
-from indexer.features.clip import Clip
-from search.query.language import Query
-from search.ranking.clause import Only
+from search.query.language import ParsedQuery, Step, parse
 from store.filters import Filter
+
+Only = Literal["visual", "words"]
+
+_RENAMED = {"q": "query", "segment": "segments"}  # HTTP parameter -> attribute
 
 
 @dataclass(frozen=True)
-class Request:
+class SearchRequest:
     """A query with everything that goes with it.
 
     Attributes:
-        query: texts in steps, and filters.
-        clips: pictures and clips that the moment has to look like too, all of them.
+        query: in the language of `search.query.language`; it may be empty where anything else narrows the search.
+        within: absolute path of a video or folder; only videos at it or under it.
+        tag: only segments that have this tag.
+        only: search pictures or words only; both where None.
         top: moments at most.
-        only: look at pictures or at words only; at both where None.
+        rerank: how many of the best segments are read again together with the text; 0 for none.
         min_confidence: 0 to 1; moments with less are left out.
         per_video: moments of one video at most; None for any number.
         more: segments of the library to have more like.
         less: segments of the library to have less like.
-        rerank: how many of the best segments are read again together with the text; 0 for none.
-        explain: say why each moment was found.
+        segments: segments of the library that the moment has to look like, all of them.
+        clips: video files that it has to look like, `PATH@START-END` for a part of one.
+        images: files of pictures that it has to look like.
+        explain: return with each moment why it was found.
 
     Raises:
+        QueryError: the query cannot be understood.
         ValueError: a number is out of its range, or clips or feedback come with a query of several steps.
     """
 
-    query: Query
-    clips: tuple[Clip, ...] = ()
-    top: int = 10
+    query: str = ""
+    within: str | None = None
+    tag: str | None = None
     only: Only | None = None
+    top: int = 10
+    rerank: int = 0
     min_confidence: float = 0.0
     per_video: int | None = None
     more: tuple[int, ...] = ()
     less: tuple[int, ...] = ()
-    rerank: int = 0
+    segments: tuple[int, ...] = ()
+    clips: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
     explain: bool = False
 
     def __post_init__(self) -> None:
@@ -52,9 +66,127 @@ class Request:
             raise ValueError(f"only is visual or words, got {self.only!r}")
         if self.rerank < 0:
             raise ValueError(f"rerank must not be negative, got {self.rerank}")
-        if len(self.query.steps) > 1 and (self.clips or self.more or self.less):
-            raise ValueError("clips, pictures, more and less go with a query of one step, not with THEN")
+        if self.query.strip():
+            self.parsed()
 
-    def limited(self, *filters: Filter) -> Request:
-        """The same with more filters."""
-        return replace(self, query=replace(self.query, filters=(*self.query.filters, *filters)))
+    def parsed(self, *, uploads: int = 0) -> ParsedQuery:
+        """Return the query as steps and filters, `within` and `tag` among the filters.
+
+        Args:
+            uploads: clips that come with the request and are no part of it.
+
+        Raises:
+            QueryError: the query cannot be understood, or there is nothing to search for.
+            ValueError: clips or feedback come with a query of several steps.
+        """
+        clips = uploads + len(self.segments) + len(self.clips) + len(self.images)
+        narrowed = clips or self.more or self.within is not None or self.tag is not None
+        query = parse(self.query) if self.query.strip() or not narrowed else ParsedQuery((Step(),))
+        if len(query.steps) > 1 and (clips or self.more or self.less):
+            raise ValueError("clips, pictures, more and less go with a query of one step, not with THEN")
+        filters = list(query.filters)
+        if self.within is not None:
+            filters.append(Filter("within", self.within))
+        if self.tag is not None:
+            filters.append(Filter("tag", self.tag))
+        return replace(query, filters=tuple(filters))
+
+    def with_feedback(self, more: Sequence[int], less: Sequence[int]) -> Self:
+        """Add feedback: a segment of `more` leaves `less`, and the other way round."""
+        return replace(
+            self,
+            more=tuple(dict.fromkeys(number for number in (*self.more, *more) if number not in less)),
+            less=tuple(dict.fromkeys(number for number in (*self.less, *less) if number not in more)),
+        )
+
+    def to_parameters(self) -> dict[str, Any]:
+        """Return names and values as HTTP takes them, without those that have their default."""
+        return _to_parameters(self)
+
+    @classmethod
+    def from_parameters(cls, values: Mapping[str, Any]) -> Self:
+        """Build a request from the names of HTTP or of the attributes; None means the default.
+
+        Paths may be `Path`s, relative and with `~`; a number among `clips` is a segment.
+
+        Raises:
+            TypeError: a name is unknown.
+            ValueError: as for the class.
+        """
+        return cls(**_from_parameters(cls, values))
+
+
+@dataclass(frozen=True)
+class SimilarRequest:
+    """A clip to find the like of.
+
+    Attributes:
+        clip: a video file, `PATH@START-END` for a part of one; None where the clip is an upload or a segment.
+        segment: a segment of the library, which is itself not found.
+        within: absolute path of a video or folder; only videos at it or under it.
+        top: moments at most.
+
+    Raises:
+        ValueError: `top` is not positive, or there is both a clip and a segment.
+    """
+
+    clip: str | None = None
+    segment: int | None = None
+    within: str | None = None
+    top: int = 10
+
+    def __post_init__(self) -> None:
+        if self.top < 1:
+            raise ValueError(f"top must be at least 1, got {self.top}")
+        if self.clip is not None and self.segment is not None:
+            raise ValueError("a request has either a clip or a segment")
+
+    def to_parameters(self) -> dict[str, Any]:
+        """Return names and values as HTTP takes them, without those that have their default."""
+        return _to_parameters(self)
+
+    @classmethod
+    def from_parameters(cls, values: Mapping[str, Any]) -> Self:
+        """Build a request from names and values; None means the default, a number as `clip` is a segment.
+
+        Raises:
+            TypeError: a name is unknown.
+            ValueError: as for the class.
+        """
+        return cls(**_from_parameters(cls, values))
+
+
+def absolute(path: str | os.PathLike[str]) -> str:
+    """Return a path as the catalog stores it: `~` expanded, absolute, normalized."""
+    return os.path.abspath(os.path.expanduser(path))
+
+
+def _to_parameters(request: SearchRequest | SimilarRequest) -> dict[str, Any]:
+    names = {name: parameter for parameter, name in _RENAMED.items()}
+    uploaded = {"clips", "clip", "images"}  # HTTP has them as uploads
+    return {
+        names.get(field.name, field.name): value
+        for field in fields(request)
+        if field.name not in uploaded and (value := getattr(request, field.name)) != field.default
+    }
+
+
+def _from_parameters(cls: type[SearchRequest | SimilarRequest], values: Mapping[str, Any]) -> dict[str, Any]:
+    defaults = {field.name: field.default for field in fields(cls)}
+    found: dict[str, Any] = {}
+    for given, value in values.items():
+        if value is None:
+            continue
+        name = given if given in defaults else _RENAMED.get(given, given)
+        if name == "within":
+            value = absolute(value)
+        elif name == "clip":
+            name, value = ("segment", value) if isinstance(value, int) else (name, os.fspath(value))
+        elif isinstance(defaults.get(name), tuple):
+            value = (value,) if isinstance(value, int) else tuple(value)
+        if name in ("clips", "images"):
+            numbers = tuple(each for each in value if isinstance(each, int))
+            found["segments"] = found.get("segments", ()) + numbers if numbers else found.get("segments", ())
+            value = tuple(os.fspath(each) for each in value if not isinstance(each, int))
+        found[name] = (*found.get(name, ()), *value) if name == "segments" else value
+    return found

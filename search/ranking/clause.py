@@ -5,19 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from search.query.request import Only
 from search.ranking.calibration import WORDS_ENOUGH, Background, confidence_of_words
 from search.ranking.fusion import reciprocal_ranks, weight_of_words
 from search.ranking.smoothing import Surroundings
 from store.catalog.catalog import Catalog
 from store.filters import Filter
 from store.vectors.faiss_index import FaissIndex
-
-Only = Literal["visual", "words"]
 
 
 @dataclass(frozen=True)

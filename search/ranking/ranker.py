@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.features.clip import Clip
 from model.encoder.videobert import Encoder
-from search.query.language import Query, Text
-from search.query.request import Request
+from search.query.language import ParsedQuery, Text
+from search.query.request import SearchRequest
 from search.ranking.clause import Clause, Evidence, Ground
 from search.ranking.fusion import reciprocal_ranks
 from search.ranking.localization import refine
@@ -42,9 +43,16 @@ class Weighed:
     parts: dict[int, NDArray[np.float64]]  # (3,)
 
 
-def answer(request: Request, ground: Ground, encoder: Encoder) -> list[Moment]:
-    """Return the moments that answer a request, best first, at most `request.top`."""
-    steps = _clauses(request, ground, encoder)
+def answer(
+    request: SearchRequest, query: ParsedQuery, clips: Sequence[Clip], ground: Ground, encoder: Encoder
+) -> list[Moment]:
+    """Return the moments that answer a request, best first, at most `request.top`.
+
+    Args:
+        query: of the request.
+        clips: that moments have to look like, all of them.
+    """
+    steps = _clauses(request, query, clips, ground, encoder)
     if not steps[0][0]:
         return _listed(request, ground)
     among = ground.among()
@@ -53,7 +61,7 @@ def answer(request: Request, ground: Ground, encoder: Encoder) -> list[Moment]:
     limit = max(request.top * _HITS_PER_MOMENT, _LEAST_CANDIDATES, request.rerank)
     while True:
         weighed = _weigh(request, steps, ground, encoder, among, limit)
-        moments = _per_video(_joined(request.query, weighed), request.per_video)
+        moments = _per_video(_joined(query, weighed), request.per_video)
         if len(moments) >= request.top or limit >= most:
             break
         limit *= 4
@@ -65,15 +73,17 @@ def answer(request: Request, ground: Ground, encoder: Encoder) -> list[Moment]:
     return [_explained(moment, weighed, wanted, ground) for moment in best] if request.explain else best
 
 
-def _clauses(request: Request, ground: Ground, encoder: Encoder) -> list[tuple[list[Clause], list[Clause]]]:
+def _clauses(
+    request: SearchRequest, query: ParsedQuery, clips: Sequence[Clip], ground: Ground, encoder: Encoder
+) -> list[tuple[list[Clause], list[Clause]]]:
     """For each step, what is wanted and what is not."""
-    texts = [text for step in request.query.steps for text in (*step.wanted, *step.unwanted)]
+    texts = [text for step in query.steps for text in (*step.wanted, *step.unwanted)]
     rows = iter(encoder.embed_text([text.words for text in texts])) if texts else iter(())
     steps = []
-    for step in request.query.steps:
+    for step in query.steps:
         wanted = [_with_feedback(_clause(text, next(rows)), request, ground) for text in step.wanted]
         steps.append((wanted, [_clause(text, next(rows)) for text in step.unwanted]))
-    steps[0][0].extend(Clause(clip.embeddings) for clip in request.clips)
+    steps[0][0].extend(Clause(clip.embeddings) for clip in clips)
     if request.more and not steps[0][0]:
         mean = ground.catalog.embeddings(request.more).mean(axis=0)
         steps[0][0].append(_with_feedback(Clause(_unit(mean)[None]), replace(request, more=()), ground))
@@ -84,7 +94,7 @@ def _clause(text: Text, vector: NDArray[np.float32]) -> Clause:
     return Clause(vector[None], tuple(terms(text.words)), text.phrases, text.words)
 
 
-def _with_feedback(clause: Clause, request: Request, ground: Ground) -> Clause:
+def _with_feedback(clause: Clause, request: SearchRequest, ground: Ground) -> Clause:
     """Move a clause towards segments it should find and away from others.
 
     Rocchio, "Relevance feedback in information retrieval", 1971, with the weights of Manning, Raghavan and Schütze,
@@ -102,7 +112,7 @@ def _unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _weigh(
-    request: Request,
+    request: SearchRequest,
     steps: Sequence[tuple[list[Clause], list[Clause]]],
     ground: Ground,
     encoder: Encoder,
@@ -141,7 +151,7 @@ def _of_likely_videos(by_step: Sequence[set[int]], ground: Ground, most: int) ->
 
 
 def _weighed(
-    request: Request,
+    request: SearchRequest,
     wanted: Sequence[Clause],
     unwanted: Sequence[Clause],
     hits: Sequence[Hit],
@@ -179,7 +189,7 @@ def _aligned(
     return replace(evidence, alignment=ALIGNMENT * reciprocal_ranks(scores))
 
 
-def _joined(query: Query, weighed: Sequence[Weighed]) -> list[Moment]:
+def _joined(query: ParsedQuery, weighed: Sequence[Weighed]) -> list[Moment]:
     """Hits as moments, best first: neighbours in one, or a moment for each sequence of steps."""
     if len(weighed) == 1:
         return merge(weighed[0].hits)
@@ -214,7 +224,7 @@ def _per_video(moments: list[Moment], most: int | None) -> list[Moment]:
     return kept
 
 
-def _listed(request: Request, ground: Ground) -> list[Moment]:
+def _listed(request: SearchRequest, ground: Ground) -> list[Moment]:
     """What the filters leave, in order of path and time: the answer to a query without a description."""
     ids = ground.catalog.segment_ids(ground.filters).tolist()
     moments = merge(ground.catalog.hits(ids, [0.0] * len(ids)))

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlencode, urlsplit
 
+from search.query.request import SearchRequest, SimilarRequest
 from search.service.backend.endpoint import Beacon, seen
 from store.catalog.catalog import Catalog
 from store.types import Explanation, Hit, Match, Moment
@@ -47,31 +48,22 @@ class Client:
         self._folder, self._beacon, self._catalog = folder, beacon, catalog
         self._most_bytes = 0
 
-    def moments(
-        self,
-        kind: Literal["search", "similar"],
-        question: Mapping[str, Any],
-        *,
-        top: int,
-        upload: Upload | None = None,
-    ) -> list[Moment] | None:
-        """The moments that answer a question, exactly as `Library.search` and `Library.similar` find them.
+    def moments(self, request: SearchRequest | SimilarRequest, *, upload: Upload | None = None) -> list[Moment] | None:
+        """The moments that answer a request, exactly as the library itself finds them.
 
         Args:
-            kind: which of the two.
-            question: parameters of the API; those that are None, False or empty are left out.
-            top: moments at most.
-            upload: a file that they have to look like.
+            upload: the one clip or picture of the request, if it has one.
         """
-        if top > _MOST:
+        if request.top > _MOST:
             return None
         try:
             if not self._is_ours():
                 return None
-            asked = {name: value for name, value in question.items() if value not in (None, False, "", [], ())}
+            asked = request.to_parameters()
             if upload is not None:
                 asked["upload"] = self._sent(upload)
-            rows = self._pages(kind, {**asked, "top": top, "limit": min(top, _PAGE)})
+            kind = "similar" if isinstance(request, SimilarRequest) else "search"
+            rows = self._pages(kind, {**asked, "top": request.top, "limit": min(request.top, _PAGE)})
         except (OSError, ValueError, LookupError, TypeError, HTTPException, _Refused) as error:
             _log.info("the service at %s did not answer: %s", self._beacon.url, error)
             return None

@@ -24,8 +24,8 @@ from pydantic import Field
 from indexer.media.container import MediaError
 from search.export.excerpt import stills
 from search.library import Library
+from search.query.request import Only, SearchRequest, SimilarRequest
 from search.query.times import clock
-from search.ranking.clause import Only
 from search.ranking.verdict import verdict
 from search.tasks.storyboard import SHORT_SIDE, board
 from store.errors import StoreError
@@ -71,8 +71,8 @@ class Tools:
         there is nothing.
         """
         with self._told():
-            found = self._library.search(query, top=top, within=within, only=only, min_confidence=min_confidence)
-            return _answer(found)
+            values = {"query": query, "top": top, "within": within, "only": only, "min_confidence": min_confidence}
+            return _answer(self._library.engine.search(SearchRequest.from_parameters(values)))
 
     def similar(
         self,
@@ -85,7 +85,8 @@ class Tools:
     ) -> dict[str, Any]:
         """Find moments in the user's videos that look like a clip, with where in them it matches."""
         with self._told():
-            return _answer(self._library.similar(_number(clip), top=top, within=within))
+            request = SimilarRequest.from_parameters({"clip": _number(clip), "top": top, "within": within})
+            return _answer(self._library.engine.similar(request))
 
     def show(
         self,

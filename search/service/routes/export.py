@@ -78,8 +78,7 @@ async def export_search(question: Annotated[ExportQuestion, Query()], parts: Sha
     """Write the moments that a search finds into a file that other programs read."""
     if question.within is not None and not (local and os.path.isabs(question.within)):
         raise Refusal(422, "within is an absolute path" if local else "paths are not known here; in: narrows a query")
-    asked = SearchQuestion.model_construct(**question.model_dump(exclude={"format"}))
-    found = await to_thread.run_sync(partial(find, parts, asked), limiter=parts.searching)
+    found = await to_thread.run_sync(partial(find, parts, question), limiter=parts.searching)
     moments = found[question.offset : question.offset + question.limit]
     return await to_thread.run_sync(partial(_file, parts, moments, question.format, local=local))
 

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import os
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, Any
 
 from anyio import to_thread
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from indexer.features.clip import Clip
 from search.engine.searcher import SearchEngine
-from search.query.language import Query as Asked
-from search.query.language import Step, parse
-from search.query.request import Request as Wanted
+from search.query.request import Only, SearchRequest, SimilarRequest
 from search.ranking.verdict import verdict
 from search.service.backend.errors import Refusal
 from search.service.backend.paging import MOST_OFFSET, same_from
 from search.service.backend.schemas import Id, Moment, Moments
 from search.service.backend.state import IsLocal, Parts, Shared
 from store import types
-from store.filters import Filter
 
 router = APIRouter(tags=["search"])
 
@@ -31,7 +27,7 @@ Many = Annotated[list[Id], Field(max_length=100)]
 
 
 class Question(BaseModel):
-    """What /search and /similar are asked, beside the query; also the key under which answers are kept."""
+    """Parameters of /similar, and those that it shares with /search."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -65,12 +61,19 @@ class Question(BaseModel):
             depth *= 2
         return depth
 
+    def request(self) -> SearchRequest | SimilarRequest:
+        """What is asked; the upload goes beside it."""
+        return SimilarRequest.from_parameters(self._parameters())
+
+    def _parameters(self) -> dict[str, Any]:
+        return self.model_dump(exclude={"limit", "offset", "upload", "format"}) | {"top": self.depth}
+
 
 class SearchQuestion(Question):
-    """What /search is asked."""
+    """Parameters of /search."""
 
     q: str = Field(default="", max_length=1000, description="In the query language.", examples=["a dog on the beach"])
-    only: Literal["visual", "words"] | None = Field(default=None, description="Look at pictures or at words alone.")
+    only: Only | None = Field(default=None, description="Look at pictures or at words alone.")
     min_confidence: float = Field(default=0.0, ge=0, le=1, description="Leave out what is less likely.")
     per_video: int | None = Field(default=None, ge=1, le=1000, description="Moments of one video at most.")
     rerank: int = Field(default=0, ge=0, le=1000, description="Read so many of the best again, together with the text.")
@@ -83,6 +86,10 @@ class SearchQuestion(Question):
     def least(self) -> int:
         """How many moments to look for at least: more where the unlikely ones among them are left out."""
         return _DEPTHS[-1] * 4 if self.min_confidence else 1
+
+    def request(self) -> SearchRequest:
+        """What is asked; the upload goes beside it."""
+        return SearchRequest.from_parameters(self._parameters())
 
 
 @router.get("/search", response_model=Moments)
@@ -118,49 +125,19 @@ async def answered(question: Question, request: Request, parts: Parts, *, local:
 
 def find(parts: Parts, question: Question) -> list[types.Moment]:
     """All moments that a question asks for, from the first; kept for its next page."""
-    key = (parts.live.stamp(), question.depth, question.model_dump_json(exclude={"limit", "offset", "top"}))
+    request = question.request()
     clip = None if question.upload is None else parts.uploads.clip(question.upload)
+    key = (parts.live.stamp(), request, question.upload)
     found = parts.answers.get(key)
     if found is None:
-        asked = _search if isinstance(question, SearchQuestion) else _similar
-        found = parts.live.ask(lambda engine: asked(engine, question, clip))
+
+        def ask(engine: SearchEngine) -> list[types.Moment]:
+            if question.segment is not None and engine.catalog.segment(question.segment) is None:
+                raise Refusal(404, f"no segment {question.segment} in this library")
+            if isinstance(request, SimilarRequest):
+                return engine.similar(request, clip=clip)
+            return engine.search(request, clips=() if clip is None else [clip])
+
+        found = parts.live.ask(ask)
         parts.answers.put(key, found)
     return found
-
-
-def _search(engine: SearchEngine, question: Question, clip: Clip | None) -> list[types.Moment]:
-    assert isinstance(question, SearchQuestion)
-    clips = [] if clip is None else [clip]
-    if question.segment is not None:
-        clips.append(_segment(engine, question.segment))
-    filters = [] if question.within is None else [Filter("within", question.within)]
-    if question.tag is not None:
-        filters.append(Filter("tag", question.tag))
-    described = question.q.strip() or not (clips or filters or question.more)
-    wanted = Wanted(
-        parse(question.q) if described else Asked((Step(),)),
-        clips=tuple(clips),
-        top=question.depth,
-        only=question.only,
-        min_confidence=question.min_confidence,
-        per_video=question.per_video,
-        more=tuple(question.more),
-        less=tuple(question.less),
-        rerank=question.rerank,
-        explain=question.explain,
-    )
-    return engine.ask(wanted.limited(*filters))
-
-
-def _similar(engine: SearchEngine, question: Question, clip: Clip | None) -> list[types.Moment]:
-    if clip is not None:
-        return engine.by_clip(clip, top=question.depth, within=question.within)
-    assert question.segment is not None
-    _segment(engine, question.segment)
-    return engine.by_segment(question.segment, top=question.depth, within=question.within)
-
-
-def _segment(engine: SearchEngine, number: int) -> Clip:
-    if engine.catalog.segment(number) is None:
-        raise Refusal(404, f"no segment {number} in this library")
-    return engine.segment(number)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from search.library.saved import save
+from search.library.library import saved_request
+from search.query.request import Only, SearchRequest
 from search.service.backend.errors import Refusal
 from search.service.backend.paging import MOST_OFFSET, Limit
 from search.service.backend.schemas import Moments, Page
@@ -26,7 +27,7 @@ class Kept(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"query": "a beach NOT people"}]})
 
     query: str = Field(max_length=1000, description="In the query language.")
-    only: Literal["visual", "words"] | None = None
+    only: Only | None = None
     min_confidence: float = Field(default=0.0, ge=0, le=1)
     per_video: int | None = Field(default=None, ge=1, le=1000)
 
@@ -58,17 +59,7 @@ async def ask_search(
 ) -> Moments:
     """Ask a saved search again."""
     kept = _held(parts, name)
-    question = SearchQuestion(
-        q=kept.query,
-        limit=limit,
-        offset=offset,
-        only=kept.only,
-        min_confidence=kept.min_confidence,
-        per_video=kept.per_video,
-        more=list(kept.more),
-        less=list(kept.less),
-        explain=explain,
-    )
+    question = SearchQuestion(**saved_request(kept).to_parameters(), limit=limit, offset=offset, explain=explain)
     return await answered(question, request, parts, local=local)
 
 
@@ -76,9 +67,8 @@ async def ask_search(
 def keep_search(name: Name, kept: Kept, parts: Shared) -> SavedSearch:
     """Keep a search under a name, in place of what was kept under it; what it was taught stays."""
     before = parts.live.library.catalog.search_named(name)
-    taught = (before.more, before.less) if before else ((), ())
-    search = searches.SavedSearch(name.strip(), kept.query, kept.only, kept.min_confidence, kept.per_video, *taught)
-    save(parts.live.library, search)
+    taught = {"more": before.more, "less": before.less} if before else {}
+    parts.live.library.save_search(name.strip(), SearchRequest.from_parameters(kept.model_dump() | taught))
     return _shown(_held(parts, name))
 
 

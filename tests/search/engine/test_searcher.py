@@ -8,8 +8,7 @@ import pytest
 from indexer.features.clip import Clip
 from model.encoder.videobert import Encoder
 from search.engine.searcher import SearchEngine
-from search.query.language import parse
-from search.query.request import Request
+from search.query.request import SearchRequest, SimilarRequest
 from store.catalog.catalog import Catalog
 from store.types import Moment, NewSegment, Video
 from store.vectors.faiss_index import FaissIndex, bring_up_to_date
@@ -59,7 +58,7 @@ def engine(encoder: Encoder) -> SearchEngine:
 
 
 def ask(engine: SearchEngine, query: str, **wishes: object) -> list[Moment]:
-    return engine.ask(Request(parse(query), **wishes))
+    return engine.search(SearchRequest(query, **wishes))
 
 
 def test_text_finds_the_moment_and_merges_its_neighbour(engine: SearchEngine):
@@ -90,7 +89,7 @@ def test_a_clip_says_where_it_matches(engine: SearchEngine):
     wanted = engine.catalog.segments(engine.catalog.videos()[1].id)[2]
     pts, features = engine.catalog.frame_features(wanted.id)
     clip = Clip(pts[4:10] - pts[4], features[4:10], (6,), engine.catalog.embeddings([wanted.id]))
-    best = engine.by_clip(clip, top=1)[0]
+    best = engine.similar(SimilarRequest(top=1), clip=clip)[0]
     assert best.segment_id == wanted.id
     assert best.match is not None
     assert (best.match.start, best.match.end) == (pytest.approx(22, abs=0.2), pytest.approx(25, abs=0.2))
@@ -101,7 +100,7 @@ def test_a_clip_says_where_it_matches(engine: SearchEngine):
 
 def test_a_segment_does_not_find_itself(engine: SearchEngine):
     segment = engine.catalog.segments(engine.catalog.videos()[0].id)[1]
-    moments = engine.by_segment(segment.id, top=10)
+    moments = engine.similar(SimilarRequest(segment=segment.id, top=10))
     assert segment.id not in {hit.segment_id for moment in moments for hit in moment.hits}
     assert sum(len(moment.hits) for moment in moments) == 5
 
@@ -111,7 +110,7 @@ def test_frames_decide_what_is_most_like_a_clip(engine: SearchEngine):
     one, two = (engine.catalog.segments(video.id) for video in engine.catalog.videos())
     shown = [engine.catalog.frame_features(segment.id)[1][:8] for segment in (one[0], two[2])]
     clip = Clip(np.arange(16) / 2, np.concatenate(shown), (8, 8), engine.catalog.embeddings([one[1].id, two[1].id]))
-    first, second, third = engine.by_clip(clip, top=3)
+    first, second, third = engine.similar(SimilarRequest(top=3), clip=clip)
     assert {first.segment_id, second.segment_id} == {one[0].id, two[2].id}
     assert min(first.score, second.score) > 0.99
     assert third.score < 0.2
@@ -119,7 +118,7 @@ def test_frames_decide_what_is_most_like_a_clip(engine: SearchEngine):
 
 def test_an_unknown_segment_is_an_error(engine: SearchEngine):
     with pytest.raises(ValueError, match="no segment 999"):
-        engine.by_segment(999, top=1)
+        engine.similar(SimilarRequest(segment=999, top=1))
 
 
 def test_an_empty_library_finds_nothing(encoder: Encoder, tmp_path: Path):

@@ -8,14 +8,14 @@ from PIL import Image
 from indexer.features.clip import read_picture
 from indexer.media.container import MediaError
 from model.encoder.videobert import Encoder
-from search.library.saved import taught
+from search.query.request import SearchRequest
 from store.catalog.catalog import Catalog
 from store.catalog.searches import SavedSearch
 from store.errors import NotInLibrary
 
 
 def test_what_was_said_last_counts() -> None:
-    search = taught(SavedSearch("dogs", "a dog", more=(1, 2), less=(3,)), more=[3], less=[2])
+    search = SearchRequest("a dog", more=(1, 2), less=(3,)).with_feedback(more=[3], less=[2])
     assert (search.more, search.less) == ((1, 3), (2,))
 
 

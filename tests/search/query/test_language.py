@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.query.language import Query, QueryError, Step, Text, parse
+from search.query.language import ParsedQuery, QueryError, Step, Text, parse
 from store.filters import Filter
 
 
@@ -17,32 +17,35 @@ def wanted(*texts: str) -> Step:
 @pytest.mark.parametrize(
     ("text", "query"),
     [
-        ("a dog on the beach", Query((wanted("a dog on the beach"),))),
-        ("and then not within", Query((wanted("and then not within"),))),
-        ("THENCE NOTE ANDES", Query((wanted("THENCE NOTE ANDES"),))),
-        ("a WITHIN 20s", Query((wanted("a WITHIN 20s"),))),
-        ("it's 12:30, http://x.org/?q=1", Query((wanted("it's 12:30, http://x.org/?q=1"),))),
-        ('say "happy birthday" loud', Query((Step((Text("say happy birthday loud", ("happy birthday",)),)),))),
-        ("cat NOT dog", Query((Step((Text("cat"),), (Text("dog"),)),))),
-        ("cat NOT a dog NOT rain", Query((Step((Text("cat"),), (Text("a dog"), Text("rain"))),))),
-        ("lake AND boat NOT fog", Query((Step((Text("lake"), Text("boat")), (Text("fog"),)),))),
-        ("a THEN b", Query((wanted("a"), wanted("b")), (None,))),
-        ("a THEN b THEN WITHIN 1.5m c", Query((wanted("a"), wanted("b"), wanted("c")), (None, 90.0))),
-        ("a THEN WITHIN 500ms b", Query((wanted("a"), wanted("b")), (0.5,))),
+        ("a dog on the beach", ParsedQuery((wanted("a dog on the beach"),))),
+        ("and then not within", ParsedQuery((wanted("and then not within"),))),
+        ("THENCE NOTE ANDES", ParsedQuery((wanted("THENCE NOTE ANDES"),))),
+        ("a WITHIN 20s", ParsedQuery((wanted("a WITHIN 20s"),))),
+        ("it's 12:30, http://x.org/?q=1", ParsedQuery((wanted("it's 12:30, http://x.org/?q=1"),))),
+        ('say "happy birthday" loud', ParsedQuery((Step((Text("say happy birthday loud", ("happy birthday",)),)),))),
+        ("cat NOT dog", ParsedQuery((Step((Text("cat"),), (Text("dog"),)),))),
+        ("cat NOT a dog NOT rain", ParsedQuery((Step((Text("cat"),), (Text("a dog"), Text("rain"))),))),
+        ("lake AND boat NOT fog", ParsedQuery((Step((Text("lake"), Text("boat")), (Text("fog"),)),))),
+        ("a THEN b", ParsedQuery((wanted("a"), wanted("b")), (None,))),
+        ("a THEN b THEN WITHIN 1.5m c", ParsedQuery((wanted("a"), wanted("b"), wanted("c")), (None, 90.0))),
+        ("a THEN WITHIN 500ms b", ParsedQuery((wanted("a"), wanted("b")), (0.5,))),
         (
             'cat in:"my films" tag:pet NOT type:.mp4 sleeping',
-            Query(
+            ParsedQuery(
                 (wanted("cat sleeping"),),
                 (),
                 (Filter("type", "mp4", wanted=False), Filter("in", "my films"), Filter("tag", "pet")),
             ),
         ),
-        ("x longer:10s SHORTER:2m", Query((wanted("x"),), (), (Filter("longer", 10.0), Filter("shorter", 120.0)))),
-        ("x NOT y has:subtitles", Query((Step((Text("x"),), (Text("y"),)),), (), (Filter("has", "subtitles"),))),
-        ("tag:beach", Query((Step(),), (), (Filter("tag", "beach"),))),
+        (
+            "x longer:10s SHORTER:2m",
+            ParsedQuery((wanted("x"),), (), (Filter("longer", 10.0), Filter("shorter", 120.0))),
+        ),
+        ("x NOT y has:subtitles", ParsedQuery((Step((Text("x"),), (Text("y"),)),), (), (Filter("has", "subtitles"),))),
+        ("tag:beach", ParsedQuery((Step(),), (), (Filter("tag", "beach"),))),
     ],
 )
-def test_what_is_understood(text: str, query: Query) -> None:
+def test_what_is_understood(text: str, query: ParsedQuery) -> None:
     assert parse(text) == query
 
 

@@ -7,8 +7,7 @@ from indexer.features.clip import Clip
 from model.encoder.prompts import phrase_lines
 from model.encoder.videobert import Encoder
 from search.engine.searcher import SearchEngine
-from search.query.language import Query, Step, parse
-from search.query.request import Request
+from search.query.request import SearchRequest
 from search.ranking.clause import telling
 from search.ranking.fusion import weight_of_words
 from search.ranking.verdict import MATCH, NOTHING
@@ -67,7 +66,7 @@ def engine(encoder: Encoder) -> SearchEngine:
 
 
 def ask(engine: SearchEngine, query: str, **wishes: object) -> list[Moment]:
-    return engine.ask(Request(parse(query), **wishes))
+    return engine.search(SearchRequest(query, **wishes))
 
 
 def ids(moments: list[Moment]) -> list[int]:
@@ -91,9 +90,10 @@ def test_a_text_asks_for_the_scene_too_and_a_clip_for_itself(encoder: Encoder) -
     bring_up_to_date(index, catalog)
     engine = SearchEngine(catalog, index, encoder)
     clip = Clip(np.zeros(1), np.ones((1, encoder.feature_dim), np.float16), (1,), dog[None])
-    for request in (Request(parse(TEXTS[0]), only="visual"), Request(Query((Step(),)), clips=(clip,))):
-        sure = {hit.segment_id: hit.confidence for moment in engine.ask(request) for hit in moment.hits}
-        if request.clips:  # which is compared frame by frame, whatever is beside
+    for request, clips in ((SearchRequest(TEXTS[0], only="visual"), []), (SearchRequest(), [clip])):
+        found = engine.search(request, clips=clips)
+        sure = {hit.segment_id: hit.confidence for moment in found for hit in moment.hits}
+        if clips:  # which is compared frame by frame, whatever is beside
             assert sure[3] == pytest.approx(sure[1])
         else:
             assert sure[4] > sure[3] > sure[1] + 0.002
@@ -156,7 +156,7 @@ def test_filters_narrow_what_is_searched(engine: SearchEngine) -> None:
 
 def test_clips_are_wanted_too(engine: SearchEngine) -> None:
     clip = engine.segment(8)
-    assert ids(engine.ask(Request(parse("dog"), clips=(clip,), top=1))) == [8]
+    assert ids(engine.search(SearchRequest("dog", top=1), clips=[clip])) == [8]
 
 
 def test_at_most_so_many_of_one_video(engine: SearchEngine) -> None:
@@ -176,11 +176,11 @@ def test_confidence_tells_answers_from_the_rest(engine: SearchEngine) -> None:
 def test_feedback_moves_the_answers(engine: SearchEngine) -> None:
     plain, taught = (ids(ask(engine, "a red dog", more=more, only="visual", top=20)) for more in ((), (5,)))
     assert taught.index(5) < plain.index(5)
-    away = engine.ask(Request(parse("a red dog"), less=(1,), only="visual"))
+    away = engine.search(SearchRequest("a red dog", less=(1,), only="visual"))
     assert away[0].confidence is not None
-    assert ids(engine.ask(Request(parse("in:films"), more=(3,), top=1)))[0] in (3, 4)
+    assert ids(engine.search(SearchRequest("in:films", more=(3,), top=1)))[0] in (3, 4)
     with pytest.raises(NotInLibrary, match="999"):
-        engine.ask(Request(parse("a red dog"), more=(999,)))
+        engine.search(SearchRequest("a red dog", more=(999,)))
 
 
 def test_explanations_name_what_was_found(engine: SearchEngine) -> None:
@@ -211,12 +211,12 @@ def test_reading_again_adds_a_ranking(engine: SearchEngine) -> None:
 )
 def test_numbers_out_of_range_are_named(wishes: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        Request(parse("a dog"), **wishes)
+        SearchRequest("a dog", **wishes)
 
 
 def test_clips_do_not_go_with_sequences() -> None:
     with pytest.raises(ValueError, match="one step"):
-        Request(parse("a THEN b"), more=(1,))
+        SearchRequest("a THEN b", more=(1,))
 
 
 def test_words_are_looked_for_by_the_rare_ones() -> None:

@@ -1,0 +1,65 @@
+"""Search requests: from and to parameters, and what they refuse."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from search.query.language import QueryError
+from search.query.request import SearchRequest, SimilarRequest
+from store.filters import Filter
+
+
+def test_parameters_of_http_hold_what_is_no_default() -> None:
+    request = SearchRequest("a dog", only="visual", more=(1, 2), segments=(3,), clips=("a.mp4",), top=20)
+    assert request.to_parameters() == {"q": "a dog", "only": "visual", "more": (1, 2), "segment": (3,), "top": 20}
+    assert SearchRequest().to_parameters() == SimilarRequest().to_parameters() == {}
+    assert SimilarRequest(segment=3, within="/films").to_parameters() == {"segment": 3, "within": "/films"}
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [SearchRequest("a dog", tag="x", less=(4,), explain=True), SearchRequest(segments=(3,), within="/films")],
+)
+def test_parameters_are_read_as_they_are_written(request_: SearchRequest) -> None:
+    assert SearchRequest.from_parameters(request_.to_parameters()) == request_
+
+
+def test_every_door_has_its_names() -> None:
+    of_library = {
+        "query": "a dog",
+        "within": Path("films"),
+        "clips": [Path("a.mp4"), 7],
+        "images": ["b.png"],
+        "tag": None,
+    }
+    request = SearchRequest("a dog", os.path.abspath("films"), segments=(7,), clips=("a.mp4",), images=("b.png",))
+    assert SearchRequest.from_parameters(of_library | {"tag": None}) == request
+    assert SearchRequest.from_parameters({"q": "a dog", "segment": 7, "more": [1]}).segments == (7,)
+    assert SimilarRequest.from_parameters({"clip": 7}) == SimilarRequest(segment=7)
+    assert SimilarRequest.from_parameters({"clip": Path("a.mp4"), "top": 3}) == SimilarRequest("a.mp4", top=3)
+    with pytest.raises(TypeError, match="colour"):
+        SearchRequest.from_parameters({"colour": "red"})
+
+
+def test_a_folder_and_a_tag_are_filters() -> None:
+    assert SearchRequest("dog in:a", within="/films", tag="x").parsed().filters == (
+        Filter("in", "a"),
+        Filter("within", "/films"),
+        Filter("tag", "x"),
+    )
+
+
+def test_an_empty_query_needs_something_else() -> None:
+    with pytest.raises(QueryError, match="at least one word"):
+        SearchRequest().parsed()
+    assert SearchRequest().parsed(uploads=1).steps == SearchRequest(images=("a.png",)).parsed().steps
+    with pytest.raises(ValueError, match="one step"):
+        SearchRequest("a THEN b").parsed(uploads=1)
+
+
+def test_similar_has_one_clip() -> None:
+    with pytest.raises(ValueError, match="either"):
+        SimilarRequest("a.mp4", segment=1)
+    with pytest.raises(ValueError, match="top must be at least 1"):
+        SimilarRequest("a.mp4", top=0)
