@@ -146,15 +146,15 @@ def look(library: Library, path: Path) -> Clip:
 
 
 def compared(library: Library, query: Clip, found: Clip) -> str:
-    from search.clips.kinship import kind
+    from search.clips.matching import match_kind
 
-    looks = library.engine.looks
-    there = looks.track(found.pts_seconds, found.features, float(found.pts_seconds[-1]) + 0.5)
+    normalizer = library.engine.normalizer
+    there = normalizer.sequence(found.pts_seconds, found.features, float(found.pts_seconds[-1]) + 0.5)
     best = "similar"
     order = ["similar", "same scene", "near copy", "copy"]
     for features, edited in [(query.features, False), *((view.features, True) for view in query.views)]:
-        here = looks.track(query.pts_seconds, features, float(query.pts_seconds[-1]) + 0.5)
-        best = max(best, kind(align(here, there), edited=edited), key=order.index)
+        here = normalizer.sequence(query.pts_seconds, features, float(query.pts_seconds[-1]) + 0.5)
+        best = max(best, match_kind(align(here, there), edited=edited), key=order.index)
     return best
 
 
@@ -184,25 +184,25 @@ def fit(library: Library, queries: list[Query]) -> None:
 
 def _bare(library: Library, query: Query) -> tuple[float, float] | None:
     """Likeness and agreement of a copy as it is with the part of the film it is of."""
-    looks, clip = library.engine.looks, look(library, query.path)
+    normalizer, clip = library.engine.normalizer, look(library, query.path)
     video = library.catalog.video(str(query.film.absolute()))
     assert video is not None
     assert video.id is not None
-    film = looks.stored(library.catalog.segments(video.id))
-    here = looks.track(clip.pts_seconds, clip.features, float(clip.pts_seconds[-1]) + 0.5)
+    film = normalizer.of_segments(library.catalog.segments(video.id))
+    here = normalizer.sequence(clip.pts_seconds, clip.features, float(clip.pts_seconds[-1]) + 0.5)
     alignment = align(here, film.between(query.start - 2, query.end + 2))
     return alignment and (alignment.similarity, alignment.agreement)
 
 
 def _halves(library: Library, number: int) -> list[tuple[float, float]]:
     """The first two fifths of a segment with its last two fifths."""
-    looks, segment = library.engine.looks, library.catalog.segment(number)
+    normalizer, segment = library.engine.normalizer, library.catalog.segment(number)
     assert segment is not None
-    track = looks.stored([segment])
-    fifth = (track.end - float(track.pts_seconds[0])) / 5
+    frames = normalizer.of_segments([segment])
+    fifth = (frames.end - float(frames.pts_seconds[0])) / 5
     first, last = (
-        track.between(segment.start, segment.start + 2 * fifth),
-        track.between(segment.end - 2 * fifth, track.end),
+        frames.between(segment.start, segment.start + 2 * fifth),
+        frames.between(segment.end - 2 * fifth, frames.end),
     )
     alignment = align(first, last, speeds=(1.0,)) if min(len(first), len(last)) > 3 else None
     return [(alignment.similarity, alignment.agreement)] if alignment else []
@@ -210,14 +210,14 @@ def _halves(library: Library, number: int) -> list[tuple[float, float]]:
 
 def _neighbour(library: Library, number: int) -> list[tuple[float, float]]:
     """A segment with the one of another film that is most like it."""
-    looks, segment = library.engine.looks, library.catalog.segment(number)
+    normalizer, segment = library.engine.normalizer, library.catalog.segment(number)
     assert segment is not None
     moments = library.similar(number, top=20)
     other = next((moment for moment in moments if moment.hits[0].video_id != segment.video_id), None)
     if other is None:
         return []
     found = library.catalog.segment(other.segment_id)
-    alignment = align(looks.stored([segment]), looks.stored([found])) if found else None
+    alignment = align(normalizer.of_segments([segment]), normalizer.of_segments([found])) if found else None
     return [(alignment.similarity, alignment.agreement)] if alignment else []
 
 

@@ -32,7 +32,7 @@ from benchmarks import footage
 from benchmarks.library import indexed
 from model.encoder.videobert import Encoder
 from search import Library
-from search.clips.blank import NEARLY, blank_features
+from search.clips.frames import NEARLY
 from search.query.request import SimilarRequest
 from store.types import NewSegment, Video
 
@@ -118,10 +118,10 @@ def copies(clips: Path, made: Path, count: int) -> Iterator[tuple[str, tuple[str
 
 def blank(folder: Path) -> None:
     with Library(folder) as library:
-        looks = library.engine.looks
-        painted = looks.rows(blank_features(library.encoder))
+        normalizer = library.engine.normalizer
+        painted = normalizer.painted
         nearest = [
-            (float((looks.rows(library.catalog.frame_features(number)[1]) @ painted.T).max(axis=1).max()), number)
+            (float((normalizer.rows(library.catalog.frame_features(number)[1]) @ painted.T).max(axis=1).max()), number)
             for number in library.catalog.segment_ids().tolist()
         ]
         above = sum(likeness >= NEARLY for likeness, _ in nearest)
@@ -129,7 +129,7 @@ def blank(folder: Path) -> None:
         for likeness, number in sorted((pair for pair in nearest if pair[0] < NEARLY), reverse=True)[:3]:
             print(f"  {likeness:.2f} segment {number}")
         for name, picture in pictures():
-            row = looks.rows(library.encoder.features(picture))
+            row = normalizer.rows(library.encoder.features(picture))
             print(f"  {float((row @ painted.T).max()):.2f} {name}")
 
 

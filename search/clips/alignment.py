@@ -15,6 +15,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from search.clips.frames import FrameSequence
+
 SPEEDS = (1.0, 0.5, 0.57, 0.65, 0.73, 0.8, 0.87, 0.93, 1.07, 1.15, 1.25, 1.4, 1.55, 1.75, 2.0)
 
 _PIECE = 32  # frames of the query that are tried at every speed and offset: 16 seconds of what the indexer keeps
@@ -27,40 +29,6 @@ _ORDINARY = 1.01  # another speed than 1 has to be so much better
 _LOOKED_AT = 256  # frames at most when offset and speed are corrected
 _TURNS = 3  # steps to either side that a speed is corrected by
 _AGAINST = -4.0  # for a frame outside of the other stretch: no run goes across
-
-
-@dataclass(frozen=True, eq=False)
-class Track:
-    """Frames in order of time.
-
-    Attributes:
-        pts_seconds: float64 (T,), when each appears.
-        rows: float32 (T, F), unit rows; a row of zeros for a frame that shows nothing and is like no other.
-        end: seconds, when the last one disappears.
-    """
-
-    pts_seconds: NDArray[np.float64]
-    rows: NDArray[np.float32]
-    end: float
-
-    def __len__(self) -> int:
-        return len(self.pts_seconds)
-
-    def between(self, start: float, end: float) -> Track:
-        """The frames that appear in `start <= t < end`."""
-        first, last = np.searchsorted(self.pts_seconds, [start, end]).tolist()
-        until = self.end if last == len(self) else float(self.pts_seconds[last])
-        return Track(self.pts_seconds[first:last], self.rows[first:last], until)
-
-    @property
-    def shown(self) -> NDArray[np.bool_]:
-        """Which frames show something: (T,)."""
-        return np.asarray(self.rows.any(axis=1))
-
-    @property
-    def step(self) -> float:
-        """Seconds from one frame to the next, as a rule."""
-        return float(np.median(np.diff(self.pts_seconds))) if len(self) > 1 else 0.5
 
 
 @dataclass(frozen=True)
@@ -92,18 +60,18 @@ class _Line:
 
 
 def align(
-    query: Track,
-    found: Track,
+    query: FrameSequence,
+    found: FrameSequence,
     *,
     near: Sequence[tuple[float, float]] = (),
     speeds: Sequence[float] = SPEEDS,
 ) -> Alignment | None:
-    """Find the stretch that two tracks share.
+    """Find the stretch that two sequences share.
 
     Args:
         near: instants of the query and of the video that are known to be alike, best first; where nothing is given,
             pieces from all over the query are tried everywhere.
-        speeds: to try, the ordinary one first; of long tracks the one found is corrected by what it drifts.
+        speeds: to try, the ordinary one first; of long sequences the one found is corrected by what it drifts.
 
     Returns:
         None where nothing is alike or nothing is shown.
@@ -117,30 +85,32 @@ def align(
     return _grown(max(lines, key=lambda line: line.worth), query, found)
 
 
-def _around(query: Track, found: Track, here: float, there: float) -> tuple[Track, Track]:
+def _around(
+    query: FrameSequence, found: FrameSequence, here: float, there: float
+) -> tuple[FrameSequence, FrameSequence]:
     half, reach = _PIECE * query.step / 2, _PIECE * query.step * 1.5
     return query.between(here - half, here + half), found.between(there - reach, there + reach)
 
 
-def _pieces(query: Track, found: Track) -> list[tuple[Track, Track]]:
+def _pieces(query: FrameSequence, found: FrameSequence) -> list[tuple[FrameSequence, FrameSequence]]:
     """Pieces of the query, each with where in the video it may be."""
     count = min(-(-len(query) // _PIECE), _PIECES)
     firsts = np.linspace(0, max(len(query) - _PIECE, 0), count).astype(int).tolist()
     pairs = []
     for first in firsts:
         rows = slice(first, first + _PIECE)
-        piece = Track(query.pts_seconds[rows], query.rows[rows], query.end)
+        piece = query.subset(rows)
         if len(found) <= _REACH:
             pairs.append((piece, found))
         else:
-            middle = int((piece.rows @ found.rows.T).max(axis=0).argmax())
+            middle = int((piece.visible @ found.visible.T).max(axis=0).argmax())
             low = max(middle - _REACH // 2, 0)
             near = slice(low, low + _REACH)
-            pairs.append((piece, Track(found.pts_seconds[near], found.rows[near], found.end)))
+            pairs.append((piece, found.subset(near)))
     return pairs
 
 
-def _best_line(query: Track, found: Track, speeds: Sequence[float]) -> _Line | None:
+def _best_line(query: FrameSequence, found: FrameSequence, speeds: Sequence[float]) -> _Line | None:
     """Try every speed with every offset in steps of half a frame, and around the best in finer ones."""
     if not (len(query) and len(found)):
         return None
@@ -159,7 +129,7 @@ def _best_line(query: Track, found: Track, speeds: Sequence[float]) -> _Line | N
     return replace(near, worth=best.worth)
 
 
-def _offsets(query: Track, found: Track, speed: float) -> NDArray[np.float64]:
+def _offsets(query: FrameSequence, found: FrameSequence, speed: float) -> NDArray[np.float64]:
     step = found.step / 2
     first = found.pts_seconds[0] - speed * query.pts_seconds[-1]
     last = found.pts_seconds[-1] - speed * query.pts_seconds[0]
@@ -167,9 +137,9 @@ def _offsets(query: Track, found: Track, speed: float) -> NDArray[np.float64]:
     return np.asarray(np.arange(np.floor(first / step) * step, last + step, step))
 
 
-def _likeness(query: Track, found: Track) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _likeness(query: FrameSequence, found: FrameSequence) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Cosines (Tq, Tf), and the same without what a frame has in common with all frames of the other stretch."""
-    likeness = query.rows @ found.rows.T
+    likeness = query.visible @ found.visible.T
     here, there = query.shown, found.shown
     change = np.zeros_like(likeness)
     if here.any() and there.any():
@@ -181,8 +151,8 @@ def _likeness(query: Track, found: Track) -> tuple[NDArray[np.float32], NDArray[
 
 
 def _best_of(
-    query: Track,
-    found: Track,
+    query: FrameSequence,
+    found: FrameSequence,
     likeness: NDArray[np.float32],
     change: NDArray[np.float32],
     offsets: NDArray[np.float64],
@@ -213,8 +183,8 @@ def _best_runs(gains: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray((sums - before).max(axis=1))
 
 
-def _grown(line: _Line, query: Track, found: Track) -> Alignment | None:
-    """Grow a line from a piece over all that both tracks have of it, correcting offset and speed on the way."""
+def _grown(line: _Line, query: FrameSequence, found: FrameSequence) -> Alignment | None:
+    """Grow a line from a piece over all that both sequences have of it, correcting offset and speed on the way."""
     length = _PIECE * query.step
     if line.speed != 1.0:
         part = query.between(line.here - length / 2, line.here + length / 2)
@@ -229,7 +199,7 @@ def _grown(line: _Line, query: Track, found: Track) -> Alignment | None:
         line = replace(line, speed=1.0)
     at = line.at(query.pts_seconds)
     rows, inside = _between_frames(at, found)
-    cosines = (query.rows * rows).sum(axis=1)
+    cosines = (query.visible * rows).sum(axis=1)
     counted = inside & query.shown & rows.any(axis=1)
     if not counted.any():
         return None
@@ -246,12 +216,12 @@ def _grown(line: _Line, query: Track, found: Track) -> Alignment | None:
         query_end=line.here + (end - line.there) / line.speed,
         speed=line.speed,
         similarity=float(cosines[counted].mean()),
-        agreement=_agreement(query.rows[counted], rows[counted]),
+        agreement=_agreement(query.visible[counted], rows[counted]),
         frames=int(counted.sum()),
     )
 
 
-def _corrected(line: _Line, part: Track, found: Track, slack: float) -> _Line:
+def _corrected(line: _Line, part: FrameSequence, found: FrameSequence, slack: float) -> _Line:
     """The best of lines that turn around the middle of a part, and are shifted, a little."""
     first, last = line.at(part.pts_seconds[[0, -1]]).tolist()
     beside = _TURNS * slack * (last - first) + 2 * found.step
@@ -269,19 +239,19 @@ def _corrected(line: _Line, part: Track, found: Track, slack: float) -> _Line:
     return best
 
 
-def _thinned(track: Track) -> Track:
-    kept = np.linspace(0, len(track) - 1, min(len(track), _LOOKED_AT)).astype(int)
-    return Track(track.pts_seconds[kept], track.rows[kept], track.end)
+def _thinned(frames: FrameSequence) -> FrameSequence:
+    kept = np.linspace(0, len(frames) - 1, min(len(frames), _LOOKED_AT)).astype(int)
+    return frames.subset(kept)
 
 
-def _between_frames(times: NDArray[np.float64], found: Track) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def _between_frames(times: NDArray[np.float64], found: FrameSequence) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Unit rows at instants, mixed from the frames before and after, (T, F), and which instants lie inside: (T,)."""
     pts = found.pts_seconds
     inside = (times > pts[0] - found.step / 2) & (times < min(pts[-1] + found.step, found.end + found.step / 2))
     before = np.clip(np.searchsorted(pts, times, side="right") - 1, 0, max(len(pts) - 2, 0))
     after = np.minimum(before + 1, len(pts) - 1)
     share = np.clip((times - pts[before]) / np.maximum(pts[after] - pts[before], 1e-9), 0.0, 1.0)[:, None]
-    mixed = ((1 - share) * found.rows[before] + share * found.rows[after]).astype(np.float32)
+    mixed = ((1 - share) * found.visible[before] + share * found.visible[after]).astype(np.float32)
     return mixed / np.maximum(np.linalg.norm(mixed, axis=1, keepdims=True), 1e-9), inside
 
 
@@ -295,7 +265,7 @@ def _run(gains: NDArray[np.float64]) -> tuple[int, int]:
 
 
 def _ends(
-    line: _Line, query: Track, found: Track, inside: NDArray[np.bool_], first: int, last: int
+    line: _Line, query: FrameSequence, found: FrameSequence, inside: NDArray[np.bool_], first: int, last: int
 ) -> tuple[float, float]:
     """When a run begins and ends in the video: where the query or the video does, or at the frame that differs."""
     edges = np.append(query.pts_seconds, query.end)

@@ -7,6 +7,7 @@ excerpt of it, and both are kept.
 
 from __future__ import annotations
 
+import heapq
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,11 +15,11 @@ from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from search.clips.alignment import Alignment, Track, align
-from search.clips.candidates import Pair, candidates
-from search.clips.frames import Looks
-from search.clips.kinship import kind
+from search.clips.alignment import Alignment, align
+from search.clips.frames import FrameNormalizer, FrameSequence
+from search.clips.matching import match_kind
 from store.catalog.catalog import Catalog
 from store.types import Video
 from store.vectors.faiss_index import FaissIndex
@@ -27,7 +28,13 @@ LEAST_SECONDS = 2.0  # that have to be shared: four frames
 
 _WHOLE = 0.9  # of what a video shows has to be in the other one; the rest is a logo, a fade, a second of black
 _AS_LONG = 0.05  # a difference of length that does not make one of two duplicates the better
-_TRACKS = 16  # whose frames are held: some 600 MB where all are an hour long
+_SEQUENCES = 16  # videos whose frames are held: some 600 MB where all are an hour long
+_NEAREST = 8  # segments looked at for each
+_MOST_NEAREST = 512  # where the nearest are all of the same video, as in films of one long shot
+_ALIKE = 0.65  # cosine of segments from which two videos are compared; a copy seldom has less, unrelated ones often do
+_BLANK = 0.97  # cosine with the embedding of a picture that shows nothing
+_AT_ONCE = 1024  # segments
+_INSTANTS = 4  # of each pair that are remembered: where the segments are most alike
 
 
 @dataclass(frozen=True)
@@ -102,7 +109,7 @@ class _Shared:
 def find(
     catalog: Catalog,
     index: FaissIndex,
-    looks: Looks,
+    normalizer: FrameNormalizer,
     *,
     min_seconds: float = LEAST_SECONDS,
     within: str | None = None,
@@ -119,19 +126,21 @@ def find(
     if not min_seconds > 0:
         raise ValueError(f"min_seconds must be positive, got {min_seconds}")
     videos = {video.id: video for video in catalog.videos(within) if video.id is not None}
-    search = _Search(catalog, looks, videos, min_seconds)
+    search = _Comparison(catalog, normalizer, videos, min_seconds)
     first_of = {video.content_hash: number for number, video in sorted(videos.items(), reverse=True)}  # added first
     distinct = {number: videos[number] for number in first_of.values()}
-    pairs = candidates(catalog, index, looks, distinct)
+    pairs = candidates(catalog, index, normalizer, distinct)
     return search.clusters(first_of, pairs)
 
 
-class _Search:
+class _Comparison:
     """One run over a library; remembers what it has compared."""
 
-    def __init__(self, catalog: Catalog, looks: Looks, videos: dict[int, Video], min_seconds: float) -> None:
-        self._catalog, self._looks, self._videos, self._least = catalog, looks, videos, min_seconds
-        self._track = lru_cache(_TRACKS)(self._read)
+    def __init__(
+        self, catalog: Catalog, normalizer: FrameNormalizer, videos: dict[int, Video], min_seconds: float
+    ) -> None:
+        self._catalog, self._normalizer, self._videos, self._least = catalog, normalizer, videos, min_seconds
+        self._frames = lru_cache(_SEQUENCES)(self._read)
         self._known: dict[tuple[int, int], _Shared | None] = {}
 
     def clusters(self, first_of: dict[str, int], pairs: Iterable[Pair]) -> list[Duplicates]:
@@ -230,28 +239,28 @@ class _Search:
         return self._known[key]
 
     def _compared(self, first: int, second: int, near: Sequence[tuple[float, float]]) -> _Shared | None:
-        query, found = self._track(first), self._track(second)
+        query, found = self._frames(first), self._frames(second)
         alignment = align(query, found, near=near)
         if alignment is None or min(alignment.end - alignment.start, _seconds(alignment)) < self._least:
             return None
-        kinship = kind(alignment)
-        if kinship not in ("copy", "near copy"):
+        kind = match_kind(alignment)
+        if kind not in ("copy", "near copy"):
             return None
         of_query = _share(query, alignment.query_start, alignment.query_end)
-        return _Shared(alignment, kinship, of_query, _share(found, alignment.start, alignment.end))
+        return _Shared(alignment, kind, of_query, _share(found, alignment.start, alignment.end))
 
-    def _read(self, number: int) -> Track:
-        return self._looks.stored(self._catalog.segments(number))
+    def _read(self, number: int) -> FrameSequence:
+        return self._normalizer.of_segments(self._catalog.segments(number))
 
 
 def _seconds(alignment: Alignment) -> float:
     return alignment.query_end - alignment.query_start
 
 
-def _share(track: Track, start: float, end: float) -> float:
+def _share(frames: FrameSequence, start: float, end: float) -> float:
     """Of the frames that show something, those that appear in a stretch; its ends fall between two frames."""
-    shown = track.pts_seconds[track.shown]
-    return float(np.mean((shown >= start - track.step / 2) & (shown < end + track.step / 2)))
+    shown = frames.pts_seconds[frames.shown]
+    return float(np.mean((shown >= start - frames.step / 2) & (shown < end + frames.step / 2)))
 
 
 def _components(numbers: Iterable[int], alike: dict[int, set[int]]) -> list[set[int]]:
@@ -268,3 +277,85 @@ def _components(numbers: Iterable[int], alike: dict[int, set[int]]) -> list[set[
         seen |= component
         components.append(component)
     return components
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two videos, and instants at which they are alike, best first."""
+
+    first: int
+    second: int
+    near: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class _Segments:
+    """All segments that are compared, in order of their ids: arrays (N,)."""
+
+    ids: NDArray[np.int64]
+    videos: NDArray[np.int64]
+    middles: NDArray[np.float64]  # seconds
+
+
+def candidates(
+    catalog: Catalog, index: FaissIndex, normalizer: FrameNormalizer, videos: dict[int, Video]
+) -> list[Pair]:
+    """Return pairs of videos that may show the same, each once.
+
+    Each segment is compared with its nearest in other videos, so the work grows with the number of segments and not
+    with its square.
+    """
+    segments = _segments(catalog, videos)
+    among = None if len(segments.ids) == len(index) else segments.ids
+    best: dict[tuple[int, int], list[tuple[float, float, float]]] = defaultdict(list)
+    for first in range(0, len(segments.ids), _AT_ONCE):
+        rows = np.arange(first, min(first + _AT_ONCE, len(segments.ids)))
+        vectors = catalog.embeddings(segments.ids[rows])
+        shown = (vectors @ normalizer.blank_embeddings.T).max(axis=1) < _BLANK
+        for row, other, score in _nearest(index, segments, rows[shown], vectors[shown], among):
+            one, two = sorted((row, other), key=lambda each: int(segments.videos[each]))
+            seeds = best[int(segments.videos[one]), int(segments.videos[two])]
+            seed = (score, float(segments.middles[one]), float(segments.middles[two]))
+            if seed not in seeds:
+                heapq.heappush(seeds, seed)
+            if len(seeds) > _INSTANTS:
+                heapq.heappop(seeds)
+    return [
+        Pair(*pair, tuple((here, there) for _, here, there in sorted(seeds, reverse=True)))
+        for pair, seeds in sorted(best.items())
+    ]
+
+
+def _segments(catalog: Catalog, videos: Iterable[int]) -> _Segments:
+    held = [(segment, number) for number in videos for segment in catalog.segments(number)]
+    held.sort(key=lambda each: each[0].id or 0)
+    return _Segments(
+        np.array([segment.id for segment, _ in held], np.int64),
+        np.array([number for _, number in held], np.int64),
+        np.array([(segment.start + segment.end) / 2 for segment, _ in held]),
+    )
+
+
+def _nearest(
+    index: FaissIndex,
+    segments: _Segments,
+    rows: NDArray[np.int64],
+    vectors: NDArray[np.float32],
+    among: NDArray[np.int64] | None,
+) -> list[tuple[int, int, float]]:
+    """Rows of segments, of segments of other videos that are near to them, and the cosines."""
+    found: list[tuple[int, int, float]] = []
+    k = _NEAREST
+    while len(rows):
+        scores, ids = index.search(vectors, k, among=among)
+        places = np.minimum(np.searchsorted(segments.ids, ids), len(segments.ids) - 1)
+        near = (scores >= _ALIKE) & (segments.ids[places] == ids)
+        elsewhere = near & (segments.videos[places] != segments.videos[rows][:, None])
+        for i, j in zip(*np.nonzero(elsewhere), strict=True):
+            found.append((int(rows[i]), int(places[i, j]), float(scores[i, j])))
+        # Where a film is like itself for long, what is near elsewhere comes after all of that.
+        again = near.all(axis=1) & ~elsewhere.any(axis=1)
+        rows, vectors, k = rows[again], vectors[again], 8 * k
+        if k > _MOST_NEAREST:
+            break
+    return found

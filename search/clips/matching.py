@@ -1,35 +1,126 @@
-"""Moments that look like a clip -> where in time they match, and of what kind the match is."""
+"""How much of a clip a moment shows, where in time the two match, and of what kind the match is.
+
+Frames of one scene are alike at any time; only copies change alike from frame to frame. The thresholds of `match_kind`
+were read from `python -m benchmarks.alignment fit`, which makes copies of clips in many ways and prints where the kinds
+part.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from indexer.features.clip import Clip
-from search.clips.alignment import Alignment, Track, align
-from search.clips.frames import Looks
-from search.clips.kinship import kind
+from search.clips.alignment import Alignment, align
+from search.clips.frames import FrameNormalizer, FrameSequence
 from store.types import Match, Moment, Segment
 
-_EDITED = 0.02  # of likeness: a view has to be so much better than the clip as it is
-CLOSE = 0.1  # the same where most of the picture is left out, for what is left is more easily like something
+Kind = Literal["copy", "near copy", "same scene", "similar"]
+
+SCENE = 0.56  # similarity from which two stretches show one scene
+CHANGES = 0.36  # agreement from which they are copies, and not two stretches of one scene
+COPY = 0.89  # similarity of a copy that was only encoded anew, cut or marked
+
+_STILL = 0.985  # similarity from which stretches in which nothing changes count as copies
+_FEWEST = 3  # frames that have to change alike; of fewer, any two do
+
+_EDITED = 0.02  # cosine; a view must beat the clip by it
+_CENTER_CROP = 0.1  # the same where most of the picture is cut away, for what is left is more easily like something
 _CERTAIN = 1 - _EDITED
 _LEAST_REACH = 10.0  # seconds beside a moment where the match may go on
 _COPIES = {"copy", "near copy"}
 
 
 @dataclass(frozen=True, eq=False)
-class _Look:
-    """The clip as it is, or after something was undone."""
+class QueryView:
+    """A query clip as it is, or after an edit was undone.
 
-    track: Track
-    mirrored: bool
-    handicap: float  # of likeness, beside the clip as it is; 0 for that
+    Attributes:
+        frames: of the clip.
+        parts: float32 (Tn, F), unit rows of each of its N segments.
+        mirrored: whether the view is the clip mirrored.
+        penalty: cosine by which its alignment must beat that of the clip as it is; 0 for that.
+        maxsim_penalty: the same of `maxsim`.
+    """
+
+    frames: FrameSequence
+    parts: tuple[NDArray[np.float32], ...]
+    mirrored: bool = False
+    penalty: float = 0.0
+    maxsim_penalty: float = 0.0
+
+    def maxsim(self, found: NDArray[np.float32]) -> float:
+        """Return `maxsim` of the segment that is most like the found frames, less the penalty."""
+        return max(maxsim(part, found) for part in self.parts) - self.maxsim_penalty
 
 
-def place(clip: Clip, moments: Sequence[Moment], looks: Looks, top: int, *, without: int | None = None) -> list[Moment]:
+def query_views(clip: Clip, normalizer: FrameNormalizer) -> list[QueryView]:
+    """Normalize the frames of a clip and of its views; the clip as it is comes first."""
+    end = float(clip.pts_seconds[-1])
+    if len(clip.pts_seconds) > 1:
+        end += float(np.median(np.diff(clip.pts_seconds)))
+
+    def view(
+        features: NDArray[np.float16], *, mirrored: bool = False, penalty: float = 0.0, maxsim_penalty: float = 0.0
+    ) -> QueryView:
+        frames = normalizer.sequence(clip.pts_seconds, features, end)
+        parts = np.split(frames.rows, np.cumsum(clip.lengths)[:-1])
+        return QueryView(frames, tuple(parts), mirrored, penalty, maxsim_penalty)
+
+    views = [view(clip.features)]
+    for each in clip.views:
+        penalties = (_CENTER_CROP, _CENTER_CROP) if each.close else (_EDITED, 0.0)
+        views.append(view(each.features, mirrored=each.mirrored, penalty=penalties[0], maxsim_penalty=penalties[1]))
+    return views
+
+
+def maxsim(query: NDArray[np.float32], found: NDArray[np.float32]) -> float:
+    """Average the cosine of each query frame with its nearest found frame: how much of a clip a stretch shows.
+
+    One vector a segment mixes what its frames show; frame against frame also finds a part (MaxSim of Khattab and
+    Zaharia, "ColBERT", 2020).
+
+    Args:
+        query: float32 (Tq, F), unit rows.
+        found: float32 (Tf, F), unit rows.
+
+    Returns:
+        -1 to 1.
+    """
+    return float((query @ found.T).max(axis=1).mean())
+
+
+def match_kind(alignment: Alignment | None, *, edited: bool = False) -> Kind:
+    """Name what two aligned stretches are to each other.
+
+    "copy": the same pictures at the same pace, perhaps encoded anew, scaled, cut out or marked with a logo. "near
+    copy": the same recording, but cropped, mirrored, framed by bars, faster, slower, or filmed from a screen. "same
+    scene": another take, or another moment of the same shot. "similar": nothing more than what a search finds.
+
+    Args:
+        edited: whether the query had to be mirrored or trimmed to match.
+    """
+    if alignment is None or alignment.similarity < SCENE:
+        return "similar"
+    untouched = alignment.speed == 1.0 and not edited
+    changing = alignment.agreement >= CHANGES and alignment.frames >= _FEWEST
+    if untouched and alignment.similarity >= (COPY if changing else _STILL):
+        return "copy"
+    return "near copy" if changing else "same scene"
+
+
+def place(
+    views: Sequence[QueryView],
+    moments: Sequence[Moment],
+    normalizer: FrameNormalizer,
+    top: int,
+    *,
+    without: int | None = None,
+) -> list[Moment]:
     """Say of the `top` best moments where each matches the clip, and how.
 
     A moment that holds a copy becomes the stretch that was copied, and stands for all moments in that stretch.
@@ -37,10 +128,9 @@ def place(clip: Clip, moments: Sequence[Moment], looks: Looks, top: int, *, with
     Args:
         without: a segment of the library that does not count, being the query itself.
     """
-    tracks = _looks(clip, looks)
     placed: list[Moment] = []
     for moment in moments:
-        found = _placed(moment, tracks, looks, without)
+        found = _placed(moment, views, normalizer, without)
         if not any(_holds(earlier, found) for earlier in placed):
             placed.append(found)
         if len(placed) == top:
@@ -48,53 +138,42 @@ def place(clip: Clip, moments: Sequence[Moment], looks: Looks, top: int, *, with
     return placed
 
 
-def _looks(clip: Clip, looks: Looks) -> list[_Look]:
-    end = float(clip.pts_seconds[-1])
-    if len(clip.pts_seconds) > 1:
-        end += float(np.median(np.diff(clip.pts_seconds)))
-    seen = [(clip.features, False, 0.0)]
-    seen += [(view.features, view.mirrored, CLOSE if view.close else _EDITED) for view in clip.views]
-    return [
-        _Look(looks.track(clip.pts_seconds, features, end), mirrored, handicap) for features, mirrored, handicap in seen
-    ]
-
-
-def _placed(moment: Moment, tracks: Sequence[_Look], looks: Looks, without: int | None) -> Moment:
-    segments = looks.catalog.segments(moment.hits[0].video_id)
-    found = looks.stored(_around(moment, tracks[0].track, segments, without))
-    best = _best(tracks, found)
+def _placed(moment: Moment, views: Sequence[QueryView], normalizer: FrameNormalizer, without: int | None) -> Moment:
+    segments = normalizer.catalog.segments(moment.hits[0].video_id)
+    found = normalizer.of_segments(_around(moment, views[0].frames, segments, without))
+    best = _best(views, found)
     if best is None or not _overlap(best[0], moment):  # what matches beside it is another moment
         found = found.between(moment.start, moment.end)
-        best = _best(tracks, found)
+        best = _best(views, found)
     if best is None:
         return moment
-    alignment, look = best
-    kinship = kind(alignment, edited=look.handicap > 0)
-    if kinship not in _COPIES:  # a speed means nothing then, nor does left and right
-        alignment = align(look.track, found, speeds=(1.0,)) or alignment
+    alignment, view = best
+    kind = match_kind(alignment, edited=view.penalty > 0)
+    if kind not in _COPIES:  # a speed means nothing then, nor does left and right
+        alignment = align(view.frames, found, speeds=(1.0,)) or alignment
     match = Match(
         start=alignment.start,
         end=alignment.end,
         query_start=max(alignment.query_start, 0.0),
         query_end=alignment.query_end,
         similarity=alignment.similarity,
-        kind=kinship,
+        kind=kind,
         speed=alignment.speed,
-        mirrored=look.mirrored and kinship in _COPIES,
+        mirrored=view.mirrored and kind in _COPIES,
     )
-    if kinship not in _COPIES:
+    if kind not in _COPIES:
         return replace(moment, match=match)
     middle = (match.start + match.end) / 2
     return replace(moment, match=match, start=match.start, end=match.end, keyframe=middle)
 
 
-def _best(tracks: Sequence[_Look], found: Track) -> tuple[Alignment, _Look] | None:
+def _best(views: Sequence[QueryView], found: FrameSequence) -> tuple[Alignment, QueryView] | None:
     """The view that matches best, with its match; the clip as it is unless another is clearly better."""
-    best: tuple[Alignment, _Look] | None = None
-    for look in tracks:
-        alignment = align(look.track, found)
-        if alignment and (best is None or alignment.similarity - look.handicap > best[0].similarity - best[1].handicap):
-            best = alignment, look
+    best: tuple[Alignment, QueryView] | None = None
+    for view in views:
+        alignment = align(view.frames, found)
+        if alignment and (best is None or alignment.similarity - view.penalty > best[0].similarity - best[1].penalty):
+            best = alignment, view
         if best and best[0].similarity >= _CERTAIN:  # it cannot be clearly better in another view
             break
     return best
@@ -104,7 +183,7 @@ def _overlap(alignment: Alignment, moment: Moment) -> bool:
     return alignment.start < moment.end and alignment.end > moment.start
 
 
-def _around(moment: Moment, query: Track, segments: Sequence[Segment], without: int | None) -> list[Segment]:
+def _around(moment: Moment, query: FrameSequence, segments: Sequence[Segment], without: int | None) -> list[Segment]:
     """The segments of a moment, and those beside it that the clip may reach into."""
     reach = max(2 * query.end, _LEAST_REACH)
     first, last = moment.start - reach, moment.end + reach

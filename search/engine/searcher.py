@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from indexer.features.clip import Clip, read_clip, read_picture
 from model.encoder.videobert import Encoder
-from search.clips.frames import Looks
-from search.clips.matching import CLOSE, place
+from search.clips.frames import FrameNormalizer
+from search.clips.matching import place, query_views
 from search.query.request import SearchRequest, SimilarRequest
 from search.query.times import ClipRange
 from search.ranking.calibration import Background, everyday
 from search.ranking.clause import Ground
-from search.ranking.moments import likeness, merge
+from search.ranking.moments import merge
 from search.ranking.ranker import answer
 from store.catalog.catalog import Catalog
 from store.filters import Filter
@@ -35,7 +35,7 @@ class SearchEngine:
 
     def __init__(self, catalog: Catalog, index: FaissIndex, encoder: Encoder) -> None:
         self.catalog, self.index, self.encoder = catalog, index, encoder
-        self.looks = Looks(catalog, encoder)
+        self.normalizer = FrameNormalizer(catalog, encoder)
 
     def search(self, request: SearchRequest, *, clips: Sequence[Clip] = ()) -> list[Moment]:
         """Moments that answer a request, best first.
@@ -93,19 +93,25 @@ class SearchEngine:
         return Clip(pts_seconds - pts_seconds[0], features, (len(features),), embedding)
 
     def _alike(self, clip: Clip, *, top: int, within: str | None, without: int | None = None) -> list[Moment]:
-        looks = [(clip.features, 0.0), *((view.features, CLOSE if view.close else 0.0) for view in clip.views)]
-        ends = np.cumsum(clip.lengths)[:-1]
-        parts = [(part, handicap) for features, handicap in looks for part in np.split(self.looks.rows(features), ends)]
+        views = query_views(clip, self.normalizer)
 
-        def judge(hits: Sequence[Hit]) -> list[Hit]:
-            return [replace(hit, score=self._likeness(parts, hit)) for hit in hits if hit.segment_id != without]
+        def scored(hits: Sequence[Hit]) -> list[Hit]:
+            """Hits with the maxsim of the best view as their score."""
+            others = [hit for hit in hits if hit.segment_id != without]
+            rows = (self.normalizer.rows(self.catalog.frame_features(hit.segment_id)[1]) for hit in others)
+            return [
+                replace(hit, score=max(view.maxsim(found) for view in views))
+                for hit, found in zip(others, rows, strict=True)
+            ]
 
         queries = np.concatenate([clip.embeddings, *(view.embeddings for view in clip.views)])
         among = None if within is None else self.catalog.segment_ids([Filter("within", within)])
         most = len(self.index) if among is None else len(among)
         wanted = max(top * _HITS_PER_MOMENT, _LOOKED_AT)
         while True:
-            moments = place(clip, merge(judge(self._hits(queries, wanted, among))), self.looks, top, without=without)
+            moments = place(
+                views, merge(scored(self._hits(queries, wanted, among))), self.normalizer, top, without=without
+            )
             if len(moments) >= top or wanted >= most:
                 return moments
             wanted *= 4
@@ -123,11 +129,6 @@ class SearchEngine:
                 best[segment_id] = max(score, best.get(segment_id, -1.0))
         ranked = sorted(best, key=lambda segment_id: -best[segment_id])[:k]
         return self.catalog.hits(ranked, [best[segment_id] for segment_id in ranked])
-
-    def _likeness(self, parts: Sequence[tuple[NDArray[np.float32], float]], hit: Hit) -> float:
-        """Of the segment of the clip, in the view, that is most like the hit, less the handicap of the view."""
-        found = self.looks.rows(self.catalog.frame_features(hit.segment_id)[1])
-        return max(likeness(part, found) - handicap for part, handicap in parts)
 
     @cached_property
     def _background(self) -> Background:

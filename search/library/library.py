@@ -103,7 +103,7 @@ class Library(Films):
         return find(
             self.catalog,
             self.vectors,
-            engine.looks,
+            engine.normalizer,
             min_seconds=min_seconds,
             within=None if within is None else absolute(within),
         )

@@ -1,12 +1,9 @@
-"""Hits -> moments, and how much of a query clip a hit shows."""
+"""Hits -> moments."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-
-import numpy as np
-from numpy.typing import NDArray
 
 from store.types import Hit, Moment
 
@@ -64,19 +61,3 @@ def _moment(run: Sequence[Hit]) -> Moment:
         confidence=best_first[0].confidence,
         keyframe=(best_first[0].start + best_first[0].end) / 2,
     )
-
-
-def likeness(query: NDArray[np.float32], found: NDArray[np.float32]) -> float:
-    """How much of a query clip is to be seen in a found stretch: each frame's nearest frame, averaged.
-
-    One vector a segment mixes what its frames show; frame against frame also finds a part (MaxSim of Khattab and
-    Zaharia, "ColBERT", 2020).
-
-    Args:
-        query: float32 (Tq, F), unit rows.
-        found: float32 (Tf, F), unit rows.
-
-    Returns:
-        -1 to 1.
-    """
-    return float((query @ found.T).max(axis=1).mean())

@@ -61,7 +61,9 @@ def _found(parts: Parts, min_seconds: float) -> list[Duplicates]:
     key = (parts.live.stamp(), min_seconds)
     found = parts.duplicates.get(key)
     if found is None:
-        found = parts.live.ask(lambda engine: find(engine.catalog, engine.index, engine.looks, min_seconds=min_seconds))
+        found = parts.live.ask(
+            lambda engine: find(engine.catalog, engine.index, engine.normalizer, min_seconds=min_seconds)
+        )
         parts.duplicates.put(key, found)
     return found
 

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from model.encoder.videobert import Encoder
-from search.clips.candidates import candidates
-from search.clips.duplicates import Duplicates, find
-from search.clips.frames import Looks
+from search.clips.duplicates import Duplicates, candidates, find
+from search.clips.frames import FrameNormalizer
 from store.catalog.catalog import Catalog
 from store.types import NewSegment, Video
 from store.vectors.faiss_index import FaissIndex, bring_up_to_date
@@ -63,7 +62,7 @@ class Shelf:
     def duplicates(self, **options: float) -> list[Duplicates]:
         index = FaissIndex(self.encoder.dim)
         bring_up_to_date(index, self.catalog)
-        return find(self.catalog, index, Looks(self.catalog, self.encoder), **options)
+        return find(self.catalog, index, FrameNormalizer(self.catalog, self.encoder), **options)
 
 
 def endless(seed: int, frames: int = 240) -> np.ndarray:
@@ -161,7 +160,7 @@ def test_candidates_are_found_behind_a_film_that_is_like_itself_for_long(shelf: 
     index = FaissIndex(shelf.encoder.dim)
     bring_up_to_date(index, shelf.catalog)
     videos = {video.id: video for video in shelf.catalog.videos()}
-    pairs = candidates(shelf.catalog, index, Looks(shelf.catalog, shelf.encoder), videos)
+    pairs = candidates(shelf.catalog, index, FrameNormalizer(shelf.catalog, shelf.encoder), videos)
     assert [(pair.first, pair.second) for pair in pairs] == [tuple(sorted(videos))]
     assert 1 <= len(pairs[0].near) <= 4
 
@@ -176,7 +175,7 @@ def test_within_looks_at_a_folder_alone(shelf: Shelf):
     shelf.put("b/two.mp4", film, noise=0.05)
     index = FaissIndex(shelf.encoder.dim)
     bring_up_to_date(index, shelf.catalog)
-    looks = Looks(shelf.catalog, shelf.encoder)
+    looks = FrameNormalizer(shelf.catalog, shelf.encoder)
     assert find(shelf.catalog, index, looks, within="/films/a") == []
     assert len(find(shelf.catalog, index, looks, within="/films")) == 1
 
