@@ -34,9 +34,8 @@ from benchmarks.library import indexed
 from indexer.features.clip import read_picture
 from model.encoder.prompts import phrases
 from model.encoder.videobert import Encoder
-from search.ranking.calibration import WORDS_ENOUGH, Background
+from search.ranking.calibration import LOOKED_AT, WORDS_ENOUGH, Background, standing
 from search.ranking.smoothing import Surroundings, surroundings
-from search.ranking.verdict import LOOKED_AT, standing
 from store.catalog.analyzer import TOKENIZER, match_expression, terms
 from store.catalog.analyzer import indexed as as_indexed
 

@@ -25,7 +25,7 @@ from indexer.features.examples import load_examples, look_at, save_examples
 from model.encoder.videobert import Encoder, VideoBertEncoder
 from model.registry.registry import DEFAULT_MODEL
 from model.training.dataset import Example, read_captions
-from search.ranking.fusion import reciprocal_ranks
+from search.ranking.clause import reciprocal_ranks
 from search.ranking.ranker import ALIGNMENT
 from search.training.training import fingerprint
 

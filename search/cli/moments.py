@@ -11,7 +11,7 @@ import typer
 from search.cli.console import SOME_FAILED, err, out, print_json
 from search.cli.formatting import moment_lines
 from search.export.formats import export, format_of
-from search.ranking.verdict import verdict
+from search.ranking.calibration import verdict
 from store.types import Moment
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from search.query.request import SearchRequest, SimilarRequest
 from search.query.times import ClipRange
 from search.ranking.calibration import Background, everyday
 from search.ranking.clause import Ground
-from search.ranking.moments import merge
+from search.ranking.moments import HITS_PER_MOMENT, merge
 from search.ranking.ranker import answer
 from store.catalog.catalog import Catalog
 from store.filters import Filter
@@ -26,7 +26,6 @@ from store.types import Hit, Moment
 from store.vectors.faiss_index import FaissIndex
 
 _BACKGROUND = 2000  # segments: a mean to 0.02 standard deviations
-_HITS_PER_MOMENT = 4  # neighbours merge, so more hits are fetched than moments are wanted
 _LOOKED_AT = 200  # hits whose frames are compared with a clip's one by one: a tenth of a second
 
 
@@ -107,7 +106,7 @@ class SearchEngine:
         queries = np.concatenate([clip.embeddings, *(view.embeddings for view in clip.views)])
         among = None if within is None else self.catalog.segment_ids([Filter("within", within)])
         most = len(self.index) if among is None else len(among)
-        wanted = max(top * _HITS_PER_MOMENT, _LOOKED_AT)
+        wanted = max(top * HITS_PER_MOMENT, _LOOKED_AT)
         while True:
             moments = place(
                 views, merge(scored(self._hits(queries, wanted, among))), self.normalizer, top, without=without

@@ -12,18 +12,27 @@ it. Three things are computed with them.
   query itself it would say less: the best of anything stands out among the rest (measured, docs/measured.md).
 - A logistic regression reads it (Platt, "Probabilistic Outputs for Support Vector Machines", 1999). Its coefficients
   are those that `python -m benchmarks.confidence fit` prints.
+
+The confidences of the best moments together say whether what was asked for is among them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from model.encoder.prompts import phrase_lines
-from model.encoder.videobert import Encoder
 from store.catalog.catalog import Catalog
+from store.types import Moment
+
+if TYPE_CHECKING:  # it brings torch with it
+    from model.encoder.videobert import Encoder
+
+Verdict = Literal["match", "unsure", "nothing"]
+ConfidenceLevel = Literal["high", "medium", "low"]
 
 _NEAREST = 20  # everyday queries, of some two hundred
 _HUBNESS = 0.25  # share of a segment's likeness to them that is taken off
@@ -31,6 +40,16 @@ _SLOPE, _OFFSET = 0.96, -4.11  # of the standardized likeness; of 1
 _SAMPLE = 200  # segments that stand for what pictures and clips ask for
 _SAID = 0.9  # confidence where every word of the query is said: a word can mean something else
 WORDS_ENOUGH = 0.5  # share of a query's words, by information, below which a segment holds some of them by chance
+
+LOOKED_AT = 5  # moments: several that are fairly likely say more than the one that stands out
+# Mean confidences of the best moments, as `python -m benchmarks.confidence measure` prints them.
+MATCH = 0.24  # one in twenty things that a library does not show reaches it
+NOTHING = 0.11  # one in ten that it shows stays below
+SURE = 0.5  # of a single moment that is enough, such as one in which the words are said
+
+HIGH = 0.3  # confidence of one moment, as it is shown to people
+MEDIUM = 0.1  # most moments below it are not what was asked for
+MIN_CONFIDENCES = (0.1, 0.25, 0.5)  # offered as the least confidence of a search
 
 
 class Background:
@@ -92,6 +111,8 @@ def _standardized(likeness: NDArray[np.float32], among: NDArray[np.float32]) -> 
 
 def everyday(catalog: Catalog, encoder: Encoder) -> NDArray[np.float32]:
     """What people ask for every day as the encoder reads it, kept in the library: float32 (R, D), unit rows."""
+    from model.encoder.prompts import phrase_lines  # torch comes with it, and whoever only reads confidences needs none
+
     lines = phrase_lines()
     kept = catalog.readings(encoder.fingerprint, lines)
     if kept is None:
@@ -103,3 +124,28 @@ def everyday(catalog: Catalog, encoder: Encoder) -> NDArray[np.float32]:
 def confidence_of_words(coverage: NDArray[np.float64]) -> NDArray[np.float64]:
     """How likely segments that hold this share of the words of a query are what was asked for: (C,), 0 to 1."""
     return np.where(coverage >= WORDS_ENOUGH, _SAID * coverage**2, 0.0)
+
+
+def confidence_level(confidence: float) -> ConfidenceLevel:
+    """Return the level at which a confidence is shown."""
+    return "high" if confidence >= HIGH else "medium" if confidence >= MEDIUM else "low"
+
+
+def standing(confidences: ArrayLike) -> float:
+    """The mean confidence of the best few, 0 to 1; 0 where there is none."""
+    best = np.sort(np.asarray(confidences, np.float64))[-LOOKED_AT:]
+    return float(best.mean()) if len(best) else 0.0
+
+
+def verdict(moments: Sequence[Moment]) -> Verdict:
+    """Say what moments that answer one query are worth: "match", "unsure", or "nothing" of what was asked for.
+
+    Moments without a confidence, which filters alone or a clip found, are what was asked for.
+    """
+    if not moments:
+        return "nothing"
+    confidences = [moment.confidence for moment in moments if moment.confidence is not None]
+    if not confidences or max(confidences) >= SURE:
+        return "match"
+    mean = standing(confidences)
+    return "match" if mean >= MATCH else "unsure" if mean >= NOTHING else "nothing"

@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.query.request import Only
-from search.ranking.calibration import WORDS_ENOUGH, Background, confidence_of_words
-from search.ranking.fusion import reciprocal_ranks, weight_of_words
+from search.ranking.calibration import MATCH, NOTHING, WORDS_ENOUGH, Background, confidence_of_words, standing
 from search.ranking.smoothing import Surroundings
 from store.catalog.catalog import Catalog
 from store.filters import Filter
 from store.vectors.faiss_index import FaissIndex
+
+_K = 60  # as in the paper; the first of one ranking does not outweigh a good place in two
+_WORDS_BESIDE_PICTURES = 0.4  # weight of words where pictures answer: keeps most of what right subtitles give
 
 
 @dataclass(frozen=True)
@@ -146,3 +148,30 @@ def telling(weights: Mapping[str, float]) -> list[str]:
     rarest_last = sorted(weights, key=lambda word: weights[word])
     sums = np.cumsum([weights[word] for word in rarest_last])
     return [word for word, total in zip(rarest_last, sums, strict=True) if total >= (WORDS_ENOUGH - 1e-6) * sums[-1]]
+
+
+def reciprocal_ranks(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What a ranking by these scores gives to each candidate: 1 / (60 + rank), and 0 where the score is -inf.
+
+    The sum over rankings is reciprocal rank fusion (Cormack, Clarke and Büttcher, "Reciprocal Rank Fusion outperforms
+    Condorcet and Individual Rank Learning Methods", 2009). Equal scores get equal ranks, the best of theirs.
+
+    Args:
+        scores: float64 (C,), the higher the better.
+
+    Returns:
+        float64 (C,).
+    """
+    descending = np.sort(-scores)
+    ranks = 1 + np.searchsorted(descending, -scores, side="left")
+    return np.where(np.isneginf(scores), 0.0, 1.0 / (_K + ranks))
+
+
+def weight_of_words(seen: NDArray[np.float64]) -> float:
+    """How much the ranking by words counts beside the ranking by looks, of candidates that are so likely (C,) by looks.
+
+    1 where nothing that is shown answers the query, since then it is about what is said; less, the likelier it is that
+    something shown does: what is said beside another picture should not come before it.
+    """
+    shown = np.clip((standing(seen) - NOTHING) / (MATCH - NOTHING), 0.0, 1.0)
+    return float(1 - (1 - _WORDS_BESIDE_PICTURES) * shown)

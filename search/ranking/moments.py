@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 
 from store.types import Hit, Moment
 
-_TOUCHING_SECONDS = 0.05  # segments of one video tile it; what is left between two is rounding
+HITS_PER_MOMENT = 4  # neighbours merge, so more hits are fetched than moments are wanted
+TOUCHING_SECONDS = 0.05  # segments of one video tile it; what is left between two is rounding
 _KIN = 0.8  # a neighbour joins a moment if it scores at least this share of the moment's best hit
 _EQUALLY_LIKELY = 0.5  # the same for confidences, where hits have them: they fall off faster
 
@@ -32,7 +33,7 @@ def _runs(hits: Sequence[Hit]) -> list[list[Hit]]:
     runs: list[list[Hit]] = []
     for hit in hits:
         run = runs[-1] if runs else []
-        if run and hit.start <= run[-1].end + _TOUCHING_SECONDS and _kin([*run, hit]):
+        if run and hit.start <= run[-1].end + TOUCHING_SECONDS and _kin([*run, hit]):
             run.append(hit)
         else:
             runs.append([hit])

@@ -17,10 +17,9 @@ from indexer.features.clip import Clip
 from model.encoder.videobert import Encoder
 from search.query.language import ParsedQuery, Text
 from search.query.request import SearchRequest
-from search.ranking.clause import Clause, Evidence, Ground
-from search.ranking.fusion import reciprocal_ranks
+from search.ranking.clause import Clause, Evidence, Ground, reciprocal_ranks
 from search.ranking.localization import refine
-from search.ranking.moments import merge
+from search.ranking.moments import HITS_PER_MOMENT, merge
 from search.ranking.sequences import chains, combine
 from search.ranking.smoothing import Surroundings, surroundings
 from store.catalog.analyzer import terms
@@ -32,7 +31,6 @@ _LEAST_CANDIDATES = 200  # of each ranking: the ranks of what both propose have 
 _MOST_CANDIDATES = 20_000
 _MOST_OF_STEPS = 800  # candidates of one step of several: whole videos are weighed for them
 _LEAST_VIDEOS = 40  # that are weighed as a whole
-_HITS_PER_MOMENT = 4  # neighbours merge, so more hits are fetched than moments are wanted
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ def answer(
     among = ground.among()
     most = len(ground.index) if among is None else len(among)
     most = min(most, _MOST_CANDIDATES if len(steps) == 1 else _MOST_OF_STEPS)
-    limit = max(request.top * _HITS_PER_MOMENT, _LEAST_CANDIDATES, request.rerank)
+    limit = max(request.top * HITS_PER_MOMENT, _LEAST_CANDIDATES, request.rerank)
     while True:
         weighed = _weigh(request, steps, ground, encoder, among, limit)
         moments = _per_video(_joined(query, weighed), request.per_video)

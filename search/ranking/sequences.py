@@ -17,9 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.ranking.clause import Evidence
+from search.ranking.moments import TOUCHING_SECONDS
 from store.types import Hit
-
-_TOUCHING_SECONDS = 0.05  # segments of one video tile it; what is left between two is rounding
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def _best_chain(steps: Sequence[Sequence[Hit]], limits: Sequence[float | None]) 
     previous: list[NDArray[np.intp]] = []
     for before, after, limit in zip(ordered, ordered[1:], limits, strict=False):
         pauses = np.array([hit.start for hit in after])[:, None] - np.array([hit.end for hit in before])[None, :]
-        possible = (pauses >= -_TOUCHING_SECONDS) & (pauses <= (np.inf if limit is None else limit))
+        possible = (pauses >= -TOUCHING_SECONDS) & (pauses <= (np.inf if limit is None else limit))
         through = np.where(possible, best[None, :], 0.0)
         previous.append(through.argmax(axis=1))
         best = through.max(axis=1) * np.array([hit.score for hit in after])

@@ -26,7 +26,7 @@ from search.export.excerpt import stills
 from search.library import Library
 from search.query.request import Only, SearchRequest, SimilarRequest
 from search.query.times import clock
-from search.ranking.verdict import verdict
+from search.ranking.calibration import verdict
 from search.tasks.storyboard import SHORT_SIDE, board
 from store.errors import StoreError
 from store.types import Moment, Segment

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from search.ranking.verdict import MIN_CONFIDENCES, ConfidenceLevel, confidence_level
+from search.ranking.calibration import MIN_CONFIDENCES, ConfidenceLevel, confidence_level
 from search.service.backend.playable import is_playable
 from store import types
 from store.catalog.listing import Extent

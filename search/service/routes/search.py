@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from search.engine.searcher import SearchEngine
 from search.query.request import Only, SearchRequest, SimilarRequest
-from search.ranking.verdict import verdict
+from search.ranking.calibration import verdict
 from search.service.backend.errors import Refusal
 from search.service.backend.paging import MOST_OFFSET, same_from
 from search.service.backend.schemas import Id, Moment, Moments

@@ -8,9 +8,8 @@ from model.encoder.prompts import phrase_lines
 from model.encoder.videobert import Encoder
 from search.engine.searcher import SearchEngine
 from search.query.request import SearchRequest
-from search.ranking.clause import telling
-from search.ranking.fusion import weight_of_words
-from search.ranking.verdict import MATCH, NOTHING
+from search.ranking.calibration import MATCH, NOTHING
+from search.ranking.clause import telling, weight_of_words
 from store.catalog.catalog import Catalog
 from store.errors import NotInLibrary
 from store.types import Cue, Moment, NewSegment, Video

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from model.encoder.videobert import Encoder
 from search.export.formats import MEDIA_TYPES
 from search.library import Library
-from search.ranking.verdict import MIN_CONFIDENCES, confidence_level, verdict
+from search.ranking.calibration import MIN_CONFIDENCES, confidence_level, verdict
 from search.service.backend import schemas as answers
 from search.service.backend.jobs import Job, JobRequest
 from search.service.backend.uploads import Upload

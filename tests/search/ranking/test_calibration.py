@@ -5,8 +5,18 @@ import pytest
 
 from model.encoder.prompts import phrase_lines
 from model.encoder.videobert import Encoder
-from search.ranking.calibration import Background, everyday
-from search.ranking.verdict import HIGH, MATCH, MEDIUM, NOTHING, SURE, Verdict, confidence_level, verdict
+from search.ranking.calibration import (
+    HIGH,
+    MATCH,
+    MEDIUM,
+    NOTHING,
+    SURE,
+    Background,
+    Verdict,
+    confidence_level,
+    everyday,
+    verdict,
+)
 from store.catalog.catalog import Catalog
 from store.types import Hit, Moment
 
