@@ -28,7 +28,7 @@ from indexer.features.examples import photo_frame, read_photo
 from model.encoder.classifier import fit, readings
 from model.encoder.videobert import VideoBertEncoder
 from search import Library
-from search.tasks.labels import NONE, NONE_MARGIN, SHARPNESS, Labels
+from search.tasks.classification import NONE, NONE_MARGIN, SHARPNESS, Labels
 
 NOUNS = [
     "dog",

@@ -28,7 +28,6 @@ UPWARD = {
 }
 CIRCLES = {
     "model.encoder.videobert": {"model.encoder.two_tower"},
-    "search.export.timelines": {"search.export.formats"},
 }
 FILES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path

@@ -17,8 +17,7 @@ from search.query.times import clock
 if TYPE_CHECKING:
     from indexer.features.video import Film
     from model.encoder.classifier import Classifier
-    from search.tasks.classification import Classification
-    from search.tasks.labels import Labels
+    from search.tasks.classification import Classification, Labels
 
 _ORIGIN = "labels"  # of tags by words alone
 _SHOWN = 3  # labels said of a video
@@ -78,7 +77,7 @@ def classify(
 
 def _by(library: Library, labels: str | None, classifier: Path | None) -> Labels | Classifier:
     from model.encoder.classifier import Classifier
-    from search.tasks.labels import Labels, read_labels
+    from search.tasks.classification import Labels, read_labels
 
     if classifier is not None:
         return Classifier.load(classifier, encoder=library.encoder.fingerprint)

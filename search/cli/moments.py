@@ -15,7 +15,7 @@ from search.ranking.calibration import verdict
 from store.types import Moment
 
 if TYPE_CHECKING:
-    from search.export.cuts import Piece
+    from search.export.cuts import CutResult
     from search.library import Library
 
 _SAID = {  # before moments that are not clearly what was asked for
@@ -115,7 +115,7 @@ def _tell(held: Library, moments: list[Moment], pictures: Sequence[Path | None])
             out.print(line, markup=False)
 
 
-def _cut(moments: list[Moment], folder: Path) -> list[Piece]:
+def _cut(moments: list[Moment], folder: Path) -> list[CutResult]:
     """A film of each moment, with a word on those that are not what was expected."""
     from search.export.cuts import cut
 

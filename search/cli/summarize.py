@@ -38,8 +38,8 @@ def summarize(
     json_: JsonOption = False,
 ) -> None:
     """Show what a video shows: a storyboard, its chapters, and a cut of its highlights."""
-    from search.export.excerpt import check_film_name, stills, write_parts
-    from search.tasks.storyboard import SHORT_SIDE, write_page, write_picture
+    from search.export.cuts import check_film_name, write_parts
+    from search.tasks.storyboard import SHORT_SIDE, stills, write_page, write_picture
 
     with opened(library) as held:
         folder.mkdir(parents=True, exist_ok=True)

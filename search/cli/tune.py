@@ -76,8 +76,7 @@ def tune(
 def _report(tuning: Tuning, *, as_json: bool) -> None:
     """Write the table, the picture and the best recipe, and say what they hold."""
     from model.training.search_space import read_space
-    from search.training.study import opened
-    from search.training.trials import best, draw, table, write_recipe, write_table
+    from search.training.study import best, draw, opened, table, write_recipe, write_table
 
     study, output = opened(tuning), tuning.output
     rows = table(study)

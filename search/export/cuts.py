@@ -1,13 +1,13 @@
 """Moments cut out of their videos, each into a file of its own.
 
 Packets are copied where that can be done (see remux.py). Where it cannot, the moment is encoded, and that is said.
-Files are read and written in a child process.
+Parts of one video are joined into a new one, always encoded. Files are read and written in a child process.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,11 +19,12 @@ from store.types import Moment
 # Containers that moments are written into; those of other names go into the second, which holds almost every codec.
 _COPIED = (".mp4", ".mkv", ".m4v", ".mov", ".webm", ".ts", ".mts", ".m2ts", ".mpg", ".flv", ".avi")
 _ANY_CODEC, _ENCODED = ".mkv", ".mp4"
+FILM_SUFFIXES = (".mp4", ".mov", ".mkv")  # containers of H.264 and AAC
 _LONGEST_STEM = 80  # letters; file systems hold 255 bytes
 
 
 @dataclass(frozen=True)
-class Piece:
+class CutResult:
     """What became of one moment."""
 
     moment: Moment
@@ -32,7 +33,7 @@ class Piece:
     note: str = ""  # why it was encoded, or not written; "" where it was copied
 
 
-def cut(moments: Sequence[Moment], folder: Path) -> Iterator[Piece]:
+def cut(moments: Sequence[Moment], folder: Path) -> Iterator[CutResult]:
     """Write each moment into a folder as `RANK-NAME-TIME`, in the container of its video where that can be written.
 
     A file of that name that was there before is replaced once the new one is whole. A moment that cannot be read costs
@@ -50,14 +51,14 @@ def cut(moments: Sequence[Moment], folder: Path) -> Iterator[Piece]:
             try:
                 draft, begins, note = _written(decoders, moment, Path(drafts))
             except MediaError as error:
-                yield Piece(moment, None, moment.start, str(error))
+                yield CutResult(moment, None, moment.start, str(error))
                 continue
             target = folder / (_stem(rank, moment) + draft.suffix)
             if target.exists() and target.samefile(moment.path):
-                yield Piece(moment, None, moment.start, f"{target} is the video itself")
+                yield CutResult(moment, None, moment.start, f"{target} is the video itself")
                 continue
             os.replace(draft, target)
-            yield Piece(moment, target, begins, note)
+            yield CutResult(moment, target, begins, note)
 
 
 def _written(decoders: Decoders, moment: Moment, folder: Path) -> tuple[Path, float, str]:
@@ -86,3 +87,48 @@ def _stem(rank: int, moment: Moment) -> str:
     clock = f"{hours}h{minutes:02}m{seconds:02}s" if hours else f"{minutes}m{seconds:02}s"
     stem = "".join(letter if letter.isalnum() or letter in " ._-()" else "_" for letter in Path(moment.path).stem)
     return f"{rank:03}-{stem[:_LONGEST_STEM].strip()}-{clock}"
+
+
+def check_film_name(target: Path, *, source: Path) -> None:
+    """See, before long work, whether parts of `source` could be written to `target`.
+
+    Raises:
+        ValueError: the name is not of a film that can be written, its folder is missing, or it is the source itself.
+    """
+    if target.suffix.lower() not in FILM_SUFFIXES:
+        raise ValueError(f"a film is written as {', '.join(FILM_SUFFIXES)}, got {target.name}")
+    if not target.absolute().parent.is_dir():
+        raise ValueError(f"there is no folder {target.absolute().parent}")
+    if target.is_dir() or (target.exists() and source.exists() and target.samefile(source)):
+        raise ValueError(f"{target} is a folder, or the video itself; give the new film another name")
+
+
+def write_parts(
+    path: Path,
+    parts: Sequence[tuple[float, float]],
+    target: Path,
+    *,
+    tell: Callable[[float], None] = lambda seconds: None,
+) -> None:
+    """Join parts of a video into a new film, cut at the frame, with their sound; H.264 and AAC.
+
+    A film that was there before is replaced once the new one is whole, and stays if it never becomes so.
+
+    Args:
+        path: the video.
+        parts: start and end of each, in seconds.
+        target: named as `check_film_name` wants it.
+        tell: called with the seconds of film that are written, about once a second of film.
+
+    Raises:
+        ValueError: as `check_film_name`, or there is no part.
+        MediaError: the video cannot be read, or the film not be written.
+    """
+    check_film_name(target, source=path)
+    if not parts:
+        raise ValueError("a film needs at least one part, got none")
+    with TemporaryDirectory(dir=target.absolute().parent, prefix=".videobert-") as folder, Decoders() as decoders:
+        draft = Path(folder) / target.name
+        for seconds in decoders.cut(path.absolute(), parts, draft):
+            tell(seconds)
+        os.replace(draft, target)

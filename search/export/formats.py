@@ -9,13 +9,14 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from store.types import Moment, Video
+from store.types import Moment
 
-VideoOf = Callable[[str], Video | None]
+if TYPE_CHECKING:
+    from search.export.timelines import VideoOf
 
 MEDIA_TYPES = {
     "json": "application/json",
@@ -59,7 +60,9 @@ def export(moments: Sequence[Moment], format: str, *, video_of: VideoOf = lambda
         case "csv":
             text = _csv([_flat(moment.as_dict()) for moment in moments])
         case "m3u":
-            text = "\n".join(["#EXTM3U", *(line for moment in moments for line in _entry(moment)), ""])
+            from search.export.timelines import m3u
+
+            text = m3u(moments)
         case "edl":
             from search.export.timelines import edl
 
@@ -71,11 +74,6 @@ def export(moments: Sequence[Moment], format: str, *, video_of: VideoOf = lambda
         case _:
             raise ValueError(f"moments are exported as {', '.join(MEDIA_TYPES)}, got {format!r}")
     return text.encode("utf-8", "backslashreplace")  # names of files need not be UTF-8
-
-
-def one_line(text: str) -> str:
-    """The text without line breaks and other control characters, which would end what it stands in."""
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:
@@ -105,23 +103,3 @@ def _inert(value: Any) -> Any:
     if isinstance(value, str) and value.lstrip()[:1] in _FORMULA_BEGINS:
         return "'" + value
     return value
-
-
-def _entry(moment: Moment) -> list[str]:
-    """One entry of an extended M3U, which VLC plays from the start to the end of the moment."""
-    path = Path(moment.path)
-    title = one_line(moment.text) or one_line(path.name)
-    plain = moment.path.isprintable() and not moment.path.startswith("#")
-    return [
-        f"#EXTINF:{max(1, round(moment.end - moment.start))},{title}",
-        f"#EXTVLCOPT:start-time={moment.start:.3f}",
-        f"#EXTVLCOPT:stop-time={moment.end:.3f}",
-        moment.path if plain else address(path),
-    ]
-
-
-def address(path: Path) -> str:
-    """The `file:` address of a path; of a name without folders, the name in the letters of an address."""
-    from urllib.parse import quote_from_bytes
-
-    return path.as_uri() if path.is_absolute() else quote_from_bytes(bytes(path))

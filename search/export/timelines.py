@@ -1,4 +1,4 @@
-"""Moments one after the other on the timeline of an editing program: EDL (CMX 3600) and OpenTimelineIO.
+"""Moments one after the other: playlists (M3U), edit decision lists (CMX 3600) and OpenTimelineIO.
 
 Editors count frames, not seconds. A moment begins and ends at the frame nearest to its times and has at least one.
 """
@@ -8,17 +8,19 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote_from_bytes
 
 import opentimelineio.adapters
 from opentimelineio.opentime import RationalTime, TimeRange, to_timecode
 from opentimelineio.schema import Clip, ExternalReference, Timeline, Track, TrackKind
 
-from search.export.formats import VideoOf, address, one_line
 from store.types import Moment, Video
+
+VideoOf = Callable[[str], Video | None]
 
 _UNKNOWN_FPS = 25.0
 # Of SMPTE ST 12-1, and what has been made of it for higher rates. Those in 1001ths of 30 and 60 count drop-frame.
@@ -31,6 +33,11 @@ _MOST_EVENTS = 999  # three digits
 _REEL_LETTERS = 8
 _RESERVED_REELS = {"", "AX", "BL"}  # without a number, and black
 _RECORD_STARTS_SECONDS = 3600  # where tapes used to begin
+
+
+def m3u(moments: Sequence[Moment]) -> str:
+    """An extended M3U playlist, each entry of which VLC plays from the start to the end of the moment."""
+    return "\n".join(["#EXTM3U", *(line for moment in moments for line in _entry(moment)), ""])
 
 
 def edl(moments: Sequence[Moment], video_of: VideoOf) -> str:
@@ -61,7 +68,7 @@ def edl(moments: Sequence[Moment], video_of: VideoOf) -> str:
         lines += [
             "",
             f"{number:03}  {reels[moment.path]:<{_REEL_LETTERS}} V     C        {' '.join(codes)}",
-            f"* FROM CLIP NAME: {one_line(Path(moment.path).name)}",
+            f"* FROM CLIP NAME: {_one_line(Path(moment.path).name)}",
         ]
         record = until
     return "\n".join([*lines, ""])
@@ -82,13 +89,13 @@ def otio(moments: Sequence[Moment], video_of: VideoOf) -> str:
 def _clip(moment: Moment, video: Video | None) -> Clip:
     rate = float(_exact(video.fps if video and video.fps else _UNKNOWN_FPS))
     first, last = _frames(moment, rate)
-    media = ExternalReference(address(Path(moment.path)))
+    media = ExternalReference(_address(Path(moment.path)))
     if video:
         media.available_range = TimeRange(
             RationalTime(0, rate), RationalTime(max(last, round(video.duration * rate)), rate)
         )
     return Clip(
-        name=one_line(Path(moment.path).name),
+        name=_one_line(Path(moment.path).name),
         media_reference=media,
         source_range=TimeRange(RationalTime(first, rate), RationalTime(last - first, rate)),
         metadata={"videobert": _plain(moment)},
@@ -144,3 +151,26 @@ def _reel_names(stem: str) -> Iterator[str]:
     yield letters[:_REEL_LETTERS]
     for number in range(1, _MOST_EVENTS + 1 + len(_RESERVED_REELS)):
         yield f"{letters[: _REEL_LETTERS - 4] or 'REEL'}{number:04}"
+
+
+def _entry(moment: Moment) -> list[str]:
+    """One entry of an extended M3U, which VLC plays from the start to the end of the moment."""
+    path = Path(moment.path)
+    title = _one_line(moment.text) or _one_line(path.name)
+    plain = moment.path.isprintable() and not moment.path.startswith("#")
+    return [
+        f"#EXTINF:{max(1, round(moment.end - moment.start))},{title}",
+        f"#EXTVLCOPT:start-time={moment.start:.3f}",
+        f"#EXTVLCOPT:stop-time={moment.end:.3f}",
+        moment.path if plain else _address(path),
+    ]
+
+
+def _one_line(text: str) -> str:
+    """The text without line breaks and other control characters, which would end what it stands in."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+
+
+def _address(path: Path) -> str:
+    """The `file:` address of a path; of a name without folders, the name in the letters of an address."""
+    return path.as_uri() if path.is_absolute() else quote_from_bytes(bytes(path))

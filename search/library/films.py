@@ -18,8 +18,7 @@ if TYPE_CHECKING:  # these bring torch and the decoders with them
     from model.encoder.classifier import Classifier
     from model.encoder.fill_mask import Guess
     from model.encoder.videobert import Encoder
-    from search.tasks.classification import Classification
-    from search.tasks.labels import Labels
+    from search.tasks.classification import Classification, Labels
     from search.tasks.summarization import Summary
 
 
@@ -103,8 +102,7 @@ class Films:
             tell: called with what was found in each video.
         """
         from indexer.features.video import stored_film
-        from search.tasks.classification import classify
-        from search.tasks.labels import NONE
+        from search.tasks.classification import NONE, classify
         from store.catalog.tags import Tag
 
         self.catalog.bind_encoder(self.encoder.fingerprint, self.encoder.dim)

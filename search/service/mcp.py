@@ -22,12 +22,11 @@ from mcp_types import ToolAnnotations
 from pydantic import Field
 
 from indexer.media.container import MediaError
-from search.export.excerpt import stills
 from search.library import Library
 from search.query.request import Only, SearchRequest, SimilarRequest
 from search.query.times import clock
 from search.ranking.calibration import verdict
-from search.tasks.storyboard import SHORT_SIDE, board
+from search.tasks.storyboard import SHORT_SIDE, board, stills
 from store.errors import StoreError
 from store.types import Moment, Segment
 

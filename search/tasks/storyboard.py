@@ -14,8 +14,10 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from indexer.workers.decoders import Decoders
 from search.query.times import clock
 from search.tasks.summarization import Keyframe, Summary
 
@@ -36,31 +38,45 @@ time { font-variant-numeric: tabular-nums; font-weight: 600 } .faint { color: #6
 """
 
 
-def write_picture(summary: Summary, stills: Sequence[Image.Image], target: Path) -> None:
-    """Write the storyboard as PNG; arguments and errors as in `board`."""
-    board(summary, stills).save(target, "PNG", optimize=True)
-
-
-def board(summary: Summary, stills: Sequence[Image.Image]) -> Image.Image:
-    """The storyboard as one picture: rows of stills, below each its time and the beginning of its lines.
+def stills(path: Path, at_seconds: Sequence[float], *, short_side: int) -> list[Image.Image]:
+    """The pictures on screen at some instants, upright, in the order given.
 
     Args:
-        stills: the pictures of the keyframes, in their order, all of one size.
+        short_side: pixels of the shorter side.
 
     Raises:
-        ValueError: there are not as many stills as keyframes.
+        MediaError: the file is missing or is no video, or one of the pictures cannot be decoded.
     """
-    width, height = stills[0].size
+    with Decoders(short_side=short_side) as decoders:
+        frames = [still.data[0] for still in decoders.stills(path, at_seconds)]
+    return [Image.fromarray(np.ascontiguousarray(frame.transpose(1, 2, 0))) for frame in frames]
+
+
+def write_picture(summary: Summary, pictures: Sequence[Image.Image], target: Path) -> None:
+    """Write the storyboard as PNG; arguments and errors as in `board`."""
+    board(summary, pictures).save(target, "PNG", optimize=True)
+
+
+def board(summary: Summary, pictures: Sequence[Image.Image]) -> Image.Image:
+    """The storyboard as one picture: rows of pictures, below each its time and the beginning of its lines.
+
+    Args:
+        pictures: the pictures of the keyframes, in their order, all of one size.
+
+    Raises:
+        ValueError: there are not as many pictures as keyframes.
+    """
+    width, height = pictures[0].size
     font = ImageFont.load_default(_LETTER)
     line = math.ceil(_LETTER * 1.35)
     captions = [_caption(frame, round(width / (_LETTER * 0.5))) for frame in summary.keyframes]
     deepest = max(len(caption) for caption in captions) + 1
-    columns = min(_COLUMNS, len(stills))
+    columns = min(_COLUMNS, len(pictures))
     across, down = width + _GAP, height + deepest * line + _GAP
-    rows = math.ceil(len(stills) / columns)
+    rows = math.ceil(len(pictures) / columns)
     drawn = Image.new("RGB", (_GAP + columns * across, _GAP + rows * down), _PAPER)
     draw = ImageDraw.Draw(drawn)
-    for number, (frame, still, caption) in enumerate(zip(summary.keyframes, stills, captions, strict=True)):
+    for number, (frame, still, caption) in enumerate(zip(summary.keyframes, pictures, captions, strict=True)):
         left, top = _GAP + number % columns * across, _GAP + number // columns * down
         drawn.paste(still, (left, top))
         draw.text((left, top + height + 3), clock(frame.seconds), _INK, font)
@@ -69,7 +85,7 @@ def board(summary: Summary, stills: Sequence[Image.Image]) -> Image.Image:
     return drawn
 
 
-def write_page(summary: Summary, stills: Sequence[Image.Image], target: Path) -> None:
+def write_page(summary: Summary, pictures: Sequence[Image.Image], target: Path) -> None:
     """Write the storyboard as one HTML file: the chapters, then the keyframes.
 
     Arguments and errors as in `board`.
@@ -79,7 +95,7 @@ def write_page(summary: Summary, stills: Sequence[Image.Image], target: Path) ->
     chapters = "\n".join(
         f"<li><time>{clock(chapter.start)}</time> {html.escape(chapter.title)}</li>" for chapter in summary.chapters
     )
-    figures = "\n".join(_figure(frame, still) for frame, still in zip(summary.keyframes, stills, strict=True))
+    figures = "\n".join(_figure(frame, still) for frame, still in zip(summary.keyframes, pictures, strict=True))
     page = f"""<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -87,7 +103,7 @@ def write_page(summary: Summary, stills: Sequence[Image.Image], target: Path) ->
 <title>{name}</title>
 <style>{_STYLE}</style>
 <h1>{name}</h1>
-<p class="faint">{clock(summary.duration)}, {len(stills)} pictures{about}</p>
+<p class="faint">{clock(summary.duration)}, {len(pictures)} pictures{about}</p>
 <ol class="chapters">
 {chapters}
 </ol>

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from indexer.media.frames import read_frames
-from search.export.cuts import Piece, cut
+from search.export.cuts import CutResult, cut
 from store.types import Hit, Moment
-from tests.search.export.test_excerpt import loudness, talkie
+from tests.search.export.test_joined_parts import loudness, talkie
 from tests.support.media import greys, remux, render
 
 BACKWARDS = {"x264-params": "open-gop=1:bframes=3:b-adapt=0:scenecut=0"}  # pictures that need later ones
@@ -21,7 +21,7 @@ def moment(path: Path, start: float, end: float) -> Moment:
     return Moment(str(path), start, end, 0.5, "", (Hit(1, 1, str(path), start, end, 0.5),))
 
 
-def cut_one(path: Path, start: float, end: float, folder: Path) -> Piece:
+def cut_one(path: Path, start: float, end: float, folder: Path) -> CutResult:
     (piece,) = cut([moment(path, start, end)], folder)
     return piece
 

@@ -14,8 +14,7 @@ from model.encoder.classifier import Classifier, fit
 from model.encoder.videobert import Encoder
 from search import Library
 from search.cli.app import app
-from search.tasks.classification import Classification, read_labelled
-from search.tasks.labels import NONE, Labels, read_labels
+from search.tasks.classification import NONE, Classification, Labels, read_labelled, read_labels
 from store.catalog.catalog import Catalog
 from store.catalog.tags import Tag
 from store.filters import Filter

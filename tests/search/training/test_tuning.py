@@ -21,7 +21,7 @@ from model.training.options import TrainingOptions
 from model.training.recipe import read_recipe
 from model.training.search_space import Range, read_space
 from search.cli.app import app
-from search.training import study, trials, tuning
+from search.training import study, tuning
 from search.training.study import Tuning
 
 COLORS = {"red": (200, 20, 20), "green": (20, 200, 20), "blue": (20, 20, 200), "cat": (128, 128, 128)}
@@ -274,7 +274,7 @@ def test_trials_below_the_median_are_given_up(photos: Path, tiny_checkpoint: Pat
     found, _ = tuning.tune(wanted)
     states = [trial.state for trial in found.get_trials()]
     assert states == [TrialState.COMPLETE] * 4 + [TrialState.PRUNED]
-    last = trials.table(found)[-1]
+    last = study.table(found)[-1]
     assert (last["state"], last["epochs"], last["MRR"]) == ("pruned", 1, 0.1)
 
 
@@ -336,7 +336,7 @@ def test_the_picture_has_a_chart_for_everything_that_was_open():
     for kind, rate, value in (("none", 1e-3, 0.4), ("gru", 2e-3, 0.6), ("none", 1e-4, 0.5)):
         chosen, spaces = {"temporal": kind, "learning_rate": rate}, {"temporal": kinds, "learning_rate": rates}
         found.add_trial(optuna.trial.create_trial(value=value, params=chosen, distributions=spaces))
-    over, temporal, rate = trials.charts(found.trials).axes
+    over, temporal, rate = study.charts(found.trials).axes
     assert over.lines[0].get_ydata().tolist() == [0.4, 0.6, 0.6]
     assert [label.get_text() for label in temporal.get_xticklabels()] == ["none", "gru"]
     assert (temporal.get_xlabel(), temporal.get_xscale()) == ("temporal", "linear")
@@ -346,10 +346,10 @@ def test_the_picture_has_a_chart_for_everything_that_was_open():
 
 def test_without_matplotlib_or_scores_there_is_no_picture(tmp_path: Path, monkeypatch):
     empty = optuna.create_study()
-    assert not trials.draw(empty, tmp_path / "trials.png")
+    assert not study.draw(empty, tmp_path / "trials.png")
     empty.add_trial(optuna.trial.create_trial(value=0.5))
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert not trials.draw(empty, tmp_path / "trials.png")
+    assert not study.draw(empty, tmp_path / "trials.png")
 
 
 def test_the_space_of_the_documentation_can_be_read(tmp_path: Path):

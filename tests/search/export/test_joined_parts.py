@@ -11,7 +11,8 @@ import pytest
 
 from indexer.media.container import MediaError, probe
 from indexer.media.frames import read_frames, read_stills
-from search.export.excerpt import stills, write_parts
+from search.export.cuts import write_parts
+from search.tasks.storyboard import stills
 from tests.support.media import greys, quarters, render
 
 HERTZ = 44_100
