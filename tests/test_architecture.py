@@ -19,11 +19,8 @@ model.training model.encoder model.runtime model.network model.registry model
 UPWARD = {
     "indexer.features.clip": {"indexer.pipeline"},
     "indexer.features.video": {"indexer.pipeline"},
-    "indexer.workers.pool": {"search.service.backend.errors"},
     "indexer.workers.worker": {"indexer.features.segmentation"},
     "search.engine.engine": {"search.library"},
-    "search.service.app": {"search"},
-    "search.service.backend.state": {"search.service.routes.storyboards"},
     "store.filters": {"store.catalog.database"},
 }
 CIRCLES = {

@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from indexer.workers.decoders import Decoders
-from search.service.backend.errors import Refusal
+
+
+class PoolClosed(Exception):  # noqa: N818 - the name says the state found
+    """The pool was closed and decodes nothing any more."""
 
 
 class WarmDecoders:
@@ -33,11 +36,11 @@ class WarmDecoders:
             fps: frames sampled per second.
 
         Raises:
-            Refusal: the service is about to end.
+            PoolClosed: the pool was closed.
         """
         with self._lock:
             if self._closed:
-                raise Refusal(503, "the service is about to end")
+                raise PoolClosed
             if fps != self._fps:
                 self._drop()
             if self._decoders is None:

@@ -8,28 +8,21 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
-import search
 from search.library import Library
 from search.service.backend.access import Guard
 from search.service.backend.errors import MEDIA_TYPE, Problem, add_handlers
-from search.service.backend.schemas import API, Status, UploadLimits
+from search.service.backend.schemas import API
 from search.service.backend.settings import Settings
-from search.service.backend.state import IsLocal, Parts, Shared
-from search.service.routes import duplicates as sameness
-from search.service.routes import export as exporting
-from search.service.routes import jobs as job_routes
-from search.service.routes import media, searches, storyboards, videos, vocabulary
-from search.service.routes import search as finding
-from search.service.routes import uploads as upload_routes
+from search.service.backend.state import Parts
+from search.service.routes import duplicates, export, jobs, media, search, status, uploads, videos, vocabulary
 
-PAGE = Path(search.__file__).parent / "page"
+PAGE = Path(__file__).parents[1] / "page"
 
-ROOMS = (finding, searches, upload_routes, vocabulary, exporting, videos, sameness, media, storyboards, job_routes)
-_OFFERED = ("Videos", "Movies", "Pictures", "Downloads")  # folders of a home where videos are likely
+_ROUTES = (search, uploads, vocabulary, export, videos, duplicates, media, jobs, status)
 
 _PROBLEM: dict[int | str, dict[str, Any]] = {
     "default": {
@@ -37,31 +30,6 @@ _PROBLEM: dict[int | str, dict[str, Any]] = {
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
 }
-
-router = APIRouter(tags=["library"])
-
-
-@router.get("/status")
-def status(parts: Shared, local: IsLocal) -> Status:
-    """Say what the library holds and which model made it."""
-    facts: dict[str, Any] = {**parts.live.library.status()}
-    if not local:
-        facts["library"] = Path(str(facts["library"])).name
-        facts["model"] = Path(str(facts["model"])).name
-    limits = UploadLimits(max_bytes=parts.settings.upload_bytes, max_seconds=parts.settings.upload_seconds)
-    return Status(
-        **facts,
-        version=version("videobert-search"),
-        ready=parts.live.loaded,
-        local=local,
-        previews=parts.previews.possible,
-        uploads=limits,
-        suggested_folders=_offered() if local else [],
-    )
-
-
-def _offered() -> list[str]:
-    return [str(folder) for name in _OFFERED if (folder := Path.home() / name).is_dir()]
 
 
 class _Page(StaticFiles):
@@ -108,9 +76,8 @@ def create(library: Library, settings: Settings) -> FastAPI:
         responses=_PROBLEM,
     )
     app.state.parts = parts
-    for room in ROOMS:
-        app.include_router(room.router, prefix=API)
-    app.include_router(router, prefix=API)
+    for routes in _ROUTES:
+        app.include_router(routes.router, prefix=API)
     add_handlers(app)
     if PAGE.is_dir():
         app.mount("/", _Page(directory=PAGE, html=True), name="page")

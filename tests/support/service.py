@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -57,3 +58,13 @@ def parts_of(client: TestClient) -> Parts:
     parts = client.app.state.parts  # type: ignore[attr-defined]
     assert isinstance(parts, Parts)
     return parts
+
+
+def until(condition: Callable[[], object]) -> bool:
+    """Ask again and again whether something is so; whether it was before the deadline."""
+    deadline = time.monotonic() + DEADLINE
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from indexer.media.container import MediaError
+from indexer.workers.pool import PoolClosed
 from search.engine.engine import NoModel
 from search.query.language import QueryError
 from search.service.backend.settings import LOCAL
@@ -60,6 +61,7 @@ def add_handlers(app: FastAPI) -> None:
     app.add_exception_handler(EncoderMismatch, _no_model)
     app.add_exception_handler(NoModel, _no_weights)
     app.add_exception_handler(MediaError, _unreadable)
+    app.add_exception_handler(PoolClosed, _ending)
     app.add_exception_handler(ValueError, _senseless)
     app.add_exception_handler(Exception, _unexpected)
 
@@ -96,6 +98,10 @@ async def _no_weights(request: Request, error: Exception) -> Response:
 async def _unreadable(request: Request, error: Exception) -> Response:
     assert isinstance(error, MediaError)
     return problem(415 if error.stage == "open" else 422, str(error))
+
+
+async def _ending(request: Request, error: Exception) -> Response:
+    return problem(503, "the service is about to end")
 
 
 async def _senseless(request: Request, error: Exception) -> Response:

@@ -103,7 +103,7 @@ class Jobs:
         self._jobs: dict[str, Job] = {}
         self._options: dict[str, IndexOptions] = {}
         self._cancels: dict[str, threading.Event] = {}
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()
         self._queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._catalog: Catalog | None = None  # of the run that is going on
@@ -129,7 +129,7 @@ class Jobs:
         Raises:
             Refusal: there is no such run, or it has not ended.
         """
-        with self._changed:
+        with self._lock:
             job = self.job(number)
             if job.state not in ENDED:
                 raise Refusal(409, f"this run is {job.state}; only one that has ended can be resumed")
@@ -142,7 +142,7 @@ class Jobs:
         Raises:
             Refusal: there is no such run.
         """
-        with self._changed:
+        with self._lock:
             job = self.job(number)
             self._cancels[number].set()
             if job.state == "queued":
@@ -151,25 +151,19 @@ class Jobs:
 
     def job(self, number: str) -> Job:
         """A run as it stands; a 404 where there is none of this id."""
-        with self._changed:
+        with self._lock:
             if number not in self._jobs:
                 raise Refusal(404, "no such job")
             return self._jobs[number]
 
     def jobs(self) -> list[Job]:
         """All runs that are remembered, the newest first."""
-        with self._changed:
+        with self._lock:
             return list(reversed(self._jobs.values()))
-
-    def wait(self, number: str, seconds: float) -> Job:
-        """A run once it has ended, or as it stands after so many seconds."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._jobs[number].state in ENDED, seconds)
-            return self._jobs[number]
 
     def close(self) -> None:
         """Tell every run to end, and wait for that, but not for long; nothing that was committed is lost."""
-        with self._changed:
+        with self._lock:
             for cancel in self._cancels.values():
                 cancel.set()
             self._closed = True
@@ -182,7 +176,7 @@ class Jobs:
             catalog.close()
 
     def _enqueue(self, job: Job, options: IndexOptions) -> Job:
-        with self._changed:
+        with self._lock:
             if sum(each.state == "queued" for each in self._jobs.values()) >= _MOST_WAITING:
                 raise Refusal(429, f"{_MOST_WAITING} runs are waiting already")
             self._jobs.pop(job.id, None)
@@ -192,13 +186,12 @@ class Jobs:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="indexing", daemon=True)
                 self._thread.start()
-            self._changed.notify_all()
         self._queue.put(job.id)
         return job
 
     def _work(self) -> None:
         while (number := self._queue.get()) is not None:
-            with self._changed:
+            with self._lock:
                 if number not in self._jobs or self._jobs[number].state != "queued":
                     continue  # cancelled while it waited
                 job = self._update(number, state="running", started_at=_now())
@@ -246,9 +239,8 @@ class Jobs:
             _log.exception("the vectors could not be brought up to date")
 
     def _update(self, number: str, **changes: Any) -> Job:
-        with self._changed:
+        with self._lock:
             self._jobs[number] = self._jobs[number].model_copy(update=changes)
-            self._changed.notify_all()
             return self._jobs[number]
 
 

@@ -1,4 +1,4 @@
-"""Films that browsers play, made by ffmpeg of videos that they do not, and kept in the folder of the library.
+"""What browsers play, and previews made by ffmpeg of videos that they do not, kept in the folder of the library.
 
 ffmpeg is a program of its own: what a hostile file makes of it costs this one film. It may read files only, its memory
 and time are limited, and it is made to give way to everything else on the machine.
@@ -16,11 +16,26 @@ from collections import OrderedDict
 from contextlib import suppress
 from pathlib import Path
 
-from search.service.backend.playable import is_playable
 from store.types import Video
 
 FOLDER = "previews"
 
+_PLAYED = {
+    "mov": {"h264", "vp9", "av1"},
+    "matroska": {"vp8", "vp9", "av1"},
+}
+# Never what the name of the file says: a browser must not take a video for a page.
+_TYPES = {
+    "mov": "video/mp4",
+    "matroska": "video/x-matroska",
+    "avi": "video/x-msvideo",
+    "mpegts": "video/mp2t",
+    "mpeg": "video/mpeg",
+    "ogg": "video/ogg",
+    "asf": "video/x-ms-asf",
+    "flv": "video/x-flv",
+    "gif": "image/gif",
+}
 _SIDE = 1280  # pixels of width at most
 _MEMORY = 4 * 2**30  # bytes of address space
 _SLOWEST = 20.0  # seconds of work for a second of film, before it is given up
@@ -82,11 +97,6 @@ class Previews:
                 self._thread.start()
             self._changed.notify_all()
             return None
-
-    def wait(self, seconds: float) -> bool:
-        """Wait until nothing is being made any more, but not longer than so many seconds; whether that was so."""
-        with self._changed:
-            return self._changed.wait_for(lambda: self._making is None and not self._wanted, seconds)
 
     def forget(self, video: Video) -> None:
         """Delete the film of a video."""
@@ -237,3 +247,20 @@ def _restrain(pid: int) -> None:
         import resource
 
         resource.prlimit(pid, resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+
+
+def is_playable(video: Video) -> bool:
+    """Whether browsers usually play a video as it is; its sound, and colours of more than 8 bits, may still hinder."""
+    return video.codec in _PLAYED.get(_family(video), ())
+
+
+def media_type(video: Video) -> str:
+    """The type that a file is sent as."""
+    if _family(video) == "matroska" and is_playable(video):
+        return "video/webm"
+    return _TYPES.get(_family(video), "application/octet-stream")
+
+
+def _family(video: Video) -> str:
+    """The first of the names that FFmpeg has for a container: "mov" of "mov,mp4,m4a,3gp,3g2,mj2"."""
+    return video.container.split(",")[0]

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from search.ranking.calibration import MIN_CONFIDENCES, ConfidenceLevel, confidence_level
-from search.service.backend.playable import is_playable
+from search.service.backend.previews import is_playable
 from store import types
 from store.catalog.listing import Extent
 
@@ -263,6 +263,33 @@ class Failure(BaseModel):
     stage: str
     reason: str
     failed_at: str
+
+
+class StoryFrame(BaseModel):
+    """A picture that stands for a part of a video."""
+
+    seconds: float
+    segment: Id
+    share: float = Field(description="Of the video that looks more like it than like the others, 0 to 1.")
+    text: str = Field(description="The subtitle lines at that time.")
+    image: str
+
+
+class StoryChapter(BaseModel):
+    """A part of a video and what it is about."""
+
+    start: float
+    end: float
+    title: str
+    spoken: bool = Field(description="Whether the title is a subtitle line.")
+    thumbnail: str
+
+
+class Storyboard(BaseModel):
+    """A video in short, in order of time."""
+
+    frames: list[StoryFrame]
+    chapters: list[StoryChapter]
 
 
 class UploadLimits(BaseModel):

@@ -14,13 +14,13 @@ from search.library import Library
 from search.service.backend.cache import Recent
 from search.service.backend.jobs import Jobs
 from search.service.backend.previews import Previews
+from search.service.backend.schemas import Storyboard
 from search.service.backend.settings import LOCAL, Settings
 from search.service.backend.uploads import Uploads
 from store.types import Moment
 
 if TYPE_CHECKING:
     from search.clips.duplicates import Duplicates
-    from search.service.routes.storyboards import Storyboard
 
 _SEARCHES_AT_ONCE = 2  # more would only take the cores from each other
 _ANSWERS = 32  # that are kept for their next pages

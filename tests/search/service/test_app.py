@@ -20,7 +20,7 @@ from search.service.backend.jobs import Job, JobRequest
 from search.service.backend.uploads import Upload
 from search.service.routes.export import ExportRequest
 from tests.support.media import render
-from tests.support.service import DEADLINE, filled, make_films, parts_of, serving, tiny_encoder
+from tests.support.service import filled, make_films, serving, tiny_encoder, until
 
 API = "/api/v1"
 EXAMPLES = ("Moment", "Video", "Segment", "Cue", "Folder", "Failure", "Status")
@@ -309,8 +309,7 @@ def test_what_browsers_do_not_play_is_made_into_a_preview(encoder: Encoder, tmp_
         assert video["playable"] is False
         waiting = client.get(video["preview"])
         assert (waiting.status_code, waiting.headers["retry-after"]) == (202, "1")
-        previews = parts_of(client).previews
-        assert previews.wait(DEADLINE)
+        assert until(lambda: client.get(video["preview"]).status_code != 202)
         ready = client.get(video["preview"], headers={"range": "bytes=0-99"})
         assert (ready.status_code, ready.headers["content-type"]) == (206, "video/mp4")
         assert ready.content[4:8] == b"ftyp"

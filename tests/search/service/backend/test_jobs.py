@@ -15,9 +15,10 @@ from indexer.pipeline import Progress
 from model.encoder.videobert import Encoder
 from search.library import Library
 from search.service.app import create
+from search.service.backend.jobs import ENDED
 from search.service.backend.settings import Settings
 from tests.support.media import render
-from tests.support.service import ADDRESS, DEADLINE, filled, parts_of, serving, tiny_encoder
+from tests.support.service import ADDRESS, DEADLINE, filled, parts_of, serving, tiny_encoder, until
 
 API = "/api/v1"
 
@@ -50,7 +51,7 @@ def start(client: TestClient, *targets: object) -> str:
 
 
 def finished(client: TestClient, job: str) -> dict:
-    parts_of(client).jobs.wait(job, DEADLINE)
+    until(lambda: parts_of(client).jobs.job(job).state in ENDED)
     return client.get(f"{API}/jobs/{job}").json()
 
 
@@ -200,5 +201,5 @@ def test_the_service_ends_while_it_indexes(encoder: Encoder, films: Path, tmp_pa
     with serving(tmp_path / "library", encoder) as client:
         jobs = parts_of(client).jobs
         job = start(client, films)
-    assert jobs.wait(job, DEADLINE).state in ("cancelled", "done")
+    assert until(lambda: jobs.job(job).state in ("cancelled", "done"))
     assert not list((tmp_path / "library").glob("service.json"))
