@@ -50,7 +50,7 @@ def imported(name: str) -> set[str]:
             modules |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert not node.level, "imports are written in full"
-            named = {f"{node.module}.{alias.name}" for alias in node.names}
+            named = {f"{node.module}.{alias.name}" for alias in node.names} - {"search.__version__"}
             modules |= named & FILES.keys() | ({str(node.module)} if named - FILES.keys() else set())
     return modules
 

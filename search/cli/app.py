@@ -5,7 +5,6 @@ What commands share is in `search.cli.console`, longer commands have files of th
 
 from __future__ import annotations
 
-import importlib.metadata
 import io
 import logging
 import sys
@@ -15,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from search import __version__
 from search.cli.classify import classify
 from search.cli.console import (
     FAILED,
@@ -201,7 +201,7 @@ def doctor(library: LibraryOption = None, json_: JsonOption = False) -> None:
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        out.print(importlib.metadata.version("videobert-search"))
+        out.print(__version__)
         raise typer.Exit
 
 

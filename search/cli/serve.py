@@ -9,11 +9,11 @@ import threading
 import webbrowser
 from contextlib import suppress
 from functools import partial
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
+from search import __version__
 from search.cli.console import LibraryOption, ModelOption, err, opened, out
 
 
@@ -57,7 +57,7 @@ def serve(
         address = settings.url if token is None else f"{settings.url}/?token={settings.local_token}"
 
         def started() -> None:
-            sign = beacon.Beacon(settings.url, settings.local_token, os.getpid(), version("videobert-search"))
+            sign = beacon.Beacon(settings.url, settings.local_token, os.getpid(), __version__)
             beacon.light(held.folder, sign)
             out.print(f"Serving {held.folder} at {address}", markup=False)
             if not settings.loopback:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from fastapi import FastAPI
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
+from search import __version__
 from search.library import Library
 from search.service.backend.access import Guard
 from search.service.backend.errors import MEDIA_TYPE, Problem, add_handlers
@@ -67,7 +67,7 @@ def create(library: Library, settings: Settings) -> FastAPI:
     app = _Described(
         title="videobert",
         summary="Search a library of videos by words, by pictures and by clips.",
-        version=version("videobert-search"),
+        version=__version__,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         openapi_url=f"{API}/openapi.json",
         docs_url=None,  # it would load its scripts from other hosts

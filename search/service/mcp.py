@@ -13,7 +13,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from importlib.metadata import version
 from typing import Annotated, Any
 
 from mcp.server.mcpserver import Image, MCPServer
@@ -22,6 +21,7 @@ from mcp_types import ToolAnnotations
 from pydantic import Field
 
 from indexer.media.container import MediaError
+from search import __version__
 from search.library import Library
 from search.query.request import Only, SearchRequest, SimilarRequest
 from search.query.times import clock
@@ -145,7 +145,7 @@ def server(library: Library) -> MCPServer[Any]:
         "videobert",
         title="Videos",
         instructions=_INSTRUCTIONS,
-        version=version("videobert-search"),
+        version=__version__,
         log_level="WARNING",
     )
     made.add_tool(tools.search, annotations=_READING)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter
 
+from search import __version__
 from search.service.backend.schemas import Status, UploadLimits
 from search.service.backend.state import IsLocal, Shared
 
@@ -26,7 +26,7 @@ def status(parts: Shared, local: IsLocal) -> Status:
     limits = UploadLimits(max_bytes=parts.settings.upload_bytes, max_seconds=parts.settings.upload_seconds)
     return Status(
         **facts,
-        version=version("videobert-search"),
+        version=__version__,
         ready=parts.live.loaded,
         local=local,
         previews=parts.previews.possible,
