@@ -7,7 +7,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 # Where the CPU build of torch is published for machines whose own package index has none.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
-TORCH := torch==2.13.0
+TORCH := $(shell grep '^torch==' constraints.txt)
 
 .PHONY: demo test check format install clean
 .DEFAULT_GOAL := test
