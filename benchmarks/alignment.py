@@ -98,7 +98,8 @@ def made(clips: Path, work: Path, count: int) -> tuple[list[Query], list[Query]]
 
 
 def measure(library: Library, queries: list[Query]) -> None:
-    errors, right = defaultdict(list), defaultdict(Counter)
+    errors: defaultdict[str, list[float]] = defaultdict(list)
+    right: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for query in queries:
         best = library.similar(query.path, top=1)[0]
         count = right[query.variant]
@@ -191,7 +192,7 @@ def _bare(library: Library, query: Query) -> tuple[float, float] | None:
     film = normalizer.of_segments(library.catalog.segments(video.id))
     here = normalizer.sequence(clip.pts_seconds, clip.features, float(clip.pts_seconds[-1]) + 0.5)
     alignment = align(here, film.between(query.start - 2, query.end + 2))
-    return alignment and (alignment.similarity, alignment.agreement)
+    return (alignment.similarity, alignment.agreement) if alignment else None
 
 
 def _halves(library: Library, number: int) -> list[tuple[float, float]]:

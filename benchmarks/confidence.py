@@ -26,6 +26,7 @@ import re
 import sqlite3
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -133,7 +134,8 @@ def asked(
 
 def subject(caption: str) -> str:
     """The noun a caption is about: the last word before it says where, with what, or doing what."""
-    words = [word for word in re.findall(r"[\w'-]+", caption.lower()) if word not in ("a", "an", "the", "two", "three")]
+    words: list[str] = re.findall(r"[\w'-]+", caption.lower())
+    words = [word for word in words if word not in ("a", "an", "the", "two", "three")]
     ends = next((i for i, word in enumerate(words) if i and _ENDS_SUBJECT.fullmatch(word)), len(words))
     return words[ends - 1]
 
@@ -143,7 +145,7 @@ def area(with_it: NDArray[np.float64], without: NDArray[np.float64]) -> float:
     return float(np.mean(higher + 0.5 * (with_it[:, None] == without[None])))
 
 
-def fit(truth: dict[str, dict[str, list[str]]], folder: Path) -> None:
+def fit(truth: dict[str, dict[str, Any]], folder: Path) -> None:
     encoder = Encoder.load()
     rows = [(name, row["captions"]) for name, row in sorted(truth.items()) if row["split"] == "test"][: max(SIZES)]
     vectors = np.concatenate([read_picture(folder / name, encoder).embeddings for name, _ in rows])

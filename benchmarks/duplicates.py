@@ -190,7 +190,14 @@ def film(random: np.random.Generator, themes: NDArray[np.float32], width: int) -
     rows = random.normal(size=(4 * PER_FILM, width)).cumsum(axis=0).astype(np.float16)
     return [
         NewSegment(
-            10.0 * i, 10.0 * i + 10, "", 10.0 * i + 2.5 * np.arange(4), rows[4 * i : 4 * i + 4], vectors[i], b"", 0.0
+            10.0 * i,
+            10.0 * i + 10,
+            "",
+            10.0 * i + 2.5 * np.arange(4, dtype=np.float64),
+            rows[4 * i : 4 * i + 4],
+            vectors[i],
+            b"",
+            0.0,
         )
         for i in range(PER_FILM)
     ]

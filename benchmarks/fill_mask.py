@@ -37,7 +37,8 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--library", type=Path, required=True)
     args = parser.parse_args()
-    shown, unseen = [], []
+    shown: list[bool] = []
+    unseen: list[bool] = []
     with indexed([args.folder], args.library) as library:
         encoder = library.encoder
         if not isinstance(encoder, VideoBertEncoder):

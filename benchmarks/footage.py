@@ -78,8 +78,8 @@ def nothing(target: Path, source: str, seconds: float = 6.0) -> Path:
 
 def length(path: Path) -> float:
     """Seconds of a video."""
-    asked = ["ffprobe", "-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0", path]
-    return float(subprocess.run(asked, check=True, capture_output=True, text=True).stdout)
+    asked = ["ffprobe", "-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0"]
+    return float(subprocess.run([*asked, path], check=True, capture_output=True, text=True).stdout)
 
 
 def encoding(quality: int) -> list[str]:

@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def index(folder: Path, library: Path) -> subprocess.Popen[bytes]:
-    command = [Path(sys.executable).with_name("videobert"), "index", folder, "--library", library]
+    command: list[str | Path] = [Path(sys.executable).with_name("videobert"), "index", folder, "--library", library]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 

@@ -12,6 +12,6 @@ from search import Library
 
 def indexed(folders: Sequence[Path], library: Path) -> Library:
     """Index what is not indexed yet, said on stderr since stdout is for scores, and open the library."""
-    command = [Path(sys.executable).with_name("videobert"), "index", *folders, "--library", library]
+    command: list[str | Path] = [Path(sys.executable).with_name("videobert"), "index", *folders, "--library", library]
     subprocess.run(command, check=True, stdout=sys.stderr, stderr=subprocess.DEVNULL)
     return Library(library)

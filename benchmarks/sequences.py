@@ -48,7 +48,8 @@ def orders(held: Library, made: list[list[Part]]) -> None:
     for first, then in pairs:
         answers = [ask(f"{a} THEN {b}") for a, b in ((plain(first), plain(then)), (plain(then), plain(first)))]
         places.append([place(first.film, moments) for moments in answers])
-        better.append(np.greater(*(score(first.film, moments) for moments in answers)))
+        right, reverse = (score(first.film, moments) for moments in answers)
+        better.append(right > reverse)
         best = answers[0][0]
         if Path(best.path).name == first.film:
             hits = sorted(best.hits, key=lambda hit: hit.start)

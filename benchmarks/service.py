@@ -32,7 +32,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-VIDEOBERT = Path(sys.executable).with_name("videobert")
+VIDEOBERT = str(Path(sys.executable).with_name("videobert"))
 SUBJECTS = (
     "dog",
     "cat",
@@ -74,7 +74,7 @@ def main() -> None:
 def served(library: Path) -> Iterator[tuple[str, int]]:
     """A service of a library: its address, and the id of its process."""
     began = time.perf_counter()
-    command = [VIDEOBERT, "serve", "--library", library, "--port", "0", "--no-browser"]
+    command = [VIDEOBERT, "serve", "--library", str(library), "--port", "0", "--no-browser"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None
         url = process.stdout.readline().split(" at ")[-1].strip()
@@ -153,7 +153,7 @@ def timed(arguments: list[object]) -> tuple[float, str]:
 def ask(address: str, method: str, where: str, body: object = None) -> tuple[int, bytes]:
     connection = http.client.HTTPConnection(urlsplit(address).netloc or address, timeout=300)
     headers = {"content-type": "application/json"} | ({"range": "bytes=0-262143"} if where.endswith("/media") else {})
-    connection.request(method, where, body and json.dumps(body), headers)
+    connection.request(method, where, None if body is None else json.dumps(body), headers)
     answer = connection.getresponse()
     content = answer.read()
     connection.close()

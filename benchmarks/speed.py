@@ -75,7 +75,7 @@ def index(folder: Path) -> float:
 
 
 def searching(folder: Path, query: str, times: int) -> None:
-    command = [VIDEOBERT, "search", query, "--library", folder]
+    command: list[str | Path] = [VIDEOBERT, "search", query, "--library", folder]
     cold = [timed(lambda: subprocess.run(command, check=True, capture_output=True)) for _ in range(times)]
     with Library(folder) as library:
         library.search(query)

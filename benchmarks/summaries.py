@@ -28,6 +28,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from numpy.typing import NDArray
 
 from indexer.features.video import Film, read_film
 from model.encoder.videobert import Encoder
@@ -133,11 +134,11 @@ def measure(
     scores["chapters"]["number"].append(len(edges) + 1)
 
 
-def evenly(parts: np.ndarray, seconds: float) -> np.ndarray:
+def evenly(parts: NDArray[np.float64], seconds: float) -> NDArray[np.float64]:
     """The parts at as many evenly spaced instants as the time allows."""
     for count in range(len(parts), 0, -1):
         instants = (np.arange(count) + 0.5) * parts[-1, 1] / count
-        some = parts[np.unique(np.searchsorted(parts[:, 0], instants, side="right") - 1)]
+        some: NDArray[np.float64] = parts[np.unique(np.searchsorted(parts[:, 0], instants, side="right") - 1)]
         if (some[:, 1] - some[:, 0]).sum() <= seconds:
             return some
     return parts[:0]

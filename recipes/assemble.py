@@ -17,7 +17,7 @@ import hashlib
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from model.network import checkpoint
 from model.network.inputs import Inputs
@@ -46,7 +46,8 @@ def main() -> None:
         class_names=names,
         max_position_embeddings=_POSITIONS,
     )
-    model = VideoBertModel(config).eval()
+    model = VideoBertModel(config)
+    model.eval()  # type: ignore[no-untyped-call]
     tokenizer = TextTokenizer.from_folder(args.bert)
     model.load_bert(args.bert)
     load_published(model, published(args.backbone))
@@ -66,8 +67,9 @@ def published(file: Path) -> dict[str, Tensor]:
 def load_published(model: VideoBertModel, weights: dict[str, Tensor]) -> None:
     """Put the published weights, whose layers stand in our order under other names, into backbone and classifier."""
     seen = [tensor for name, tensor in weights.items() if not name.startswith(_CLASSIFIER)]
-    ours = model.backbone.blocks.state_dict()
-    model.backbone.blocks.load_state_dict(dict(zip(ours, seen, strict=True)))
+    blocks: nn.Module = model.backbone.blocks  # type: ignore[assignment]
+    ours = blocks.state_dict()
+    blocks.load_state_dict(dict(zip(ours, seen, strict=True)))
     classifier = {name.removeprefix(_CLASSIFIER): t for name, t in weights.items() if name.startswith(_CLASSIFIER)}
     model.class_names.classifier.load_state_dict(classifier)
 
