@@ -86,7 +86,7 @@ def train_on(
 
     dataset = CaptionedSet(examples)
     anchor = None
-    if options.frozen and processes.count == 1:
+    if options.frozen and processes.count == 1 and options.weights.keys() - {"masked_words", "masked_frames"}:
         anchor = Anchor(encoder.model, encoder.tokenizer, dataset.texts(), options.max_words)
         anchor.keep(kept.with_name(f"{kept.stem}-texts.safetensors"))
     train(encoder.model, encoder.tokenizer, dataset, options, run=run, processes=processes, anchor=anchor, report=tell)
