@@ -160,7 +160,7 @@ def fit(truth: dict[str, dict[str, Any]], folder: Path) -> None:
     logits, answers, counted = [], [], []
     for size in SIZES:
         chosen = np.random.default_rng(size).permutation(len(rows))[:size]
-        background = Background(vectors[chosen], size, everyday)
+        background = Background(vectors[chosen], size, everyday, encoder.query_bank)
         for query, marked, weight in zip(queries, right[:, chosen], weights, strict=True):
             likeness = background.likeness(query[None], vectors[chosen])
             if marked.any() or weight != 1:

@@ -59,6 +59,7 @@ class TwoTowerEncoder(Encoder):
         self._bf16 = self.device.type == "cuda" or bf16_is_native()
         with torch.inference_mode():
             self.dim = self.feature_dim = len(self._read_texts(["a"])[0])
+            self.query_bank = np.zeros((0, self.dim), np.float32)
 
     @classmethod
     def read(cls, place: Located) -> TwoTowerEncoder:

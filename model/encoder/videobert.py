@@ -43,6 +43,7 @@ class Encoder(ABC):
     max_frames: int | None  # of a segment that are read, more are thinned; None where all are
     fps: float = 2.0  # frames per second of video that it is made for
     clip_frames: int = 1  # frames in a row that share one feature; whoever looks at a video gives whole clips
+    query_bank: NDArray[np.float32]  # (Q, D), unit length; captions of its training, for hubness; Q is 0 for none
     device: torch.device
 
     @classmethod
@@ -146,6 +147,8 @@ class VideoBertEncoder(Encoder):
         self.feature_dim: int = model.backbone.feature_dim
         self.max_frames = model.config.max_frames
         self.scale = float(model.retrieval.scale.detach())
+        bank = model.query_bank if model.config.query_bank_size else torch.zeros(0, self.dim)
+        self.query_bank = bank.cpu().float().numpy()
 
     @classmethod
     def load(cls, source: str | Path = DEFAULT_MODEL) -> VideoBertEncoder:

@@ -84,6 +84,7 @@ class VideoBertConfig(PreTrainedConfig):
     masked_words: bool = False  # whether masked words can be predicted
     # The shared space
     embedding_size: int = 384
+    query_bank_size: int = 0  # embeddings of training captions that travel with the weights, for hubness
     glance_width: int = 0  # of the layer by which frames are also read past the Transformers; 0 for none
 
 
@@ -93,6 +94,7 @@ class VideoBertModel(PreTrainedModel):
     config_class = VideoBertConfig
     config: VideoBertConfig
     base_model_prefix = "videobert"
+    query_bank: Tensor  # (Q, D), where the configuration says how many
 
     def __init__(self, config: VideoBertConfig) -> None:
         super().__init__(config)
@@ -102,6 +104,8 @@ class VideoBertModel(PreTrainedModel):
             raise ValueError("frame_input 'visual_words' needs visual_branching and visual_depth, got 0")
         hidden = config.hidden_size
         self.backbone = build_backbone(config.backbone, clip_frames=config.clip_frames, vision=config.vision)
+        if config.query_bank_size:
+            self.register_buffer("query_bank", torch.zeros(config.query_bank_size, config.embedding_size))
         if config.class_names:
             self.class_names = ClassNames(self.backbone.feature_dim, len(config.class_names), config.embedding_size)
         self.frame_projection = self._frame_reader(config.frame_width, hidden)

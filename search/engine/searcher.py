@@ -133,4 +133,5 @@ class SearchEngine:
     def _background(self) -> Background:
         ids = self.index.ids()
         sample = ids[np.linspace(0, len(ids) - 1, min(len(ids), _BACKGROUND)).astype(int)] if len(ids) else ids
-        return Background(self.catalog.embeddings(sample), len(ids), everyday(self.catalog, self.encoder))
+        read = everyday(self.catalog, self.encoder)
+        return Background(self.catalog.embeddings(sample), len(ids), read, self.encoder.query_bank)
