@@ -10,6 +10,7 @@ always fit the network exactly; training adds what its objectives need.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +31,48 @@ from model.network.heads import (
     RetrievalHead,
     frame_layers,
 )
-from model.network.inputs import Inputs
 from model.network.temporal import TemporalModel
 from model.network.visual_words import VisualWords
 from model.network.weights import build_backbone
 
-__all__ = ["Inputs", "VideoBertConfig", "VideoBertModel"]
-
 FRAME_INPUTS = ("features", "visual_words")
 _FRAMES_AT_ONCE = 4096  # described at once: 4 MB of class probabilities a thousand
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """A batch for the joint Transformer. Masks are True where something real stands.
+
+    A batch of pure text has T = 0, a batch of silent segments has L = 0, and rows of both kinds may be mixed.
+    """
+
+    word_ids: Tensor  # int64 (N, L), without special tokens
+    word_mask: Tensor  # bool (N, L)
+    features: Tensor  # float (N, T, F)
+    frame_mask: Tensor  # bool (N, T)
+    hidden: Tensor | None = None  # bool (N, T), True where the model must not see the frame but guess it
+
+    def __post_init__(self) -> None:
+        if self.features.ndim != 3 or self.features.shape[0] != self.word_ids.shape[0]:
+            raise ValueError(f"features must be ({len(self.word_ids)}, T, F), got {tuple(self.features.shape)}")
+        for name, shape in (
+            ("word_mask", self.word_ids.shape),
+            ("frame_mask", self.features.shape[:2]),
+            ("hidden", self.features.shape[:2]),
+        ):
+            mask: Tensor | None = getattr(self, name)
+            if mask is not None and (mask.shape != shape or mask.dtype != torch.bool):
+                raise ValueError(f"{name} must be bool {tuple(shape)}, got {mask.dtype} {tuple(mask.shape)}")
+
+    def to(self, device: torch.device) -> Inputs:
+        """The same batch on another device."""
+        return Inputs(
+            self.word_ids.to(device),
+            self.word_mask.to(device),
+            self.features.to(device),
+            self.frame_mask.to(device),
+            None if self.hidden is None else self.hidden.to(device),
+        )
 
 
 class VideoBertConfig(PreTrainedConfig):
