@@ -31,8 +31,8 @@ from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from model.encoder.videobert import Encoder, require_words
-from model.network.backbone import bf16_is_native
 from model.registry.registry import Located
+from model.runtime.hardware import best_device, bf16_is_native
 
 FAMILIES = ("clip", "siglip", "siglip2", "xclip")  # as `model_type` in config.json
 _AT_ONCE = 64  # texts, or frames
@@ -43,7 +43,7 @@ class TwoTowerEncoder(Encoder):
 
     def __init__(self, model: Any, tokenizer: Any, look: Callable[..., Any], *, fingerprint: str) -> None:
         """`look` prepares frames as the picture tower wants them."""
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.device = best_device()
         self.model = model.eval().to(self.device)
         self.tokenizer, self.look, self.fingerprint = tokenizer, look, fingerprint
         self.name, self.tier = "", "in memory"
@@ -56,7 +56,7 @@ class TwoTowerEncoder(Encoder):
         self.scale = float(model.logit_scale.detach().exp())
         self.siglip = config.model_type.startswith("siglip")
         self.max_words = int(config.text_config.max_position_embeddings)
-        self._bf16 = self.device.type == "cuda" or bf16_is_native()
+        self._bf16 = bf16_is_native(self.device)
         with torch.inference_mode():
             self.dim = self.feature_dim = len(self._read_texts(["a"])[0])
 

@@ -21,6 +21,7 @@ from model.network.preprocessing import prepare_views
 from model.network.tokenizer import TextTokenizer
 from model.network.videobert import Inputs, VideoBertModel
 from model.registry.registry import DEFAULT_MODEL, Located, locate
+from model.runtime.hardware import best_device
 from model.runtime.session import Session, open_session
 
 _SEGMENTS_AT_ONCE = 64  # rows of ~90 tokens: some 100 MB of activations
@@ -137,7 +138,7 @@ class VideoBertEncoder(Encoder):
         name: str = "",
         tier: str = "in memory",
     ) -> None:
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.device = best_device()
         self.model: VideoBertModel = model.eval().to(self.device)  # type: ignore
         self.fps, self.clip_frames = model.config.fps, model.config.clip_frames
         self.tokenizer = tokenizer

@@ -21,6 +21,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel, PreTrainedConfig, PreTrainedModel
 
+from model.network.backbone import build_backbone
 from model.network.heads import (
     AlignmentHead,
     ClassNames,
@@ -33,7 +34,6 @@ from model.network.heads import (
 )
 from model.network.temporal import TemporalModel
 from model.network.visual_words import VisualWords
-from model.network.weights import build_backbone
 
 FRAME_INPUTS = ("features", "visual_words")
 _FRAMES_AT_ONCE = 4096  # described at once: 4 MB of class probabilities a thousand
@@ -97,7 +97,7 @@ class VideoBertConfig(PreTrainedConfig):
     max_frames: int = 8  # frames of a segment; more are thinned evenly
     # Frames
     backbone: str = "mobilenet_v2"  # or resnet18, resnet50, torchvision:NAME, vision
-    vision: dict[str, Any] | None = None  # the tower of the backbone "vision"; see `model.network.weights`
+    vision: dict[str, Any] | None = None  # the tower of the backbone "vision"; see `model.network.backbone`
     image_size: int = 224  # pixels, a square
     # middle: cropped to that square; whole: as many pixels, in the picture's own shape; both: the mean of both features
     frame_fit: str = "middle"

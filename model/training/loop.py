@@ -21,9 +21,9 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from model.network.backbone import bf16_is_native
 from model.network.tokenizer import TextTokenizer
 from model.network.videobert import VideoBertModel
+from model.runtime.hardware import bf16_is_native
 from model.training.dataset import CaptionedSet, Sampling
 from model.training.distributed import Processes
 from model.training.objectives import Anchor, Objectives
@@ -93,7 +93,7 @@ def train(
     average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(options.ema)) if options.ema else None
     done = run.restore(model, optimizer, average) if run else 0
 
-    device, bf16 = model.device, model.device.type == "cuda" or bf16_is_native()
+    device, bf16 = model.device, bf16_is_native(model.device)
     steps_an_epoch = max(len(examples) // (options.batch_size * parts), 1)
     steps = options.epochs * steps_an_epoch
     means = _Means()

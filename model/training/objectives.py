@@ -25,9 +25,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
 
-from model.network.backbone import bf16_is_native
 from model.network.tokenizer import TextTokenizer
 from model.network.videobert import Inputs, VideoBertModel
+from model.runtime.hardware import bf16_is_native
 from model.training import losses
 from model.training.dataset import Batch
 from model.training.masking import choose, mask_words
@@ -222,7 +222,7 @@ class Anchor:
                     self.known = dict(enumerate(file.get_tensor("embeddings").split(_ANCHORS_AT_ONCE)))
                     return
         device = self.bert.device
-        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda" or bf16_is_native()):
+        with torch.autocast(device.type, torch.bfloat16, enabled=bf16_is_native(device)):
             self([self.texts[group * _ANCHORS_AT_ONCE] for group in range(groups)])
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(path.name + ".part")

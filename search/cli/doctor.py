@@ -66,7 +66,7 @@ def _model() -> str:
     import torch
 
     from model.encoder.videobert import Encoder
-    from model.network.backbone import bf16_is_native
+    from model.runtime.hardware import bf16_is_native
 
     encoder = Encoder.load()
     encoder.embed_text(["a dog runs on the beach"])

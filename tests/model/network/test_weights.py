@@ -27,8 +27,9 @@ from indexer.features.extraction import in_clips
 from indexer.media.frames import Frames
 from model.encoder.videobert import Encoder, VideoBertEncoder
 from model.network import checkpoint
+from model.network.backbone import Backbone, build_backbone
 from model.network.videobert import VideoBertConfig, VideoBertModel
-from model.network.weights import TorchvisionBackbone, build_backbone, find_weights
+from model.network.weights import find_weights
 from model.registry import lock
 from model.training.dataset import Captioned
 from model.training.initialization import begin
@@ -134,16 +135,16 @@ def test_networks_of_torchvision_without_their_heads(name, build, width, shelf: 
 
 
 @pytest.fixture(scope="module")
-def s3d() -> TorchvisionBackbone:
+def s3d() -> Backbone:
     torch.manual_seed(0)
-    backbone = TorchvisionBackbone("s3d", 16).eval()
+    backbone = Backbone("torchvision:s3d", clip_frames=16).eval()
     for layer in backbone.modules():  # at random its features are too small to tell apart
         if isinstance(layer, torch.nn.BatchNorm3d):
             torch.nn.init.constant_(layer.weight, 2.0)
     return backbone
 
 
-def test_s3d_gives_the_frames_of_a_clip_its_feature(s3d: TorchvisionBackbone):
+def test_s3d_gives_the_frames_of_a_clip_its_feature(s3d: Backbone):
     frames = torch.rand(20, 3, 224, 224) * 2 - 1
     with torch.inference_mode():
         features = s3d(frames)
@@ -205,7 +206,7 @@ def test_an_encoder_of_clips_reads_each_clip_once(tokenizer, tmp_path: Path):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"backbone": "torchvision:vgg16"}, "is one of mobilenet_v3_large, resnet50, s3d, got 'vgg16'"),
+        ({"backbone": "torchvision:vgg16"}, "torchvision:resnet50, torchvision:s3d, vision, got 'torchvision:vgg16'"),
         ({"backbone": "torchvision:s3d", "clip_frames": 8}, "clip_frames of s3d must be at least 16, got 8"),
         ({"backbone": "torchvision:resnet50", "clip_frames": 8}, "clip_frames of resnet50 must be 1, got 8"),
         ({"clip_frames": 8}, "clip_frames of mobilenet_v2 must be 1, got 8"),
