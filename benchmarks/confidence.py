@@ -33,8 +33,8 @@ from numpy.typing import NDArray
 
 from benchmarks.library import indexed
 from indexer.features.clip import read_picture
+from model.encoder.load import load
 from model.encoder.prompts import phrases
-from model.encoder.videobert import Encoder
 from search.ranking.calibration import LOOKED_AT, WORDS_ENOUGH, Background, standing
 from search.ranking.smoothing import Surroundings, surroundings
 from store.catalog.analyzer import TOKENIZER, match_expression, terms
@@ -146,7 +146,7 @@ def area(with_it: NDArray[np.float64], without: NDArray[np.float64]) -> float:
 
 
 def fit(truth: dict[str, dict[str, Any]], folder: Path) -> None:
-    encoder = Encoder.load()
+    encoder = load()
     rows = [(name, row["captions"]) for name, row in sorted(truth.items()) if row["split"] == "test"][: max(SIZES)]
     vectors = np.concatenate([read_picture(folder / name, encoder).embeddings for name, _ in rows])
     everyday = phrases(encoder)[1]

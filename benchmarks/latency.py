@@ -19,8 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
+from model.encoder.contract import Encoder
+from model.encoder.load import load
 from model.encoder.prompts import phrase_lines
-from model.encoder.videobert import Encoder
 from search import Library
 from store.catalog.catalog import Catalog
 from store.types import Cue, NewSegment, Video
@@ -36,7 +37,7 @@ def main() -> None:
     parser.add_argument("--library", type=Path)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        home, encoder = args.library or Path(temporary), Encoder.load()
+        home, encoder = args.library or Path(temporary), load()
         if not (home / "catalog.sqlite").exists():
             with Catalog(home / "catalog.sqlite") as catalog:
                 catalog.bind_encoder(encoder.fingerprint, encoder.dim)

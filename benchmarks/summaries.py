@@ -31,7 +31,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.features.video import Film, read_film
-from model.encoder.videobert import Encoder
+from model.encoder.contract import Encoder
+from model.encoder.load import load
 from search.tasks.chapters import chapter_edges
 from search.tasks.facility_location import coverage, likeness
 from search.tasks.summarization import pieces, summarize
@@ -52,7 +53,7 @@ def main() -> None:
     captions = {row["clip"]: row["caption"] for row in json.loads(args.captions.read_text(encoding="utf-8"))}
     rng = np.random.default_rng(0)
     order = rng.permutation(sorted(captions))[: args.films * CLIPS].reshape(-1, CLIPS).tolist()
-    encoder = Encoder.load()
+    encoder = load()
     scores: Scores = defaultdict(lambda: defaultdict(list))
     with tempfile.TemporaryDirectory() as home:
         for clips in order:

@@ -20,7 +20,7 @@ from indexer.media.container import MediaError, MediaInfo
 from indexer.media.frames import Frames
 from indexer.plan import Action, FileState, Planner, Step
 from indexer.workers.decoders import Decoders, Header, Stream
-from model.encoder.videobert import Encoder
+from model.encoder.contract import Encoder
 from store.catalog.catalog import Catalog
 from store.types import Failure, Origin, Video
 

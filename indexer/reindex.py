@@ -20,7 +20,7 @@ from indexer.features.fusion import fused
 from indexer.media.container import MediaError
 from indexer.pipeline import IndexOptions, Progress, origin
 from indexer.workers.decoders import Decoders, Stream
-from model.encoder.videobert import Encoder
+from model.encoder.contract import Encoder
 from store.catalog.catalog import Catalog
 from store.catalog.reindexing import Successor
 from store.types import Segment, Video

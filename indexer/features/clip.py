@@ -18,7 +18,7 @@ from indexer.media.frames import Frames
 from indexer.media.image import read_pixels
 from indexer.pipeline import IndexOptions
 from indexer.workers.decoders import Decoders, Stream
-from model.encoder.videobert import Encoder
+from model.encoder.contract import Encoder
 
 
 @dataclass(frozen=True)
@@ -83,14 +83,13 @@ def read_clip(
                 duration=duration,
                 max_segment_seconds=options.max_segment_seconds,
             )
-    features, mask = encoder.pad_frames([draft.features for draft in found])
     lengths = tuple(len(draft.features) for draft in found)
     return Clip(
         # The frame on screen at `start` may have appeared a little earlier.
         np.maximum(np.concatenate([draft.pts_seconds for draft in found]) - (start or 0.0), 0.0),
         np.concatenate([draft.features for draft in found]),
         lengths,
-        encoder.embed_segments(features, mask, [""] * len(found)),
+        encoder.embed_segments([draft.features for draft in found], [""] * len(found)),
         views.seen(lengths),
     )
 
@@ -112,7 +111,7 @@ def read_picture(path: Path, encoder: Encoder, *, decoders: Decoders | None = No
         raise MediaError(f"{path}: {error}", stage=error.stage) from error
     frames = np.repeat(picture[None], encoder.clip_frames, axis=0)
     features = encoder.features(frames)
-    embedding = encoder.embed_segments(*encoder.pad_frames([features]), [""])
+    embedding = encoder.embed_segments([features], [""])
     return Clip(np.zeros(len(features)), features, (len(features),), embedding)
 
 

@@ -21,7 +21,9 @@ from safetensors.numpy import save_file
 from indexer.features.extraction import in_clips
 from indexer.media.container import MediaError
 from indexer.workers.decoders import Decoders
-from model.encoder.videobert import Encoder, VideoBertEncoder
+from model.encoder.batches import one_per_clip
+from model.encoder.contract import Encoder
+from model.encoder.videobert import VideoBertEncoder
 from model.training.dataset import Captioned, Example
 
 PHOTO_ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
@@ -127,7 +129,7 @@ def _clip_features(path: Path, row: Captioned, decoders: Decoders, encoder: Enco
     ]
     if not chunks:
         raise MediaError("no frame between the given times", stage="decode")
-    return encoder.one_a_clip(np.concatenate(chunks))
+    return one_per_clip(np.concatenate(chunks), encoder.clip_frames)
 
 
 def save_examples(path: Path, examples: Sequence[Example], problems: Sequence[str], *, key: str) -> None:

@@ -18,7 +18,7 @@ from indexer.features.segmentation import Segmenter
 from indexer.media.container import MediaError
 from indexer.media.frames import Frames
 from indexer.text.subtitles import text_between
-from model.encoder.videobert import Encoder
+from model.encoder.contract import Encoder
 from store.types import Cue, NewSegment
 
 _THUMBNAIL_QUALITY = 80  # JPEG

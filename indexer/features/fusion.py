@@ -15,10 +15,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from model.encoder.contract import Encoder
 from model.encoder.prompts import phrases
-from model.encoder.videobert import Encoder
 
 _MOST = 0.7  # share of the vector with words, where they surely belong to the picture
+_ROUNDING = 1e-5  # of unit vectors that were computed in different batches
 _HALF_AT, _WIDTH = 0.5, 0.3  # standard deviations: where the share is half of that, and how soon it changes
 
 
@@ -32,14 +33,13 @@ def fused(features: Sequence[NDArray[np.float16]], texts: Sequence[str], encoder
     Returns:
         float32 (N, D), unit length.
     """
-    padded, mask = encoder.pad_frames(features)
-    embeddings = encoder.embed_segments(padded, mask, [""] * len(texts))
+    embeddings = encoder.embed_segments(features, [""] * len(texts))
     told = [i for i, text in enumerate(texts) if text.strip()]
     if not told:
         return embeddings
     words, seen = [texts[i] for i in told], embeddings[told]
-    both = encoder.embed_segments(padded[told], mask[told], words)
-    if not np.array_equal(both, seen):  # some encoders read no subtitles
+    both = encoder.embed_segments([features[i] for i in told], words)
+    if not np.allclose(both, seen, rtol=0, atol=_ROUNDING):  # some encoders read no subtitles
         share = _share(encoder.embed_text(words), seen, phrases(encoder)[1])[:, None]
         mixed = share * both + (1 - share) * seen
         embeddings[told] = mixed / np.linalg.norm(mixed, axis=1, keepdims=True)

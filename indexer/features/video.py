@@ -16,7 +16,7 @@ from indexer.media.container import MediaError
 from indexer.pipeline import IndexOptions
 from indexer.text.subtitles import in_one_language, text_between
 from indexer.workers.decoders import Decoders
-from model.encoder.videobert import Encoder
+from model.encoder.contract import Encoder
 from store.catalog.catalog import Catalog
 from store.types import Cue, Video
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from indexer.features.extraction import in_clips
 from indexer.media.frames import Frames
-from model.encoder.videobert import Encoder
+from model.encoder.contract import Encoder
 
 _DARK = 32  # of 255: black as video means it, with the ringing of an encoder
 _NARROWEST = 0.03  # of the picture's side; what is narrower makes no difference
@@ -73,7 +73,7 @@ class Views:
     def _view(self, mirrored: bool, trimmed: bool, close: bool, lengths: Sequence[int]) -> View:
         features = np.concatenate(self._features[mirrored, trimmed, close])
         parts = np.split(features, np.cumsum(lengths)[:-1])
-        embeddings = self._encoder.embed_segments(*self._encoder.pad_frames(parts), [""] * len(parts))
+        embeddings = self._encoder.embed_segments(parts, [""] * len(parts))
         return View(features, embeddings, mirrored, trimmed, close)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from model.encoder.videobert import Encoder
+from model.encoder.contract import Encoder
 
 PHRASES = Path(__file__).parent / "querybank.txt"
 

@@ -30,7 +30,7 @@ from torch.nn import functional as F
 from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
-from model.encoder.videobert import Encoder, require_words
+from model.encoder.batches import check_pairs, pad, require_words, stack
 from model.registry.registry import Located
 from model.runtime.hardware import best_device, bf16_is_native
 
@@ -38,8 +38,11 @@ FAMILIES = ("clip", "siglip", "siglip2", "xclip")  # as `model_type` in config.j
 _AT_ONCE = 64  # texts, or frames
 
 
-class TwoTowerEncoder(Encoder):
-    """A loaded model of two towers."""
+class TwoTowerEncoder:
+    """A loaded model of two towers; what is said of each method stands in `Encoder`."""
+
+    fps = 2.0
+    clip_frames = 1
 
     def __init__(self, model: Any, tokenizer: Any, look: Callable[..., Any], *, fingerprint: str) -> None:
         """`look` prepares frames as the picture tower wants them."""
@@ -97,17 +100,15 @@ class TwoTowerEncoder(Encoder):
 
     @torch.inference_mode()
     def features(self, frames: NDArray[np.uint8]) -> NDArray[np.float16]:
-        """Look at frames one by one: uint8 (T, 3, H, W), RGB, any size -> float16 (T, F)."""
+        """uint8 (T, 3, H, W) -> float16 (T, F)."""
         rows = [self._look_at(torch.from_numpy(part)) for part in _parts(frames)]
-        return _stack(rows, self.feature_dim).astype(np.float16)
+        return stack(rows, self.feature_dim).astype(np.float16)
 
     @torch.inference_mode()
-    def embed_segments(
-        self, features: NDArray[np.float16], mask: NDArray[np.bool_], texts: Sequence[str]
-    ) -> NDArray[np.float32]:
-        """One vector a segment, of its frames alone where it has any; see `Encoder.embed_segments`."""
-        if len(texts) != len(features):
-            raise ValueError(f"one text per segment: got {len(texts)} texts for {len(features)} segments")
+    def embed_segments(self, segments: Sequence[NDArray[np.float16]], texts: Sequence[str]) -> NDArray[np.float32]:
+        """N times (T_i, F) and N texts -> (N, D), of the frames alone where there are any."""
+        check_pairs(segments, texts)
+        features, mask = pad(segments, self.feature_dim, max_frames=self.max_frames)
         embeddings = np.zeros((len(texts), self.dim), np.float32)
         shown = mask.any(axis=1)
         unseen = np.flatnonzero(~shown).tolist()
@@ -120,22 +121,21 @@ class TwoTowerEncoder(Encoder):
             F.normalize(pool(torch.from_numpy(features[part]).to(self.device), torch.from_numpy(mask[part])), dim=-1)
             for part in _parts(np.flatnonzero(shown))
         ]
-        embeddings[shown] = _stack(rows, self.dim)
+        embeddings[shown] = stack(rows, self.dim)
         return embeddings
 
     @torch.inference_mode()
     def embed_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Embed queries: float32 (N, D), unit length; ValueError for one without a word."""
+        """N texts -> (N, D)."""
         require_words(texts)
         rows = [F.normalize(self._read_texts(list(part)).float(), dim=-1) for part in _parts(texts)]
-        return _stack(rows, self.dim)
+        return stack(rows, self.dim)
 
-    def align(
-        self, features: NDArray[np.float16], mask: NDArray[np.bool_], texts: Sequence[str]
-    ) -> NDArray[np.float32]:
-        """The cosine of N pairs of segment and text: float32 (N,)."""
-        segments = self.embed_segments(features, mask, [""] * len(texts)) if len(texts) else np.zeros((0, self.dim))
-        return np.asarray((segments * self.embed_text(texts)).sum(axis=1), np.float32)
+    def align(self, segments: Sequence[NDArray[np.float16]], texts: Sequence[str]) -> NDArray[np.float32]:
+        """The cosine of N pairs of segment and text: (N,)."""
+        check_pairs(segments, texts)
+        embeddings = self.embed_segments(segments, [""] * len(texts))
+        return np.asarray((embeddings * self.embed_text(texts)).sum(axis=1), np.float32)
 
     def _look_at(self, frames: Tensor) -> Tensor:
         """uint8 (T, 3, H, W) -> (T, F)."""
@@ -174,9 +174,3 @@ def _mean(features: Tensor, mask: Tensor) -> Tensor:
 def _parts(rows: Any) -> list[Any]:
     """Slices of an array or a sequence that are small enough to work on at once."""
     return [rows[first : first + _AT_ONCE] for first in range(0, len(rows), _AT_ONCE)]
-
-
-def _stack(rows: list[Tensor], width: int) -> NDArray[np.float32]:
-    if not rows:
-        return np.zeros((0, width), np.float32)
-    return np.asarray(torch.cat(rows).float().cpu().numpy())

@@ -16,8 +16,8 @@ from store.types import Video
 if TYPE_CHECKING:  # these bring torch and the decoders with them
     from indexer.features.video import Film
     from model.encoder.classifier import Classifier
+    from model.encoder.contract import Encoder
     from model.encoder.fill_mask import Guess
-    from model.encoder.videobert import Encoder
     from search.tasks.classification import Classification, Labels
     from search.tasks.summarization import Summary
 
@@ -36,11 +36,11 @@ class Films:
     @cached_property
     def encoder(self) -> Encoder:
         """The loaded model."""
-        from model.encoder.videobert import Encoder
+        from model.encoder.load import load
 
         origin = self.catalog.origin()
         chosen = self._model or (origin.model if origin else None)
-        return Encoder.load(chosen) if chosen else Encoder.load()
+        return load(chosen) if chosen else load()
 
     def videos(self, *, within: str | Path | None = None) -> list[Video]:
         """The videos held, ordered by path."""

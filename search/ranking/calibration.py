@@ -29,7 +29,7 @@ from store.catalog.catalog import Catalog
 from store.types import Moment
 
 if TYPE_CHECKING:  # it brings torch with it
-    from model.encoder.videobert import Encoder
+    from model.encoder.contract import Encoder
 
 Verdict = Literal["match", "unsure", "nothing"]
 ConfidenceLevel = Literal["high", "medium", "low"]

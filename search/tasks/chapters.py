@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.features.video import Film
+from model.encoder.contract import Encoder
 from model.encoder.prompts import phrases
-from model.encoder.videobert import Encoder
 
 _PENALTY = 0.3  # of variation, for each chapter more; joins of real clips are found up to 0.4 (benchmarks/summaries.py)
 _FEWEST_WORDS = 3  # of a line that can be a title, if any has as many

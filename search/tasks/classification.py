@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from indexer.features.video import Film
 from model.encoder.classifier import Classifier, fit, readings
+from model.encoder.contract import Encoder
 from model.encoder.prompts import phrases
-from model.encoder.videobert import Encoder
 from model.training.dataset import LABEL_TEMPLATES
 
 NONE = "none of these"

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.features.video import Film
-from model.encoder.videobert import Encoder
+from model.encoder.contract import Encoder
 from search.tasks.chapters import Chapter, outline
 from search.tasks.facility_location import choose, coverage, likeness
 

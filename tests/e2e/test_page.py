@@ -27,7 +27,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwrig
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
 import search
-from model.encoder.videobert import Encoder
+from model.encoder.load import load
 from model.network import checkpoint
 from model.network.tokenizer import TextTokenizer
 from model.network.videobert import VideoBertModel
@@ -241,7 +241,7 @@ def drop(page: Page, path: Path) -> None:
 def test_first_start(
     playwright: Playwright, films: Path, tiny: Path, tmp_path: Path, picture: Callable[[Page, str], None]
 ):
-    encoder, gate = Encoder.load(tiny), threading.Event()
+    encoder, gate = load(tiny), threading.Event()
     look = encoder.features
 
     def held(frames: NDArray[np.uint8]) -> NDArray[np.float16]:

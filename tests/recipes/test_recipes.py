@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from model.encoder.videobert import Encoder
+from model.encoder.load import load
 from model.network import checkpoint
 from model.network.efficientnet_lite2 import EfficientNetLite2
 from model.network.videobert import VideoBertModel
@@ -44,7 +44,7 @@ def test_weights_other_than_the_published_ones_are_refused(tmp_path):
 def test_names_are_embedded_as_queries_are(tiny_checkpoint):
     model, tokenizer = checkpoint.load(tiny_checkpoint)
     points = assemble.embedded(model, tokenizer, ["a red square", "a dog"])
-    expected = Encoder.load(tiny_checkpoint).embed_text(["a red square", "a dog"])
+    expected = load(tiny_checkpoint).embed_text(["a red square", "a dog"])
     assert torch.allclose(points, torch.from_numpy(expected), atol=1e-5)
 
 

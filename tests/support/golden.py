@@ -26,7 +26,8 @@ import torch
 import typer
 from typer.testing import CliRunner
 
-from model.encoder.videobert import Encoder, VideoBertEncoder
+from model.encoder.contract import Encoder
+from model.encoder.videobert import VideoBertEncoder
 from model.network.videobert import VideoBertModel
 from search.cli.app import app
 from search.library import Library

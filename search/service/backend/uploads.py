@@ -19,7 +19,7 @@ from indexer.features.clip import Bounds, Clip, TooMuch, read_clip, read_picture
 from indexer.media.container import MediaError
 from indexer.workers.decoders import Decoders
 from indexer.workers.pool import WarmDecoders
-from model.encoder.videobert import Encoder
+from model.encoder.contract import Encoder
 from search.engine.engine import Live
 from search.service.backend.cache import Recent
 from search.service.backend.errors import Refusal

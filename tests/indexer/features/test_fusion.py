@@ -7,7 +7,7 @@ import pytest
 
 from indexer.features import fusion
 from indexer.features.fusion import fused
-from model.encoder.videobert import Encoder
+from model.encoder.contract import Encoder
 
 DIM = 8
 
@@ -15,20 +15,14 @@ DIM = 8
 class Believing:
     """An encoder whose segments are their first frame, or, where there are words, the words: wrong ones as well."""
 
-    max_frames = None
-    clip_frames = 1
-    feature_dim = DIM
-    pad_frames = Encoder.pad_frames
-    one_a_clip = Encoder.one_a_clip
-
     def __init__(self, meanings: dict[str, np.ndarray], *, reads: bool = True) -> None:
         self.meanings, self.reads = meanings, reads
 
     def embed_text(self, texts: Sequence[str]) -> np.ndarray:
         return np.stack([self.meanings[text] for text in texts]).astype(np.float32)
 
-    def embed_segments(self, features: np.ndarray, mask: np.ndarray, texts: Sequence[str]) -> np.ndarray:
-        first = features[:, 0].astype(np.float32)
+    def embed_segments(self, segments: Sequence[np.ndarray], texts: Sequence[str]) -> np.ndarray:
+        first = np.stack([frames[0] for frames in segments]).astype(np.float32)
         spoken = [self.meanings[text] if text and self.reads else row for text, row in zip(texts, first, strict=True)]
         return np.stack(spoken).astype(np.float32)
 

@@ -11,7 +11,7 @@ import pytest
 from indexer.features.clip import read_clip
 from indexer.features.views import View, Views, inside_bars
 from indexer.media.frames import Frames
-from model.encoder.videobert import Encoder
+from model.encoder.contract import Encoder
 from tests.support.media import render
 
 
@@ -59,11 +59,8 @@ class Eye:
         halves = [half for rows in np.array_split(frames, 2, axis=2) for half in np.array_split(rows, 2, axis=3)]
         return np.concatenate([half.mean(axis=(2, 3)) for half in halves], axis=1).astype(np.float16)
 
-    def pad_frames(self, segments: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        return np.stack(segments), np.ones((len(segments), len(segments[0])), bool)
-
-    def embed_segments(self, features: np.ndarray, mask: np.ndarray, texts: Sequence[str]) -> np.ndarray:
-        return features.mean(axis=1).astype(np.float32)
+    def embed_segments(self, segments: Sequence[np.ndarray], texts: Sequence[str]) -> np.ndarray:
+        return np.stack(segments).mean(axis=1).astype(np.float32)
 
 
 def looked_at(data: np.ndarray) -> dict[tuple[bool, bool, bool], View]:

@@ -25,7 +25,8 @@ from typer.testing import CliRunner
 from indexer.features.examples import look_at
 from indexer.features.extraction import in_clips
 from indexer.media.frames import Frames
-from model.encoder.videobert import Encoder, VideoBertEncoder
+from model.encoder.load import load
+from model.encoder.videobert import VideoBertEncoder
 from model.network import checkpoint
 from model.network.backbone import Backbone, build_backbone
 from model.network.videobert import VideoBertConfig, VideoBertModel
@@ -87,14 +88,14 @@ def test_a_vision_tower_becomes_part_of_the_checkpoint(kind, width, model: Video
     checkpoint.save(begun, tokenizer, tmp_path / "mine")
     for path in tower.iterdir():
         path.unlink()  # the checkpoint needs nothing else
-    encoder = Encoder.load(tmp_path / "mine")
+    encoder = load(tmp_path / "mine")
     assert encoder.feature_dim == width
     frames = np.random.default_rng(0).integers(0, 256, (3, 3, 40, 56), dtype=np.uint8)
     seen = encoder.features(frames)
     assert seen.shape == (3, width)
     before = VideoBertEncoder(begun, tokenizer, fingerprint="").features(frames)
     np.testing.assert_allclose(seen, before, rtol=0, atol=0.02 * np.abs(before).max())  # stored in half precision
-    assert encoder.embed_segments(*encoder.pad_frames([seen]), ["a dog"]).shape == (1, encoder.dim)
+    assert encoder.embed_segments([seen], ["a dog"]).shape == (1, encoder.dim)
     assert encoder.backbone != VideoBertEncoder(model, tokenizer, fingerprint="").backbone
 
 
@@ -192,7 +193,7 @@ def test_an_encoder_of_clips_reads_each_clip_once(tokenizer, tmp_path: Path):
     assert np.diff(pts) == pytest.approx(1 / 12, abs=0.05)  # the encoder's own pace
     assert calls == [16, 8]  # whole clips, though the decoder gave other chunks
     assert features[:, 0].tolist() == [10] * 16 + [20] * 8
-    padded, mask = encoder.pad_frames([features])
+    padded, mask = encoder.pad([features])
     assert (padded[0, :, 0].tolist(), mask.tolist()) == ([10, 20], [[True, True]])
     clip, photo = (Captioned(name, ("a dog",)) for name in ("film.mp4", "photo.png"))
     Image.fromarray(np.zeros((40, 40, 3), np.uint8)).save(tmp_path / "photo.png")

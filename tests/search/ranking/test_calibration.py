@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from model.encoder.contract import Encoder
 from model.encoder.prompts import phrase_lines
-from model.encoder.videobert import Encoder
 from search.ranking.calibration import (
     HIGH,
     MATCH,

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from indexer.features.clip import Clip
+from model.encoder.contract import Encoder
 from model.encoder.prompts import phrase_lines
-from model.encoder.videobert import Encoder
 from search.engine.searcher import SearchEngine
 from search.query.request import SearchRequest
 from search.ranking.calibration import MATCH, NOTHING

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from indexer.features.video import Film, read_film, stored_film
 from indexer.media.container import probe
+from model.encoder.contract import Encoder
 from model.encoder.prompts import PHRASES
-from model.encoder.videobert import Encoder
 from search.cli.app import app
 from search.library import Library
 from search.tasks import summarization as module
