@@ -59,7 +59,7 @@ def main() -> None:
 
 def looked_at(captions: Path, photos: Path, encoder: VideoBertEncoder, kept: Path | None) -> list[Example]:
     """Every photo whole, as one frame."""
-    key = f"{fingerprint(captions)} whole {encoder.backbone}"
+    key = f"{fingerprint(captions)} whole {encoder.feature_fingerprint}"
     if kept and kept.exists():
         return load_examples(kept, key=key)[0]
     examples, problems = look_at(read_captions(captions)[0], photos, encoder, views=1)

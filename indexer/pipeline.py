@@ -233,7 +233,7 @@ class _Run:
 
 def origin(encoder: Encoder) -> Origin:
     """What a library remembers of its encoder, to load it again and to know whose frame features it holds."""
-    return Origin(encoder.name, encoder.tier, encoder.backbone)
+    return Origin(encoder.name, encoder.tier, encoder.feature_fingerprint)
 
 
 def _video(file: FileState, info: MediaInfo, *, duration: float) -> Video:

@@ -87,7 +87,15 @@ class Origin:
 
     model: str  # by which it is loaded again: a name, or an absolute folder
     tier: str  # where its weights come from, for people
-    backbone: str  # names what decides frame features: where it is the same, they can be used again
+    backbone: str  # its feature fingerprint, "backbone digest:precision"; see `same_features`
+
+
+def same_features(stored: str, wanted: str) -> bool:
+    """Whether features kept under one feature fingerprint serve an encoder of another.
+
+    A fingerprint that was stored without a precision fits any precision of the same digest.
+    """
+    return stored in (wanted, wanted.rpartition(":")[0])
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from model.encoder.batches import one_per_clip
 from model.encoder.contract import Encoder
 from model.encoder.videobert import VideoBertEncoder
 from model.training.dataset import Captioned, Example
+from store.types import same_features
 
 PHOTO_ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 _SMALLEST_PART = 0.3  # of a photo's area
@@ -151,7 +152,7 @@ def load_examples(path: Path, *, key: str) -> tuple[list[Example], list[str]]:
     """
     with safe_open(path, framework="numpy") as file:
         metadata, features = file.metadata(), file.get_tensor("features")
-    if metadata["key"] != key:
+    if not same_features(metadata["key"], key):
         raise ValueError(f"{path} was made from other captions or by another backbone; delete it or name another file")
     rows = json.loads(metadata["rows"])
     parts = np.split(features, np.cumsum([length for length, *_ in rows])[:-1])

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 class Encoder(Protocol):
     """Frames, segments and texts -> unit vectors in one space.
 
-    Vectors compare where `fingerprint` is equal. Stored frame features can be reused where `backbone` is equal.
+    Vectors compare where `fingerprint` is equal. Stored frame features can be reused where `feature_fingerprint` is,
+    which is "backbone digest:precision"; one that was stored without a precision fits any.
     """
 
     name: str  # what `load` takes to get the encoder again
@@ -31,8 +32,8 @@ class Encoder(Protocol):
         """By identity: some results are kept by encoder."""
 
     @property
-    def backbone(self) -> str:
-        """A name for what decides the features of a frame."""
+    def feature_fingerprint(self) -> str:
+        """A name for what decides frame features: "backbone digest:precision"."""
 
     def features(self, frames: NDArray[np.uint8]) -> NDArray[np.float16]:
         """Compute frame features.

@@ -94,9 +94,9 @@ class TwoTowerEncoder:
         return encoder
 
     @property
-    def backbone(self) -> str:
-        """The fingerprint: the towers were trained together, and their frame features serve nothing else."""
-        return self.fingerprint
+    def feature_fingerprint(self) -> str:
+        """The fingerprint and a precision: towers are trained together, their frame features serve nothing else."""
+        return f"{self.fingerprint}:{'bfloat16' if self._bf16 else 'float32'}"
 
     @torch.inference_mode()
     def features(self, frames: NDArray[np.uint8]) -> NDArray[np.float16]:

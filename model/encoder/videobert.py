@@ -58,14 +58,14 @@ class VideoBertEncoder:
         return cls(model, tokenizer, fingerprint=fingerprint, name=place.name, tier=place.tier)
 
     @cached_property
-    def backbone(self) -> str:
-        """A BLAKE2b-64 of the backbone's weights and of how pictures are fed to it."""
+    def feature_fingerprint(self) -> str:
+        """A BLAKE2b-64 of the backbone's weights and of how pictures are fed to it, and the session's precision."""
         config = self.model.config
         picture = str(config.image_size) + (f" {config.frame_fit}" if config.frame_fit != "middle" else "")
         digest = hashlib.blake2b(picture.encode(), digest_size=8)
         for tensor in self.model.backbone.state_dict().values():
             digest.update(tensor.cpu().contiguous().numpy())
-        return digest.hexdigest()
+        return f"{digest.hexdigest()}:{self.session.precision}"
 
     @torch.inference_mode()
     def features(self, frames: NDArray[np.uint8]) -> NDArray[np.float16]:

@@ -139,7 +139,7 @@ def examples_of(
 
 def features_key(captions: Path, encoder: VideoBertEncoder) -> str:
     """Names what kept features were made from."""
-    return f"{fingerprint(captions)} {VIEWS} {encoder.backbone}"
+    return f"{fingerprint(captions)} {VIEWS} {encoder.feature_fingerprint}"
 
 
 def fingerprint(captions: Path) -> str:

@@ -59,7 +59,7 @@ def test_what_decides_features_names_them(tiny_checkpoint):
     for fit in ("middle", "whole", "both"):
         encoder = load(tiny_checkpoint)
         encoder.model.config.frame_fit = fit
-        names.add(encoder.backbone)
+        names.add(encoder.feature_fingerprint)
     assert len(names) == 3
 
 

@@ -101,9 +101,19 @@ def test_what_does_not_fit_is_refused(any_encoder: Encoder):
         any_encoder.align(segments, ["a", "b"])
 
 
+def test_features_of_another_precision_have_another_name(any_encoder: Encoder, monkeypatch: pytest.MonkeyPatch):
+    names = set()
+    for native in (False, True):
+        for module in ("model.runtime.torch_session", "model.encoder.two_tower"):
+            monkeypatch.setattr(f"{module}.bf16_is_native", lambda device, native=native: native)
+        names.add(load(any_encoder.name).feature_fingerprint)
+    assert len({name.rpartition(":")[0] for name in names}) == 1
+    assert {name.rpartition(":")[2] for name in names} == {"float32", "bfloat16"}
+
+
 def test_names_of_weights_and_of_their_origin(any_encoder: Encoder):
     again = load(any_encoder.name)
-    assert (again.fingerprint, again.backbone) == (any_encoder.fingerprint, any_encoder.backbone)
+    assert (again.fingerprint, again.feature_fingerprint) == (any_encoder.fingerprint, any_encoder.feature_fingerprint)
     assert any_encoder.fingerprint.startswith(f"{Path(any_encoder.name).name}-")
     assert any_encoder.tier == "a folder of yours"
     weights = Path(any_encoder.name) / "model.safetensors"

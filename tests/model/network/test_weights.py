@@ -96,7 +96,7 @@ def test_a_vision_tower_becomes_part_of_the_checkpoint(kind, width, model: Video
     before = VideoBertEncoder(begun, tokenizer, fingerprint="").features(frames)
     np.testing.assert_allclose(seen, before, rtol=0, atol=0.02 * np.abs(before).max())  # stored in half precision
     assert encoder.embed_segments([seen], ["a dog"]).shape == (1, encoder.dim)
-    assert encoder.backbone != VideoBertEncoder(model, tokenizer, fingerprint="").backbone
+    assert encoder.feature_fingerprint != VideoBertEncoder(model, tokenizer, fingerprint="").feature_fingerprint
 
 
 def test_a_tower_sees_what_it_would_see_in_its_own_library(tmp_path: Path):
