@@ -30,10 +30,10 @@ from model.network.videobert import Inputs, VideoBertModel
 from model.runtime.hardware import bf16_is_native
 from model.training import losses
 from model.training.dataset import Batch
-from model.training.masking import choose, mask_words
 from model.training.options import TrainingOptions
 
 _ANCHORS_AT_ONCE = 64
+_SHARE = 0.15  # of the words and of the frames (Devlin et al., 2019; Sun et al., 2019)
 Frames = tuple[Tensor, Tensor]  # float (N, T, F), bool (N, T)
 
 
@@ -177,6 +177,34 @@ def masked_losses(model: VideoBertModel, inputs: Inputs, wanted: set[str]) -> di
     if len(frames):
         terms["masked_frames"] = F.cross_entropy(frames, model.visual_words(inputs.features[frames_at]))
     return terms
+
+
+def mask_words(ids: Tensor, mask: Tensor, *, mask_token_id: int, vocab_size: int) -> tuple[Tensor, Tensor]:
+    """Choose words to predict; of these 80 % become `[MASK]`, 10 % a random word, 10 % stay.
+
+    Args:
+        ids: int64 (N, L).
+        mask: bool (N, L), True = real.
+
+    Returns:
+        the ids that the model is to see, int64 (N, L), and the chosen words, bool (N, L).
+    """
+    chosen = choose(mask)
+    fate = torch.rand(ids.shape)
+    seen = torch.where(chosen & (fate < 0.8), mask_token_id, ids)
+    anything = torch.randint(vocab_size, ids.shape)
+    return torch.where(chosen & (fate >= 0.9), anything, seen), chosen
+
+
+def choose(mask: Tensor) -> Tensor:
+    """15 % of the real positions, at least one in every row that has any: bool (N, L) -> bool (N, L).
+
+    Randomness comes from torch's global generator on the CPU, which training seeds at every step.
+    """
+    if mask.shape[1] == 0:
+        return mask
+    draw = torch.rand(mask.shape).masked_fill(~mask, 2.0)
+    return mask & ((draw < _SHARE) | (draw == draw.min(dim=1, keepdim=True).values))
 
 
 def _nothing(rows: int, feature_dim: int) -> tuple[NDArray[np.float16], NDArray[np.bool_]]:

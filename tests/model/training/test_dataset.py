@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from model.training.dataset import Batch, CaptionedSet, Example, Sampling, read_captions
-from model.training.masking import choose, mask_words
+from model.training.objectives import choose, mask_words
 
 
 def test_captions_with_bad_rows(tmp_path):
