@@ -62,7 +62,7 @@ def look_at(
                     features = np.concatenate([_photo_features(picture, views, encoder, rng) for picture in pictures])
                 else:
                     features = _clip_features(path, row, decoders, encoder)
-                examples.append(Example(features, row.captions, row.label, row.media, row.start, row.beliefs))
+                examples.append(Example(features, row.captions, row.label, row.media, row.start, row.soft_labels))
             except (MediaError, OSError, UnidentifiedImageError) as error:
                 problems.append(f"{row.media}: {error}")
             tell(done, len(rows))
@@ -136,7 +136,7 @@ def _clip_features(path: Path, row: Captioned, decoders: Decoders, encoder: Enco
 def save_examples(path: Path, examples: Sequence[Example], problems: Sequence[str], *, key: str) -> None:
     """Keep what was looked at in one file, replaced in one move; `key` names what it was made from."""
     features = np.concatenate([example.features for example in examples])
-    rows = [(len(e.features), e.captions, e.label, e.media, e.start, dict(e.beliefs)) for e in examples]
+    rows = [(len(e.features), e.captions, e.label, e.media, e.start, dict(e.soft_labels)) for e in examples]
     metadata = {"key": key, "rows": json.dumps(rows), "problems": json.dumps(list(problems))}
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
@@ -157,7 +157,7 @@ def load_examples(path: Path, *, key: str) -> tuple[list[Example], list[str]]:
     rows = json.loads(metadata["rows"])
     parts = np.split(features, np.cumsum([length for length, *_ in rows])[:-1])
     examples = [
-        Example(part, tuple(captions), *rest)  # label, media, start, beliefs
+        Example(part, tuple(captions), *rest)  # label, media, start, soft labels
         for part, (_, captions, *rest) in zip(parts, rows, strict=True)
     ]
     return examples, json.loads(metadata["problems"])

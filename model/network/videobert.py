@@ -25,8 +25,8 @@ from model.network.backbone import build_backbone
 from model.network.heads import (
     AlignmentHead,
     ClassNames,
+    DirectFrameHead,
     FrameReader,
-    Glance,
     MaskedFrameHead,
     MaskedWordHead,
     RetrievalHead,
@@ -118,7 +118,7 @@ class VideoBertConfig(PreTrainedConfig):
     masked_words: bool = False  # whether masked words can be predicted
     # The shared space
     embedding_size: int = 384
-    glance_width: int = 0  # of the layer by which frames are also read past the Transformers; 0 for none
+    glance_width: int = 0  # hidden units of the direct frame head; 0 for none
 
 
 class VideoBertModel(PreTrainedModel):
@@ -152,7 +152,8 @@ class VideoBertModel(PreTrainedModel):
         self.retrieval = RetrievalHead(hidden, config.embedding_size)
         self.alignment = AlignmentHead(hidden, config.embedding_size)
         if config.glance_width:
-            self.glance = Glance(self._frame_reader(config.glance_width, config.embedding_size))
+            # The direct frame head; `glance` is its name in stored weights, recipes and config.json.
+            self.glance = DirectFrameHead(self._frame_reader(config.glance_width, config.embedding_size))
         if config.masked_words:
             self.add_masked_words()
         if config.visual_branching:
@@ -252,11 +253,11 @@ class VideoBertModel(PreTrainedModel):
         # A way around for frames: what a frame shows does not have to pass through layers made for words.
         return torch.where((types == 1)[..., None], tokens + self.frame_gain * states, states), mask, types
 
-    def embed(self, inputs: Inputs, *, glancing: bool = True) -> Tensor:
+    def embed(self, inputs: Inputs, *, direct: bool = True) -> Tensor:
         """One point per row in the space shared by text and video: float32 (N, D), unit length.
 
         Args:
-            glancing: whether the glance counts, where there is one.
+            direct: whether the direct frame head counts, where there is one.
 
         Raises:
             ValueError: a row has neither words nor frames.
@@ -265,11 +266,11 @@ class VideoBertModel(PreTrainedModel):
         if not bool((has_words | has_frames).all()):
             raise ValueError("every row needs a word or a frame to embed; got a row with neither")
         _, words, frames = self._read(inputs)
-        glance = None
-        if glancing and self.config.glance_width:
+        direct_point = None
+        if direct and self.config.glance_width:
             shown = inputs.frame_mask if inputs.hidden is None else inputs.frame_mask & ~inputs.hidden
-            glance = self.glance(self.described(inputs.features), shown)
-        return self.retrieval(words, frames, has_words, has_frames, glance)  # type: ignore[no-any-return]
+            direct_point = self.glance(self.described(inputs.features), shown)
+        return self.retrieval(words, frames, has_words, has_frames, direct_point)  # type: ignore[no-any-return]
 
     def align(self, inputs: Inputs) -> Tensor:
         """How well words and frames of each row belong together: float32 (N,), logits."""

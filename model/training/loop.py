@@ -68,7 +68,7 @@ def train(
 
     Raises:
         ValueError: there are fewer examples than batches in a step, or visual words are needed and not asked for, or
-            beliefs are to be learned and no example has any.
+            soft labels are to be learned and no example has any.
     """
     parts = processes.count * options.accumulate
     if len(examples) < parts:
@@ -78,7 +78,8 @@ def train(
     torch.manual_seed(options.seed)
     _add_what_is_missing(model, examples, options, fit=run is None or not run.resumed)
     processes.share(model)
-    objectives = Objectives(model, tokenizer, examples.texts(), options, believed=examples.believed(), anchor=anchor)
+    sentences = examples.label_sentences()
+    objectives = Objectives(model, tokenizer, examples.texts(), options, label_sentences=sentences, anchor=anchor)
     sampling = Sampling(
         model.config.max_frames,
         options.drawn_frames,

@@ -4,8 +4,8 @@
 - *alignment*: a classifier over [CLS] learns which sentences and frames belong together (Sun et al., 2019);
 - *masked words*, *masked frames*: what was hidden is guessed from what stands around it, in text alone, in video alone
   and in both by turns (Sun et al., 2019);
-- *beliefs*: frames are nearest to the names that a classifier holds likely (Hinton et al., "Distilling the knowledge in
-  a neural network", 2015, with names as the classes);
+- *beliefs*: frames are nearest to the names that soft labels hold likely (Hinton et al., "Distilling the knowledge in a
+  neural network", 2015, with names as the classes);
 - *anchor*: text stays near the sentence encoder it started from: captions cover far fewer words than queries do.
 """
 
@@ -47,13 +47,13 @@ class Objectives:
         texts: list[str],
         options: TrainingOptions,
         *,
-        believed: Sequence[str] = (),
+        label_sentences: Sequence[str] = (),
         anchor: Anchor | None = None,
     ) -> None:
         self.model, self.tokenizer, self.options = model, tokenizer, options
         self.wanted = options.weights.keys()
         self.anchor = anchor or Anchor(model, tokenizer, texts, options.max_words)
-        self.believed = list(believed)  # sentences, among the texts; what the columns of a batch's beliefs stand for
+        self.label_sentences = list(label_sentences)  # among the texts; one a column of soft labels
         self.sentence_words = options.max_words * (2 if options.joined_sentences else 1)
 
     def __call__(self, batch: Batch, *, step: int) -> dict[str, Tensor]:
@@ -92,8 +92,8 @@ class Objectives:
             found = [losses.multi_positive_contrastive(queries, points, target, scale) for points in readings]
             terms["silent"] = torch.stack(found).sum()
         if "beliefs" in wanted:
-            beliefs, names = torch.from_numpy(batch.beliefs).to(model.device), self.anchor(self.believed)
-            held = [losses.believing(points, names, beliefs, scale) for points in readings]
+            soft_labels, names = torch.from_numpy(batch.soft_labels).to(model.device), self.anchor(self.label_sentences)
+            held = [losses.soft_label_loss(points, names, soft_labels, scale) for points in readings]
             terms["beliefs"] = torch.stack(held).sum()
         if "fused" in wanted:
             fused = model.embed(self._inputs(batch.subtitles[:half], (features[:half], frame_mask[:half])))
@@ -104,13 +104,13 @@ class Objectives:
         return terms
 
     def _readings(self, frames: Frames) -> list[Tensor]:
-        """Frames alone as points (N, D), by the Transformers unless they are frozen, and by the glance.
+        """Frames alone as points (N, D), by the Transformers unless they are frozen, and by the direct frame head.
 
         Each learns for itself: were their mean to learn, one would leave to the other what that knows already.
         """
         model, readings = self.model, []
         if not (self.options.frames_frozen and model.config.glance_width):
-            readings.append(model.embed(self._inputs([], frames), glancing=False))
+            readings.append(model.embed(self._inputs([], frames), direct=False))
         if model.config.glance_width:
             readings.append(model.glance(model.described(frames[0]), frames[1]))
         return readings
