@@ -16,6 +16,7 @@ from pathlib import Path
 
 from indexer.discovery import discover
 from indexer.features.extraction import Draft, drafts, embed
+from indexer.features.segmentation import MAX_SEGMENT_SECONDS
 from indexer.media.container import MediaError, MediaInfo
 from indexer.media.frames import Frames
 from indexer.plan import Action, FileState, Planner, Step
@@ -30,7 +31,7 @@ class IndexOptions:
     """How files become segments."""
 
     fps: float | None = None  # frames looked at per second of video; None for what the encoder is made for
-    max_segment_seconds: float = 10.0
+    max_segment_seconds: float = MAX_SEGMENT_SECONDS
     workers: int = 1  # decoding processes
     timeout_seconds: float = 60.0  # without a sign of life from a decoder
     memory_mib: int = 4096  # of a decoder

@@ -11,7 +11,7 @@ from enum import Enum
 from pathlib import Path
 
 from indexer.discovery import content_hash
-from indexer.text.subtitles import sidecars, stamp
+from indexer.text.sidecars import sidecars, stamp
 from store.catalog.catalog import Catalog
 from store.types import Video
 

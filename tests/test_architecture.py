@@ -17,9 +17,6 @@ model.training model.encoder model.runtime model.network model.registry model
 """.split()  # noqa: SIM905 - as it is drawn
 # Imports that point up, until they are gone: file -> what it imports.
 UPWARD = {
-    "indexer.features.clip": {"indexer.pipeline"},
-    "indexer.features.video": {"indexer.pipeline"},
-    "indexer.workers.worker": {"indexer.features.segmentation"},
     "search.engine.engine": {"search.library"},
     "store.filters": {"store.catalog.database"},
 }

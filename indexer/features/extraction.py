@@ -17,7 +17,7 @@ from indexer.features.fusion import fused
 from indexer.features.segmentation import Segmenter
 from indexer.media.container import MediaError
 from indexer.media.frames import Frames
-from indexer.text.subtitles import text_between
+from indexer.text.cues import text_between
 from model.encoder.contract import Encoder
 from store.types import Cue, NewSegment
 

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.features.extraction import drafts, embed
+from indexer.features.segmentation import MAX_SEGMENT_SECONDS
 from indexer.media.container import MediaError
-from indexer.pipeline import IndexOptions
-from indexer.text.subtitles import in_one_language, text_between
+from indexer.text.cues import in_one_language, text_between
 from indexer.workers.decoders import Decoders
 from model.encoder.contract import Encoder
 from store.catalog.catalog import Catalog
@@ -56,7 +56,6 @@ def read_film(path: Path, encoder: Encoder) -> Film:
     """
     if not path.is_file():
         raise MediaError(f"no such file: {path}", stage="open")
-    options = IndexOptions()
     with Decoders(fps=encoder.fps) as decoders:
         for stream in decoders.streams([path]):
             cues = stream.header.cues
@@ -64,7 +63,7 @@ def read_film(path: Path, encoder: Encoder) -> Film:
                 stream,
                 encoder,
                 duration=stream.header.info.duration,
-                max_segment_seconds=options.max_segment_seconds,
+                max_segment_seconds=MAX_SEGMENT_SECONDS,
             )
     return Film(
         path,

@@ -4,7 +4,7 @@ A copy can only begin at a key frame. MP4 and QuickTime hide what comes before t
 14496-12), so that players begin where they should; in other containers the file begins at the key frame. It may end
 later by the few frames that a codec holds back. Picture and sound are taken, subtitle tracks are left.
 
-This is the work of a child process (see child.py), for it reads untrusted media.
+This is the work of a child process (see `indexer.workers.worker`), for it reads untrusted media.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from indexer.media.container import MediaError, opened, probe, seek, start_seconds, video_stream
-from indexer.media.instants import ALMOST_SECONDS
+from indexer.media.frames import ALMOST_SECONDS
 from indexer.media.transcode import created
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ A part begins and ends at the frame, not at the key frame, so everything is enco
 constant rate, at every instant the frame that is on screen: so slides, variable rates and damage keep their length,
 and the sound, which is laid out by the same count of frames, never drifts.
 
-This is the work of a child process (see child.py), for it decodes.
+This is the work of a child process (see `indexer.workers.worker`), for it decodes.
 """
 
 from __future__ import annotations
@@ -18,8 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.media.container import MediaError, MediaInfo, decoded, opened, probe, seek, start_seconds
-from indexer.media.frames import THREADS, UNKNOWN_FPS, frames_from
-from indexer.media.instants import ALMOST_SECONDS
+from indexer.media.frames import ALMOST_SECONDS, THREADS, UNKNOWN_FPS, frames_from
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream

@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.media.frames import Frames, MediaInfo
+from indexer.workers.jobs import Copy, Cut, Job, Look, Options, Picture, Stills
 from indexer.workers.process import Child, Errand
-from indexer.workers.worker import Copy, Cut, Job, Look, Options, Picture, Stills
 from store.types import Cue
 
 

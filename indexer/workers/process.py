@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.media.container import MediaError
-from indexer.workers.worker import Job, Options, serve
+from indexer.workers.jobs import Job, Options
+from indexer.workers.worker import serve
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,6 @@ nothing a file could make of this process runs in the parent.
 from __future__ import annotations
 
 import json
-import math
 import multiprocessing
 import os
 import signal
@@ -16,7 +15,7 @@ import traceback
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -24,68 +23,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.features.segmentation import ShotDetector
 from indexer.media.frames import MediaError, MediaInfo, probe, read_frames, read_stills
 from indexer.media.image import read_pixels
 from indexer.media.remux import remux
+from indexer.media.shots import ShotDetector
 from indexer.media.transcode import cut
-from indexer.text.subtitles import SubtitleError, read_embedded, read_sidecar, sidecars
+from indexer.text.sidecars import sidecars
+from indexer.text.subtitles import SubtitleError, read_embedded, read_sidecar
+from indexer.workers.jobs import Copy, Cut, Job, Look, Options, Picture, Stills
 
 _Answer = tuple[dict[str, Any], NDArray[np.uint8] | None]
-
-
-@dataclass(frozen=True)
-class Options:
-    """What is the same for every file."""
-
-    fps: float
-    short_side: int
-    memory_bytes: int  # address space
-
-
-@dataclass(frozen=True)
-class Job:
-    """Something to do with a file."""
-
-    number: int
-    path: Path
-
-
-@dataclass(frozen=True)
-class Look(Job):
-    """Read a file, or an excerpt of one."""
-
-    start_seconds: float = 0.0
-    end_seconds: float = math.inf
-
-
-@dataclass(frozen=True)
-class Stills(Job):
-    """Take the pictures on screen at some instants."""
-
-    at_seconds: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class Picture(Job):
-    """Decode a still picture."""
-
-
-@dataclass(frozen=True)
-class Cut(Job):
-    """Write parts of a file, one after the other, into another file."""
-
-    parts: tuple[tuple[float, float], ...]  # start and end in seconds
-    target: Path
-
-
-@dataclass(frozen=True)
-class Copy(Job):
-    """Copy the packets of a part of a file into another file."""
-
-    start_seconds: float
-    end_seconds: float
-    target: Path
 
 
 def serve(connection: Connection, options: Options) -> None:

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from indexer.discovery import content_hash, discover
-from indexer.text.natural import natural
+from indexer.text.sidecars import natural
 from tests.support.media import DATA
 
 

@@ -5,7 +5,9 @@ import os
 
 import pytest
 
-from indexer.text.subtitles import SubtitleError, read_embedded, read_sidecar, sidecars, stamp, text_between
+from indexer.text.cues import text_between
+from indexer.text.sidecars import sidecars, stamp
+from indexer.text.subtitles import SubtitleError, read_embedded, read_sidecar
 from store.types import Cue
 from tests.support.media import DATA, add_subtitles, render
 

@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.features.clip import read_clip
-from indexer.features.views import View, Views, inside_bars
+from indexer.features.clip import View, Views, inside_bars, read_clip
 from indexer.media.frames import Frames
 from model.encoder.contract import Encoder
 from tests.support.media import render
