@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from indexer.discovery import discover
-from indexer.features.extraction import Draft, drafts, embed
+from indexer.features.extraction import SegmentFeatures, embed, extract_segments
 from indexer.features.segmentation import MAX_SEGMENT_SECONDS
 from indexer.media.container import MediaError, MediaInfo
 from indexer.media.frames import Frames
@@ -166,7 +166,7 @@ class _Run:
 
     def _index(self, file: FileState, stream: Stream) -> None:
         header, before = stream.header, self.report.video_seconds
-        found = drafts(
+        found = extract_segments(
             self._watched(stream, before),
             self.encoder,
             duration=header.info.duration,
@@ -183,7 +183,7 @@ class _Run:
     def _resubtitle(self, file: FileState, video: Video, stream: Stream) -> None:
         cues = stream.header.cues
         stored = [
-            Draft(segment.start, segment.end, *self.catalog.frame_features(id), *self.catalog.thumbnail(id))
+            SegmentFeatures(segment.start, segment.end, *self.catalog.frame_features(id), *self.catalog.thumbnail(id))
             for segment in self.catalog.segments(_id(video))
             if (id := segment.id) is not None
         ]

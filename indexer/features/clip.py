@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.features.extraction import drafts, in_clips
+from indexer.features.extraction import extract_segments, whole_clips
 from indexer.features.segmentation import MAX_SEGMENT_SECONDS
 from indexer.media.container import MediaError
 from indexer.media.frames import Frames
@@ -92,26 +92,26 @@ def read_clip(
     """
     if not path.is_file():
         raise MediaError(f"no such file: {path}", stage="open")
-    views = Views(encoder)
+    views = ViewExtractor(encoder)
     with ExitStack() as stack:
         reading = decoders or stack.enter_context(Decoders(workers=1, fps=encoder.fps))
         streams = stack.enter_context(closing(reading.streams([path], start_seconds=start, end_seconds=end)))
         for stream in streams:
             duration = stream.header.info.duration if end is None else end
             chunks = stream if bounds is None else _bounded(stream, bounds, start or 0.0, duration)
-            found = drafts(
+            found = extract_segments(
                 views.watching(chunks),
                 encoder,
                 duration=duration,
                 max_segment_seconds=MAX_SEGMENT_SECONDS,
             )
-    lengths = tuple(len(draft.features) for draft in found)
+    lengths = tuple(len(segment.features) for segment in found)
     return Clip(
         # The frame on screen at `start` may have appeared a little earlier.
-        np.maximum(np.concatenate([draft.pts_seconds for draft in found]) - (start or 0.0), 0.0),
-        np.concatenate([draft.features for draft in found]),
+        np.maximum(np.concatenate([segment.pts_seconds for segment in found]) - (start or 0.0), 0.0),
+        np.concatenate([segment.features for segment in found]),
         lengths,
-        encoder.embed_segments([draft.features for draft in found], [""] * len(found)),
+        encoder.embed_segments([segment.features for segment in found], [""] * len(found)),
         views.seen(lengths),
     )
 
@@ -151,7 +151,7 @@ def _bounded(stream: Stream, bounds: Bounds, start: float, end: float) -> Iterat
         yield frames, cuts
 
 
-class Views:
+class ViewExtractor:
     """Looks at frames on their way to whoever looks at them as they are."""
 
     def __init__(self, encoder: Encoder) -> None:
@@ -162,7 +162,7 @@ class Views:
 
     def watching(self, stream: Iterable[tuple[Frames, Sequence[bool]]]) -> Iterator[tuple[Frames, list[bool]]]:
         """Chunks of frames, each looked at before it is handed on."""
-        for frames, cuts in in_clips(stream, self._encoder.clip_frames):
+        for frames, cuts in whole_clips(stream, self._encoder.clip_frames):
             if not self._decided:
                 self._picture, self._decided = inside_bars(frames.data[:_LOOKED_AT]), True
             self._look(frames.data, trimmed=False)
@@ -202,7 +202,7 @@ def inside_bars(data: NDArray[np.uint8]) -> tuple[slice, slice] | None:
     """The rows and columns of a picture that black bars leave free; None where there are none.
 
     Args:
-        data: uint8 (T, 3, H, W). A row or column is of a bar if it is dark in all frames. A film that is dark all over
+        data: uint8 (T, 3, H, W). A row or column is of a bar if it is dark in all frames. A video that is dark all over
             has no bars, for nothing would be left.
     """
     brightest = data.max(axis=(0, 1))  # (H, W)

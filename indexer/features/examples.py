@@ -18,7 +18,7 @@ from PIL import Image, ImageFilter, UnidentifiedImageError
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from indexer.features.extraction import in_clips
+from indexer.features.extraction import whole_clips
 from indexer.media.container import MediaError
 from indexer.workers.decoders import Decoders
 from model.encoder.batches import one_per_clip
@@ -126,7 +126,7 @@ def _clip_features(path: Path, row: Captioned, decoders: Decoders, encoder: Enco
     chunks = [
         encoder.features(frames.data)
         for stream in decoders.streams([path], start_seconds=row.start, end_seconds=row.end)
-        for frames, _ in in_clips(stream, encoder.clip_frames)
+        for frames, _ in whole_clips(stream, encoder.clip_frames)
     ]
     if not chunks:
         raise MediaError("no frame between the given times", stage="decode")

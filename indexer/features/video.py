@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.features.extraction import drafts, embed
+from indexer.features.extraction import embed, extract_segments
 from indexer.features.segmentation import MAX_SEGMENT_SECONDS
 from indexer.media.container import MediaError
 from indexer.text.cues import in_one_language, text_between
@@ -59,7 +59,7 @@ def read_film(path: Path, encoder: Encoder) -> Film:
     with Decoders(fps=encoder.fps) as decoders:
         for stream in decoders.streams([path]):
             cues = stream.header.cues
-            found = drafts(
+            found = extract_segments(
                 stream,
                 encoder,
                 duration=stream.header.info.duration,
@@ -67,9 +67,9 @@ def read_film(path: Path, encoder: Encoder) -> Film:
             )
     return Film(
         path,
-        np.concatenate([draft.pts_seconds for draft in found]),
-        np.concatenate([draft.features for draft in found]),
-        np.array([draft.start for draft in found] + [found[-1].end]),
+        np.concatenate([segment.pts_seconds for segment in found]),
+        np.concatenate([segment.features for segment in found]),
+        np.array([segment.start for segment in found] + [found[-1].end]),
         np.stack([segment.embedding for segment in embed(found, cues, encoder)]),
         tuple(in_one_language(cues)),
     )

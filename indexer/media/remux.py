@@ -119,8 +119,8 @@ def _write(source: InputContainer, packets: Iterator[_Packet], part: _Part, targ
     from av.error import FFmpegError
 
     try:
-        with created(target) as film:
-            copies = {stream.index: film.add_stream_from_template(stream) for stream in _streams(source)}
+        with created(target) as output:
+            copies = {stream.index: output.add_stream_from_template(stream) for stream in _streams(source)}
             last: dict[int, int] = {}
             for packet in _belonging(packets, part, set(copies)):
                 stream, pts, dts, step = packet.stream.index, packet.pts, packet.dts, packet.time_base
@@ -129,7 +129,7 @@ def _write(source: InputContainer, packets: Iterator[_Packet], part: _Part, targ
                 last[stream] = dts
                 shift = round((part.begins + part.clock.zero) / step)
                 packet.pts, packet.dts, packet.stream = pts - shift, dts - shift, copies[stream]
-                film.mux(packet)
+                output.mux(packet)
     except (FFmpegError, ValueError, OSError) as error:
         raise MediaError(f"{target.suffix} cannot hold it: {error}", stage="copy") from None
 

@@ -25,7 +25,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Look(Job):
+class DecodeFrames(Job):
     """Read a file, or an excerpt of one."""
 
     start_seconds: float = 0.0
@@ -45,7 +45,7 @@ class Picture(Job):
 
 
 @dataclass(frozen=True)
-class Cut(Job):
+class Transcode(Job):
     """Write parts of a file, one after the other, into another file."""
 
     parts: tuple[tuple[float, float], ...]  # start and end in seconds
@@ -53,7 +53,7 @@ class Cut(Job):
 
 
 @dataclass(frozen=True)
-class Copy(Job):
+class Remux(Job):
     """Copy the packets of a part of a file into another file."""
 
     start_seconds: float

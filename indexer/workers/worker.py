@@ -30,17 +30,17 @@ from indexer.media.shots import ShotDetector
 from indexer.media.transcode import cut
 from indexer.text.sidecars import sidecars
 from indexer.text.subtitles import SubtitleError, read_embedded, read_sidecar
-from indexer.workers.jobs import Copy, Cut, Job, Look, Options, Picture, Stills
+from indexer.workers.jobs import DecodeFrames, Job, Options, Picture, Remux, Stills, Transcode
 
-_Answer = tuple[dict[str, Any], NDArray[np.uint8] | None]
+_Reply = tuple[dict[str, Any], NDArray[np.uint8] | None]
 
 
 def serve(connection: Connection, options: Options) -> None:
     """Do job after job. Received: a `Job`, or the number of one that is no longer wanted.
 
-    Sent, each as JSON with the number of its job: for a `Look` the header, then chunks of frames, their pixels
-    following as bytes; for `Stills` frames one by one; for a `Picture` its pixels; for a `Cut` how far it has come;
-    for a `Copy` where it begins; at last the end. Instead of any of them, the failure.
+    Sent, each as JSON with the number of its job: for a `DecodeFrames` the header, then chunks of frames, their pixels
+    following as bytes; for `Stills` frames one by one; for a `Picture` its pixels; for a `Transcode` how far it
+    has come; for a `Remux` where it begins; at last the end. Instead of any of them, the failure.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; it is the parent's to decide
     threading.Thread(target=_die_with_parent, daemon=True).start()
@@ -51,10 +51,10 @@ def serve(connection: Connection, options: Options) -> None:
     with suppress(EOFError, OSError):  # the parent is gone
         while True:
             job = inbox.next()
-            for said, pixels in _guarded(job, options):
+            for message, pixels in _guarded(job, options):
                 if inbox.cancelled(job):
                     break
-                connection.send_bytes(json.dumps({"job": job.number, **said}).encode())
+                connection.send_bytes(json.dumps({"job": job.number, **message}).encode())
                 if pixels is not None:
                     connection.send_bytes(pixels.reshape(-1).data)
 
@@ -90,10 +90,10 @@ class _Inbox:
             self._cancelled.add(message)
 
 
-def _guarded(job: Job, options: Options) -> Iterator[_Answer]:
+def _guarded(job: Job, options: Options) -> Iterator[_Reply]:
     """The answers to a job, with every error as its last answer."""
     try:
-        yield from _answers(job, options)
+        yield from _replies(job, options)
     except MediaError as error:
         yield {"failure": str(error), "stage": error.stage, "traceback": ""}, None
     except MemoryError:
@@ -104,25 +104,25 @@ def _guarded(job: Job, options: Options) -> Iterator[_Answer]:
         yield {"failure": failure, "stage": "decode", "traceback": traceback.format_exc()}, None
 
 
-def _answers(job: Job, options: Options) -> Iterator[_Answer]:
+def _replies(job: Job, options: Options) -> Iterator[_Reply]:
     match job:
-        case Look():
-            yield from _look(job, options)
+        case DecodeFrames():
+            yield from _decode_frames(job, options)
         case Stills():
             for still in read_stills(job.path, job.at_seconds, short_side=options.short_side):
                 yield {"pts_seconds": still.pts_seconds.tolist(), "shape": still.data.shape}, still.data
         case Picture():
             pixels = read_pixels(job.path)
             yield {"shape": pixels.shape}, pixels
-        case Cut():
+        case Transcode():
             for seconds in cut(job.path, job.parts, job.target):
                 yield {"written_seconds": seconds}, None
-        case Copy():
+        case Remux():
             yield {"begins": remux(job.path, job.start_seconds, job.end_seconds, job.target)}, None
     yield {"end": True}, None
 
 
-def _look(job: Look, options: Options) -> Iterator[_Answer]:
+def _decode_frames(job: DecodeFrames, options: Options) -> Iterator[_Reply]:
     info = probe(job.path)
     yield {"info": asdict(info), **_subtitles(job.path, info)}, None
     shots = ShotDetector()
@@ -134,8 +134,8 @@ def _look(job: Look, options: Options) -> Iterator[_Answer]:
         start_seconds=job.start_seconds,
         end_seconds=job.end_seconds,
     ):
-        said = {"pts_seconds": frames.pts_seconds.tolist(), "cuts": shots.cuts(frames), "shape": frames.data.shape}
-        yield said, frames.data
+        message = {"pts_seconds": frames.pts_seconds.tolist(), "cuts": shots.cuts(frames), "shape": frames.data.shape}
+        yield message, frames.data
 
 
 def _subtitles(path: Path, info: MediaInfo) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.features.clip import View, Views, inside_bars, read_clip
+from indexer.features.clip import View, ViewExtractor, inside_bars, read_clip
 from indexer.media.frames import Frames
 from model.encoder.contract import Encoder
 from tests.support.media import render
@@ -63,7 +63,7 @@ class Eye:
 
 
 def looked_at(data: np.ndarray) -> dict[tuple[bool, bool, bool], View]:
-    views = Views(Eye())
+    views = ViewExtractor(Eye())
     frames = Frames(data, np.arange(len(data)) / 2)
     (same,) = views.watching([(frames, [False] * len(data))])
     np.testing.assert_array_equal(same[0].data, data)

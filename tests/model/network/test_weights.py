@@ -23,7 +23,7 @@ from transformers import (
 from typer.testing import CliRunner
 
 from indexer.features.examples import look_at
-from indexer.features.extraction import in_clips
+from indexer.features.extraction import whole_clips
 from indexer.media.frames import Frames
 from model.encoder.load import load
 from model.encoder.videobert import VideoBertEncoder
@@ -162,7 +162,7 @@ def test_a_clip_depends_on_no_chunk():
     data = np.arange(11, dtype=np.uint8)[:, None, None, None].repeat(3, axis=1).repeat(2, axis=2).repeat(2, axis=3)
     pts, cuts = np.arange(11) / 4, [False] * 10 + [True]
     stream = [(Frames(data[a:b], pts[a:b]), cuts[a:b]) for a, b in ((0, 3), (3, 4), (4, 10), (10, 11))]
-    chunks = list(in_clips(stream, 4))
+    chunks = list(whole_clips(stream, 4))
     assert [len(frames) for frames, _ in chunks] == [4, 4, 3]
     assert np.concatenate([frames.data for frames, _ in chunks]).tolist() == data.tolist()
     assert np.concatenate([frames.pts_seconds for frames, _ in chunks]).tolist() == pts.tolist()
