@@ -22,7 +22,7 @@ from store.types import Cue, Video
 
 
 @dataclass(frozen=True, eq=False)
-class Film:
+class VideoFeatures:
     """A video with its frames, segments and subtitle lines."""
 
     path: Path
@@ -48,7 +48,7 @@ class Film:
         return text_between(self.cues, start, end)
 
 
-def read_film(path: Path, encoder: Encoder) -> Film:
+def read_video(path: Path, encoder: Encoder) -> VideoFeatures:
     """Decode a file from anywhere in a child process and look at it.
 
     Raises:
@@ -65,7 +65,7 @@ def read_film(path: Path, encoder: Encoder) -> Film:
                 duration=stream.header.info.duration,
                 max_segment_seconds=MAX_SEGMENT_SECONDS,
             )
-    return Film(
+    return VideoFeatures(
         path,
         np.concatenate([segment.pts_seconds for segment in found]),
         np.concatenate([segment.features for segment in found]),
@@ -75,7 +75,7 @@ def read_film(path: Path, encoder: Encoder) -> Film:
     )
 
 
-def stored_film(catalog: Catalog, video: Video) -> Film:
+def stored_video(catalog: Catalog, video: Video) -> VideoFeatures:
     """Read a video of the library from its catalog; the file is not touched.
 
     Raises:
@@ -86,7 +86,7 @@ def stored_film(catalog: Catalog, video: Video) -> Film:
     segments = catalog.segments(video.id)
     ids = [segment.id for segment in segments if segment.id is not None]
     frames = [catalog.frame_features(id) for id in ids]
-    return Film(
+    return VideoFeatures(
         Path(video.path),
         np.concatenate([pts for pts, _ in frames]),
         np.concatenate([features for _, features in frames]),

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.features.video import Film
+from indexer.features.video import VideoFeatures
 from model.encoder.contract import Encoder
 from model.encoder.prompts import phrases
 
@@ -42,7 +42,7 @@ class Chapter:
         return {"start": round(self.start, 3), "end": round(self.end, 3), "title": self.title, "spoken": self.spoken}
 
 
-def outline(film: Film, encoder: Encoder, *, most: int | None = None) -> tuple[Chapter, ...]:
+def outline(film: VideoFeatures, encoder: Encoder, *, most: int | None = None) -> tuple[Chapter, ...]:
     """Divide a film into chapters and title them.
 
     Args:
@@ -58,7 +58,7 @@ def outline(film: Film, encoder: Encoder, *, most: int | None = None) -> tuple[C
     return tuple(_chapter(film, encoder, first, last) for first, last in pairwise(edges))
 
 
-def chapter_edges(film: Film, *, most: int) -> list[int]:
+def chapter_edges(film: VideoFeatures, *, most: int) -> list[int]:
     """Where chapters begin, as numbers of segments, the first 0; and at last the number of segments.
 
     Raises:
@@ -82,7 +82,7 @@ def chapter_edges(film: Film, *, most: int) -> list[int]:
     return edges[::-1]
 
 
-def _scatter(film: Film) -> NDArray[np.float64]:
+def _scatter(film: VideoFeatures) -> NDArray[np.float64]:
     """Variation of the frames of segments i to j - 1 around their mean, as a share of the film: float64 (N+1, N+1).
 
     Infinite where j <= i.
@@ -101,7 +101,7 @@ def _scatter(film: Film) -> NDArray[np.float64]:
     return np.where(np.tri(count + 1, dtype=bool), np.inf, np.maximum(scatter, 0) / seconds[-1])
 
 
-def _chapter(film: Film, encoder: Encoder, first: int, last: int) -> Chapter:
+def _chapter(film: VideoFeatures, encoder: Encoder, first: int, last: int) -> Chapter:
     start, end = float(film.bounds[first]), float(film.bounds[last])
     centre = np.diff(film.bounds)[first:last] @ film.embeddings[first:last]
     lines = [" ".join(cue.text.split()) for cue in film.cues if start <= cue.start < end]
