@@ -1,12 +1,22 @@
-"""Cues -> the text on screen between two times, in one language."""
+"""Cues as they are read, and the text on screen between two times, in one language."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
 
 from store.types import Cue
+
+
+@dataclass(frozen=True)
+class CueTrack:
+    """The cues that a source found, and what it could not read."""
+
+    cues: list[Cue] = field(default_factory=list)  # seconds on the player's clock; those of one file in order of time
+    malformed: int = 0  # skipped
+    problems: list[str] = field(default_factory=list)  # files that could not be read, with reasons
 
 
 def text_between(cues: Sequence[Cue], start: float, end: float) -> str:

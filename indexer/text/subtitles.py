@@ -12,7 +12,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.media.container import opened, start_seconds
+from indexer.media.container import MediaInfo, opened, start_seconds
+from indexer.text.cues import CueTrack
+from indexer.text.sidecars import sidecars, stamp
 from store.types import Cue
 
 if TYPE_CHECKING:
@@ -34,6 +36,31 @@ _MARKUP = re.compile(r"<[^<>]*>|\{\\[^{}]*\}")
 
 class SubtitleError(Exception):
     """A subtitle file that cannot be read, with the reason as a sentence for people."""
+
+
+class Subtitles:
+    """Text source: subtitle files beside a video; where these hold no cue, the text tracks in it."""
+
+    name = "subtitles"
+
+    def stamp(self, path: Path) -> str:
+        """Return a hash of the names, sizes and times of the files beside a video."""
+        return stamp(sidecars(path))
+
+    def read(self, path: Path, info: MediaInfo) -> CueTrack:
+        """Read the cues of the files beside a video, or of its tracks."""
+        cues, malformed, problems = [], 0, []
+        for sidecar in sidecars(path):
+            try:
+                found, bad = read_sidecar(sidecar)
+                cues += found
+                malformed += bad
+            except SubtitleError as error:
+                problems.append(f"{sidecar.name}: {error}")
+        if not cues and info.subtitle_tracks:
+            cues, bad = read_embedded(path)
+            malformed += bad
+        return CueTrack(cues, malformed, problems)
 
 
 def read_sidecar(path: Path) -> tuple[list[Cue], int]:

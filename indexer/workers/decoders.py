@@ -30,7 +30,7 @@ class Header:
     """What is known of a video before its frames."""
 
     info: MediaInfo
-    cues: list[Cue]  # of the subtitle files beside it; where these hold none, of the tracks in it
+    cues: list[Cue]  # of all text sources
     malformed_cues: int  # skipped
     problems: list[str]  # subtitle files that could not be read, with reasons
 
@@ -169,11 +169,12 @@ class Stream(PendingJob):
         """
         if self._header is None:
             message, _ = self.reply()
+            text = message["text"]
             self._header = Header(
                 info=MediaInfo(**message["info"]),
-                cues=[Cue(**cue) for cue in message["cues"]],
-                malformed_cues=message["malformed_cues"],
-                problems=message["problems"],
+                cues=[Cue(**cue) for cue in text["cues"]],
+                malformed_cues=text["malformed"],
+                problems=text["problems"],
             )
         return self._header
 

@@ -17,19 +17,17 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict
 from multiprocessing.connection import Connection, wait
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.media.frames import MediaError, MediaInfo, probe, read_frames, read_stills
+from indexer.media.frames import MediaError, probe, read_frames, read_stills
 from indexer.media.image import read_pixels
 from indexer.media.remux import remux
 from indexer.media.shots import ShotDetector
 from indexer.media.transcode import cut
-from indexer.text.sidecars import sidecars
-from indexer.text.subtitles import SubtitleError, read_embedded, read_sidecar
+from indexer.text.source import read as read_text
 from indexer.workers.jobs import DecodeFrames, Job, Options, Picture, Remux, Stills, Transcode
 
 _Reply = tuple[dict[str, Any], NDArray[np.uint8] | None]
@@ -124,7 +122,8 @@ def _replies(job: Job, options: Options) -> Iterator[_Reply]:
 
 def _decode_frames(job: DecodeFrames, options: Options) -> Iterator[_Reply]:
     info = probe(job.path)
-    yield {"info": asdict(info), **_subtitles(job.path, info)}, None
+    text = read_text(job.path, info)
+    yield {"info": asdict(info), "text": asdict(text)}, None
     shots = ShotDetector()
     for frames in read_frames(
         job.path,
@@ -136,22 +135,6 @@ def _decode_frames(job: DecodeFrames, options: Options) -> Iterator[_Reply]:
     ):
         message = {"pts_seconds": frames.pts_seconds.tolist(), "cuts": shots.cuts(frames), "shape": frames.data.shape}
         yield message, frames.data
-
-
-def _subtitles(path: Path, info: MediaInfo) -> dict[str, Any]:
-    """Cues of the files beside a video; where they hold none, of the tracks in it."""
-    cues, malformed, problems = [], 0, []
-    for sidecar in sidecars(path):
-        try:
-            found, bad = read_sidecar(sidecar)
-            cues += found
-            malformed += bad
-        except SubtitleError as error:
-            problems.append(f"{sidecar.name}: {error}")
-    if not cues and info.subtitle_tracks:
-        cues, bad = read_embedded(path)
-        malformed += bad
-    return {"cues": [asdict(cue) for cue in cues], "malformed_cues": malformed, "problems": problems}
 
 
 def _load_decoders() -> None:
