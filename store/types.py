@@ -36,12 +36,13 @@ class Video:
 
 @dataclass(frozen=True)
 class Cue:
-    """One subtitle line on the time axis of its video."""
+    """One line of text on the time axis of its video."""
 
     start: float
     end: float
     text: str
     language: str = ""  # as the file or track names it ("en", "ger"), "" where unknown
+    source: str = "subtitles"  # the text source that found it
 
 
 @dataclass(frozen=True)

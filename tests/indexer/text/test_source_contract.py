@@ -43,6 +43,7 @@ def test_cues_lie_in_the_video_in_order(text_source: TextSource, tmp_path: Path)
     assert (len(track.cues), track.malformed, track.problems) == (2, 0, [])
     assert [cue.start for cue in track.cues] == sorted(cue.start for cue in track.cues)
     assert all(0 <= cue.start < cue.end <= info.duration and cue.text.strip() == cue.text for cue in track.cues)
+    assert {cue.source for cue in track.cues} == {text_source.name}
     assert text_source.read(video, info) == track
 
 
