@@ -28,8 +28,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
-from transformers.utils import logging as transformers_logging
 
+from model.compat import quiet_transformers
 from model.encoder.batches import check_pairs, pad, require_words, stack
 from model.registry.registry import Located
 from model.runtime.hardware import best_device, bf16_is_native
@@ -75,17 +75,12 @@ class TwoTowerEncoder:
         for name in ("model.safetensors", "preprocessor_config.json", "tokenizer_config.json"):
             if not (folder / name).is_file() and not (folder / f"{name}.index.json").is_file():
                 raise FileNotFoundError(f"no {name} in {folder}: not a model of two towers")
-        transformers_logging.disable_progress_bar()
-        told = transformers_logging.get_verbosity()
-        transformers_logging.set_verbosity_error()
-        try:
+        with quiet_transformers():
             model, found = AutoModel.from_pretrained(
                 folder, dtype=torch.float32, local_files_only=True, use_safetensors=True, output_loading_info=True
             )
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
             look = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
-        finally:
-            transformers_logging.set_verbosity(told)
         if found["missing_keys"]:
             raise ValueError(f"{folder} lacks weights of its network: {', '.join(sorted(found['missing_keys']))}")
         digest = hashlib.blake2b("".join(sorted(place.sha256().values())).encode(), digest_size=6)

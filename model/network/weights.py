@@ -15,8 +15,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 from transformers import AutoConfig, AutoModel
-from transformers.utils import logging as transformers_logging
 
+from model.compat import quiet_transformers
 from model.network.backbone import CNNS
 from model.registry import registry
 
@@ -64,10 +64,7 @@ def read_tower(folder: Path) -> Weights:
     looks = json.loads((folder / "preprocessor_config.json").read_text(encoding="utf-8"))
     whole = AutoConfig.from_pretrained(folder, local_files_only=True)
     config = getattr(whole, "vision_config", whole)
-    transformers_logging.disable_progress_bar()
-    told = transformers_logging.get_verbosity()
-    transformers_logging.set_verbosity_error()
-    try:
+    with quiet_transformers():
         with torch.device("meta"):
             kind = type(AutoModel.from_config(config))
         network, found = kind.from_pretrained(
@@ -78,8 +75,6 @@ def read_tower(folder: Path) -> Weights:
             use_safetensors=True,
             output_loading_info=True,
         )
-    finally:
-        transformers_logging.set_verbosity(told)
     if found["missing_keys"]:
         raise ValueError(f"{folder} lacks weights of its vision tower: {', '.join(sorted(found['missing_keys']))}")
     described = {"config": config.to_dict(), "mean": looks["image_mean"], "std": looks["image_std"]}
