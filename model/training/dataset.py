@@ -27,8 +27,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-LABEL_TEMPLATE = "a photo of a {}"
-LABEL_TEMPLATES = ("a video of a {}", "a photo of a {}", "{}", "a {}", "this is a {}", "a close-up of a {}")
+from model.encoder.prompts import LABEL_TEMPLATES
+
+SOFT_LABEL_TEMPLATE = "a photo of a {}"
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ class CaptionedSet:
 
     def label_sentences(self) -> list[str]:
         """A sentence for each of the names, in their order."""
-        return [LABEL_TEMPLATE.format(name) for name in self.names]
+        return [SOFT_LABEL_TEMPLATE.format(name) for name in self.names]
 
     def order(self, *, seed: int, epoch: int) -> list[int]:
         """The examples in the random order of one epoch."""

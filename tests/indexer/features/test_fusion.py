@@ -29,9 +29,9 @@ class Believing:
 
 @pytest.fixture
 def meanings(monkeypatch: pytest.MonkeyPatch) -> dict[str, np.ndarray]:
-    usual = np.random.default_rng(0).normal(size=(50, DIM))
-    usual /= np.linalg.norm(usual, axis=1, keepdims=True)
-    monkeypatch.setattr(fusion, "phrases", lambda encoder: ([], usual.astype(np.float32)))
+    bank = np.random.default_rng(0).normal(size=(50, DIM))
+    bank /= np.linalg.norm(bank, axis=1, keepdims=True)
+    monkeypatch.setattr(fusion, "query_bank", lambda encoder: ([], bank.astype(np.float32)))
     dog, boat = np.eye(DIM)[:2]
     return {"a dog": 0.8 * dog + 0.6 * np.eye(DIM)[2], "a boat": boat}
 
