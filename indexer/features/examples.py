@@ -72,12 +72,12 @@ def look_at(
 def _photo_features(path: Path, views: int, encoder: VideoBertEncoder, rng: random.Random) -> NDArray[np.float16]:
     """float16 (views, F): the photo as the encoder looks at frames, then random parts of it."""
     photo = read_photo(path)
-    seen = [photo_frame(photo)]
+    frames = [photo_frame(photo)]
     if views > 1:
         parts = photo_parts(photo, views - 1, encoder.model.config.image_size, rng)
         # No view follows another, so none may share a clip with another.
-        seen += [parts] if encoder.clip_frames == 1 else np.split(parts, views - 1)
-    return np.concatenate([encoder.features(frames) for frames in seen])
+        frames += [parts] if encoder.clip_frames == 1 else np.split(parts, views - 1)
+    return np.concatenate([encoder.features(part) for part in frames])
 
 
 def read_photo(path: Path) -> Image.Image:

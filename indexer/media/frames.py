@@ -212,8 +212,8 @@ def _checked_times(request: _Request, reader: Any) -> list[float]:
         order = np.argsort(pts, kind="stable")
         times = (pts[order] - pts.min()) * float(stream.time_base or 0)
     closed = np.array_equal(order[keys], keys)
-    said = reader.get_frame_timestamp(range(len(reader)))[:, 0]
-    same_times = said.shape == times.shape and np.allclose(said, times, rtol=1e-6, atol=ALMOST_SECONDS)
+    reader_times = reader.get_frame_timestamp(range(len(reader)))[:, 0]
+    same_times = reader_times.shape == times.shape and np.allclose(reader_times, times, rtol=1e-6, atol=ALMOST_SECONDS)
     if not (closed and same_times and reader.get_key_indices() == keys and np.all(np.diff(times) > 0)):
         return []
     return list((times + request.info.first_seconds).tolist())

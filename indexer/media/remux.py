@@ -155,20 +155,20 @@ def _from_key(source: InputContainer, clock: _Clock, near: float, start: float) 
     picture = video_stream(source)
     seek(source, near)
     packets = _dated(_packets(source), picture)
-    held: list[_Packet] = []
+    waiting: list[_Packet] = []
     key = math.inf
     for packet in packets:
         if packet.stream.index == picture.index:
             time = clock.decoded(packet)
             if time > start + ALMOST_SECONDS and (key < math.inf or near > 0):
-                return chain(held, [packet], packets), key
+                return chain(waiting, [packet], packets), key
             if packet.is_keyframe and (key == math.inf or clock.shown(packet) <= start + ALMOST_SECONDS):
                 key = clock.shown(packet)
                 recent = key - _INTERLEAVED_SECONDS
-                held = [one for one in held if one.stream.index != picture.index and clock.shown(one) > recent]
+                waiting = [one for one in waiting if one.stream.index != picture.index and clock.shown(one) > recent]
         if key < math.inf or packet.stream.index != picture.index:
-            held.append(packet)
-    return iter(held), key
+            waiting.append(packet)
+    return iter(waiting), key
 
 
 def _packets(source: InputContainer) -> Iterator[_Packet]:

@@ -42,8 +42,8 @@ def thin(frames: NDArray[np.float16], most: int | None) -> NDArray[np.float16]:
     """Keep at most so many rows, evenly spaced, the first and the last among them."""
     if most is None or len(frames) <= most:
         return frames
-    kept = np.linspace(0, len(frames) - 1, most).round().astype(int)
-    return np.asarray(frames[kept])
+    rows = np.linspace(0, len(frames) - 1, most).round().astype(int)
+    return np.asarray(frames[rows])
 
 
 def stack(rows: Sequence[Tensor], width: int) -> NDArray[np.float32]:

@@ -90,9 +90,9 @@ class VisionTower(nn.Module):
 
     def forward(self, frames: Tensor) -> Tensor:
         """(T, 3, S, S) float, -1..1 -> (T, F) float: what the tower pools, or the mean over the picture."""
-        seen = self.network(pixel_values=self.colours(frames))
-        pooled = getattr(seen, "pooler_output", None)
-        return seen.last_hidden_state.mean(dim=1) if pooled is None else pooled.flatten(1)  # type: ignore[no-any-return]
+        outputs = self.network(pixel_values=self.colours(frames))
+        pooled = getattr(outputs, "pooler_output", None)
+        return outputs.last_hidden_state.mean(dim=1) if pooled is None else pooled.flatten(1)  # type: ignore[no-any-return]
 
 
 class Recolour(nn.Module):

@@ -227,8 +227,8 @@ class VideoBertModel(PreTrainedModel):
         weights = load_file(folder / "model.safetensors")
         weights = {name.removeprefix("bert."): tensor for name, tensor in weights.items()}
         # What TensorFlow called them, which the checkpoints of the BERT paper have kept.
-        told = (("LayerNorm.gamma", "LayerNorm.weight"), ("LayerNorm.beta", "LayerNorm.bias"))
-        for theirs, ours in told:
+        renamed = (("LayerNorm.gamma", "LayerNorm.weight"), ("LayerNorm.beta", "LayerNorm.bias"))
+        for theirs, ours in renamed:
             weights = {name.replace(theirs, ours): tensor for name, tensor in weights.items()}
         # Positions beyond the longest sequence are never read.
         places = "embeddings.position_embeddings.weight"

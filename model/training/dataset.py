@@ -81,7 +81,7 @@ class Batch:
     paced_features: NDArray[np.float16]  # (N, T', F), every n-th frame once
     paced_mask: NDArray[np.bool_]  # (N, T')
     same: NDArray[np.bool_]  # (N, N), True where two rows show the same
-    told: NDArray[np.bool_]  # (N, N), True where sentence i tells of row j, wholly or in part
+    relevant: NDArray[np.bool_]  # (N, N), True where sentence i tells of row j, wholly or in part
     soft_labels: NDArray[np.float32]  # (N, K), over the names of the set; rows sum to 1, or to 0
 
 
@@ -178,11 +178,11 @@ class CaptionedSet:
         labels = np.array([row.label for row in rows])
         same = ((labels[:, None] == labels[None, :]) & (labels != "")[:, None]) | np.eye(len(rows), dtype=bool)
         neighbours = np.array([self._next.get(i, -1) for i in chosen])
-        told = same | (neighbours[:, None] == np.array(chosen)[None, :])
+        relevant = same | (neighbours[:, None] == np.array(chosen)[None, :])
         soft_labels = np.zeros((len(rows), len(self.names)), np.float32)
         for row, likely in zip(rows, soft_labels, strict=True):
             likely[[self._name_at[name] for name in row.soft_labels]] = list(row.soft_labels.values())
-        return Batch(queries, subtitles, sentences, *_padded(frames), *_padded(paced), same, told, soft_labels)
+        return Batch(queries, subtitles, sentences, *_padded(frames), *_padded(paced), same, relevant, soft_labels)
 
 
 def _next_in_time(examples: Sequence[Example]) -> dict[int, int]:

@@ -178,9 +178,9 @@ def _seed(seed: int, step: int, part: int) -> random.Random:
 def _take(model: VideoBertModel, average: AveragedModel) -> None:
     """The averages of what was trained: the mean of a weight that never moved is off by its last bits, or its sign."""
     own = model.state_dict()
-    kept = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
+    frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
     for name, weight in average.module.state_dict().items():
-        if name not in kept and not name.startswith("backbone."):
+        if name not in frozen and not name.startswith("backbone."):
             own[name].copy_(weight)
 
 

@@ -93,8 +93,8 @@ class Objectives:
             terms["silent"] = torch.stack(found).sum()
         if "beliefs" in wanted:
             soft_labels, names = torch.from_numpy(batch.soft_labels).to(model.device), self.anchor(self.label_sentences)
-            held = [losses.soft_label_loss(points, names, soft_labels, scale) for points in readings]
-            terms["beliefs"] = torch.stack(held).sum()
+            costs = [losses.soft_label_loss(points, names, soft_labels, scale) for points in readings]
+            terms["beliefs"] = torch.stack(costs).sum()
         if "fused" in wanted:
             fused = model.embed(self._inputs(batch.subtitles[:half], (features[:half], frame_mask[:half])))
             terms["fused"] = losses.multi_positive_contrastive(queries[:half], fused, target[:half, :half], scale)
@@ -120,12 +120,12 @@ class Objectives:
             frames = self._frames(batch.paced_features, batch.paced_mask)
         rows = torch.arange(count) % len(batch.queries)  # every other one is shown with a wrong sentence
         aligned = rows % 2 == 0
-        wrong = _hard_negatives(similarity.cpu(), torch.from_numpy(batch.told))
+        wrong = _hard_negatives(similarity.cpu(), torch.from_numpy(batch.relevant))
         shown = torch.where(aligned, rows, wrong[rows])
         sentences = [batch.sentences[i] for i in shown.tolist()]
-        seen = self._inputs(sentences, (frames[0][rows], frames[1][rows]), max_words=self.sentence_words)
-        belief = self.model.align(seen)
-        return losses.alignment(belief, aligned.to(belief.device))
+        inputs = self._inputs(sentences, (frames[0][rows], frames[1][rows]), max_words=self.sentence_words)
+        logits = self.model.align(inputs)
+        return losses.alignment(logits, aligned.to(logits.device))
 
     def _masked(self, batch: Batch, step: int) -> dict[str, Tensor]:
         """Half of the batch as text alone, half as video alone, and a quarter as both, by turns."""
@@ -191,9 +191,9 @@ def mask_words(ids: Tensor, mask: Tensor, *, mask_token_id: int, vocab_size: int
     """
     chosen = choose(mask)
     fate = torch.rand(ids.shape)
-    seen = torch.where(chosen & (fate < 0.8), mask_token_id, ids)
+    shown = torch.where(chosen & (fate < 0.8), mask_token_id, ids)
     anything = torch.randint(vocab_size, ids.shape)
-    return torch.where(chosen & (fate >= 0.9), anything, seen), chosen
+    return torch.where(chosen & (fate >= 0.9), anything, shown), chosen
 
 
 def choose(mask: Tensor) -> Tensor:
@@ -211,14 +211,14 @@ def _nothing(rows: int, feature_dim: int) -> tuple[NDArray[np.float16], NDArray[
     return np.zeros((rows, 0, feature_dim), np.float16), np.zeros((rows, 0), bool)
 
 
-def _hard_negatives(similarity: Tensor, told: Tensor) -> Tensor:
+def _hard_negatives(similarity: Tensor, relevant: Tensor) -> Tensor:
     """For each item the index of a query that is wrong but likely to be mistaken for right: int64 (N,).
 
     Drawn by the model's own similarities, as in ALBEF (Li et al., 2021).
     """
     likely = torch.softmax(10 * similarity.T.float(), dim=1) + 1e-6
     # The floor matters only where a whole batch shows the same, and there is nothing wrong to draw.
-    return torch.multinomial(likely.masked_fill(told.T, 0.0).clamp(min=1e-12), 1).squeeze(1)
+    return torch.multinomial(likely.masked_fill(relevant.T, 0.0).clamp(min=1e-12), 1).squeeze(1)
 
 
 class Anchor:

@@ -112,7 +112,7 @@ def test_sentences_go_on_with_the_neighbour_in_time():
     # What a sentence tells of is no wrong pair for it.
     expected = np.eye(6, dtype=bool)
     expected[0, 2] = expected[1, 0] = True
-    assert batch.told.tolist() == expected.tolist()
+    assert batch.relevant.tolist() == expected.tolist()
     assert drawn([*clip, other, photo, label]).sentences == drawn([*clip, other, photo, label]).queries
 
 
