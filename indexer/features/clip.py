@@ -83,7 +83,7 @@ def read_clip(
     Args:
         start: seconds; from the beginning where None.
         end: seconds; to the end where None.
-        decoders: that read it, at the rate of the encoder; new ones where None.
+        decoders: that read it; new ones where None.
         bounds: that the clip has to keep to; none where None.
 
     Raises:
@@ -94,8 +94,10 @@ def read_clip(
         raise MediaError(f"no such file: {path}", stage="open")
     views = ViewExtractor(encoder)
     with ExitStack() as stack:
-        reading = decoders or stack.enter_context(Decoders(workers=1, fps=encoder.fps))
-        streams = stack.enter_context(closing(reading.streams([path], start_seconds=start, end_seconds=end)))
+        reading = decoders or stack.enter_context(Decoders())
+        streams = stack.enter_context(
+            closing(reading.streams([path], fps=encoder.fps, start_seconds=start, end_seconds=end))
+        )
         for stream in streams:
             duration = stream.header.info.duration if end is None else end
             chunks = stream if bounds is None else _bounded(stream, bounds, start or 0.0, duration)

@@ -40,7 +40,7 @@ class Decoders:
 
     Args:
         workers: child processes.
-        fps: frames sampled per second.
+        fps: frames sampled per second, where a stream asks for no other rate.
         short_side: pixels of the shorter side of frames.
         timeout_seconds: without a sign of life from a child, on top of the time to read the file from a slow disk.
         memory_bytes: address space of a child, where the system can limit it; the decoders themselves take about 1 GiB.
@@ -57,9 +57,8 @@ class Decoders:
     ) -> None:
         if workers < 1:
             raise ValueError(f"workers must be at least 1, got {workers}")
-        self._processes = [
-            WorkerProcess(Options(fps, short_side, memory_bytes), timeout_seconds) for _ in range(workers)
-        ]
+        self._processes = [WorkerProcess(Options(short_side, memory_bytes), timeout_seconds) for _ in range(workers)]
+        self._fps = fps
         self._numbers = count()
 
     def __enter__(self) -> Self:
@@ -74,23 +73,30 @@ class Decoders:
             process.stop()
 
     def streams(
-        self, paths: Iterable[Path], *, start_seconds: float | None = None, end_seconds: float | None = None
+        self,
+        paths: Iterable[Path],
+        *,
+        fps: float | None = None,
+        start_seconds: float | None = None,
+        end_seconds: float | None = None,
     ) -> Generator[Stream]:
         """One stream per file, in order. `paths` is consumed one file further than there are children.
 
         A stream is closed when the next one is asked for.
 
         Args:
+            fps: frames sampled per second.
             start_seconds: first instant to sample, on the player's clock; from the beginning where None.
             end_seconds: instants lie before it; to the end where None.
         """
         start, end = start_seconds or 0.0, math.inf if end_seconds is None else end_seconds
+        rate = self._fps if fps is None else fps
         todo = iter(paths)
         ahead: deque[Stream] = deque()
         try:
             while True:
                 while len(ahead) <= len(self._processes) and (path := next(todo, None)) is not None:
-                    job = DecodeFrames(next(self._numbers), path, start, end)
+                    job = DecodeFrames(next(self._numbers), path, rate, start, end)
                     ahead.append(Stream(self._process_for(job), job))
                 if not ahead:
                     return

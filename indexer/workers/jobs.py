@@ -9,9 +9,8 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Options:
-    """What is the same for every file."""
+    """What is the same for every job."""
 
-    fps: float
     short_side: int
     memory_bytes: int  # address space
 
@@ -28,6 +27,7 @@ class Job:
 class DecodeFrames(Job):
     """Read a file, or an excerpt of one."""
 
+    fps: float  # frames sampled per second
     start_seconds: float = 0.0
     end_seconds: float = math.inf
 

@@ -128,7 +128,7 @@ def _decode_frames(job: DecodeFrames, options: Options) -> Iterator[_Reply]:
     for frames in read_frames(
         job.path,
         info=info,
-        fps=options.fps,
+        fps=job.fps,
         short_side=options.short_side,
         start_seconds=job.start_seconds,
         end_seconds=job.end_seconds,
