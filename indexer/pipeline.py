@@ -15,12 +15,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from indexer.discovery import discover
-from indexer.features.extraction import Draft, drafts, embed
+from indexer.features.extraction import SegmentFeatures, embed, extract_segments
+from indexer.features.segmentation import MAX_SEGMENT_SECONDS
 from indexer.media.container import MediaError, MediaInfo
 from indexer.media.frames import Frames
 from indexer.plan import Action, FileState, Planner, Step
 from indexer.workers.decoders import Decoders, Header, Stream
-from model.encoder.videobert import Encoder
+from model.encoder.contract import Encoder
 from store.catalog.catalog import Catalog
 from store.types import Failure, Origin, Video
 
@@ -30,7 +31,7 @@ class IndexOptions:
     """How files become segments."""
 
     fps: float | None = None  # frames looked at per second of video; None for what the encoder is made for
-    max_segment_seconds: float = 10.0
+    max_segment_seconds: float = MAX_SEGMENT_SECONDS
     workers: int = 1  # decoding processes
     timeout_seconds: float = 60.0  # without a sign of life from a decoder
     memory_mib: int = 4096  # of a decoder
@@ -165,7 +166,7 @@ class _Run:
 
     def _index(self, file: FileState, stream: Stream) -> None:
         header, before = stream.header, self.report.video_seconds
-        found = drafts(
+        found = extract_segments(
             self._watched(stream, before),
             self.encoder,
             duration=header.info.duration,
@@ -182,7 +183,7 @@ class _Run:
     def _resubtitle(self, file: FileState, video: Video, stream: Stream) -> None:
         cues = stream.header.cues
         stored = [
-            Draft(segment.start, segment.end, *self.catalog.frame_features(id), *self.catalog.thumbnail(id))
+            SegmentFeatures(segment.start, segment.end, *self.catalog.frame_features(id), *self.catalog.thumbnail(id))
             for segment in self.catalog.segments(_id(video))
             if (id := segment.id) is not None
         ]
@@ -233,7 +234,7 @@ class _Run:
 
 def origin(encoder: Encoder) -> Origin:
     """What a library remembers of its encoder, to load it again and to know whose frame features it holds."""
-    return Origin(encoder.name, encoder.tier, encoder.backbone)
+    return Origin(encoder.name, encoder.tier, encoder.feature_fingerprint)
 
 
 def _video(file: FileState, info: MediaInfo, *, duration: float) -> Video:

@@ -11,7 +11,7 @@ from enum import Enum
 from pathlib import Path
 
 from indexer.discovery import content_hash
-from indexer.text.subtitles import sidecars, stamp
+from indexer.text.source import stamp
 from store.catalog.catalog import Catalog
 from store.types import Video
 
@@ -66,7 +66,7 @@ class Planner:
     def plan(self, path: Path) -> Step:
         """Look at one file; OSError where it cannot be read."""
         status = path.stat()
-        file = FileState(path, status.st_size, status.st_mtime_ns, stamp(sidecars(path)))
+        file = FileState(path, status.st_size, status.st_mtime_ns, stamp(path))
         known = self.catalog.video(str(path))
         if known and (known.size, known.mtime_ns) == (file.size, file.mtime_ns):
             same_subtitles = known.subtitles_stamp == file.subtitles_stamp

@@ -36,12 +36,13 @@ class Video:
 
 @dataclass(frozen=True)
 class Cue:
-    """One subtitle line on the time axis of its video."""
+    """One line of text on the time axis of its video."""
 
     start: float
     end: float
     text: str
     language: str = ""  # as the file or track names it ("en", "ger"), "" where unknown
+    source: str = "subtitles"  # the text source that found it
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,15 @@ class Origin:
 
     model: str  # by which it is loaded again: a name, or an absolute folder
     tier: str  # where its weights come from, for people
-    backbone: str  # names what decides frame features: where it is the same, they can be used again
+    backbone: str  # its feature fingerprint, "backbone digest:precision"; see `same_features`
+
+
+def same_features(stored: str, wanted: str) -> bool:
+    """Whether features kept under one feature fingerprint serve an encoder of another.
+
+    A fingerprint that was stored without a precision fits any precision of the same digest.
+    """
+    return stored in (wanted, wanted.rpartition(":")[0])
 
 
 @dataclass(frozen=True)

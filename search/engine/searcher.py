@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.features.clip import Clip, read_clip, read_picture
-from model.encoder.videobert import Encoder
+from model.encoder.contract import Encoder
 from search.clips.frames import FrameNormalizer
 from search.clips.matching import place, query_views
 from search.query.request import SearchRequest, SimilarRequest

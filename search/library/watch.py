@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from indexer.discovery import discover, looks_like_video
 from indexer.pipeline import IndexOptions, Report
-from indexer.text.subtitles import SUBTITLE_SUFFIXES
+from indexer.text.sidecars import SUBTITLE_SUFFIXES
 
 if TYPE_CHECKING:
     from search.library import Library

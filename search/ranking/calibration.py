@@ -29,7 +29,7 @@ from store.catalog.catalog import Catalog
 from store.types import Moment
 
 if TYPE_CHECKING:  # it brings torch with it
-    from model.encoder.videobert import Encoder
+    from model.encoder.contract import Encoder
 
 Verdict = Literal["match", "unsure", "nothing"]
 ConfidenceLevel = Literal["high", "medium", "low"]
@@ -121,9 +121,11 @@ def _standardized(likeness: NDArray[np.float32], among: NDArray[np.float32]) -> 
 
 def everyday(catalog: Catalog, encoder: Encoder) -> NDArray[np.float32]:
     """What people ask for every day as the encoder reads it, kept in the library: float32 (R, D), unit rows."""
-    from model.encoder.prompts import phrase_lines  # torch comes with it, and whoever only reads confidences needs none
+    from model.encoder.prompts import (
+        query_bank_lines,  # torch comes with it, and whoever only reads confidences needs none
+    )
 
-    lines = phrase_lines()
+    lines = query_bank_lines()
     kept = catalog.readings(encoder.fingerprint, lines)
     if kept is None:
         kept = encoder.embed_text(lines)

@@ -25,7 +25,7 @@ from store.catalog.text_embeddings import Readings
 from store.errors import NotInLibrary
 from store.types import Cue, Failure, NewSegment, Video
 
-_CUE = 'cues.start, cues."end", cues.text, cues.language'
+_CUE = 'cues.start, cues."end", cues.text, cues.language, cues.source'
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,7 @@ class Catalog(Succession, Judgements, Tags, Searches, Listing, Readings):
                     "end": float(cue.end),
                     "text": storable(cue.text),
                     "language": storable(cue.language),
+                    "source": cue.source,
                 }
                 for cue in cues
             )
@@ -112,8 +113,8 @@ class Catalog(Succession, Judgements, Tags, Searches, Listing, Readings):
             number, stored = self._replace_video(video)
             self._copy_segments(source_id, number)
             self._db.execute(
-                'INSERT INTO cues (video_id, start, "end", text, language) '
-                'SELECT ?, start, "end", text, language FROM cues WHERE video_id = ? ORDER BY id',
+                'INSERT INTO cues (video_id, start, "end", text, language, source) '
+                'SELECT ?, start, "end", text, language, source FROM cues WHERE video_id = ? ORDER BY id',
                 (number, source_id),
             )
             self._index_words(number)

@@ -18,7 +18,7 @@ from store.arrays import FEATURE, SECONDS, VECTOR, check_features, to_blob, unit
 from store.catalog.database import AMONG, json_ids
 from store.catalog.segments import Segments
 from store.errors import EncoderMismatch
-from store.types import Origin
+from store.types import Origin, same_features
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Succession(Segments):
             whether the frame features of the library serve the new encoder too.
         """
         origin_now = self.origin()
-        keeps_features = origin_now is not None and origin_now.backbone == origin.backbone
+        keeps_features = origin_now is not None and same_features(origin_now.backbone, origin.backbone)
         described = json.dumps([fingerprint, dim, keeps_features])
         with self._writing():
             if self.setting("successor") != described:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from playwright.sync_api import Browser, Page, Playwright, Route, expect, sync_playwright
 
 import search
-from model.encoder.videobert import Encoder
+from model.encoder.load import load
 from model.network import checkpoint
 from search import Library
 from tests.support.browser import (
@@ -129,7 +129,7 @@ def picture(tmp_path: Path) -> Callable[[Page, str], None]:
 def test_first_start(
     playwright: Playwright, films: Path, tiny: Path, tmp_path: Path, picture: Callable[[Page, str], None]
 ):
-    encoder, gate = Encoder.load(tiny), threading.Event()
+    encoder, gate = load(tiny), threading.Event()
     look = encoder.features
 
     def held(frames: NDArray[np.uint8]) -> NDArray[np.float16]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import anyio
 from fastapi import Depends, Request
 
-from indexer.workers.pool import WarmDecoders
+from indexer.workers.pool import DecoderPool
 from search.engine.engine import Live
 from search.library import Library
 from search.service.backend.cache import LruCache
@@ -35,9 +35,10 @@ class Parts:
     def __init__(self, settings: Settings, library: Library) -> None:
         self.settings, self.live = settings, Live(library)
         self.jobs = Jobs(self.live)
-        self.uploads = Uploads(settings, self.live)
         self.previews = Previews(library.folder, most_bytes=settings.preview_bytes)
-        self.decoders = WarmDecoders(timeout_seconds=settings.decode_seconds)
+        # Two children: a frame of a video does not wait for an upload.
+        self.decoders = DecoderPool(size=2, timeout_seconds=settings.decode_seconds)
+        self.uploads = Uploads(settings, self.live, self.decoders)
         self.answers: LruCache[list[Moment]] = LruCache(_ANSWERS)
         self.duplicates: LruCache[list[Duplicates]] = LruCache(_COMPARISONS)
         self.storyboards: LruCache[Storyboard] = LruCache(_STORYBOARDS)
@@ -50,7 +51,7 @@ class Parts:
     def close(self) -> None:
         """End what runs in the background, then let go of the library."""
         self.closing.set()
-        for part in (self.jobs, self.previews, self.uploads, self.decoders, self.live):
+        for part in (self.jobs, self.previews, self.decoders, self.live):
             part.close()
 
 

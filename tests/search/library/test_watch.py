@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from model.encoder.videobert import Encoder
+from model.encoder.contract import Encoder
 from search.library import Library
 from search.library.watch import Update, Watch, changes
 from tests.support.media import quarters, render

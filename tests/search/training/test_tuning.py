@@ -15,7 +15,8 @@ from optuna.trial import TrialState
 from PIL import Image
 from typer.testing import CliRunner
 
-from model.encoder.videobert import Encoder
+from model.encoder.contract import Encoder
+from model.encoder.load import load
 from model.training.dataset import Example
 from model.training.options import TrainingOptions
 from model.training.recipe import read_recipe
@@ -158,9 +159,10 @@ def test_scores_by_hand(encoder: Encoder, monkeypatch):
     monkeypatch.setattr(
         encoder, "embed_text", lambda texts: np.array([[np.cos(angles[t]), np.sin(angles[t])] for t in texts])
     )
-    monkeypatch.setattr(encoder, "pad_frames", lambda rows: (np.array([row[0, 0] for row in rows]), None))
     monkeypatch.setattr(
-        encoder, "embed_segments", lambda rows, mask, texts: np.stack([np.cos(rows), np.sin(rows)], axis=1)
+        encoder,
+        "embed_segments",
+        lambda segments, texts: np.array([[np.cos(rows[0, 0]), np.sin(rows[0, 0])] for rows in segments]),
     )
 
     def example(angle: float, *captions: str, label: str = "") -> Example:
@@ -201,7 +203,7 @@ def test_from_a_space_to_a_trained_model(photos: Path, tiny_checkpoint: Path, tm
     assert f"# {command}" in (output / "best.toml").read_text()
     trained = CliRunner().invoke(app, command.replace("FOLDER", str(tmp_path / "best")).split()[1:])
     assert trained.exit_code == 0, trained.output
-    assert Encoder.load(tmp_path / "best").model.config.temporal == best.network["temporal"]
+    assert load(tmp_path / "best").model.config.temporal == best.network["temporal"]
 
 
 @pytest.mark.slow
