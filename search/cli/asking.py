@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from search.query.request import SearchRequest, SimilarRequest
 from search.query.times import ClipRange
+from search.ranking.moments import Moment
 from search.service.client import Upload, running
-from store.types import Moment
 
 if TYPE_CHECKING:
     from search.library import Library

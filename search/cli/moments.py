@@ -12,7 +12,7 @@ from search.cli.console import SOME_FAILED, err, out, print_json
 from search.cli.formatting import moment_lines
 from search.export.formats import export, format_of
 from search.ranking.calibration import verdict
-from store.types import Moment
+from search.ranking.moments import Moment
 
 if TYPE_CHECKING:
     from search.export.cuts import CutResult

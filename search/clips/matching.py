@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from indexer.features.clip import Clip
 from search.clips.alignment import Alignment, align
 from search.clips.frames import FrameNormalizer, FrameSequence
-from store.types import Match, Moment, Segment
+from search.ranking.moments import Match, Moment
+from store.types import Segment
 
 Kind = Literal["copy", "near copy", "same scene", "similar"]
 

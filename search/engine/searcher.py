@@ -18,11 +18,10 @@ from search.query.request import SearchRequest, SimilarRequest
 from search.query.times import ClipRange
 from search.ranking.calibration import Background, everyday
 from search.ranking.clause import Ground
-from search.ranking.moments import HITS_PER_MOMENT, merge
+from search.ranking.moments import HITS_PER_MOMENT, Hit, Moment, located_hits, merge
 from search.ranking.ranker import answer
 from store.catalog.catalog import Catalog
 from store.filters import Filter
-from store.types import Hit, Moment
 from store.vectors.faiss_index import FaissIndex
 
 _BACKGROUND = 2000  # segments: a mean to 0.02 standard deviations
@@ -127,7 +126,7 @@ class SearchEngine:
             if segment_id >= 0:
                 best[segment_id] = max(score, best.get(segment_id, -1.0))
         ranked = sorted(best, key=lambda segment_id: -best[segment_id])[:k]
-        return self.catalog.hits(ranked, [best[segment_id] for segment_id in ranked])
+        return located_hits(self.catalog, ranked, [best[segment_id] for segment_id in ranked])
 
     @cached_property
     def _background(self) -> Background:

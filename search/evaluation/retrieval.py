@@ -31,8 +31,8 @@ from search.evaluation.metrics import (
     recall_curve,
 )
 from search.library import Library
-from search.ranking.moments import merge
-from store.types import Hit, Segment, Video
+from search.ranking.moments import Hit, merge
+from store.types import Segment, Video
 
 _Clip = tuple[str, Window | None]  # path of a video, and the part of it if not the whole
 

@@ -17,9 +17,10 @@ import platformdirs
 from search.library.films import Films
 from search.query.language import parse
 from search.query.request import Only, SearchRequest, SimilarRequest, absolute
+from search.ranking.moments import Moment
 from store.catalog.catalog import Catalog
 from store.catalog.searches import SavedSearch
-from store.types import Moment, Segment, Video
+from store.types import Segment, Video
 
 if TYPE_CHECKING:  # these bring torch, FAISS and the decoders with them
     from indexer.pipeline import IndexOptions, Progress, Report

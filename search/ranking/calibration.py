@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from search.ranking.moments import Moment
 from store.catalog.catalog import Catalog
-from store.types import Moment
 
 if TYPE_CHECKING:  # it brings torch with it
     from model.encoder.videobert import Encoder

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from model.encoder.videobert import Encoder
 from search.ranking.clause import Clause, Ground
+from search.ranking.moments import Moment
 from store.catalog.analyzer import plain
-from store.types import Moment
 
 _WINDOW = 4  # frames: two seconds of what the indexer keeps
 _MOST_WINDOWS = 12  # of one moment; a longer one is looked at more coarsely

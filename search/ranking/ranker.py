@@ -19,11 +19,10 @@ from search.query.language import ParsedQuery, Text
 from search.query.request import SearchRequest
 from search.ranking.clause import Clause, Evidence, Ground, reciprocal_ranks
 from search.ranking.localization import refine
-from search.ranking.moments import HITS_PER_MOMENT, merge
+from search.ranking.moments import HITS_PER_MOMENT, Explanation, Hit, Moment, located_hits, merge
 from search.ranking.sequences import chains, combine
 from search.ranking.smoothing import Surroundings, surroundings
 from store.catalog.analyzer import terms
-from store.types import Explanation, Hit, Moment
 
 ALIGNMENT = 0.1  # of a ranking by alignment, beside 1 for looks: with more it lowers what it re-ranks (measured)
 _MORE, _LESS = 0.75, 0.15  # of Rocchio's formula, beside 1 for the query itself
@@ -125,7 +124,7 @@ def _weigh(
     if len(steps) > 1:
         of_videos = _of_likely_videos(by_step, ground, max(_LEAST_VIDEOS, 2 * request.top))
         found = set((of_videos if among is None else np.intersect1d(of_videos, among)).tolist())
-    hits = ground.catalog.hits(sorted(found), [0.0] * len(found))
+    hits = located_hits(ground.catalog, sorted(found))
     ids = [hit.segment_id for hit in hits]
     around = surroundings(ground.catalog, ids)
     return [_weighed(request, *clauses, hits, ground, encoder, around) for clauses in steps]
@@ -138,7 +137,7 @@ def _of_likely_videos(by_step: Sequence[set[int]], ground: Ground, most: int) ->
     too many.
     """
     found = sorted(set().union(*by_step))
-    hits = ground.catalog.hits(found, [0.0] * len(found))
+    hits = located_hits(ground.catalog, found)
     steps: dict[int, int] = defaultdict(int)
     for hit in hits:
         steps[hit.video_id] |= sum(1 << i for i, step in enumerate(by_step) if hit.segment_id in step)
@@ -225,7 +224,7 @@ def _per_video(moments: list[Moment], most: int | None) -> list[Moment]:
 def _listed(request: SearchRequest, ground: Ground) -> list[Moment]:
     """What the filters leave, in order of path and time: the answer to a query without a description."""
     ids = ground.catalog.segment_ids(ground.filters).tolist()
-    moments = merge(ground.catalog.hits(ids, [0.0] * len(ids)))
+    moments = merge(located_hits(ground.catalog, ids))
     return _per_video(moments, request.per_video)[: request.top]
 
 

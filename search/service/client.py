@@ -17,9 +17,9 @@ from typing import Any, Literal
 from urllib.parse import urlencode, urlsplit
 
 from search.query.request import SearchRequest, SimilarRequest
+from search.ranking.moments import Explanation, Hit, Match, Moment
 from search.service.backend.endpoint import Beacon, seen
 from store.catalog.catalog import Catalog
-from store.types import Explanation, Hit, Match, Moment
 
 _CONNECT_SECONDS = 1.0
 _STATUS_SECONDS = 10.0

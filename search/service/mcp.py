@@ -26,9 +26,10 @@ from search.library import Library
 from search.query.request import Only, SearchRequest, SimilarRequest
 from search.query.times import clock
 from search.ranking.calibration import verdict
+from search.ranking.moments import Moment
 from search.tasks.storyboard import SHORT_SIDE, board, stills
 from store.errors import StoreError
-from store.types import Moment, Segment
+from store.types import Segment
 
 _INSTRUCTIONS = """\
 Finds moments in the user's own videos by what they show and by what is said in them. Times are seconds from the

@@ -19,7 +19,7 @@ from store.catalog.database import AMONG, json_ids
 from store.catalog.fulltext import Lexicon
 from store.errors import EncoderMismatch, NotInLibrary
 from store.filters import Filter, conditions
-from store.types import Hit, NewSegment, Origin, Segment
+from store.types import LocatedSegment, NewSegment, Origin, Segment
 
 _CHUNK = 4096  # rows read at a time: about 6 MB of vectors of 384 components
 _OWNED = {"embeddings": "vector", "frame_features": "width, pts, data", "thumbnails": "seconds, jpeg"}
@@ -72,22 +72,17 @@ class Segments(Lexicon):
         rows = self._rows("SELECT * FROM segments WHERE id = ?", segment_id)
         return Segment(**rows[0]) if rows else None
 
-    def hits(self, ids: Sequence[int], scores: Sequence[float]) -> list[Hit]:
-        """Return one hit for each id with its score, in the order given, leaving out ids that are not held.
-
-        Raises:
-            ValueError: there are not as many scores as ids.
-        """
-        found = {}
+    def located(self, ids: Sequence[int]) -> list[LocatedSegment]:
+        """Return segments with the paths of their videos in the order of ``ids``, leaving out ids that are not held."""
+        found: dict[int, LocatedSegment] = {}
         for first in range(0, len(ids), _CHUNK):
             for row in self._rows(
-                'SELECT segments.id, video_id, path, start, "end", text '
+                'SELECT segments.id AS segment_id, video_id, path, start, "end", text '
                 f"FROM segments JOIN videos ON videos.id = video_id WHERE segments.id {AMONG}",
                 json_ids(ids[first : first + _CHUNK]),
             ):
-                found[row.pop("id")] = row
-        pairs = zip(map(int, ids), map(float, scores), strict=True)
-        return [Hit(segment_id=number, score=score, **found[number]) for number, score in pairs if number in found]
+                found[row["segment_id"]] = LocatedSegment(**row)
+        return [found[number] for number in map(int, ids) if number in found]
 
     def segment_ids(self, filters: Iterable[Filter] = ()) -> NDArray[np.int64]:
         """Return the ids of the segments that all filters hold for: int64 (N,), sorted."""

@@ -13,12 +13,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from search.engine.searcher import SearchEngine
 from search.library.library import saved_request
 from search.query.request import Only, SearchRequest, SimilarRequest
+from search.ranking import moments
 from search.ranking.calibration import verdict
 from search.service.backend.errors import Refusal
 from search.service.backend.paging import MOST_OFFSET, Limit, same_from
 from search.service.backend.schemas import Id, Moment, Moments, Page
 from search.service.backend.state import IsLocal, Parts, Shared
-from store import types
 from store.catalog import searches
 
 router = APIRouter(tags=["search"])
@@ -126,7 +126,7 @@ async def answered(question: Question, request: Request, parts: Parts, *, local:
     )
 
 
-def find(parts: Parts, question: Question) -> list[types.Moment]:
+def find(parts: Parts, question: Question) -> list[moments.Moment]:
     """All moments that a question asks for, from the first; kept for its next page."""
     request = question.request()
     clip = None if question.upload is None else parts.uploads.clip(question.upload)
@@ -134,7 +134,7 @@ def find(parts: Parts, question: Question) -> list[types.Moment]:
     found = parts.answers.get(key)
     if found is None:
 
-        def ask(engine: SearchEngine) -> list[types.Moment]:
+        def ask(engine: SearchEngine) -> list[moments.Moment]:
             if question.segment is not None and engine.catalog.segment(question.segment) is None:
                 raise Refusal(404, f"no segment {question.segment} in this library")
             if isinstance(request, SimilarRequest):

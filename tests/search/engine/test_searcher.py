@@ -9,8 +9,9 @@ from indexer.features.clip import Clip
 from model.encoder.videobert import Encoder
 from search.engine.searcher import SearchEngine
 from search.query.request import SearchRequest, SimilarRequest
+from search.ranking.moments import Moment
 from store.catalog.catalog import Catalog
-from store.types import Moment, NewSegment, Video
+from store.types import NewSegment, Video
 from store.vectors.faiss_index import FaissIndex, bring_up_to_date
 
 FEATURES = 1280

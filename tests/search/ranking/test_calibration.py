@@ -17,8 +17,8 @@ from search.ranking.calibration import (
     everyday,
     verdict,
 )
+from search.ranking.moments import Hit, Moment
 from store.catalog.catalog import Catalog
-from store.types import Hit, Moment
 
 
 def moments(*confidences: float | None) -> list[Moment]:

@@ -10,9 +10,10 @@ from search.engine.searcher import SearchEngine
 from search.query.request import SearchRequest
 from search.ranking.calibration import MATCH, NOTHING
 from search.ranking.clause import telling, weight_of_words
+from search.ranking.moments import Moment
 from store.catalog.catalog import Catalog
 from store.errors import NotInLibrary
-from store.types import Cue, Moment, NewSegment, Video
+from store.types import Cue, NewSegment, Video
 from store.vectors.faiss_index import FaissIndex, bring_up_to_date
 
 TEXTS = ["a red dog", "a blue boat"]

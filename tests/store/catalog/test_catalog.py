@@ -23,7 +23,7 @@ from store.catalog.fulltext import Matched
 from store.catalog.tags import Tag
 from store.errors import EncoderMismatch, NewerLibrary, NotALibrary, NotInLibrary, StoreError
 from store.filters import Filter
-from store.types import Cue, Failure, Hit, NewSegment, Segment, Video
+from store.types import Cue, Failure, LocatedSegment, NewSegment, Segment, Video
 
 DIM = 4
 OWNED_TABLES = ("segments", "embeddings", "frame_features", "thumbnails", "cues")
@@ -127,16 +127,15 @@ def test_a_segment_may_have_no_frames_and_a_video_no_segments(catalog: Catalog) 
     assert catalog.counts() == Counts(videos=2, segments=1, failures=0, seconds=25.0)
 
 
-def test_hits_keep_the_order_and_leave_out_what_is_gone(catalog: Catalog) -> None:
+def test_located_segments_keep_the_order_and_leave_out_what_is_gone(catalog: Catalog) -> None:
     video_id = put(catalog)
-    hits = catalog.hits([2, 99, -1, 1], [0.9, 0.8, 0.7, 0.6])
-    assert hits == [
-        Hit(2, video_id, "/films/a.mp4", 1.0, 2.0, 0.9, "text 1"),
-        Hit(1, video_id, "/films/a.mp4", 0.0, 1.0, 0.6, "text 0"),
+    located = catalog.located([2, 99, -1, 1])
+    assert located == [
+        LocatedSegment(2, video_id, "/films/a.mp4", 1.0, 2.0, "text 1"),
+        LocatedSegment(1, video_id, "/films/a.mp4", 0.0, 1.0, "text 0"),
     ]
-    assert catalog.hits(np.array([2]), np.array([0.5], np.float32)) == [replace(hits[0], score=0.5)]  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="zip"):
-        catalog.hits([1, 2], [0.5])
+    assert catalog.located(np.array([2, 2])) == located[:1] * 2  # type: ignore[arg-type]
+    assert catalog.located([]) == []
 
 
 def test_thousands_of_ids_are_no_problem(catalog: Catalog) -> None:
@@ -145,8 +144,7 @@ def test_thousands_of_ids_are_no_problem(catalog: Catalog) -> None:
     ids = catalog.segment_ids()
     assert ids.tolist() == list(range(1, 9001))
     np.testing.assert_array_equal(catalog.embeddings(ids[::-1]), np.stack([s.embedding for s in segments[::-1]]))
-    hits = catalog.hits(ids.tolist(), [0.0] * 9000)
-    assert [hit.segment_id for hit in hits] == ids.tolist()
+    assert [segment.segment_id for segment in catalog.located(ids.tolist())] == ids.tolist()
 
 
 def test_settings(catalog: Catalog) -> None:
@@ -347,7 +345,7 @@ def test_a_name_that_is_not_utf8_comes_back_as_it_was(catalog: Catalog) -> None:
     video = catalog.video(path)
     assert video is not None
     assert video.id is not None
-    assert catalog.hits([1], [1.0])[0].path == path
+    assert catalog.located([1])[0].path == path
     assert catalog.move_video(video.id, a_video(path, size=3)).size == 3
     catalog.put_failure(Failure(path, 1, 2, "open", "x"))
     assert [failure.path for failure in catalog.failures()] == [path]
