@@ -194,7 +194,7 @@ class _Run:
     def _relocate(self, step: Step) -> None:
         assert step.source
         # The stamp stays the source's, so that planning the file again finds out whether its subtitles are others.
-        video = replace(step.source, path=str(step.file.path), size=step.file.size, mtime_ns=step.file.mtime_ns)
+        video = replace(step.source, path=str(step.file.path), **vars(step.file.stamp))
         relocate = self.catalog.copy_video if step.action is Action.COPY else self.catalog.move_video
         relocate(_id(step.source), video)
 
@@ -203,7 +203,7 @@ class _Run:
         self.report.unread_subtitles += header.problems
 
     def _fail(self, file: FileState, error: MediaError) -> None:
-        failure = Failure(str(file.path), file.size, file.mtime_ns, error.stage, str(error))
+        failure = Failure(str(file.path), file.stamp.size, file.stamp.mtime_ns, error.stage, str(error))
         self.catalog.put_failure(failure)
         self.report.failed.append(failure)
 
@@ -239,8 +239,8 @@ def origin(encoder: Encoder) -> Origin:
 def _video(file: FileState, info: MediaInfo, *, duration: float) -> Video:
     return Video(
         path=str(file.path),
-        size=file.size,
-        mtime_ns=file.mtime_ns,
+        size=file.stamp.size,
+        mtime_ns=file.stamp.mtime_ns,
         content_hash=file.content_hash,
         container=info.container,
         codec=info.codec,

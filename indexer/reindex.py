@@ -23,7 +23,7 @@ from indexer.workers.decoders import Decoders, Stream
 from model.encoder.videobert import Encoder
 from store.catalog.catalog import Catalog
 from store.catalog.reindexing import Successor
-from store.types import Segment, Video
+from store.types import FileStamp, Segment, Video
 
 
 @dataclass
@@ -150,11 +150,10 @@ def _shared_out(pts_seconds: NDArray[np.float64], starts: Sequence[float]) -> li
 def _changed(video: Video) -> str:
     """Why the file is not the one that was indexed, "" if it is."""
     try:
-        now = Path(video.path).stat()
+        now = FileStamp.of(Path(video.path).stat())
     except OSError as error:
         return error.strerror or str(error)
-    same = (now.st_size, now.st_mtime_ns) == (video.size, video.mtime_ns)
-    return "" if same else "it has changed since it was indexed"
+    return "" if now == video.file_stamp else "it has changed since it was indexed"
 
 
 def _id(row: Video | Segment) -> int:

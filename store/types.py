@@ -6,10 +6,25 @@ half-open: ``start <= t < end``. Everything here is frozen; a change is a new va
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class FileStamp:
+    """Size and modification time of a file: it is taken as unchanged while both stay."""
+
+    size: int  # bytes
+    mtime_ns: int  # since 1970
+
+    @classmethod
+    def of(cls, state: os.stat_result) -> Self:
+        """Return the stamp in what ``os.stat`` or ``Path.stat`` told."""
+        return cls(state.st_size, state.st_mtime_ns)
 
 
 @dataclass(frozen=True)
@@ -31,6 +46,11 @@ class Video:
     id: int | None = None  # set by the catalog
     added_at: str = ""  # ISO 8601, UTC; set by the catalog
     indexed_at: str = ""
+
+    @property
+    def file_stamp(self) -> FileStamp:
+        """The file as it was when it was indexed."""
+        return FileStamp(self.size, self.mtime_ns)
 
 
 @dataclass(frozen=True)
@@ -90,6 +110,11 @@ class Failure:
     stage: str  # "open", "decode", "encode"
     reason: str  # a sentence for people
     failed_at: str = ""  # ISO 8601, UTC; set by the catalog
+
+    @property
+    def file_stamp(self) -> FileStamp:
+        """The file as it was when it failed."""
+        return FileStamp(self.size, self.mtime_ns)
 
 
 @dataclass(frozen=True)

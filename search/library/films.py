@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from search.query.request import absolute
 from search.query.times import ClipRange
 from store.catalog.catalog import Catalog
-from store.types import Video
+from store.types import FileStamp, Video
 
 if TYPE_CHECKING:  # these bring torch and the decoders with them
     from indexer.features.video import Film
@@ -166,7 +166,6 @@ class Films:
 def _changed(video: Video) -> bool:
     """Whether the file of a video is another one now than when it was indexed; one that is gone has not changed."""
     try:
-        state = os.stat(video.path)
+        return FileStamp.of(os.stat(video.path)) != video.file_stamp
     except OSError:
         return False
-    return (state.st_size, state.st_mtime_ns) != (video.size, video.mtime_ns)

@@ -82,7 +82,7 @@ def state_as_indexed(video: types.Video) -> os.stat_result:
         state = os.stat(video.path)
     except (OSError, ValueError):
         raise Refusal(404, "the file is gone") from None
-    if not stat.S_ISREG(state.st_mode) or (state.st_size, state.st_mtime_ns) != (video.size, video.mtime_ns):
+    if not stat.S_ISREG(state.st_mode) or types.FileStamp.of(state) != video.file_stamp:
         raise Refusal(409, "the file has changed since it was indexed; index it again")
     return state
 
