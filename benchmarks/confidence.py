@@ -71,9 +71,9 @@ def main() -> None:
 
 def measure(truth: list[dict[str, str]], folder: Path, library: Path) -> None:
     with indexed([folder], library) as held:
-        ids = held.catalog.segment_ids()
+        ids = held.catalog.segments.ids()
         around = surroundings(held.catalog, ids.tolist())
-        names = np.array([Path(each.path).name for each in held.catalog.located(ids.tolist())])
+        names = np.array([Path(each.path).name for each in held.catalog.segments.located(ids.tolist())])
         captions, missing, short = (
             held.encoder.embed_text(texts) for texts in ([row["caption"] for row in truth], ABSENT[1::2], SHORT)
         )

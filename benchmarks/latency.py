@@ -23,7 +23,7 @@ from model.encoder.prompts import phrase_lines
 from model.encoder.videobert import Encoder
 from search import Library
 from store.catalog.catalog import Catalog
-from store.types import Cue, NewSegment, Video
+from store.types import Cue, EncoderInfo, NewSegment, Video
 
 PER_VIDEO, SECONDS, TIMES = 200, 10.0, 15
 QUERY = "a dog running on the beach"
@@ -38,8 +38,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         home, encoder = args.library or Path(temporary), Encoder.load()
         if not (home / "catalog.sqlite").exists():
-            with Catalog(home / "catalog.sqlite") as catalog:
-                catalog.bind_encoder(encoder.fingerprint, encoder.dim)
+            with Catalog.open(home / "catalog.sqlite", EncoderInfo(encoder.fingerprint, encoder.dim)) as catalog:
                 for video, segments, cues in films(args.segments, encoder):
                     catalog.put_video(video, segments, cues)
         with Library(home, encoder=encoder) as library:
@@ -78,7 +77,7 @@ def films(count: int, encoder: Encoder) -> Iterator[tuple[Video, list[NewSegment
 
 def measure(library: Library, times: int) -> None:
     vector = library.encoder.embed_text([QUERY])
-    some = library.catalog.segment_ids()[:: PER_VIDEO // 2 + 1][:3].tolist()
+    some = library.catalog.segments.ids()[:: PER_VIDEO // 2 + 1][:3].tolist()
     ways: dict[str, Callable[[], object]] = {
         "bare vector search": lambda: library.vectors.search(vector, 10),
         "the same, up to date": lambda: library.engine.index.search(vector, 10),

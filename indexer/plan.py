@@ -64,12 +64,12 @@ class Planner:
     def plan(self, path: Path) -> Step:
         """Look at one file; OSError where it cannot be read."""
         file = FileState(path, FileStamp.of(path.stat()), stamp(sidecars(path)))
-        known = self.catalog.video(str(path))
+        known = self.catalog.videos.at(str(path))
         if known and known.file_stamp == file.stamp:
             same_subtitles = known.subtitles_stamp == file.subtitles_stamp
             file = replace(file, content_hash=known.content_hash)
             return Step(file, Action.NOTHING if same_subtitles else Action.RESUBTITLE, known)
-        failure = self.catalog.failure(str(path))
+        failure = self.catalog.failures.at(str(path))
         if failure and not self.retry_failed and failure.file_stamp == file.stamp:
             return Step(file, Action.SKIP)
         file = replace(file, content_hash=content_hash(path))
@@ -84,5 +84,5 @@ class Planner:
 
     def _source(self, file: FileState) -> Video | None:
         """A video with this content: preferably this very file (only touched), else one whose file is gone."""
-        twins = self.catalog.videos_with_hash(file.content_hash)
+        twins = self.catalog.videos.with_hash(file.content_hash)
         return min(twins, key=lambda v: (v.path != str(file.path), Path(v.path).exists()), default=None)

@@ -7,8 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from store.catalog.database import within_clause
-
 Field = Literal["within", "in", "after", "before", "longer", "shorter", "has", "tag", "type"]
 
 _TAGGED = "EXISTS (SELECT 1 FROM tags WHERE segment_id = segments.id AND name = ?)"
@@ -40,6 +38,21 @@ def conditions(filters: Iterable[Filter]) -> tuple[str, tuple[Any, ...]]:
         clauses.append(f"{'' if each.wanted else 'NOT '}({clause})")
         parameters += values
     return " AND ".join(clauses), tuple(parameters)
+
+
+def within_clause(within: str | None) -> tuple[str, tuple[bytes, ...]]:
+    """Return an SQL condition on ``path``, and its parameters: at or below the file or folder ``within``.
+
+    Not LIKE, for which ``%``, ``_`` and the case of letters mean something else. Below a folder are the paths between
+    "folder/" and "folder" followed by the character after the separator, an interval that the index answers.
+    """
+    if within is None:
+        return "TRUE", ()
+    path = os.path.abspath(within)
+    folder = path.rstrip(os.sep)
+    bounds = (path, folder + os.sep, folder + chr(ord(os.sep) + 1))
+    condition = "(path = CAST(? AS TEXT) OR (path >= CAST(? AS TEXT) AND path < CAST(? AS TEXT)))"
+    return condition, tuple(map(os.fsencode, bounds))
 
 
 def _condition(wanted: Filter) -> tuple[str, tuple[Any, ...]]:

@@ -118,9 +118,23 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Origin:
-    """Where the encoder of a library comes from, as far as the store has to know."""
+class EncoderInfo:
+    """The encoder of a library, as far as the store has to know it."""
 
-    model: str  # by which it is loaded again: a name, or an absolute folder
-    tier: str  # where its weights come from, for people
-    backbone: str  # names what decides frame features: where it is the same, they can be used again
+    fingerprint: str  # of its weights: vectors can be compared where it is the same
+    dim: int  # of its vectors
+    model: str = ""  # by which it is loaded again: a name, or an absolute folder; "" where it was never said
+    tier: str = ""  # where its weights come from, for people
+    backbone: str = ""  # names what decides frame features: where it is the same, they can be used again
+
+    def same_vectors(self, other: EncoderInfo) -> bool:
+        """Whether vectors of both can be compared."""
+        return (self.fingerprint, self.dim) == (other.fingerprint, other.dim)
+
+    def same_features(self, other: EncoderInfo) -> bool:
+        """Whether frame features of one serve the other."""
+        return self.backbone != "" and self.backbone == other.backbone
+
+    def origin(self) -> dict[str, str]:
+        """Return where it comes from, under the names of the settings `encoder_origin` and `successor_origin`."""
+        return {"model": self.model, "tier": self.tier, "backbone": self.backbone}

@@ -21,7 +21,6 @@ UPWARD = {
     "indexer.features.video": {"indexer.pipeline"},
     "indexer.workers.worker": {"indexer.features.segmentation"},
     "search.engine.engine": {"search.library"},
-    "store.filters": {"store.catalog.database"},
 }
 CIRCLES = {
     "model.encoder.videobert": {"model.encoder.two_tower"},

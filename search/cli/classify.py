@@ -68,7 +68,7 @@ def classify(
             for one in found:
                 _show(one)
         else:
-            for name, count in held.catalog.tag_counts().items():
+            for name, count in held.catalog.tags.counts().items():
                 out.print(f"{count:>8,}  {name}", markup=False)
             out.print(f"{counted(len(found), 'video')} looked through; `videobert search TEXT --tag NAME` filters.")
     if failed:

@@ -104,7 +104,9 @@ def _evaluate_annotated(
         if not files:
             raise ValueError(f"none of the {len(missing):,} annotated videos, such as {missing[0]}, is in {videos}")
         index(library, sorted(set(files.values())), IndexOptions(), quiet=as_json)
-        failed = {name: _reason(library, file) for name, file in files.items() if not library.catalog.video(str(file))}
+        failed = {
+            name: _reason(library, file) for name, file in files.items() if not library.catalog.videos.at(str(file))
+        }
         evaluation = evaluate(library, annotations, files, options)
         model = library.encoder.fingerprint
         if plot:
@@ -137,14 +139,14 @@ def _evaluate_judged(
     from search.evaluation.judged import ask, below, fallen, judged_scores
 
     with opened(folder) as library:
-        judgements = library.catalog.judgements()
+        judgements = library.catalog.judgements.all()
         if not judgements:
             raise ValueError("this library keeps no judged queries yet; `videobert judge TEXT VIDEO` adds one")
-        ranks, last = ask(library, judgements), library.catalog.last_judged_run()
+        ranks, last = ask(library, judgements), library.catalog.judgements.last_run()
         scores = judged_scores(library, judgements, ranks, options)
         fell = below(ranks, floors) + (fallen(last.ranks, ranks) if last else [])
         if accept or not fell:
-            library.catalog.put_judged_run(library.encoder.fingerprint, ranks)
+            library.catalog.judgements.put_run(library.encoder.fingerprint, ranks)
     if as_json:
         print_json(
             {
@@ -177,7 +179,7 @@ def _place(rank: int, before: int | None) -> str:
 
 
 def _reason(library: Library, file: Path) -> str:
-    failure = library.catalog.failure(str(file))
+    failure = library.catalog.failures.at(str(file))
     return failure.reason if failure else "it was not indexed"
 
 

@@ -28,7 +28,7 @@ def judge(
         path = os.path.abspath(place.path.expanduser())
         judgement = Judgement(text.strip(), path, not wrong, place.start, place.end)
         if forget:
-            if not held.catalog.forget_judgement(judgement):
+            if not held.catalog.judgements.remove(judgement):
                 raise ValueError(f"nothing was judged of {video} as an answer to “{text}”")
         else:
             if not judgement.text:
@@ -36,6 +36,6 @@ def judge(
             duration = held.show(path)[0].duration
             if judgement.start is not None and judgement.start >= duration:
                 raise ValueError(f"{path} ends at {duration:.1f} s, before the judged part begins")
-            held.catalog.put_judgement(judgement)
-        kept = len(held.catalog.judgements())
+            held.catalog.judgements.put(judgement)
+        kept = len(held.catalog.judgements.all())
     out.print(f"This library keeps {counted(kept, 'judged answer')}.")

@@ -80,7 +80,7 @@ def show_moments(
         typer.Exit: some of the films could not be written.
     """
     if exported:
-        exported.write_bytes(export(moments, format_of(exported), video_of=held.catalog.video))
+        exported.write_bytes(export(moments, format_of(exported), video_of=held.catalog.videos.at))
     pieces = _cut(moments, cut_into) if cut_into else []
     pictures = held.write_thumbnails(moments, thumbnails) if thumbnails else [None] * len(moments)
     if as_json:

@@ -115,7 +115,7 @@ def _list(context: typer.Context, library: LibraryOption = None) -> None:
     if context.invoked_subcommand is not None:
         return
     with opened(library) as held:
-        for each in held.catalog.searches():
+        for each in held.catalog.searches.all():
             taught = [f"{sign}{number}" for sign, ids in (("+", each.more), ("-", each.less)) for number in ids]
             out.print("  ".join([f"{each.name}: {each.query}", *taught]), markup=False)
 
@@ -146,7 +146,7 @@ def remove(
 ) -> None:
     """Forget a saved search."""
     with opened(library) as held:
-        if not held.catalog.remove_search(name):
+        if not held.catalog.searches.remove(name):
             raise ValueError(f"no saved search {name!r}")
 
 

@@ -125,7 +125,7 @@ def find(
     """
     if not min_seconds > 0:
         raise ValueError(f"min_seconds must be positive, got {min_seconds}")
-    videos = {video.id: video for video in catalog.videos(within) if video.id is not None}
+    videos = {video.id: video for video in catalog.videos.all(within) if video.id is not None}
     search = _Comparison(catalog, normalizer, videos, min_seconds)
     first_of = {video.content_hash: number for number, video in sorted(videos.items(), reverse=True)}  # added first
     distinct = {number: videos[number] for number in first_of.values()}
@@ -250,7 +250,7 @@ class _Comparison:
         return _Shared(alignment, kind, of_query, _share(found, alignment.start, alignment.end))
 
     def _read(self, number: int) -> FrameSequence:
-        return self._normalizer.of_segments(self._catalog.segments(number))
+        return self._normalizer.of_segments(self._catalog.segments.of(number))
 
 
 def _seconds(alignment: Alignment) -> float:
@@ -310,7 +310,7 @@ def candidates(
     best: dict[tuple[int, int], list[tuple[float, float, float]]] = defaultdict(list)
     for first in range(0, len(segments.ids), _AT_ONCE):
         rows = np.arange(first, min(first + _AT_ONCE, len(segments.ids)))
-        vectors = catalog.embeddings(segments.ids[rows])
+        vectors = catalog.segments.embeddings(segments.ids[rows])
         shown = (vectors @ normalizer.blank_embeddings.T).max(axis=1) < _BLANK
         for row, other, score in _nearest(index, segments, rows[shown], vectors[shown], among):
             one, two = sorted((row, other), key=lambda each: int(segments.videos[each]))
@@ -327,7 +327,7 @@ def candidates(
 
 
 def _segments(catalog: Catalog, videos: Iterable[int]) -> _Segments:
-    held = [(segment, number) for number in videos for segment in catalog.segments(number)]
+    held = [(segment, number) for number in videos for segment in catalog.segments.of(number)]
     held.sort(key=lambda each: each[0].id or 0)
     return _Segments(
         np.array([segment.id for segment, _ in held], np.int64),

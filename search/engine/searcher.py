@@ -84,10 +84,10 @@ class SearchEngine:
         Raises:
             ValueError: the library has no such segment.
         """
-        if self.catalog.segment(segment_id) is None:
+        if self.catalog.segments.get(segment_id) is None:
             raise ValueError(f"no segment {segment_id} in this library")
-        pts_seconds, features = self.catalog.frame_features(segment_id)
-        embedding = self.catalog.embeddings([segment_id])
+        pts_seconds, features = self.catalog.segments.frame_features(segment_id)
+        embedding = self.catalog.segments.embeddings([segment_id])
         return Clip(pts_seconds - pts_seconds[0], features, (len(features),), embedding)
 
     def _alike(self, clip: Clip, *, top: int, within: str | None, without: int | None = None) -> list[Moment]:
@@ -96,14 +96,14 @@ class SearchEngine:
         def scored(hits: Sequence[Hit]) -> list[Hit]:
             """Hits with the maxsim of the best view as their score."""
             others = [hit for hit in hits if hit.segment_id != without]
-            rows = (self.normalizer.rows(self.catalog.frame_features(hit.segment_id)[1]) for hit in others)
+            rows = (self.normalizer.rows(self.catalog.segments.frame_features(hit.segment_id)[1]) for hit in others)
             return [
                 replace(hit, score=max(view.maxsim(found) for view in views))
                 for hit, found in zip(others, rows, strict=True)
             ]
 
         queries = np.concatenate([clip.embeddings, *(view.embeddings for view in clip.views)])
-        among = None if within is None else self.catalog.segment_ids([Filter("within", within)])
+        among = None if within is None else self.catalog.segments.ids([Filter("within", within)])
         most = len(self.index) if among is None else len(among)
         wanted = max(top * HITS_PER_MOMENT, _LOOKED_AT)
         while True:
@@ -132,4 +132,4 @@ class SearchEngine:
     def _background(self) -> Background:
         ids = self.index.ids()
         sample = ids[np.linspace(0, len(ids) - 1, min(len(ids), _BACKGROUND)).astype(int)] if len(ids) else ids
-        return Background(self.catalog.embeddings(sample), len(ids), everyday(self.catalog, self.encoder))
+        return Background(self.catalog.segments.embeddings(sample), len(ids), everyday(self.catalog, self.encoder))

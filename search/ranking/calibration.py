@@ -114,10 +114,10 @@ def everyday(catalog: Catalog, encoder: Encoder) -> NDArray[np.float32]:
     from model.encoder.prompts import phrase_lines  # torch comes with it, and whoever only reads confidences needs none
 
     lines = phrase_lines()
-    kept = catalog.readings(encoder.fingerprint, lines)
+    kept = catalog.text_embeddings.get(encoder.fingerprint, lines)
     if kept is None:
         kept = encoder.embed_text(lines)
-        catalog.put_readings(encoder.fingerprint, lines, kept)
+        catalog.text_embeddings.put(encoder.fingerprint, lines, kept)
     return kept
 
 

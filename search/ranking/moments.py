@@ -111,7 +111,7 @@ def located_hits(catalog: Catalog, ids: Sequence[int], scores: Sequence[float] |
     """
     if scores is None:
         scores = [0.0] * len(ids)
-    found = {segment.segment_id: segment for segment in catalog.located(ids)}
+    found = {segment.segment_id: segment for segment in catalog.segments.located(ids)}
     pairs = zip(map(int, ids), map(float, scores), strict=True)
     return [Hit(**vars(found[number]), score=score) for number, score in pairs if number in found]
 

@@ -82,7 +82,7 @@ def _clauses(
         steps.append((wanted, [_clause(text, next(rows)) for text in step.unwanted]))
     steps[0][0].extend(Clause(clip.embeddings) for clip in clips)
     if request.more and not steps[0][0]:
-        mean = ground.catalog.embeddings(request.more).mean(axis=0)
+        mean = ground.catalog.segments.embeddings(request.more).mean(axis=0)
         steps[0][0].append(_with_feedback(Clause(_unit(mean)[None]), replace(request, more=()), ground))
     return steps
 
@@ -100,7 +100,7 @@ def _with_feedback(clause: Clause, request: SearchRequest, ground: Ground) -> Cl
     vector = clause.vectors[0]
     for ids, weight in ((request.more, _MORE), (request.less, -_LESS)):
         if ids:
-            vector = vector + weight * ground.catalog.embeddings(ids).mean(axis=0)
+            vector = vector + weight * ground.catalog.segments.embeddings(ids).mean(axis=0)
     return replace(clause, vectors=_unit(vector)[None])
 
 
@@ -144,7 +144,7 @@ def _of_likely_videos(by_step: Sequence[set[int]], ground: Ground, most: int) ->
     counts = Counter(hit.video_id for hit in hits)
     best = sorted(steps, key=lambda video: (-steps[video].bit_count(), -counts[video], video))
     kept = set(best[:most])
-    return ground.catalog.segments_beside(hit.segment_id for hit in hits if hit.video_id in kept)
+    return ground.catalog.segments.siblings(hit.segment_id for hit in hits if hit.video_id in kept)
 
 
 def _weighed(
@@ -180,7 +180,7 @@ def _aligned(
     if not clause.text or not ids:
         return evidence
     best = np.argsort(-evidence.score, kind="stable")[:count].tolist()
-    features, mask = encoder.pad_frames([ground.catalog.frame_features(ids[i])[1] for i in best])
+    features, mask = encoder.pad_frames([ground.catalog.segments.frame_features(ids[i])[1] for i in best])
     scores = np.full(len(ids), -np.inf)
     scores[best] = encoder.align(features, mask, [clause.text] * len(best))
     return replace(evidence, alignment=ALIGNMENT * reciprocal_ranks(scores))
@@ -223,7 +223,7 @@ def _per_video(moments: list[Moment], most: int | None) -> list[Moment]:
 
 def _listed(request: SearchRequest, ground: Ground) -> list[Moment]:
     """What the filters leave, in order of path and time: the answer to a query without a description."""
-    ids = ground.catalog.segment_ids(ground.filters).tolist()
+    ids = ground.catalog.segments.ids(ground.filters).tolist()
     moments = merge(located_hits(ground.catalog, ids))
     return _per_video(moments, request.per_video)[: request.top]
 
@@ -233,7 +233,7 @@ def _explained(moment: Moment, weighed: Sequence[Weighed], wanted: Sequence[Clau
     ids = [hit.segment_id for hit in moment.hits]
     parts = np.sum([each.parts[number] for each in weighed for number in ids if number in each.parts], axis=0)
     visual, words, alignment = (parts / parts.sum()).tolist()
-    matched = ground.catalog.matched([word for clause in wanted for word in clause.words], ids).values()
+    matched = ground.catalog.fulltext.matched([word for clause in wanted for word in clause.words], ids).values()
     said = tuple(dict.fromkeys(word for each in matched for word in each.said))
     named = tuple(dict.fromkeys(word for each in matched for word in each.named))
     return replace(moment, why=Explanation(visual, words, alignment, said, named))

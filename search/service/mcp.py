@@ -111,7 +111,7 @@ class Tools:
             }
             shown: list[Any] = [_json(facts)]
             if isinstance(what, int):
-                shown.append(Image(data=self._library.catalog.thumbnail(what)[0], format="jpeg"))
+                shown.append(Image(data=self._library.catalog.segments.thumbnail(what)[0], format="jpeg"))
             return shown
 
     def storyboard(

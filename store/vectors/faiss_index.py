@@ -221,7 +221,7 @@ def bring_up_to_date(index: FaissIndex, catalog: Catalog) -> tuple[int, int]:
     over, and with it what "ivf" had learnt, which may come from another encoder. Segments that another process
     removes meanwhile are left out, or stay until the next call.
     """
-    wanted, before = catalog.segment_ids(), index.ids()
+    wanted, before = catalog.segments.ids(), index.ids()
     kept = np.intersect1d(before, wanted, assume_unique=True)
     if index.library_id != catalog.library_id:
         kept = kept[:0]  # the same ids, but of other segments, or with the vectors of another encoder
@@ -250,7 +250,7 @@ def _read(catalog: Catalog, ids: NDArray[np.int64]) -> tuple[NDArray[np.int64], 
     """Return those of ``ids`` that are still held, and their embeddings."""
     while True:
         try:
-            return ids, catalog.embeddings(ids)
+            return ids, catalog.segments.embeddings(ids)
         except NotInLibrary as error:
             ids = np.setdiff1d(ids, error.ids)
 

@@ -12,7 +12,7 @@ from search.ranking import moments
 from search.ranking.calibration import MIN_CONFIDENCES, ConfidenceLevel, confidence_level
 from search.service.backend.previews import is_playable
 from store import types
-from store.catalog.listing import Extent
+from store.catalog.videos import Extent
 
 API = "/api/v1"
 LARGEST_ID = 2**53 - 1  # that JavaScript counts to

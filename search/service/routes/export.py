@@ -93,7 +93,7 @@ def _moment(parts: Parts, stretch: Stretch) -> Moment:
     number = stretch.segment
     if stretch.video is not None:
         held_video(parts, stretch.video)
-        segments = [each for each in catalog.segments(stretch.video) if each.start <= stretch.start]
+        segments = [each for each in catalog.segments.of(stretch.video) if each.start <= stretch.start]
         number = segments[-1].id if segments else None
     hits = [] if number is None else located_hits(catalog, [number])
     if not hits:
@@ -104,7 +104,7 @@ def _moment(parts: Parts, stretch: Stretch) -> Moment:
 
 
 def _file(parts: Parts, moments: Sequence[Moment], format: Format, *, local: bool) -> Response:
-    videos = {moment.path: parts.live.library.catalog.video(moment.path) for moment in moments}
+    videos = {moment.path: parts.live.library.catalog.videos.at(moment.path) for moment in moments}
     if not local:
         moments = [replace(moment, path=shown_path(moment.path, local=False)) for moment in moments]
         videos = {shown_path(path, local=False): video for path, video in videos.items()}

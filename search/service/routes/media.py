@@ -44,7 +44,7 @@ _SLOW = 5.0  # frames a second, where the rate is unknown
 )
 def thumbnail(segment_id: SegmentId, request: Request, parts: Shared) -> Response:
     """Show a picture of a segment."""
-    jpeg, _ = parts.live.library.catalog.thumbnail(segment_id)
+    jpeg, _ = parts.live.library.catalog.segments.thumbnail(segment_id)
     headers = {"etag": f'"{hashlib.blake2b(jpeg, digest_size=8).hexdigest()}"', "cache-control": KEPT}
     known = [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]
     if headers["etag"] in known or "*" in known:
@@ -157,7 +157,7 @@ def _drawn(engine: SearchEngine, video: types.Video, frames: int) -> Storyboard:
     assert video.id is not None  # it came from the catalog
     film = stored_film(engine.catalog, video)
     summary: Summary = summarize(film, engine.encoder, frames=frames)
-    ids = [segment.id or 0 for segment in engine.catalog.segments(video.id)]
+    ids = [segment.id or 0 for segment in engine.catalog.segments.of(video.id)]
 
     def segment_at(seconds: float) -> int:
         return ids[int(np.clip(np.searchsorted(film.bounds, seconds, side="right") - 1, 0, len(ids) - 1))]

@@ -54,11 +54,11 @@ _OPERATORS = [
 def vocabulary(parts: Shared, local: IsLocal) -> Vocabulary:
     """List the filters and operators of the query language, and the names they can be used with."""
     catalog = parts.live.library.catalog
-    folders = dict.fromkeys(shown_path(each.path, local=local) for each in catalog.folders())
+    folders = dict.fromkeys(shown_path(each.path, local=local) for each in catalog.videos.folders())
     return Vocabulary(
         filters=_FILTERS,
         operators=_OPERATORS,
         folders=list(folders)[:_MOST],
-        tags=list(catalog.tag_counts())[:_MOST],
-        types=catalog.suffixes()[:_MOST],
+        tags=list(catalog.tags.counts())[:_MOST],
+        types=catalog.videos.suffixes()[:_MOST],
     )

@@ -11,7 +11,7 @@ from model.encoder.videobert import Encoder
 from search.clips.duplicates import Duplicates, candidates, find
 from search.clips.frames import FrameNormalizer
 from store.catalog.catalog import Catalog
-from store.types import NewSegment, Video
+from store.types import EncoderInfo, NewSegment, Video
 from store.vectors.faiss_index import FaissIndex, bring_up_to_date
 
 FEATURES = 1280
@@ -22,8 +22,7 @@ class Shelf:
 
     def __init__(self, encoder: Encoder) -> None:
         self.encoder = encoder
-        self.catalog = Catalog(":memory:")
-        self.catalog.bind_encoder(encoder.fingerprint, encoder.dim)
+        self.catalog = Catalog.open(":memory:", EncoderInfo(encoder.fingerprint, encoder.dim))
 
     def put(
         self,
@@ -159,7 +158,7 @@ def test_candidates_are_found_behind_a_film_that_is_like_itself_for_long(shelf: 
     shelf.put("part.mp4", still[:20], noise=0.2)
     index = FaissIndex(shelf.encoder.dim)
     bring_up_to_date(index, shelf.catalog)
-    videos = {video.id: video for video in shelf.catalog.videos()}
+    videos = {video.id: video for video in shelf.catalog.videos.all()}
     pairs = candidates(shelf.catalog, index, FrameNormalizer(shelf.catalog, shelf.encoder), videos)
     assert [(pair.first, pair.second) for pair in pairs] == [tuple(sorted(videos))]
     assert 1 <= len(pairs[0].near) <= 4

@@ -34,7 +34,7 @@ def test_nothing_merges_to_nothing():
 
 def test_hits_keep_the_order_and_leave_out_what_is_gone():
     segments = [LocatedSegment(number, 5, "/films/a.mp4", number, number + 1.0, f"text {number}") for number in (2, 1)]
-    catalog = SimpleNamespace(located=lambda ids: segments)
+    catalog = SimpleNamespace(segments=SimpleNamespace(located=lambda ids: segments))
     two, one = (Hit(number, 5, "/films/a.mp4", number, number + 1.0, 0.0, f"text {number}") for number in (2, 1))
     assert located_hits(catalog, [2, 99, -1, 1]) == [two, one]
     assert located_hits(catalog, np.array([2, 9, 1]), np.array([0.5, 1, 0.25], np.float32)) == [

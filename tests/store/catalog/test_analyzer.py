@@ -6,7 +6,7 @@ import pytest
 
 from store.catalog.analyzer import indexed, plain, shown, terms
 from store.catalog.catalog import Catalog
-from store.types import Cue
+from store.types import Cue, EncoderInfo
 from tests.store.catalog.test_catalog import DIM, a_video, some_segments
 
 LINES = {
@@ -64,15 +64,14 @@ ASKED = [
 
 @pytest.fixture(scope="module")
 def catalog():
-    with Catalog(":memory:") as opened:
-        opened.bind_encoder("mini@1", DIM)
+    with Catalog.open(":memory:", EncoderInfo("mini@1", DIM)) as opened:
         cues = [Cue(float(i), i + 1.0, line) for i, line in enumerate(LINES.values())]
         opened.put_video(a_video("/s/s.mp4"), some_segments(len(LINES)), cues)
         yield opened
 
 
 def languages(catalog: Catalog, words: list[str], *phrases: str) -> list[str]:
-    return [list(LINES)[number - 1] for number in catalog.search_words(words, phrases=phrases, limit=50)]
+    return [list(LINES)[number - 1] for number in catalog.fulltext.search(words, phrases=phrases, limit=50)]
 
 
 @pytest.mark.parametrize(("query", "language"), ASKED)
@@ -110,7 +109,7 @@ def test_words_are_not_split_at_their_marks(catalog: Catalog, language: str, par
 
 def test_what_was_found_is_shown_without_breaks(catalog: Catalog):
     number = list(LINES).index("Chinese") + 1
-    assert catalog.matched(terms("海滩上"), [number])[number].said == ("海滩上",)  # two pairs, one stretch
+    assert catalog.fulltext.matched(terms("海滩上"), [number])[number].said == ("海滩上",)  # two pairs, one stretch
 
 
 @pytest.mark.parametrize(

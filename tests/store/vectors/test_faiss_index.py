@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 import store.vectors.faiss_index
 from store.catalog.catalog import Catalog
-from store.types import NewSegment, Video
+from store.types import EncoderInfo, NewSegment, Video
 from store.vectors.faiss_index import FaissIndex, bring_up_to_date
 
 DIM = 16
@@ -42,13 +42,12 @@ def make(request: pytest.FixtureRequest) -> Make:
 
 
 def fill(catalog: Catalog, name: str, vectors: NDArray[np.float32]) -> Video:
-    catalog.bind_encoder("test", vectors.shape[1])
     video = Video(f"/v/{name}", 1, 2, "00", "mp4", "h264", 10.0, 25.0, 64, 48, 0)
     frames = np.zeros((1, 2), np.float16)
     segments = [
         NewSegment(float(i), i + 1.0, "", np.array([float(i)]), frames, v, b"jpeg", 0.0) for i, v in enumerate(vectors)
     ]
-    return catalog.put_video(video, segments, [])
+    return catalog.with_encoder(EncoderInfo("test", vectors.shape[1])).put_video(video, segments, [])
 
 
 # The contract, over both kinds
@@ -270,7 +269,7 @@ def test_a_damaged_file_heals_from_the_catalog(
     make: Make, damage: Callable[[bytes], bytes], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path, vectors = tmp_path / "vectors", unit(30)
-    with Catalog(":memory:") as catalog:
+    with Catalog.open(":memory:") as catalog:
         fill(catalog, "a.mp4", vectors)
         index = make(path)
         assert bring_up_to_date(index, catalog) == (30, 0)
@@ -281,7 +280,7 @@ def test_a_damaged_file_heals_from_the_catalog(
         assert str(path) in caplog.text
         assert len(healed) == 0
         assert bring_up_to_date(healed, catalog) == (30, 0)
-        assert healed.search(vectors, 1)[1][:, 0].tolist() == catalog.segment_ids().tolist()
+        assert healed.search(vectors, 1)[1][:, 0].tolist() == catalog.segments.ids().tolist()
 
 
 def test_a_file_of_another_dimension_is_an_empty_index(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -313,7 +312,7 @@ def test_a_crash_while_saving_leaves_the_old_file(tmp_path: Path, monkeypatch: p
 
 
 def test_the_index_follows_the_catalog(make: Make) -> None:
-    with Catalog(":memory:") as catalog:
+    with Catalog.open(":memory:") as catalog:
         index = make()
         assert bring_up_to_date(index, catalog) == (0, 0)
         first = fill(catalog, "a.mp4", unit(5))
@@ -321,15 +320,15 @@ def test_the_index_follows_the_catalog(make: Make) -> None:
         assert bring_up_to_date(index, catalog) == (8, 0)
         assert bring_up_to_date(index, catalog) == (0, 0)
         assert first.id is not None
-        catalog.remove_videos([first.id])
+        catalog.videos.remove([first.id])
         fill(catalog, "c.mp4", unit(2, seed=2))
         assert bring_up_to_date(index, catalog) == (2, 5)
-        assert index.ids().tolist() == catalog.segment_ids().tolist() == [6, 7, 8, 9, 10]
+        assert index.ids().tolist() == catalog.segments.ids().tolist() == [6, 7, 8, 9, 10]
 
 
 def test_an_index_of_another_library_with_the_same_ids_is_not_believed(tmp_path: Path) -> None:
     index = make_flat()
-    with Catalog(tmp_path / "old.db") as old, Catalog(tmp_path / "new.db") as new:
+    with Catalog.open(tmp_path / "old.db") as old, Catalog.open(tmp_path / "new.db") as new:
         fill(old, "a.mp4", unit(4))
         fill(new, "a.mp4", unit(4, seed=1))
         assert bring_up_to_date(index, old) == (4, 0)
@@ -340,7 +339,7 @@ def test_an_index_of_another_library_with_the_same_ids_is_not_believed(tmp_path:
 def test_many_vectors_make_it_ivf_and_emptying_makes_it_flat(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store.vectors.faiss_index, "EXACT_LIMIT", 200)
     monkeypatch.setattr(store.vectors.faiss_index, "_CHUNK", 64)
-    with Catalog(":memory:") as catalog:
+    with Catalog.open(":memory:") as catalog:
         index = make_flat()
         fill(catalog, "a.mp4", unit(200))
         assert bring_up_to_date(index, catalog) == (200, 0)
@@ -350,7 +349,7 @@ def test_many_vectors_make_it_ivf_and_emptying_makes_it_flat(monkeypatch: pytest
         assert (index.kind, len(index)) == ("ivf", 250)
         assert index.search(unit(50, seed=1), 1)[1][:, 0].tolist() == list(range(201, 251))
         assert more.id is not None
-        catalog.remove_videos([video.id for video in catalog.videos() if video.id is not None])
+        catalog.videos.remove([video.id for video in catalog.videos.all() if video.id is not None])
         assert bring_up_to_date(index, catalog) == (0, 250)
         assert index.kind == "flat"
 
@@ -371,13 +370,13 @@ def test_searches_during_a_rebuild_are_answered_from_what_was_there() -> None:
 
 
 def test_a_video_that_goes_while_it_is_read_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    with Catalog(":memory:") as catalog:
+    with Catalog.open(":memory:") as catalog:
         gone, kept = fill(catalog, "a.mp4", unit(2)), fill(catalog, "b.mp4", unit(3, seed=1))
-        ids = catalog.segment_ids()
+        ids = catalog.segments.ids()
         assert gone.id is not None
-        catalog.remove_videos([gone.id])
-        monkeypatch.setattr(catalog, "segment_ids", lambda: ids)
+        catalog.videos.remove([gone.id])
+        monkeypatch.setattr(catalog.segments, "ids", lambda: ids)
         index = make_flat()
         assert bring_up_to_date(index, catalog) == (3, 0)
         assert kept.id is not None
-        assert index.ids().tolist() == [segment.id for segment in catalog.segments(kept.id)]
+        assert index.ids().tolist() == [segment.id for segment in catalog.segments.of(kept.id)]
