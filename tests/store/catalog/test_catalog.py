@@ -539,7 +539,7 @@ def test_filters_leave_what_they_say(catalog: Catalog) -> None:
     assert left(Filter("in", "50%")) == left(Filter("tag", "dog")) == [2]
     assert left(Filter("after", 200)) == left(Filter("longer", 60)) == [2]
     assert left(Filter("before", 200)) == left(Filter("shorter", 60)) == [1]
-    assert left(Filter("tag", "dog", wanted=False)) == left(Filter("in", "day-2", wanted=False)) == [1]
+    assert left(Filter("tag", "dog", negated=True)) == left(Filter("in", "day-2", negated=True)) == [1]
     assert left(Filter("in", "holiday"), Filter("longer", 20)) == [2]
     assert left(Filter("in", "holiday"), Filter("longer", 20), Filter("type", "avi")) == []
 
