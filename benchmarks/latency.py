@@ -24,6 +24,7 @@ from model.encoder.videobert import Encoder
 from search import Library
 from store.catalog.catalog import Catalog
 from store.types import Cue, EncoderInfo, NewSegment, Video
+from store.vectors.faiss_index import FaissIndex
 
 PER_VIDEO, SECONDS, TIMES = 200, 10.0, 15
 QUERY = "a dog running on the beach"
@@ -99,6 +100,7 @@ def measure(library: Library, times: int) -> None:
         "100 moments": lambda: library.search(QUERY, top=100),
         "similar to a segment": lambda: library.similar(some[2]),
     }
+    assert isinstance(library.vectors, FaissIndex)
     print(f"{library.catalog.counts().segments} segments, index {library.vectors.kind}")
     bare = 0.0
     for name, ask in ways.items():

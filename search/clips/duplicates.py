@@ -22,7 +22,7 @@ from search.clips.frames import FrameNormalizer, FrameSequence
 from search.clips.matching import match_kind
 from store.catalog.catalog import Catalog
 from store.types import Video
-from store.vectors.faiss_index import FaissIndex
+from store.vectors.index import VectorIndex
 
 LEAST_SECONDS = 2.0  # that have to be shared: four frames
 
@@ -108,7 +108,7 @@ class _Shared:
 
 def find(
     catalog: Catalog,
-    index: FaissIndex,
+    index: VectorIndex,
     normalizer: FrameNormalizer,
     *,
     min_seconds: float = LEAST_SECONDS,
@@ -298,7 +298,7 @@ class _Segments:
 
 
 def candidates(
-    catalog: Catalog, index: FaissIndex, normalizer: FrameNormalizer, videos: dict[int, Video]
+    catalog: Catalog, index: VectorIndex, normalizer: FrameNormalizer, videos: dict[int, Video]
 ) -> list[Pair]:
     """Return pairs of videos that may show the same, each once.
 
@@ -337,7 +337,7 @@ def _segments(catalog: Catalog, videos: Iterable[int]) -> _Segments:
 
 
 def _nearest(
-    index: FaissIndex,
+    index: VectorIndex,
     segments: _Segments,
     rows: NDArray[np.int64],
     vectors: NDArray[np.float32],

@@ -10,7 +10,7 @@ from typing import TypeVar
 from search.engine.searcher import SearchEngine
 from search.library import Library
 from store.errors import NotInLibrary
-from store.vectors.faiss_index import bring_up_to_date
+from store.vectors.sync import sync
 
 Answer = TypeVar("Answer")
 
@@ -138,7 +138,7 @@ class Live:
         if self._engine is None:
             library.catalog_of_encoder()
             seen = self.stamp()
-        changed = any(bring_up_to_date(library.vectors, library.catalog))
+        changed = any(sync(library.vectors, library.catalog))
         if changed or self._engine is None:
             self._engine = SearchEngine(library.catalog, library.vectors, library.encoder)
         self._unsaved |= changed

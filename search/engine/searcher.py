@@ -22,7 +22,7 @@ from search.ranking.moments import HITS_PER_MOMENT, Hit, Moment, located_hits, m
 from search.ranking.ranker import answer
 from store.catalog.catalog import Catalog
 from store.filters import Filter
-from store.vectors.faiss_index import FaissIndex
+from store.vectors.index import VectorIndex
 
 _BACKGROUND = 2000  # segments: a mean to 0.02 standard deviations
 _LOOKED_AT = 200  # hits whose frames are compared with a clip's one by one: a tenth of a second
@@ -31,7 +31,7 @@ _LOOKED_AT = 200  # hits whose frames are compared with a clip's one by one: a t
 class SearchEngine:
     """Ranks the moments of a catalog with its vector index and encoder."""
 
-    def __init__(self, catalog: Catalog, index: FaissIndex, encoder: Encoder) -> None:
+    def __init__(self, catalog: Catalog, index: VectorIndex, encoder: Encoder) -> None:
         self.catalog, self.index, self.encoder = catalog, index, encoder
         self.normalizer = FrameNormalizer(catalog, encoder)
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # these bring torch, FAISS and the decoders with them
     from model.encoder.videobert import Encoder
     from search.clips.duplicates import Duplicates
     from search.engine.searcher import SearchEngine
-    from store.vectors.faiss_index import FaissIndex
+    from store.vectors.index import VectorIndex
 
 LIBRARY_VARIABLE = "VIDEOBERT_LIBRARY"
 
@@ -69,12 +69,13 @@ class Library(Films):
         self.catalog.close()
 
     @cached_property
-    def vectors(self) -> FaissIndex:
+    def vectors(self) -> VectorIndex:
         """The vector index, brought up to date with the catalog."""
         from store.vectors.faiss_index import FaissIndex
 
         held = self.catalog.encoder()
-        return FaissIndex.open(self.folder / "vectors.faiss", held.dim if held else self.encoder.dim)
+        dim = held.dim if held else self.encoder.dim
+        return FaissIndex.open(self.folder / "vectors.faiss", dim, resolve=self.catalog.segments.ids)
 
     @property
     def engine(self) -> SearchEngine:
@@ -310,9 +311,9 @@ class Library(Films):
         return paths
 
     def _refresh_vectors(self) -> bool:
-        from store.vectors.faiss_index import bring_up_to_date
+        from store.vectors.sync import sync
 
-        changed = any(bring_up_to_date(self.vectors, self.catalog))
+        changed = any(sync(self.vectors, self.catalog))
         if changed:
             self.vectors.save()
             self._engine = None

@@ -14,7 +14,7 @@ from search.ranking.calibration import MATCH, NOTHING, WORDS_ENOUGH, Background,
 from search.ranking.smoothing import Surroundings
 from store.catalog.catalog import Catalog
 from store.filters import Filter
-from store.vectors.faiss_index import FaissIndex
+from store.vectors.index import VectorIndex
 
 _K = 60  # as in the paper; the first of one ranking does not outweigh a good place in two
 _WORDS_BESIDE_PICTURES = 0.4  # weight of words where pictures answer: keeps most of what right subtitles give
@@ -57,7 +57,7 @@ class Ground:
     """What a clause is searched in."""
 
     catalog: Catalog
-    index: FaissIndex
+    index: VectorIndex
     background: Background
     filters: tuple[Filter, ...] = ()
     only: Only | None = None

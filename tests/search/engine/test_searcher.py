@@ -12,7 +12,8 @@ from search.query.request import SearchRequest, SimilarRequest
 from search.ranking.moments import Moment
 from store.catalog.catalog import Catalog
 from store.types import EncoderInfo, NewSegment, Video
-from store.vectors.faiss_index import FaissIndex, bring_up_to_date
+from store.vectors.faiss_index import FaissIndex
+from store.vectors.sync import sync
 
 FEATURES = 1280
 
@@ -53,7 +54,7 @@ def engine(encoder: Encoder) -> SearchEngine:
     put_film(catalog, "/films/a/one.mp4", np.stack([away[0], query, near]), rng)
     put_film(catalog, "/films/b/two.mp4", np.stack([away[1], 0.6 * query + 0.8 * away[2], away[3]]), rng)
     index = FaissIndex(encoder.dim)
-    bring_up_to_date(index, catalog)
+    sync(index, catalog)
     return SearchEngine(catalog, index, encoder)
 
 

@@ -14,7 +14,8 @@ from search.ranking.moments import Moment
 from store.catalog.catalog import Catalog
 from store.errors import NotInLibrary
 from store.types import Cue, EncoderInfo, NewSegment, Video
-from store.vectors.faiss_index import FaissIndex, bring_up_to_date
+from store.vectors.faiss_index import FaissIndex
+from store.vectors.sync import sync
 
 TEXTS = ["a red dog", "a blue boat"]
 
@@ -62,7 +63,7 @@ def engine(encoder: Encoder) -> SearchEngine:
         encoder.fingerprint, phrase_lines(), usual / np.linalg.norm(usual, axis=1, keepdims=True)
     )
     index = FaissIndex(encoder.dim)
-    bring_up_to_date(index, catalog)
+    sync(index, catalog)
     return SearchEngine(catalog, index, encoder)
 
 
@@ -89,7 +90,7 @@ def test_a_text_asks_for_the_scene_too_and_a_clip_for_itself(encoder: Encoder) -
         encoder.fingerprint, phrase_lines(), usual / np.linalg.norm(usual, axis=1, keepdims=True)
     )
     index = FaissIndex(encoder.dim)
-    bring_up_to_date(index, catalog)
+    sync(index, catalog)
     engine = SearchEngine(catalog, index, encoder)
     clip = Clip(np.zeros(1), np.ones((1, encoder.feature_dim), np.float16), (1,), dog[None])
     for request, clips in ((SearchRequest(TEXTS[0], only="visual"), []), (SearchRequest(), [clip])):

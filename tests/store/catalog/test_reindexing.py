@@ -12,7 +12,8 @@ from store.catalog.catalog import Catalog
 from store.catalog.reindexing import NewEmbedding
 from store.errors import EncoderMismatch
 from store.types import EncoderInfo, NewSegment, Video
-from store.vectors.faiss_index import FaissIndex, bring_up_to_date
+from store.vectors.faiss_index import FaissIndex
+from store.vectors.sync import sync
 
 OLD = EncoderInfo("old", 2, "videobert-mini", "comes with the program", "cnn-1")
 NEW = EncoderInfo("new", 3, "/models/mine", "a folder of yours", "cnn-1")
@@ -137,9 +138,9 @@ def test_the_vector_index_starts_over(catalog: Catalog, tmp_path: Path):
     catalog.reindexing.begin(NEW)
     catalog.reindexing.put(embeddings(catalog))
     catalog.reindexing.finish()
-    bring_up_to_date(index, catalog)
+    sync(index, catalog)
     catalog.reindexing.begin(NEWER)
     catalog.reindexing.put([NewEmbedding(one.segment_id, unit(1, 0, 0)) for one in embeddings(catalog)])
     catalog.reindexing.finish()
-    assert bring_up_to_date(index, catalog) == (4, 4)
+    assert sync(index, catalog) == (4, 4)
     assert index.search([unit(1, 0, 0)], 1)[0] == pytest.approx(1.0)
