@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from model.encoder.videobert import Encoder
 from search.ranking.clause import Clause, Ground
 from search.ranking.moments import Moment
-from store.catalog.analyzer import plain
+from store.catalog.analyzer import normalize
 
 _WINDOW = 4  # frames: two seconds of what the indexer keeps
 _MOST_WINDOWS = 12  # of one moment; a longer one is looked at more coarsely
@@ -98,7 +98,7 @@ def _spoken(moment: Moment, wanted: Sequence[Clause], ground: Ground) -> tuple[f
     lines = [
         cue
         for cue in ground.catalog.cues.of(moment.hits[0].video_id)
-        if cue.start < moment.end and cue.end > moment.start and any(word in plain(cue.text) for word in said)
+        if cue.start < moment.end and cue.end > moment.start and any(word in normalize(cue.text) for word in said)
     ]
     if not lines:
         return None

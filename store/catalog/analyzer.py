@@ -62,7 +62,7 @@ def storable(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def plain(text: str) -> str:
+def normalize(text: str) -> str:
     """Return ``text`` as it is compared: in one form of every letter, without optional points and without case.
 
     Latin accents stay, since SQLite sees to them.
@@ -73,13 +73,13 @@ def plain(text: str) -> str:
     return _DROPPED.sub("", folded).translate(_SAME)
 
 
-def indexed(text: str) -> str:
+def analyze(text: str) -> str:
     """Return ``text`` as it stands in the full-text index: plain, and where words have no spaces with breaks."""
-    return _UNSPACED.sub(rf"{_BREAK}\1{_BREAK}", plain(text).replace(_BREAK, " "))
+    return _UNSPACED.sub(rf"{_BREAK}\1{_BREAK}", normalize(text).replace(_BREAK, " "))
 
 
 def shown(text: str) -> str:
-    """Return a part of what ``indexed`` made as people read it."""
+    """Return a part of what ``analyze`` made as people read it."""
     return text.replace(_BREAK, "")
 
 
@@ -90,7 +90,7 @@ def name_words(path: str) -> str:
 
 def terms(text: str) -> list[str]:
     """Return the words of ``text`` that carry its meaning, each once; all its words where none does."""
-    words = list(dict.fromkeys(part for word in _TERM.findall(plain(text)) for part in _parts(word)))
+    words = list(dict.fromkeys(part for word in _TERM.findall(normalize(text)) for part in _parts(word)))
     return [word for word in words if word not in _FUNCTION_WORDS] or words
 
 
@@ -117,5 +117,5 @@ def _parts(word: str) -> Iterator[str]:
 
 
 def _quoted(text: str) -> str:
-    quoted = indexed(text.replace("\0", " ").replace('"', " ")).strip()
+    quoted = analyze(text.replace("\0", " ").replace('"', " ")).strip()
     return f'"{quoted}"' if _TERM.search(quoted) else ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from store.catalog.analyzer import indexed, match_expression, name_words, shown
+from store.catalog.analyzer import analyze, match_expression, name_words, shown
 from store.catalog.database import AMONG, Database, json_ids
 from store.filters import Filter, conditions
 
@@ -19,7 +19,7 @@ _BEGIN, _END = "\x02", "\x03"  # around found words; no text holds them
 
 @dataclass(frozen=True)
 class Matched:
-    """The words of one segment that a query found, in the form of ``store.catalog.analyzer.plain``."""
+    """The words of one segment that a query found, in the form of ``store.catalog.analyzer.normalize``."""
 
     said: tuple[str, ...]
     named: tuple[str, ...]
@@ -96,7 +96,7 @@ class FullText:
     def index(self, video_id: int) -> None:
         """Write the words of a video again: from its path, its segments and its lines in all languages."""
         path = self._database.rows("SELECT path FROM videos WHERE id = ?", video_id)[0]["path"]
-        names = indexed(name_words(path))
+        names = analyze(name_words(path))
         rows = self._database.rows(
             "SELECT segments.id AS number, segments.text AS line, cues.text AS said FROM segments LEFT JOIN cues "
             'ON cues.video_id = segments.video_id AND cues.start < segments."end" AND cues."end" > segments.start '
@@ -108,7 +108,7 @@ class FullText:
             said.setdefault(row["number"], []).append(row["line"] if row["said"] is None else row["said"])
         self._database.execute(f"DELETE FROM segments_fts WHERE rowid {AMONG}", json_ids(said))
         for number, lines in said.items():
-            words = (number, indexed("\n".join(lines)), names)
+            words = (number, analyze("\n".join(lines)), names)
             self._database.execute("INSERT INTO segments_fts (rowid, said, named) VALUES (?, ?, ?)", *words)
 
 

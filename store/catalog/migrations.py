@@ -14,7 +14,7 @@ import uuid
 
 from sqlite_utils import Database
 
-from store.catalog.analyzer import TOKENIZER, indexed, name_words
+from store.catalog.analyzer import TOKENIZER, analyze, name_words
 from store.errors import NewerLibrary, NotALibrary
 
 
@@ -200,10 +200,10 @@ def _fill_words(db: Database) -> None:
             "FROM segments WHERE video_id = ?",
             (number, number),
         ).fetchall()
-        names = indexed(name_words(path))
+        names = analyze(name_words(path))
         for segment, said in rows:
             db.execute(
-                "INSERT INTO segments_fts (rowid, said, named) VALUES (?, ?, ?)", (segment, indexed(said), names)
+                "INSERT INTO segments_fts (rowid, said, named) VALUES (?, ?, ?)", (segment, analyze(said), names)
             )
 
 

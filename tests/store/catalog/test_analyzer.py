@@ -4,7 +4,7 @@
 
 import pytest
 
-from store.catalog.analyzer import indexed, plain, shown, terms
+from store.catalog.analyzer import analyze, normalize, shown, terms
 from store.catalog.catalog import Catalog
 from store.types import Cue, EncoderInfo
 from tests.store.catalog.test_catalog import DIM, a_video, some_segments
@@ -87,8 +87,8 @@ def test_every_line_is_found_by_itself_as_a_phrase(catalog: Catalog, language: s
 @pytest.mark.parametrize("language", ["Chinese", "Japanese", "Korean", "Thai", "Lao", "Khmer", "Burmese"])
 def test_any_part_of_a_line_without_spaces_is_found(catalog: Catalog, language: str):
     for word in LINES[language].split():
-        characters = [shown(part) for part in indexed(word).split("\x1f") if part]
-        assert "".join(characters) == plain(word)
+        characters = [shown(part) for part in analyze(word).split("\x1f") if part]
+        assert "".join(characters) == normalize(word)
         for first in range(len(characters) - 2):
             assert language in languages(catalog, [], "".join(characters[first : first + 3]))
 
@@ -122,7 +122,7 @@ def test_what_was_found_is_shown_without_breaks(catalog: Catalog):
         ("犬", ["犬"]),
         ("สุนัข", ["สุนัข"]),  # three letters with their signs
         ("สุนัขวิ่ง", ["สุนัข", "นัขวิ่", "ขวิ่ง"]),
-        ("कुत्ता दौड़", ["कुत्ता", plain("दौड़")]),
+        ("कुत्ता दौड़", ["कुत्ता", normalize("दौड़")]),
         ("", []),
         ("!?", []),
     ],
