@@ -186,6 +186,11 @@ def _enable_write_ahead_log(db: sqlite_utils.Database) -> None:
             time.sleep(0.01)
 
 
+def is_id(number: int) -> bool:
+    """Return whether a number can be the id of a row; one beyond 64 bits is an error to SQLite."""
+    return 0 < number < 2**63
+
+
 def json_ids(ids: Iterable[int]) -> str:
     """Return ``ids`` as the parameter of ``AMONG``; NumPy integers are fine."""
     return json.dumps([int(number) for number in ids])

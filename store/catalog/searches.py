@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from store.catalog.analyzer import storable
-from store.catalog.database import Database
+from store.catalog.database import Database, is_id
 from store.errors import NotInLibrary
 
 
@@ -78,7 +78,7 @@ class Searches:
 
     def _judge(self, name: str, ids: Iterable[int], *, liked: bool) -> None:
         for number in ids:
-            if not self._database.rows("SELECT 1 FROM segments WHERE id = ?", number):
+            if not is_id(number) or not self._database.rows("SELECT 1 FROM segments WHERE id = ?", number):
                 raise NotInLibrary("segment", [number])
             self._database.execute(
                 "INSERT OR REPLACE INTO search_feedback (name, segment_id, liked) VALUES (?, ?, ?)", name, number, liked

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from store.arrays import FEATURE, SECONDS, VECTOR, check_segment, from_blob, to_blob
 from store.catalog.analyzer import storable
-from store.catalog.database import AMONG, Database, json_ids
+from store.catalog.database import AMONG, Database, is_id, json_ids
 from store.errors import NotInLibrary
 from store.filters import Filter, conditions
 from store.types import EncoderInfo, LocatedSegment, NewSegment, Segment
@@ -40,7 +40,7 @@ class Segments:
 
     def get(self, segment_id: int) -> Segment | None:
         """Return the segment with this id."""
-        rows = self._database.rows("SELECT * FROM segments WHERE id = ?", segment_id)
+        rows = self._database.rows("SELECT * FROM segments WHERE id = ?", segment_id) if is_id(segment_id) else []
         return Segment(**rows[0]) if rows else None
 
     def located(self, ids: Sequence[int]) -> list[LocatedSegment]:
@@ -86,7 +86,7 @@ class Segments:
         Raises:
             NotInLibrary: some ids are unknown; the error carries them all.
         """
-        own = np.asarray(ids, dtype=np.int64)
+        own = _as_array(ids)
         near = own[:, None] + np.arange(-count, count + 1)
         distinct = np.unique(near)
         rows: list[tuple[int, int, float, float]] = []
@@ -110,7 +110,7 @@ class Segments:
         Raises:
             NotInLibrary: some ids are unknown; the error carries them all.
         """
-        distinct, positions = np.unique(np.asarray(ids, dtype=np.int64), return_inverse=True)
+        distinct, positions = np.unique(_as_array(ids), return_inverse=True)
         found: list[int] = []
         vectors: list[NDArray[np.float32]] = []
         for first in range(0, len(distinct), _CHUNK):
@@ -146,7 +146,8 @@ class Segments:
         return row["jpeg"], row["seconds"]
 
     def _owned(self, table: str, segment_id: int) -> dict[str, Any]:
-        rows = self._database.rows(f"SELECT {_OWNED[table]} FROM {table} WHERE segment_id = ?", segment_id)
+        sql = f"SELECT {_OWNED[table]} FROM {table} WHERE segment_id = ?"
+        rows = self._database.rows(sql, segment_id) if is_id(segment_id) else []
         if not rows:
             raise NotInLibrary("segment", [segment_id])
         return rows[0]
@@ -226,3 +227,12 @@ class Segments:
         """The greatest id that a segment ever had, removed ones included."""
         rows = self._database.rows("SELECT seq FROM sqlite_sequence WHERE name = 'segments'")
         return int(rows[0]["seq"]) if rows else 0
+
+
+def _as_array(ids: ArrayLike) -> NDArray[np.int64]:
+    try:
+        return np.asarray(ids, dtype=np.int64)
+    except OverflowError:
+        raise NotInLibrary(
+            "segment", [number for number in np.asarray(ids, object).flat if not is_id(number)]
+        ) from None

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from store.catalog.database import AMONG, Database, json_ids, now
+from store.catalog.database import AMONG, Database, is_id, json_ids, now
 from store.errors import NotInLibrary
 from store.filters import within_clause
 from store.types import Video
@@ -39,7 +39,7 @@ class Videos:
 
     def get(self, video_id: int) -> Video | None:
         """Return the video with this id."""
-        return next(iter(self._where("id = ?", video_id)), None)
+        return next(iter(self._where("id = ?", video_id)), None) if is_id(video_id) else None
 
     def at(self, path: str) -> Video | None:
         """Return the video at an absolute path."""

@@ -21,6 +21,7 @@ from store.catalog import migrations
 from store.catalog.analyzer import terms
 from store.catalog.catalog import Catalog, Counts
 from store.catalog.fulltext import Matched
+from store.catalog.searches import SavedSearch
 from store.catalog.tags import Tag
 from store.errors import EncoderMismatch, NewerLibrary, NotALibrary, NotInLibrary, StoreError
 from store.filters import Filter
@@ -118,6 +119,22 @@ def test_unknown_ids_are_named(catalog: Catalog) -> None:
         catalog.segments.embeddings([1, *range(79, 69, -1)])
     assert caught.value.ids == list(range(70, 80))
     assert catalog.segments.embeddings([]).shape == (0, DIM)
+
+
+def test_ids_beyond_64_bits_are_unknown(catalog: Catalog) -> None:
+    put(catalog)
+    huge = 10**20
+    assert catalog.segments.get(huge) is catalog.videos.get(huge) is None
+    assert catalog.segments.located([huge, 1]) == catalog.segments.located([1])
+    for ask in (
+        lambda: catalog.segments.embeddings([1, huge]),
+        lambda: catalog.segments.neighbours([1, huge], 1),
+        lambda: catalog.segments.thumbnail(huge),
+        lambda: catalog.searches.put(SavedSearch("dogs", "a dog", more=(huge,))),
+    ):
+        with pytest.raises(NotInLibrary) as caught:
+            ask()
+        assert caught.value.ids == [huge]
 
 
 def test_a_segment_may_have_no_frames_and_a_video_no_segments(catalog: Catalog) -> None:
