@@ -1,7 +1,7 @@
-"""The nouns of a library: what is stored.
+"""The stored values.
 
 Times are seconds as ``float``, counted from the first instant of the video as a player shows it. Intervals are
-half-open: ``start <= t < end``. Everything here is frozen; a change is a new value.
+half-open: ``start <= t < end``. Everything here is frozen.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class FileStamp:
-    """Size and modification time of a file: it is taken as unchanged while both stay."""
+    """Size and modification time of a file: it counts as unchanged while both stay."""
 
     size: int  # bytes
     mtime_ns: int  # since 1970
 
     @classmethod
     def of(cls, state: os.stat_result) -> Self:
-        """Return the stamp in what ``os.stat`` or ``Path.stat`` told."""
+        """Return the stamp of a file from its ``os.stat``."""
         return cls(state.st_size, state.st_mtime_ns)
 
 
@@ -88,7 +88,7 @@ class LocatedSegment:
 
 @dataclass(frozen=True)
 class NewSegment:
-    """A segment on its way into the catalog, with everything that was computed for it."""
+    """A segment to be stored, with everything that was computed for it."""
 
     start: float
     end: float
@@ -119,11 +119,11 @@ class Failure:
 
 @dataclass(frozen=True)
 class EncoderInfo:
-    """The encoder of a library, as far as the store has to know it."""
+    """The encoder of a library, as far as the store needs it."""
 
     fingerprint: str  # of its weights: vectors can be compared where it is the same
     dim: int  # of its vectors
-    model: str = ""  # by which it is loaded again: a name, or an absolute folder; "" where it was never said
+    model: str = ""  # by which it is loaded again: a name, or an absolute folder; "" if unknown
     tier: str = ""  # where its weights come from, for people
     backbone: str = ""  # names what decides frame features: where it is the same, they can be used again
 

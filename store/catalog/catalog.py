@@ -1,4 +1,4 @@
-"""The catalog: what a library knows, in one SQLite file. It is the truth; everything else can be made from it."""
+"""The catalog: what a library knows, in one SQLite file. It is the truth; all else is made from it."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class Counts:
 
 
 class Catalog:
-    """The parts of a library's database, and what is written to several of them at once.
+    """The parts of a library's database, and what writes to several of them in one transaction.
 
     Usable from several threads; a context manager that closes the database.
 
     Args:
         database: may be shared by several catalogs.
-        encoder: makes the vectors that will be written; without one only a library without segments can be written.
+        encoder: makes the vectors that will be written; without one segments cannot be stored.
 
     Attributes:
         videos: files, one row each.
@@ -49,8 +49,8 @@ class Catalog:
         judgements: judged answers to queries.
         searches: queries with names.
         failures: files that could not be indexed.
-        text_embeddings: vectors of texts that are always the same.
-        reindexing: vectors of the encoder that is to take over.
+        text_embeddings: vectors of constant texts, such as the query bank.
+        reindexing: vectors of the next encoder, until it takes over.
     """
 
     def __init__(self, database: Database, encoder: EncoderInfo | None = None) -> None:
@@ -90,7 +90,7 @@ class Catalog:
         A library without videos takes any encoder, one with videos only its own.
 
         Args:
-            encoder: is written to the library; where it comes from only if its ``model`` is given.
+            encoder: is written to the library; its origin only if ``model`` is given.
 
         Raises:
             EncoderMismatch: the library holds vectors of another encoder.
@@ -121,7 +121,7 @@ class Catalog:
         return self.database.encoder()
 
     def stamp(self) -> tuple[int, int]:
-        """Return what is another pair after every change of the database, by this process or another one."""
+        """Return a pair that differs after every change of the database, by this process or another one."""
         return self.database.stamp()
 
     def counts(self) -> Counts:

@@ -1,6 +1,6 @@
 """The SQLite file of a library: how it is opened, read and written.
 
-One connection serves all threads of a process behind a lock: transactions are short, and a reader in the same process
+One connection behind a lock serves all threads of a process: transactions are short, and a reader in the same process
 never sees half of one. Other processes read while one writes (write-ahead log), and writers wait for each other.
 
 Paths are written as the bytes the file system gave, so a name that is not UTF-8 comes back as it was.
@@ -39,7 +39,7 @@ class Database:
             the object.
 
     Attributes:
-        sqlite: the connection, for what the methods here do not offer.
+        sqlite: the connection, for what these methods do not offer.
 
     Raises:
         NotALibrary: the file is something else.
@@ -53,7 +53,7 @@ class Database:
         connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, check_same_thread=False)
         connection.text_factory = lambda raw: raw.decode("utf-8", sys.getfilesystemencodeerrors())
         try:
-            # Plugins of an unrelated sqlite-utils in the same environment have no business in this file.
+            # Plugins that other programs installed for sqlite-utils must not change this file.
             self.sqlite = sqlite_utils.Database(connection, execute_plugins=False)
             check(self.sqlite, str(path))
             _enable_write_ahead_log(self.sqlite)
@@ -137,8 +137,8 @@ class Database:
 
     @property
     def library_id(self) -> str:
-        """A random name, by which files beside the catalog tell whether they belong to it. It is given at creation, and
-        again when another encoder takes over: what was made of the old vectors belongs to it no more.
+        """A random name by which files beside the catalog, such as the vector index, are matched to it. It is set at
+        creation, and again when another encoder takes over, because what was made of the old vectors is stale then.
         """
         return self.setting("library_id") or ""
 
@@ -151,7 +151,7 @@ class Database:
         return EncoderInfo(fingerprint, dim, **json.loads(self.setting("encoder_origin") or "{}"))
 
     def set_encoder(self, encoder: EncoderInfo) -> None:
-        """Write whose vectors are held from now on; where an encoder comes from is left as it was if it is not said."""
+        """Write whose vectors are held from now on; its origin is left as it was if ``model`` is empty."""
         with self.transaction():
             self.set_setting("encoder", json.dumps([encoder.fingerprint, encoder.dim]))
             if encoder.model:
@@ -169,13 +169,13 @@ class Database:
             )
 
     def stamp(self) -> tuple[int, int]:
-        """Return what is another pair after every change of the file, by this connection or another one."""
+        """Return a pair that differs after every change of the file, by this connection or another one."""
         with self._lock:
             return self.rows("PRAGMA data_version")[0]["data_version"], self.sqlite.conn.total_changes
 
 
 def _enable_write_ahead_log(db: sqlite_utils.Database) -> None:
-    """Switch a new file over; SQLite does not wait by itself where several processes do this at the same instant."""
+    """Switch a new file over, and wait: SQLite itself does not where several processes do this at the same instant."""
     give_up_at = time.monotonic() + _BUSY_SECONDS
     while True:
         try:

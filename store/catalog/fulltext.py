@@ -1,6 +1,6 @@
-"""The words of a library: what is said in each segment, and what its file and folders are called, in one FTS5 table.
+"""Full-text index: words of subtitles and of file and folder names, in one FTS5 table.
 
-A row belongs to a segment, since segments are what a search ranks. It is written with the segment and goes with it.
+One row a segment, since segments are what a search ranks; it is written and deleted with the segment.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from store.catalog.analyzer import analyze, match_expression, name_words, shown
 from store.catalog.database import AMONG, Database, json_ids
 from store.filters import Filter, conditions
 
-_NAMES_WEIGHT = 0.5  # of a word in a name, against one that is said: a name speaks of a whole video
-_ROW = "+rowid"  # the sign keeps SQLite from asking FTS5 anew for every id, which took 80 times as long
+_NAMES_WEIGHT = 0.5  # of a word in a name, beside 1 for one in a subtitle: a name describes a whole video
+_ROW = "+rowid"  # the sign keeps SQLite from a new FTS5 query for every id, which took 80 times as long
 _BEGIN, _END = "\x02", "\x03"  # around found words; no text holds them
 
 
 @dataclass(frozen=True)
 class Matched:
-    """The words of one segment that a query found, in the form of ``store.catalog.analyzer.normalize``."""
+    """The words of one segment that match a query, in the form of ``store.catalog.analyzer.normalize``."""
 
     said: tuple[str, ...]
     named: tuple[str, ...]
@@ -45,8 +45,8 @@ class FullText:
         Of the latter only those that hold ``any_of`` some words as well, where these are given: rare ones, so that not
         every segment with a frequent word has to be ranked.
 
-        Best first by BM25 (Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009), which counts rare
-        words more. Case, accents and English endings do not matter, and nothing in the words has a meaning of its own.
+        Best first by BM25 (Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009), which weighs rare
+        words more. Case, accents and English endings do not matter, and words are never operators.
         Scripts without spaces between words are found by any part of a line; see ``store.catalog.analyzer``.
         """
         expression = match_expression(words, phrases)
@@ -80,7 +80,7 @@ class FullText:
         return {row["rowid"] for row in self._database.rows(asking, expression, json_ids(ids))}
 
     def matched(self, words: Sequence[str], ids: Collection[int]) -> dict[int, Matched]:
-        """Return for each of the segments ``ids`` which of its words the query ``words`` finds."""
+        """Return for each of the segments ``ids`` its words that match ``words``."""
         expression = match_expression(words)
         if not expression:
             return {}

@@ -1,7 +1,7 @@
-"""Judged answers to saved queries, and how the library did on them when they were last run.
+"""Judged answers to queries, and their ranks when they were last run.
 
-A judgement names its video by path and not by id, because indexing a video again gives it a new id, and a judgement
-has to outlive that: it is there to notice what indexing again did to the answers.
+A judgement names its video by path and not by id, because a video that is indexed again gets a new id, and a
+judgement must outlive that: it is there to measure what indexing again did to the answers.
 """
 
 from __future__ import annotations

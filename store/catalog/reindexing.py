@@ -124,6 +124,7 @@ class Reindexing:
                     self._database.execute(f"ALTER TABLE {old} RENAME TO {new}")
             assert self._next is not None
             self._database.set_encoder(self._next)
+            self._database.set_setting("encoder_origin", json.dumps(self._next.origin()))
             self._database.set_setting("library_id", uuid.uuid4().hex)
             self._clear()
         return True

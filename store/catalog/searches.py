@@ -1,4 +1,4 @@
-"""Searches that were given a name, with what a person said of their answers."""
+"""Saved searches, with the feedback on their answers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class SavedSearch:
 
 
 class Searches:
-    """The searches of a catalog that have names."""
+    """The saved searches of a catalog."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -1,7 +1,7 @@
-"""Tags: what a classification found in segments, to filter searches by.
+"""Tags: labels of segments, which searches are filtered by.
 
 A tag belongs to a segment and goes with it. Tags of one origin (zero-shot labels, a trained classifier) replace the
-earlier ones of that origin on the same videos, so that classifying again leaves nothing stale.
+earlier ones of that origin on the same videos, so that a second classification leaves nothing stale.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Tag:
     segment_id: int
     name: str
     probability: float  # 0 to 1
-    origin: str  # who said so
+    origin: str  # who gave it
 
 
 class Tags:

@@ -1,4 +1,4 @@
-"""Vectors of texts that are always the same, so that they are embedded once and not by every process that searches.
+"""Vectors of constant texts, such as the query bank: embedded once, not by every process that searches.
 
 They stand in the table `readings`.
 """
