@@ -7,7 +7,7 @@ import pytest
 from store.catalog.analyzer import analyze, normalize, shown, terms
 from store.catalog.catalog import Catalog
 from store.types import Cue, EncoderInfo
-from tests.store.catalog.test_catalog import DIM, a_video, some_segments
+from tests.support.catalog import DIM, a_video, some_segments
 
 LINES = {
     "Chinese": "一只狗在海滩上奔跑",
