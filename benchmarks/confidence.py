@@ -33,8 +33,8 @@ from numpy.typing import NDArray
 
 from benchmarks.library import indexed
 from indexer.features.clip import read_picture
-from model.encoder.prompts import phrases
-from model.encoder.videobert import Encoder
+from model.encoder.load import load
+from model.encoder.prompts import query_bank
 from search.ranking.calibration import LOOKED_AT, WORDS_ENOUGH, Background, standing
 from search.ranking.smoothing import Surroundings, surroundings
 from store.catalog.analyzer import TOKENIZER, analyze, match_expression, terms
@@ -76,7 +76,7 @@ def measure(truth: list[dict[str, str]], folder: Path, library: Path) -> None:
         captions, missing, short = (
             held.encoder.embed_text(texts) for texts in ([row["caption"] for row in truth], ABSENT[1::2], SHORT)
         )
-        everyday = phrases(held.encoder)[1]
+        everyday = query_bank(held.encoder)[1]
     nouns = [subject(row["caption"]) for row in truth]
     words = {row["clip"]: row["caption"].lower() for row in truth}
     own = names[None] == np.array([row["clip"] for row in truth])[:, None]
@@ -145,10 +145,10 @@ def area(with_it: NDArray[np.float64], without: NDArray[np.float64]) -> float:
 
 
 def fit(truth: dict[str, dict[str, Any]], folder: Path) -> None:
-    encoder = Encoder.load()
+    encoder = load()
     rows = [(name, row["captions"]) for name, row in sorted(truth.items()) if row["split"] == "test"][: max(SIZES)]
     vectors = np.concatenate([read_picture(folder / name, encoder).embeddings for name, _ in rows])
-    everyday = phrases(encoder)[1]
+    everyday = query_bank(encoder)[1]
     draw = random.Random(0)
     texts = [beginning(draw.choice(captions), draw.randint(1, 3)) for _, captions in rows[:QUERIES]]
     right = relevant(texts, [" ".join(captions) for _, captions in rows])
@@ -159,7 +159,7 @@ def fit(truth: dict[str, dict[str, Any]], folder: Path) -> None:
     logits, answers, counted = [], [], []
     for size in SIZES:
         chosen = np.random.default_rng(size).permutation(len(rows))[:size]
-        background = Background(vectors[chosen], size, everyday)
+        background = Background(vectors[chosen], size, everyday, encoder.query_bank)
         for query, marked, weight in zip(queries, right[:, chosen], weights, strict=True):
             likeness = background.likeness(query[None], vectors[chosen])
             if marked.any() or weight != 1:

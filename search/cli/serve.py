@@ -1,4 +1,4 @@
-"""`videobert serve`: the page and the HTTP API of a library."""
+"""`videobert serve`: the page and the HTTP API of a library; `videobert mcp`: its tools for assistants."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import threading
 import webbrowser
 from contextlib import suppress
 from functools import partial
+from importlib.util import find_spec
 from typing import Annotated
 
 import typer
@@ -44,7 +45,7 @@ def serve(
     # have to sleep, not to spin on a core that others want.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     from search.service.app import create
-    from search.service.backend import endpoint as beacon
+    from search.service.backend.endpoint import Endpoint, publish, withdraw
     from search.service.backend.settings import Settings, is_loopback
     from search.service.server import Server, listen
 
@@ -57,8 +58,7 @@ def serve(
         address = settings.url if token is None else f"{settings.url}/?token={settings.local_token}"
 
         def started() -> None:
-            sign = beacon.Beacon(settings.url, settings.local_token, os.getpid(), __version__)
-            beacon.light(held.folder, sign)
+            publish(held.folder, Endpoint(settings.url, settings.local_token, os.getpid(), __version__))
             out.print(f"Serving {held.folder} at {address}", markup=False)
             if not settings.loopback:
                 out.print(f"From other machines: http://HOST:{settings.port}/?token={token}", markup=False)
@@ -71,7 +71,7 @@ def serve(
             app,
             started=started,
             ending=app.state.parts.closing.set,
-            ended=partial(beacon.put_out, held.folder),
+            ended=partial(withdraw, held.folder),
             verbose=verbose,
         )
         with suppress(KeyboardInterrupt):  # the way to end it
@@ -88,3 +88,14 @@ def _leave() -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)
+
+
+def mcp(library: LibraryOption = None, model: ModelOption = None) -> None:
+    """Offer the library to an assistant: a server of the Model Context Protocol on standard input and output."""
+    with opened(library, model=model) as held:
+        if find_spec("mcp") is None:
+            raise ValueError('assistants need the SDK of their protocol: pip install "videobert-search[mcp]"')
+        from search.service.mcp import server
+
+        with suppress(KeyboardInterrupt):  # one of the ways to end it
+            server(held).run()

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.features.clip import Clip, read_clip, read_picture
-from model.encoder.videobert import Encoder
+from model.encoder.contract import Encoder
 from search.clips.frames import FrameNormalizer
 from search.clips.matching import place, query_views
 from search.query.request import SearchRequest, SimilarRequest
@@ -132,4 +132,5 @@ class SearchEngine:
     def _background(self) -> Background:
         ids = self.index.ids()
         sample = ids[np.linspace(0, len(ids) - 1, min(len(ids), _BACKGROUND)).astype(int)] if len(ids) else ids
-        return Background(self.catalog.segments.embeddings(sample), len(ids), everyday(self.catalog, self.encoder))
+        read = everyday(self.catalog, self.encoder)
+        return Background(self.catalog.segments.embeddings(sample), len(ids), read, self.encoder.query_bank)

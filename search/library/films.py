@@ -14,10 +14,10 @@ from store.catalog.catalog import Catalog
 from store.types import EncoderInfo, FileStamp, Video
 
 if TYPE_CHECKING:  # these bring torch and the decoders with them
-    from indexer.features.video import Film
+    from indexer.features.video import VideoFeatures
     from model.encoder.classifier import Classifier
+    from model.encoder.contract import Encoder
     from model.encoder.fill_mask import Guess
-    from model.encoder.videobert import Encoder
     from search.tasks.classification import Classification, Labels
     from search.tasks.summarization import Summary
 
@@ -36,11 +36,11 @@ class Films:
     @cached_property
     def encoder(self) -> Encoder:
         """The loaded model."""
-        from model.encoder.videobert import Encoder
+        from model.encoder.load import load
 
         held = self.catalog.encoder()
         chosen = self._model or (held.model if held else "")
-        return Encoder.load(chosen) if chosen else Encoder.load()
+        return load(chosen) if chosen else load()
 
     def catalog_of_encoder(self) -> Catalog:
         """Return the catalog for reading and writing vectors of the encoder.
@@ -109,13 +109,13 @@ class Films:
             within: only videos at this path or under this folder.
             tell: called with what was found in each video.
         """
-        from indexer.features.video import stored_film
+        from indexer.features.video import stored_video
         from search.tasks.classification import NONE, classify
         from store.catalog.tags import Tag
 
         self.catalog_of_encoder()
         for video in self.videos(within=within):
-            found = classify(stored_film(self.catalog, video), by)
+            found = classify(stored_video(self.catalog, video), by)
             assert video.id is not None  # it came from the catalog
             rows = zip(self.catalog.segments.of(video.id), found.probabilities, strict=True)
             tags = [
@@ -155,19 +155,19 @@ class Films:
             raise ValueError(f"{video} has no frame between these times; it lasts {film.duration:.1f} s")
         return fill(self.encoder, film.features[shown], text, top=top)
 
-    def film(self, video: str | Path) -> Film:
+    def film(self, video: str | Path) -> VideoFeatures:
         """A video as the model saw it: from the library where it holds it unchanged, looked at now otherwise.
 
         Raises:
             MediaError: it cannot be read as video.
         """
-        from indexer.features.video import read_film, stored_film
+        from indexer.features.video import read_video, stored_video
 
         path = Path(absolute(video))
         held = self.catalog.videos.at(str(path))
         if held and not _changed(held):
-            return stored_film(self.catalog_of_encoder(), held)
-        return read_film(path, self.encoder)
+            return stored_video(self.catalog_of_encoder(), held)
+        return read_video(path, self.encoder)
 
 
 def _changed(video: Video) -> bool:

@@ -25,7 +25,7 @@ from store.types import Segment, Video
 if TYPE_CHECKING:  # these bring torch, FAISS and the decoders with them
     from indexer.pipeline import IndexOptions, Progress, Report
     from indexer.reindex import Report as ReindexReport
-    from model.encoder.videobert import Encoder
+    from model.encoder.contract import Encoder
     from search.clips.duplicates import Duplicates
     from search.engine.searcher import SearchEngine
     from store.vectors.index import VectorIndex
@@ -148,10 +148,10 @@ class Library(Films):
         """
         from indexer.pipeline import IndexOptions
         from indexer.reindex import Reindexer
-        from model.encoder.videobert import Encoder
+        from model.encoder.load import load
 
         if model is not None:
-            self._model, self.encoder = model, Encoder.load(model)
+            self._model, self.encoder = model, load(model)
         report = Reindexer(self.catalog, self.encoder, options or IndexOptions()).run(
             forget_missing=forget_missing, tell=tell
         )

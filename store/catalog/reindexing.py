@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from store.arrays import FEATURE, SECONDS, VECTOR, check_features, to_blob, unit_vectors
 from store.catalog.database import AMONG, Database, json_ids
 from store.errors import EncoderMismatch
-from store.types import EncoderInfo
+from store.types import EncoderInfo, same_features
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,9 @@ class Reindexing:
             whether the frame features of the library serve the new encoder too.
         """
         present = self._database.encoder()
-        keeps_features = present is not None and present.same_features(encoder)
+        keeps_features = (
+            present is not None and present.backbone != "" and same_features(present.backbone, encoder.backbone)
+        )
         described = json.dumps([encoder.fingerprint, encoder.dim, keeps_features])
         with self._database.transaction():
             if self._database.setting("successor") != described:

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from indexer.features.fusion import fused
 from indexer.pipeline import IndexOptions, Progress
 from indexer.reindex import _shared_out
-from model.encoder.videobert import Encoder
+from model.encoder.load import load
 from model.network import checkpoint
 from search import Library
 from search.cli.app import app
@@ -76,7 +76,7 @@ def test_the_same_backbone_needs_no_video(library: Library, films: Path, sibling
     assert np.abs(library.catalog.segments.embeddings(ids) - before).max() > 0.01
     segment = library.catalog.segments.get(ids[0])
     features = library.catalog.segments.frame_features(ids[0])[1]
-    expected = fused([features], [segment.text], Encoder.load(sibling))
+    expected = fused([features], [segment.text], load(sibling))
     np.testing.assert_allclose(library.catalog.segments.embeddings(ids[:1]), expected, atol=1e-5)
     with Library(library.folder) as again:
         assert again.encoder.name == str(sibling)
@@ -186,7 +186,7 @@ def test_the_whole_way_on_the_command_line(films: Path, tiny_checkpoint: Path, t
     assert "`videobert reindex` moves a library" in refused.stderr
     moved = run("reindex", "--library", home, "--model", clip)
     assert moved.exit_code == 0
-    assert moved.stdout.startswith("2 videos embedded, 2 of them decoded again: 0:05 of video in ")
+    assert moved.stdout.startswith("Embedded 2 videos, 2 of them decoded again: 0:05 of video in ")
     assert moved.stdout.splitlines()[1].startswith("The library now uses clip-")
     assert len(json.loads(run("search", "a red dog", "--library", home, "--json").stdout)) == 2
     (films / "two.mp4").unlink()
@@ -210,7 +210,7 @@ def test_interrupted_on_the_command_line(library: Library, sibling: Path, monkey
     assert stopped.exit_code == 130
     assert stopped.stderr == "Interrupted. The library is as it was; run the same command again to go on.\n"
     done = run("reindex", "--library", library.folder, "--model", sibling)
-    assert done.stdout.startswith("1 video embedded, 0 of them decoded again")
+    assert done.stdout.startswith("Embedded 1 video, 0 of them decoded again")
 
 
 def test_a_model_that_is_not_here_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import anyio
 from fastapi import Depends, Request
 
-from indexer.workers.pool import WarmDecoders
+from indexer.workers.pool import DecoderPool
 from search.engine.engine import Live
 from search.library import Library
 from search.ranking.moments import Moment
-from search.service.backend.cache import Recent
+from search.service.backend.cache import LruCache
 from search.service.backend.jobs import Jobs
 from search.service.backend.previews import Previews
 from search.service.backend.schemas import Storyboard
@@ -35,13 +35,14 @@ class Parts:
     def __init__(self, settings: Settings, library: Library) -> None:
         self.settings, self.live = settings, Live(library)
         self.jobs = Jobs(self.live)
-        self.uploads = Uploads(settings, self.live)
         self.previews = Previews(library.folder, most_bytes=settings.preview_bytes)
-        self.decoders = WarmDecoders(timeout_seconds=settings.decode_seconds)
-        self.answers: Recent[list[Moment]] = Recent(_ANSWERS)
-        self.duplicates: Recent[list[Duplicates]] = Recent(_COMPARISONS)
-        self.storyboards: Recent[Storyboard] = Recent(_STORYBOARDS)
-        self.frames: Recent[bytes] = Recent(_FRAMES)
+        # Two children: a frame of a video does not wait for an upload.
+        self.decoders = DecoderPool(size=2, timeout_seconds=settings.decode_seconds)
+        self.uploads = Uploads(settings, self.live, self.decoders)
+        self.answers: LruCache[list[Moment]] = LruCache(_ANSWERS)
+        self.duplicates: LruCache[list[Duplicates]] = LruCache(_COMPARISONS)
+        self.storyboards: LruCache[Storyboard] = LruCache(_STORYBOARDS)
+        self.frames: LruCache[bytes] = LruCache(_FRAMES)
         self.searching = anyio.CapacityLimiter(_SEARCHES_AT_ONCE)
         self.comparing = anyio.CapacityLimiter(1)
         self.framing = anyio.CapacityLimiter(1)
@@ -50,7 +51,7 @@ class Parts:
     def close(self) -> None:
         """End what runs in the background, then let go of the library."""
         self.closing.set()
-        for part in (self.jobs, self.previews, self.uploads, self.decoders, self.live):
+        for part in (self.jobs, self.previews, self.decoders, self.live):
             part.close()
 
 

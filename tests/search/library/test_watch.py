@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from model.encoder.videobert import Encoder
+from model.encoder.contract import Encoder
 from search.library import Library
 from search.library.watch import Update, Watch, changes
 from tests.support.media import quarters, render
@@ -239,6 +239,7 @@ def test_changes_of_a_real_folder_are_told_under_its_own_name(tmp_path: Path):
         timer.join()
 
 
+@pytest.mark.slow
 def test_the_command_follows_a_folder_until_it_is_interrupted(tmp_path: Path, film: bytes):
     folder = tmp_path / "films"
     folder.mkdir()
@@ -252,7 +253,7 @@ def test_the_command_follows_a_folder_until_it_is_interrupted(tmp_path: Path, fi
             assert process.stderr
             assert any(line.startswith("Watching 1 folder") for line in process.stderr)
             (folder / "new.mp4").write_bytes(film)
-            assert any(line == "1 indexed.\n" for line in process.stdout)
+            assert any(line == "Indexed 1 video.\n" for line in process.stdout)
             process.send_signal(signal.SIGINT)
             _, said = process.communicate()
         finally:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from model.encoder.prompts import phrase_lines
-from model.encoder.videobert import Encoder
+from model.encoder.contract import Encoder
+from model.encoder.prompts import query_bank_lines
 from search.ranking.calibration import (
     HIGH,
     MATCH,
@@ -83,6 +83,17 @@ def test_what_is_near_to_every_query_is_less_alike(background: Background) -> No
     np.testing.assert_array_equal(background.likeness(query, pair, told=False), (pair @ query.T).ravel())
 
 
+def test_hubness_is_measured_by_the_query_bank_of_the_encoder(background: Background) -> None:
+    query, others = background.everyday[:1], background.vectors[:5]
+    same = Background(background.vectors, 400, background.everyday, np.zeros((0, 16), np.float32))
+    np.testing.assert_array_equal(same.likeness(query, others), background.likeness(query, others))
+    bank = -background.vectors[5:30]
+    banked = Background(background.vectors, 400, background.everyday, bank)
+    nearest = np.sort(others @ bank.T, axis=1)[:, -20:].mean(axis=1)
+    expected = (others @ query.T).ravel() - 0.5 * nearest
+    np.testing.assert_allclose(banked.likeness(query, others), expected, atol=1e-6)
+
+
 def test_pictures_are_read_against_pictures(background: Background) -> None:
     usual = background.usual(np.array([0.0, 0.5], np.float32), told=False)
     assert abs(usual[0]) < 0.2  # random directions
@@ -92,7 +103,7 @@ def test_pictures_are_read_against_pictures(background: Background) -> None:
 def test_everyday_queries_are_read_once_for_a_library(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
     with Catalog.open(":memory:") as catalog:
         read = everyday(catalog, encoder)
-        assert read.shape == (len(phrase_lines()), encoder.dim)
+        assert read.shape == (len(query_bank_lines()), encoder.dim)
         monkeypatch.setattr(encoder, "embed_text", None)
         np.testing.assert_array_equal(everyday(catalog, encoder), read)
 

@@ -14,8 +14,8 @@ import store.catalog.database
 from store.catalog import migrations
 from store.catalog.catalog import Catalog
 from store.errors import EncoderMismatch, NewerLibrary, NotALibrary, NotInLibrary, StoreError
-from store.types import EncoderInfo, Failure
-from tests.support.catalog import DIM, found, lines, put
+from store.types import Cue, EncoderInfo, Failure
+from tests.support.catalog import DIM, a_video, found, lines, put, some_segments
 
 
 def test_settings(catalog: Catalog) -> None:
@@ -176,3 +176,23 @@ def test_writers_wait_for_each_other(tmp_path: Path) -> None:
     with Catalog.open(path) as catalog:
         assert catalog.counts().videos == 20
         assert catalog.segments.ids().tolist() == list(range(1, 41))
+
+
+def test_cues_keep_their_source_and_older_ones_are_subtitles(tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as before:
+        before.setattr(migrations, "MIGRATIONS", migrations.MIGRATIONS[:8])
+        db = Database(tmp_path / "library.db")
+        migrations.migrate(db)
+        db.execute("INSERT INTO videos SELECT 1, '/v/beach.mp4', 1, 1, '', '', '', 9, 25, 1, 1, 0, '', '', '' ")
+        db.execute("INSERT INTO cues VALUES (1, 1, 0, 2, 'the onions', 'en')")
+        db.conn.commit()
+        db.close()
+    with Catalog.open(tmp_path / "library.db", EncoderInfo("mini@1", DIM)) as catalog:
+        assert catalog.cues.of(1) == [Cue(0, 2, "the onions", "en", "subtitles")]
+        heard = [Cue(0, 1, "the onions", "en"), Cue(1, 2, "a door shuts", "en", "sounds")]
+        stored = catalog.put_video(a_video("/v/other.mp4"), some_segments(), heard)
+        assert stored.id is not None
+        assert catalog.cues.of(stored.id) == heard
+        copied = catalog.copy_video(stored.id, a_video("/v/copy.mp4"))
+        assert copied.id is not None
+        assert catalog.cues.of(copied.id) == heard
