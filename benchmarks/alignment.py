@@ -167,7 +167,7 @@ def fit(library: Library, queries: list[Query]) -> None:
         if match is not None:
             numbers[query.variant].append(match)
             numbers[footage.VARIANTS[query.variant].kind].append(match)
-    for number in library.catalog.segment_ids().tolist():
+    for number in library.catalog.segments.ids().tolist():
         numbers["same scene"] += _halves(library, number)
         numbers["similar"] += _neighbour(library, number)
     for name, rows in numbers.items():
@@ -186,10 +186,10 @@ def fit(library: Library, queries: list[Query]) -> None:
 def _bare(library: Library, query: Query) -> tuple[float, float] | None:
     """Likeness and agreement of a copy as it is with the part of the film it is of."""
     normalizer, clip = library.engine.normalizer, look(library, query.path)
-    video = library.catalog.video(str(query.film.absolute()))
+    video = library.catalog.videos.at(str(query.film.absolute()))
     assert video is not None
     assert video.id is not None
-    film = normalizer.of_segments(library.catalog.segments(video.id))
+    film = normalizer.of_segments(library.catalog.segments.of(video.id))
     here = normalizer.sequence(clip.pts_seconds, clip.features, float(clip.pts_seconds[-1]) + 0.5)
     alignment = align(here, film.between(query.start - 2, query.end + 2))
     return (alignment.similarity, alignment.agreement) if alignment else None
@@ -197,7 +197,7 @@ def _bare(library: Library, query: Query) -> tuple[float, float] | None:
 
 def _halves(library: Library, number: int) -> list[tuple[float, float]]:
     """The first two fifths of a segment with its last two fifths."""
-    normalizer, segment = library.engine.normalizer, library.catalog.segment(number)
+    normalizer, segment = library.engine.normalizer, library.catalog.segments.get(number)
     assert segment is not None
     frames = normalizer.of_segments([segment])
     fifth = (frames.end - float(frames.pts_seconds[0])) / 5
@@ -211,13 +211,13 @@ def _halves(library: Library, number: int) -> list[tuple[float, float]]:
 
 def _neighbour(library: Library, number: int) -> list[tuple[float, float]]:
     """A segment with the one of another film that is most like it."""
-    normalizer, segment = library.engine.normalizer, library.catalog.segment(number)
+    normalizer, segment = library.engine.normalizer, library.catalog.segments.get(number)
     assert segment is not None
     moments = library.similar(number, top=20)
     other = next((moment for moment in moments if moment.hits[0].video_id != segment.video_id), None)
     if other is None:
         return []
-    found = library.catalog.segment(other.segment_id)
+    found = library.catalog.segments.get(other.segment_id)
     alignment = align(normalizer.of_segments([segment]), normalizer.of_segments([found])) if found else None
     return [(alignment.similarity, alignment.agreement)] if alignment else []
 

@@ -37,8 +37,7 @@ from model.encoder.load import load
 from model.encoder.prompts import query_bank
 from search.ranking.calibration import LOOKED_AT, WORDS_ENOUGH, Background, standing
 from search.ranking.smoothing import Surroundings, surroundings
-from store.catalog.analyzer import TOKENIZER, match_expression, terms
-from store.catalog.analyzer import indexed as as_indexed
+from store.catalog.analyzer import TOKENIZER, analyze, match_expression, terms
 
 SIZES = (100, 300, 1000)
 QUERIES = 400
@@ -71,9 +70,9 @@ def main() -> None:
 
 def measure(truth: list[dict[str, str]], folder: Path, library: Path) -> None:
     with indexed([folder], library) as held:
-        ids = held.catalog.segment_ids()
+        ids = held.catalog.segments.ids()
         around = surroundings(held.catalog, ids.tolist())
-        names = np.array([Path(hit.path).name for hit in held.catalog.hits(ids.tolist(), [0.0] * len(ids))])
+        names = np.array([Path(each.path).name for each in held.catalog.segments.located(ids.tolist())])
         captions, missing, short = (
             held.encoder.embed_text(texts) for texts in ([row["caption"] for row in truth], ABSENT[1::2], SHORT)
         )
@@ -196,7 +195,7 @@ def relevant(queries: list[str], documents: list[str]) -> NDArray[np.bool_]:
     database = sqlite3.connect(":memory:")
     tokenizer = TOKENIZER.replace("'", "''")
     database.execute(f"CREATE VIRTUAL TABLE held USING fts5(text, tokenize = '{tokenizer}')")
-    database.executemany("INSERT INTO held VALUES (?)", [(as_indexed(document),) for document in documents])
+    database.executemany("INSERT INTO held VALUES (?)", [(analyze(document),) for document in documents])
     share = np.zeros((len(queries), len(documents)))
     for i, query in enumerate(queries):
         total = 0.0

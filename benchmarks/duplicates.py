@@ -34,7 +34,7 @@ from model.encoder.load import load
 from search import Library
 from search.clips.frames import NEARLY
 from search.query.request import SimilarRequest
-from store.types import NewSegment, Video
+from store.types import EncoderInfo, NewSegment, Video
 
 COPIES = 4
 PER_FILM = 50  # segments
@@ -121,8 +121,13 @@ def blank(folder: Path) -> None:
         normalizer = library.engine.normalizer
         painted = normalizer.painted
         nearest = [
-            (float((normalizer.rows(library.catalog.frame_features(number)[1]) @ painted.T).max(axis=1).max()), number)
-            for number in library.catalog.segment_ids().tolist()
+            (
+                float(
+                    (normalizer.rows(library.catalog.segments.frame_features(number)[1]) @ painted.T).max(axis=1).max()
+                ),
+                number,
+            )
+            for number in library.catalog.segments.ids().tolist()
         ]
         above = sum(likeness >= NEARLY for likeness, _ in nearest)
         print(f"{len(nearest)} segments, {above} with a frame at {NEARLY} or more; the most like below:")
@@ -160,9 +165,9 @@ def scale(folder: Path, segments: int) -> None:
         if not library.catalog.counts().videos:
             fill(library, segments)
         engine = library.engine
-        ids = library.catalog.segment_ids()
+        ids = library.catalog.segments.ids()
         queries = ids[:: len(ids) // 50].tolist()
-        vectors = library.catalog.embeddings(queries)
+        vectors = library.catalog.segments.embeddings(queries)
         bare = median_seconds(lambda i: engine.index.search(vectors[i : i + 1], 200), len(queries))
         similar = median_seconds(lambda i: engine.similar(SimilarRequest(segment=queries[i])), len(queries))
         print(f"{len(ids):,} segments: bare vector search {1000 * bare:.1f} ms, similar {1000 * similar:.1f} ms")
@@ -173,7 +178,7 @@ def scale(folder: Path, segments: int) -> None:
 
 def fill(library: Library, segments: int) -> None:
     """Films of fifty random segments, each of four frames that change slowly; one in a hundred is there twice."""
-    library.catalog.bind_encoder(library.encoder.fingerprint, library.encoder.dim)
+    catalog = library.catalog.with_encoder(EncoderInfo(library.encoder.fingerprint, library.encoder.dim))
     random = np.random.default_rng(0)
     themes = random.normal(size=(1000, library.encoder.dim)).astype(np.float32)
     last: list[NewSegment] = []
@@ -181,7 +186,7 @@ def fill(library: Library, segments: int) -> None:
         if not last or number % 100:
             last = film(random, themes, library.encoder.feature_dim)
         name, seconds = f"/films/{number}.mp4", 10.0 * PER_FILM
-        library.catalog.put_video(Video(name, 1, 1, name, "mp4", "h264", seconds, 25.0, 640, 360, 0), last, [])
+        catalog.put_video(Video(name, 1, 1, name, "mp4", "h264", seconds, 25.0, 640, 360, 0), last, [])
 
 
 def film(random: np.random.Generator, themes: NDArray[np.float32], width: int) -> list[NewSegment]:

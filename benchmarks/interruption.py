@@ -69,7 +69,7 @@ def compare(a: Path, b: Path) -> None:
         if contents(one) != contents(other):
             raise SystemExit(f"{b} differs from {a}")
         for library in (one, other):
-            ids = library.catalog.segment_ids()
+            ids = library.catalog.segments.ids()
             library.engine  # noqa: B018 - brings the vector index up to date
             if sorted(library.vectors.ids().tolist()) != ids.tolist():
                 raise SystemExit(f"the vector index of {library.folder} does not hold its segments")
@@ -81,12 +81,12 @@ def contents(library: Library) -> list[tuple[object, ...]]:
     for video in library.videos():
         assert video.id is not None
         rows.append((video.path, video.content_hash, video.duration, video.codec, video.width, video.height))
-        rows += [(cue.start, cue.end, cue.text) for cue in library.catalog.cues(video.id)]
-        for segment in library.catalog.segments(video.id):
+        rows += [(cue.start, cue.end, cue.text) for cue in library.catalog.cues.of(video.id)]
+        for segment in library.catalog.segments.of(video.id):
             assert segment.id is not None
-            pts, features = library.catalog.frame_features(segment.id)
-            jpeg, seconds = library.catalog.thumbnail(segment.id)
-            vector = library.catalog.embeddings([segment.id])[0]
+            pts, features = library.catalog.segments.frame_features(segment.id)
+            jpeg, seconds = library.catalog.segments.thumbnail(segment.id)
+            vector = library.catalog.segments.embeddings([segment.id])[0]
             rows.append((segment.start, segment.end, segment.text, pts.tobytes(), jpeg, seconds))
             rows += [coarse(vector), coarse(features.astype(np.float32).mean(axis=1))]
     return rows

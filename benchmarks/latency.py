@@ -24,7 +24,8 @@ from model.encoder.load import load
 from model.encoder.prompts import query_bank_lines
 from search import Library
 from store.catalog.catalog import Catalog
-from store.types import Cue, NewSegment, Video
+from store.types import Cue, EncoderInfo, NewSegment, Video
+from store.vectors.faiss_index import FaissIndex
 
 PER_VIDEO, SECONDS, TIMES = 200, 10.0, 15
 QUERY = "a dog running on the beach"
@@ -39,8 +40,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         home, encoder = args.library or Path(temporary), load()
         if not (home / "catalog.sqlite").exists():
-            with Catalog(home / "catalog.sqlite") as catalog:
-                catalog.bind_encoder(encoder.fingerprint, encoder.dim)
+            with Catalog.open(home / "catalog.sqlite", EncoderInfo(encoder.fingerprint, encoder.dim)) as catalog:
                 for video, segments, cues in films(args.segments, encoder):
                     catalog.put_video(video, segments, cues)
         with Library(home, encoder=encoder) as library:
@@ -79,7 +79,7 @@ def films(count: int, encoder: Encoder) -> Iterator[tuple[Video, list[NewSegment
 
 def measure(library: Library, times: int) -> None:
     vector = library.encoder.embed_text([QUERY])
-    some = library.catalog.segment_ids()[:: PER_VIDEO // 2 + 1][:3].tolist()
+    some = library.catalog.segments.ids()[:: PER_VIDEO // 2 + 1][:3].tolist()
     ways: dict[str, Callable[[], object]] = {
         "bare vector search": lambda: library.vectors.search(vector, 10),
         "the same, up to date": lambda: library.engine.index.search(vector, 10),
@@ -101,6 +101,7 @@ def measure(library: Library, times: int) -> None:
         "100 moments": lambda: library.search(QUERY, top=100),
         "similar to a segment": lambda: library.similar(some[2]),
     }
+    assert isinstance(library.vectors, FaissIndex)
     print(f"{library.catalog.counts().segments} segments, index {library.vectors.kind}")
     bare = 0.0
     for name, ask in ways.items():

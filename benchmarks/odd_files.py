@@ -28,7 +28,7 @@ def main() -> None:
         print(f"`videobert index --all-files` ended by itself after {seconds:.0f} s with exit code {code}")
         with Library(home) as library:
             indexed = {video.path for video in library.videos()}
-            failed = {failure.path: failure for failure in library.catalog.failures()}
+            failed = {failure.path: failure for failure in library.catalog.failures.all()}
     files = {str(path.resolve()) for path in args.folder.iterdir() if path.is_file()}
     print(f"{len(files)} files: {len(indexed)} indexed, {len(failed)} failed with a reason,", end=" ")
     print(f"{len(files - indexed - set(failed))} unaccounted for, {len(indexed & set(failed))} both")

@@ -22,7 +22,7 @@ import av
 import numpy as np
 
 from benchmarks.library import indexed
-from store.types import Moment
+from search.ranking.moments import Moment
 
 MOMENTS = 200  # of an answer that are looked at; a video that is not among them counts as coming after them all
 LARGEST_DIFFERENCE = 0.75  # of 255: other takes before the same background begin just below 1

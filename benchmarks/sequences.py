@@ -21,7 +21,7 @@ import numpy as np
 from benchmarks.joined_videos import Part, films
 from benchmarks.library import indexed
 from search import Library
-from store.types import Moment
+from search.ranking.moments import Moment
 
 Asking = Callable[[str], list[Moment]]
 

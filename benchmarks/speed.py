@@ -80,7 +80,7 @@ def searching(folder: Path, query: str, times: int) -> None:
     with Library(folder) as library:
         library.search(query)
         warm = [timed(lambda: library.search(query)) for _ in range(20 * times)]
-        ids = library.catalog.segment_ids()[: 20 * times].tolist()
+        ids = library.catalog.segments.ids()[: 20 * times].tolist()
         library.similar(ids[0])
         alike = [timed(partial(library.similar, number)) for number in ids]
         segments = library.catalog.counts().segments

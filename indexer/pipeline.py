@@ -23,7 +23,7 @@ from indexer.plan import Action, FileState, Planner, Step
 from indexer.workers.decoders import Decoders, Header, Stream
 from model.encoder.contract import Encoder
 from store.catalog.catalog import Catalog
-from store.types import Failure, Origin, Video
+from store.types import EncoderInfo, Failure, Video
 
 
 @dataclass(frozen=True)
@@ -73,10 +73,15 @@ class Report:
 
 
 class Indexer:
-    """Brings a catalog up to date with files on disk."""
+    """Brings a catalog up to date with files on disk.
+
+    Raises:
+        EncoderMismatch: the library holds vectors of another encoder.
+    """
 
     def __init__(self, catalog: Catalog, encoder: Encoder, options: IndexOptions) -> None:
-        self.catalog, self.encoder, self.options = catalog, encoder, options
+        self.catalog = catalog.with_encoder(encoder_info(encoder))
+        self.encoder, self.options = encoder, options
 
     def run(self, targets: Sequence[str | Path], *, tell: Callable[[Progress], None] = lambda progress: None) -> Report:
         """Index files, folders and globs.
@@ -85,10 +90,8 @@ class Indexer:
             tell: called with the progress after every chunk of frames and after every file.
 
         Raises:
-            EncoderMismatch: the library holds vectors of another encoder.
             KeyboardInterrupt: passed on; what was committed stays.
         """
-        self.catalog.bind_encoder(self.encoder.fingerprint, self.encoder.dim, origin(self.encoder))
         began = time.monotonic()
         found = discover(targets, all_files=self.options.all_files)
         run = _Run(self, Report(ignored=found.ignored, problems=list(found.problems)), len(found.files), tell)
@@ -158,11 +161,13 @@ class _Run:
     def sweep(self, targets: Sequence[str | Path]) -> None:
         """Find videos of the library that lie under the targets and are gone from disk; forget them if told to."""
         roots = [str(Path(os.path.abspath(target))) for target in targets]
-        gone = {v.path: v.id for root in roots for v in self.catalog.videos(within=root) if not Path(v.path).exists()}
+        gone = {
+            v.path: v.id for root in roots for v in self.catalog.videos.all(within=root) if not Path(v.path).exists()
+        }
         self.report.vanished = sorted(gone)
         if self.options.prune:
-            self.report.pruned = self.catalog.remove_videos([id for id in gone.values() if id is not None])
-            self.catalog.forget_failures([f.path for f in self.catalog.failures() if not Path(f.path).exists()])
+            self.report.pruned = self.catalog.videos.remove([id for id in gone.values() if id is not None])
+            self.catalog.failures.remove([f.path for f in self.catalog.failures.all() if not Path(f.path).exists()])
 
     def _index(self, file: FileState, stream: Stream) -> None:
         header, before = stream.header, self.report.video_seconds
@@ -183,8 +188,13 @@ class _Run:
     def _resubtitle(self, file: FileState, video: Video, stream: Stream) -> None:
         cues = stream.header.cues
         stored = [
-            SegmentFeatures(segment.start, segment.end, *self.catalog.frame_features(id), *self.catalog.thumbnail(id))
-            for segment in self.catalog.segments(_id(video))
+            SegmentFeatures(
+                segment.start,
+                segment.end,
+                *self.catalog.segments.frame_features(id),
+                *self.catalog.segments.thumbnail(id),
+            )
+            for segment in self.catalog.segments.of(_id(video))
             if (id := segment.id) is not None
         ]
         fresh = replace(video, subtitles_stamp=file.subtitles_stamp)
@@ -195,7 +205,7 @@ class _Run:
     def _relocate(self, step: Step) -> None:
         assert step.source
         # The stamp stays the source's, so that planning the file again finds out whether its subtitles are others.
-        video = replace(step.source, path=str(step.file.path), size=step.file.size, mtime_ns=step.file.mtime_ns)
+        video = replace(step.source, path=str(step.file.path), **vars(step.file.stamp))
         relocate = self.catalog.copy_video if step.action is Action.COPY else self.catalog.move_video
         relocate(_id(step.source), video)
 
@@ -204,8 +214,8 @@ class _Run:
         self.report.unread_subtitles += header.problems
 
     def _fail(self, file: FileState, error: MediaError) -> None:
-        failure = Failure(str(file.path), file.size, file.mtime_ns, error.stage, str(error))
-        self.catalog.put_failure(failure)
+        failure = Failure(str(file.path), file.stamp.size, file.stamp.mtime_ns, error.stage, str(error))
+        self.catalog.failures.put(failure)
         self.report.failed.append(failure)
 
     def _count(self, step: Step, *, relocated: bool) -> None:
@@ -232,16 +242,16 @@ class _Run:
         self.tell(Progress(str(path), self.done, self.total, report.video_seconds, report.indexed, len(report.failed)))
 
 
-def origin(encoder: Encoder) -> Origin:
+def encoder_info(encoder: Encoder) -> EncoderInfo:
     """What a library remembers of its encoder, to load it again and to know whose frame features it holds."""
-    return Origin(encoder.name, encoder.tier, encoder.feature_fingerprint)
+    return EncoderInfo(encoder.fingerprint, encoder.dim, encoder.name, encoder.tier, encoder.feature_fingerprint)
 
 
 def _video(file: FileState, info: MediaInfo, *, duration: float) -> Video:
     return Video(
         path=str(file.path),
-        size=file.size,
-        mtime_ns=file.mtime_ns,
+        size=file.stamp.size,
+        mtime_ns=file.stamp.mtime_ns,
         content_hash=file.content_hash,
         container=info.container,
         codec=info.codec,

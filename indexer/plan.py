@@ -13,7 +13,7 @@ from pathlib import Path
 from indexer.discovery import content_hash
 from indexer.text.source import stamp
 from store.catalog.catalog import Catalog
-from store.types import Video
+from store.types import FileStamp, Video
 
 
 class Action(Enum):
@@ -33,18 +33,16 @@ class FileState:
     """A file on disk at the moment of planning."""
 
     path: Path
-    size: int  # bytes
-    mtime_ns: int
+    stamp: FileStamp
     subtitles_stamp: str
     content_hash: str = ""  # "" until it was needed
 
     def still_true(self) -> bool:
         """Whether the file has stayed as it was."""
         try:
-            now = self.path.stat()
+            return FileStamp.of(self.path.stat()) == self.stamp
         except OSError:
             return False
-        return (now.st_size, now.st_mtime_ns) == (self.size, self.mtime_ns)
 
 
 @dataclass(frozen=True)
@@ -65,15 +63,14 @@ class Planner:
 
     def plan(self, path: Path) -> Step:
         """Look at one file; OSError where it cannot be read."""
-        status = path.stat()
-        file = FileState(path, status.st_size, status.st_mtime_ns, stamp(path))
-        known = self.catalog.video(str(path))
-        if known and (known.size, known.mtime_ns) == (file.size, file.mtime_ns):
+        file = FileState(path, FileStamp.of(path.stat()), stamp(path))
+        known = self.catalog.videos.at(str(path))
+        if known and known.file_stamp == file.stamp:
             same_subtitles = known.subtitles_stamp == file.subtitles_stamp
             file = replace(file, content_hash=known.content_hash)
             return Step(file, Action.NOTHING if same_subtitles else Action.RESUBTITLE, known)
-        failure = self.catalog.failure(str(path))
-        if failure and not self.retry_failed and (failure.size, failure.mtime_ns) == (file.size, file.mtime_ns):
+        failure = self.catalog.failures.at(str(path))
+        if failure and not self.retry_failed and failure.file_stamp == file.stamp:
             return Step(file, Action.SKIP)
         file = replace(file, content_hash=content_hash(path))
         source = self._source(file)
@@ -87,5 +84,5 @@ class Planner:
 
     def _source(self, file: FileState) -> Video | None:
         """A video with this content: preferably this very file (only touched), else one whose file is gone."""
-        twins = self.catalog.videos_with_hash(file.content_hash)
+        twins = self.catalog.videos.with_hash(file.content_hash)
         return min(twins, key=lambda v: (v.path != str(file.path), Path(v.path).exists()), default=None)

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from indexer.features.extraction import whole_clips
 from indexer.features.fusion import fused
 from indexer.media.container import MediaError
-from indexer.pipeline import IndexOptions, Progress, origin
+from indexer.pipeline import IndexOptions, Progress, encoder_info
 from indexer.workers.decoders import Decoders, Stream
 from model.encoder.contract import Encoder
 from store.catalog.catalog import Catalog
-from store.catalog.reindexing import Successor
-from store.types import Segment, Video
+from store.catalog.reindexing import NewEmbedding
+from store.types import FileStamp, Segment, Video
 
 
 @dataclass
@@ -58,13 +58,14 @@ class Reindexer:
         """
         began = time.monotonic()
         report = Report()
-        if self.catalog.encoder() == (self.encoder.fingerprint, self.encoder.dim):
-            self.catalog.bind_encoder(self.encoder.fingerprint, self.encoder.dim, origin(self.encoder))
+        present, wanted = self.catalog.encoder(), encoder_info(self.encoder)
+        if present is not None and present.same_vectors(wanted):
+            self.catalog.with_encoder(wanted)  # it may be loaded from another place now
             report.done = True
             return report
-        keeps_features = self.catalog.begin_succession(self.encoder.fingerprint, self.encoder.dim, origin(self.encoder))
+        keeps_features = self.catalog.reindexing.begin(wanted)
         unreadable: dict[int, tuple[str, str]] = {}
-        while todo := [number for number in self.catalog.unsucceeded() if number not in unreadable]:
+        while todo := [number for number in self.catalog.reindexing.pending() if number not in unreadable]:
             for video, problem in self._stored(todo) if keeps_features else self._decoded(todo):
                 if problem:
                     unreadable[_id(video)] = (video.path, problem)
@@ -76,7 +77,7 @@ class Reindexer:
                 tell(Progress(video.path, finished, max(finished, len(todo)), report.video_seconds))
         report.left = sorted(unreadable.values())
         if forget_missing or not unreadable:
-            report.done = self.catalog.succeed(forget=unreadable)
+            report.done = self.catalog.reindexing.finish(remove=unreadable)
             report.forgotten = len(unreadable) if report.done else 0
         report.elapsed_seconds = time.monotonic() - began
         return report
@@ -84,10 +85,10 @@ class Reindexer:
     def _stored(self, ids: Sequence[int]) -> Iterator[tuple[Video, str]]:
         """Embed from the frame features that the library holds."""
         for video, segments in self._held(ids):
-            features = [self.catalog.frame_features(_id(segment))[1] for segment in segments]
+            features = [self.catalog.segments.frame_features(_id(segment))[1] for segment in segments]
             embeddings = fused(features, [segment.text for segment in segments], self.encoder)
-            self.catalog.put_successors(
-                [Successor(_id(segment), row) for segment, row in zip(segments, embeddings, strict=True)]
+            self.catalog.reindexing.put(
+                [NewEmbedding(_id(segment), row) for segment, row in zip(segments, embeddings, strict=True)]
             )
             yield video, ""
 
@@ -113,9 +114,9 @@ class Reindexer:
                 words = [segment.text for segment in segments]
                 parts = _shared_out(pts_seconds, [segment.start for segment in segments])
                 embeddings = fused([features[part] for part in parts], words, self.encoder)
-                self.catalog.put_successors(
+                self.catalog.reindexing.put(
                     [
-                        Successor(_id(segment), row, pts_seconds[part], features[part])
+                        NewEmbedding(_id(segment), row, pts_seconds[part], features[part])
                         for segment, row, part in zip(segments, embeddings, parts, strict=True)
                     ]
                 )
@@ -123,9 +124,9 @@ class Reindexer:
 
     def _held(self, ids: Sequence[int]) -> Iterator[tuple[Video, list[Segment]]]:
         for number in ids:
-            video = self.catalog.video_by_id(number)
+            video = self.catalog.videos.get(number)
             if video is not None:  # not removed since
-                yield video, self.catalog.segments(number)
+                yield video, self.catalog.segments.of(number)
 
     def _look_at(self, stream: Stream) -> tuple[NDArray[np.float64], NDArray[np.float16]]:
         chunks = [
@@ -150,11 +151,10 @@ def _shared_out(pts_seconds: NDArray[np.float64], starts: Sequence[float]) -> li
 def _changed(video: Video) -> str:
     """Why the file is not the one that was indexed, "" if it is."""
     try:
-        now = Path(video.path).stat()
+        now = FileStamp.of(Path(video.path).stat())
     except OSError as error:
         return error.strerror or str(error)
-    same = (now.st_size, now.st_mtime_ns) == (video.size, video.mtime_ns)
-    return "" if same else "it has changed since it was indexed"
+    return "" if now == video.file_stamp else "it has changed since it was indexed"
 
 
 def _id(row: Video | Segment) -> int:

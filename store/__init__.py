@@ -1,1 +1,1 @@
-"""Rows and vectors: the catalog in SQLite, which is the truth, and the vector index in FAISS, which is a cache."""
+"""Storage: the catalog in SQLite, which is the truth, and the vector index, a cache of its embeddings."""

@@ -1,8 +1,8 @@
-"""Arrays on their way in and out of storage: what is accepted, and how it lies in a BLOB.
+"""Checks of arrays before they are stored, and conversion to and from BLOBs.
 
-BLOBs are little-endian and row-major on every machine, so that a library can be carried from one to another.
-Everything is checked before it is written: the vector index refuses what is not a unit vector, and one that had
-reached the catalog would keep the index from ever being brought up to date.
+BLOBs are little-endian and row-major on every machine, so that a library can be copied from one to another.
+Everything is checked before it is written: the vector index refuses what is not a unit vector, and one in the catalog
+would make every later `sync` fail.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ VECTOR = np.dtype("<f4")
 FEATURE = np.dtype("<f2")
 SECONDS = np.dtype("<f8")
 
-# A float32 sum of squares over a thousand components is good to 1e-6; a vector that went through float16, to 5e-4.
+# A float32 sum of squares over a thousand components is exact to 1e-6; that of a vector stored as float16, to 5e-4.
 _UNIT_TOLERANCE = 1e-3
 
 
@@ -27,7 +27,7 @@ def unit_vectors(vectors: ArrayLike, dim: int) -> NDArray[np.float32]:
 
     Every row must be finite and of length 1 (within 1e-3).
     """
-    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is reported below, by its length
+    with np.errstate(over="ignore", invalid="ignore"):  # an overflow is reported below, by its length
         array = np.ascontiguousarray(vectors, dtype=np.float32)
         if array.ndim != 2 or array.shape[1] != dim:
             raise ValueError(f"The vectors must have the shape (N, {dim}), got {array.shape}.")

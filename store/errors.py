@@ -1,12 +1,12 @@
-"""What can go wrong with a library.
+"""Errors of a library.
 
     StoreError
     ├── NotALibrary       the file is something else
     ├── NewerLibrary      a newer version of the program made the file
-    ├── EncoderMismatch   the vectors held come from another encoder
-    └── NotInLibrary      ids that the library does not hold
+    ├── EncoderMismatch   the stored vectors come from another encoder
+    └── NotInLibrary      unknown ids
 
-Wrong shapes and values are a plain ``ValueError``: they are mistakes of the caller, not states of a library.
+Wrong shapes and values raise ``ValueError``: they are mistakes of the caller, not states of a library.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 
 class StoreError(Exception):
-    """Anything a library refuses, as a sentence for people."""
+    """Base of the errors of a library; the message is for people."""
 
 
 class NotALibrary(StoreError):  # noqa: N818 - the name says the state found
@@ -27,11 +27,11 @@ class NewerLibrary(StoreError):  # noqa: N818
 
 
 class EncoderMismatch(StoreError):  # noqa: N818
-    """Vectors of two encoders would stand side by side, and their scores mean nothing to each other."""
+    """Vectors of two encoders cannot be compared."""
 
 
 class NotInLibrary(StoreError, LookupError):  # noqa: N818
-    """Some ids are unknown to the library: removed since, or never given out.
+    """Some ids are unknown to the library: removed since, or never assigned.
 
     Attributes:
         ids: the unknown ids, ascending.

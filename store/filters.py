@@ -1,69 +1,221 @@
-"""What a search is limited to, as conditions that SQLite answers before vectors or words are compared."""
+"""Filters: what a search is limited to, as conditions that SQLite answers before vectors or words are compared.
+
+`FILTERS` is the only list of them. The query language, its completion, the HTTP service, the text for assistants and
+`docs/search.md` read it, so that a new filter is one more entry.
+"""
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
-from store.catalog.database import within_clause
-
-Field = Literal["within", "in", "after", "before", "longer", "shorter", "has", "tag", "type"]
+Value = str | int | float
+Condition = tuple[str, tuple[Any, ...]]  # SQL over `segments JOIN videos`, and its parameters
 
 _TAGGED = "EXISTS (SELECT 1 FROM tags WHERE segment_id = segments.id AND name = ?)"
 _SUBTITLED = "EXISTS (SELECT 1 FROM cues WHERE cues.video_id = videos.id)"
 _LIKE = r"path LIKE ? ESCAPE '\'"  # the case of ASCII letters does not matter to it
+_DATES = ("%Y", "%Y-%m", "%Y-%m-%d")
+_YEARS = (1678, 2261)  # whose nanoseconds since 1970 fit into 64 bits
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|)")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
+_MOST_SECONDS = 1e9  # 31 years
+_SHOWN = 40  # characters of a wrong value in a message
+
+
+@dataclass(frozen=True)
+class FilterSpec:
+    """A kind of filter.
+
+    Attributes:
+        name: before the colon in a query.
+        help: what it leaves, in a few words.
+        example: as it is typed.
+        parse: reads the text after the colon, which is not empty; ValueError names the accepted forms.
+        sql: makes the condition of a parsed value.
+        typed: whether it is part of the query language.
+        values: offered while typing: these, or what the library holds; "dates" are years and months up to now.
+    """
+
+    name: str
+    help: str
+    example: str
+    parse: Callable[[str], Value]
+    sql: Callable[[Any], Condition]
+    typed: bool = True
+    values: tuple[str, ...] | Literal["folders", "tags", "suffixes", "dates"] = ()
 
 
 @dataclass(frozen=True)
 class Filter:
-    """One condition on segments.
+    """A filter in use.
 
-    Fields and their values: ``within`` a file or folder; ``in`` a part of the path; ``after`` and ``before`` an
-    instant, in nanoseconds since 1970, at or after which, or before which, the file was last changed; ``longer`` (that
-    long included) and ``shorter`` seconds of the whole video; ``has`` "subtitles"; ``tag`` a label, whoever gave it;
-    ``type`` the suffix of the file without its dot.
+    Attributes:
+        name: of an entry of ``FILTERS``.
+        value: what its ``parse`` made of the text. ``within``: an absolute path of a file or folder; ``in``: a part of
+            the path; ``tag``: a name; ``type``: a suffix without its dot; ``has``: "subtitles"; ``after`` (that instant
+            included) and ``before``: when the file was last changed, in nanoseconds since 1970; ``longer`` (that long
+            included) and ``shorter``: seconds of the whole video.
+        negated: whether only what it does not hold for is left.
     """
 
-    field: Field
-    value: str | int | float
-    wanted: bool = True  # False: only what the condition does not hold for
+    name: str
+    value: Value
+    negated: bool = False
 
 
-def conditions(filters: Iterable[Filter]) -> tuple[str, tuple[Any, ...]]:
-    """Return an SQL condition over ``segments JOIN videos``, and its parameters, that holds where all filters do."""
+def conditions(filters: Iterable[Filter]) -> Condition:
+    """Return an SQL condition over ``segments JOIN videos``, and its parameters, that holds where all filters do.
+
+    Raises:
+        KeyError: a filter has a name that is not in ``FILTERS``.
+    """
     clauses = ["TRUE"]
     parameters: list[Any] = []
     for each in filters:
-        clause, values = _condition(each)
-        clauses.append(f"{'' if each.wanted else 'NOT '}({clause})")
+        clause, values = _BY_NAME[each.name].sql(each.value)
+        clauses.append(f"{'NOT ' if each.negated else ''}({clause})")
         parameters += values
     return " AND ".join(clauses), tuple(parameters)
 
 
-def _condition(wanted: Filter) -> tuple[str, tuple[Any, ...]]:
-    value = wanted.value
-    match wanted.field:
-        case "within":
-            return within_clause(str(value))
-        case "in":
-            return _LIKE, (f"%{_literally(str(value).replace('/', os.sep))}%",)
-        case "type":
-            return _LIKE, (f"%.{_literally(str(value))}",)
-        case "after":
-            return "mtime_ns >= ?", (value,)
-        case "before":
-            return "mtime_ns < ?", (value,)
-        case "longer":
-            return "duration >= ?", (value,)
-        case "shorter":
-            return "duration < ?", (value,)
-        case "tag":
-            return _TAGGED, (value,)
-        case "has":
-            return _SUBTITLED, ()
+def parse_filter(name: str, text: str) -> Filter:
+    """Read a filter as it is typed: ``name`` before the colon, in any case, ``text`` after it.
+
+    Raises:
+        ValueError: the text is none of the accepted forms, which the message names.
+        KeyError: there is no such filter.
+    """
+    spec = _BY_NAME[name.lower()]
+    return Filter(spec.name, spec.parse(text))
+
+
+def parse_duration(text: str) -> float:
+    """Read a length of time: ``20s``, ``1.5m``, ``2h``, ``500ms``, or seconds without a unit.
+
+    Raises:
+        ValueError: it is something else, or longer than 1e9 s.
+    """
+    found = _DURATION.fullmatch(text.lower())
+    seconds = float(found[1]) * _SECONDS[found[2]] if found else math.inf
+    if seconds > _MOST_SECONDS:
+        most = ", at most 1000000000s" if found else ""
+        raise ValueError(f"a length of time is 20s, 1.5m, 2h or 500ms{most}, got {_shown(text)}")
+    return seconds
+
+
+def within_clause(within: str | None) -> tuple[str, tuple[bytes, ...]]:
+    """Return an SQL condition on ``path``, and its parameters: at or below the file or folder ``within``.
+
+    Not LIKE, for which ``%``, ``_`` and the case of letters mean something else. Below a folder are the paths between
+    "folder/" and "folder" followed by the character after the separator, an interval that the index answers.
+    """
+    if within is None:
+        return "TRUE", ()
+    path = os.path.abspath(within)
+    folder = path.rstrip(os.sep)
+    bounds = (path, folder + os.sep, folder + chr(ord(os.sep) + 1))
+    condition = "(path = CAST(? AS TEXT) OR (path >= CAST(? AS TEXT) AND path < CAST(? AS TEXT)))"
+    return condition, tuple(map(os.fsencode, bounds))
+
+
+def _instant_ns(text: str) -> int:
+    """Nanoseconds since 1970 at which a day, month or year begins in local time."""
+    for form in _DATES:
+        try:
+            day = datetime.strptime(text, form)
+        except ValueError:
+            continue
+        if _YEARS[0] <= day.year <= _YEARS[1]:
+            return int(day.astimezone().timestamp()) * 10**9
+        raise ValueError(f"a date is 2024, 2024-01 or 2024-01-31, from {_YEARS[0]} to {_YEARS[1]}, got {_shown(text)}")
+    raise ValueError(f"a date is 2024, 2024-01 or 2024-01-31, got {_shown(text)}")
+
+
+def _has(text: str) -> str:
+    if text.lower() != "subtitles":
+        raise ValueError(f"has: knows only subtitles, got {_shown(text)}")
+    return "subtitles"
+
+
+def _suffix(text: str) -> str:
+    return text.lstrip(".")
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def _literally(text: str) -> str:
     return text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
+
+
+FILTERS = (
+    FilterSpec(
+        "in",
+        "a part of the path",
+        "in:holidays",
+        str,
+        lambda part: (_LIKE, (f"%{_literally(part.replace('/', os.sep))}%",)),
+        values="folders",
+    ),
+    FilterSpec(
+        "tag", "a tag that a classification gave", "tag:dog", str, lambda name: (_TAGGED, (name,)), values="tags"
+    ),
+    FilterSpec(
+        "type",
+        "the suffix of the file",
+        "type:mp4",
+        _suffix,
+        lambda suffix: (_LIKE, (f"%.{_literally(suffix)}",)),
+        values="suffixes",
+    ),
+    FilterSpec(
+        "has",
+        "only videos with subtitles",
+        "has:subtitles",
+        _has,
+        lambda _: (_SUBTITLED, ()),
+        values=("subtitles",),
+    ),
+    FilterSpec(
+        "after",
+        "changed on this day, month or year, or later",
+        "after:2024-01",
+        _instant_ns,
+        lambda instant: ("mtime_ns >= ?", (instant,)),
+        values="dates",
+    ),
+    FilterSpec(
+        "before",
+        "changed before this day, month or year",
+        "before:2024-03-15",
+        _instant_ns,
+        lambda instant: ("mtime_ns < ?", (instant,)),
+        values="dates",
+    ),
+    FilterSpec(
+        "longer",
+        "videos at least so long",
+        "longer:10s",
+        parse_duration,
+        lambda seconds: ("duration >= ?", (seconds,)),
+        values=("10s", "1m", "10m", "1h"),
+    ),
+    FilterSpec(
+        "shorter",
+        "videos shorter than this",
+        "shorter:5m",
+        parse_duration,
+        lambda seconds: ("duration < ?", (seconds,)),
+        values=("10s", "1m", "10m", "1h"),
+    ),
+    FilterSpec("within", "a file or folder", "within:/home/me/Videos", os.path.abspath, within_clause, typed=False),
+)
+_BY_NAME = {spec.name: spec for spec in FILTERS}
+TYPED_FILTERS = tuple(spec for spec in FILTERS if spec.typed)

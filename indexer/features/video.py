@@ -83,14 +83,14 @@ def stored_video(catalog: Catalog, video: Video) -> VideoFeatures:
     """
     if video.id is None:
         raise ValueError(f"{video.path} is not in the catalog")
-    segments = catalog.segments(video.id)
+    segments = catalog.segments.of(video.id)
     ids = [segment.id for segment in segments if segment.id is not None]
-    frames = [catalog.frame_features(id) for id in ids]
+    frames = [catalog.segments.frame_features(id) for id in ids]
     return VideoFeatures(
         Path(video.path),
         np.concatenate([pts for pts, _ in frames]),
         np.concatenate([features for _, features in frames]),
         np.array([segment.start for segment in segments] + [segments[-1].end]),
-        catalog.embeddings(ids),
-        tuple(in_one_language(catalog.cues(video.id))),
+        catalog.segments.embeddings(ids),
+        tuple(in_one_language(catalog.cues.of(video.id))),
     )

@@ -94,9 +94,9 @@ def _library(folder: Path | None) -> str:
     with Library(folder) as library:
         counts = library.catalog.counts()
         held = library.catalog.encoder()
-        if held and held[0] != library.encoder.fingerprint:
+        if held and held.fingerprint != library.encoder.fingerprint:
             raise ValueError(
-                f"{library.folder} was made with {held[0]}, this program has {library.encoder.fingerprint}"
+                f"{library.folder} was made with {held.fingerprint}, this program has {library.encoder.fingerprint}"
             )
         in_index = len(library.engine.index) if counts.segments else 0
         return (

@@ -40,7 +40,7 @@ def judge(
         path = os.path.abspath(place.path.expanduser())
         judgement = Judgement(text.strip(), path, not wrong, place.start, place.end)
         if forget:
-            if not held.catalog.forget_judgement(judgement):
+            if not held.catalog.judgements.remove(judgement):
                 raise ValueError(f"nothing was judged of {video} as an answer to “{text}”")
         else:
             if not judgement.text:
@@ -48,8 +48,8 @@ def judge(
             duration = held.show(path)[0].duration
             if judgement.start is not None and judgement.start >= duration:
                 raise ValueError(f"{path} ends at {duration:.1f} s, before the judged part begins")
-            held.catalog.put_judgement(judgement)
-        kept = len(held.catalog.judgements())
+            held.catalog.judgements.put(judgement)
+        kept = len(held.catalog.judgements.all())
     out.print(f"The library has {counted(kept, 'judged answer')}.")
 
 
@@ -137,7 +137,9 @@ def _evaluate_annotated(
         if not files:
             raise ValueError(f"none of the {len(missing):,} annotated videos, such as {missing[0]}, is in {videos}")
         run_index(library, sorted(set(files.values())), IndexOptions(), quiet=as_json)
-        failed = {name: _reason(library, file) for name, file in files.items() if not library.catalog.video(str(file))}
+        failed = {
+            name: _reason(library, file) for name, file in files.items() if not library.catalog.videos.at(str(file))
+        }
         evaluation = evaluate(library, annotations, files, options)
         model = library.encoder.fingerprint
         if plot:
@@ -170,14 +172,14 @@ def _evaluate_judged(
     from search.evaluation.judged import ask, below, fallen, judged_scores
 
     with opened(folder) as library:
-        judgements = library.catalog.judgements()
+        judgements = library.catalog.judgements.all()
         if not judgements:
             raise ValueError("this library keeps no judged queries yet; `videobert judge TEXT VIDEO` adds one")
-        ranks, last = ask(library, judgements), library.catalog.last_judged_run()
+        ranks, last = ask(library, judgements), library.catalog.judgements.last_run()
         scores = judged_scores(library, judgements, ranks, options)
         fell = below(ranks, floors) + (fallen(last.ranks, ranks) if last else [])
         if accept or not fell:
-            library.catalog.put_judged_run(library.encoder.fingerprint, ranks)
+            library.catalog.judgements.put_run(library.encoder.fingerprint, ranks)
     if as_json:
         print_json(
             {
@@ -210,7 +212,7 @@ def _place(rank: int, before: int | None) -> str:
 
 
 def _reason(library: Library, file: Path) -> str:
-    failure = library.catalog.failure(str(file))
+    failure = library.catalog.failures.at(str(file))
     return failure.reason if failure else "it was not indexed"
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from search.query.times import clock
-from store.types import Explanation, Match, Moment
+from search.ranking.moments import Explanation, Match, Moment
 
 if TYPE_CHECKING:
     from indexer.pipeline import Report

@@ -62,7 +62,7 @@ def remove(
 def failures(library: LibraryOption = None, json_: JsonOption = False) -> None:
     """List the files that could not be indexed, with reasons."""
     with opened(library) as held:
-        failed = held.catalog.failures()
+        failed = held.catalog.failures.all()
     if json_:
         print_json([asdict(failure) for failure in failed])
         return

@@ -14,8 +14,8 @@ from search.export.formats import export, format_of
 from search.query.request import Only, SearchRequest, SimilarRequest
 from search.query.times import ClipRange
 from search.ranking.calibration import verdict
+from search.ranking.moments import Moment
 from search.service.client import Upload, running
-from store.types import Moment
 
 if TYPE_CHECKING:
     from search.export.cuts import CutResult
@@ -162,7 +162,7 @@ def _list(context: typer.Context, library: LibraryOption = None) -> None:
     if context.invoked_subcommand is not None:
         return
     with opened(library) as held:
-        for each in held.catalog.searches():
+        for each in held.catalog.searches.all():
             taught = [f"{sign}{number}" for sign, ids in (("+", each.more), ("-", each.less)) for number in ids]
             out.print("  ".join([f"{each.name}: {each.query}", *taught]), markup=False)
 
@@ -193,7 +193,7 @@ def remove(
 ) -> None:
     """Forget a saved search."""
     with opened(library) as held:
-        if not held.catalog.remove_search(name):
+        if not held.catalog.searches.remove(name):
             raise ValueError(f"no saved search {name!r}")
 
 
@@ -244,7 +244,7 @@ def _show_moments(
         typer.Exit: some of the films could not be written.
     """
     if exported:
-        exported.write_bytes(export(moments, format_of(exported), video_of=held.catalog.video))
+        exported.write_bytes(export(moments, format_of(exported), video_of=held.catalog.videos.at))
     pieces = _cut(moments, cut_into) if cut_into else []
     pictures = held.write_thumbnails(moments, thumbnails) if thumbnails else [None] * len(moments)
     if as_json:

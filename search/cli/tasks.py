@@ -138,7 +138,7 @@ def classify(
             for one in found:
                 _show_classification(one)
         else:
-            for name, count in held.catalog.tag_counts().items():
+            for name, count in held.catalog.tags.counts().items():
                 out.print(f"{count:>8,}  {name}", markup=False)
             out.print(f"Classified {counted(len(found), 'video')}; `videobert search TEXT --tag NAME` filters them.")
     if failed:

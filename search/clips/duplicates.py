@@ -22,7 +22,7 @@ from search.clips.frames import FrameNormalizer, FrameSequence
 from search.clips.matching import match_kind
 from store.catalog.catalog import Catalog
 from store.types import Video
-from store.vectors.faiss_index import FaissIndex
+from store.vectors.index import VectorIndex
 
 LEAST_SECONDS = 2.0  # that have to be shared: four frames
 
@@ -108,7 +108,7 @@ class _Shared:
 
 def find(
     catalog: Catalog,
-    index: FaissIndex,
+    index: VectorIndex,
     normalizer: FrameNormalizer,
     *,
     min_seconds: float = LEAST_SECONDS,
@@ -125,7 +125,7 @@ def find(
     """
     if not min_seconds > 0:
         raise ValueError(f"min_seconds must be positive, got {min_seconds}")
-    videos = {video.id: video for video in catalog.videos(within) if video.id is not None}
+    videos = {video.id: video for video in catalog.videos.all(within) if video.id is not None}
     search = _Comparison(catalog, normalizer, videos, min_seconds)
     first_of = {video.content_hash: number for number, video in sorted(videos.items(), reverse=True)}  # added first
     distinct = {number: videos[number] for number in first_of.values()}
@@ -250,7 +250,7 @@ class _Comparison:
         return _Shared(alignment, kind, of_query, _share(found, alignment.start, alignment.end))
 
     def _read(self, number: int) -> FrameSequence:
-        return self._normalizer.of_segments(self._catalog.segments(number))
+        return self._normalizer.of_segments(self._catalog.segments.of(number))
 
 
 def _seconds(alignment: Alignment) -> float:
@@ -298,7 +298,7 @@ class _Segments:
 
 
 def candidates(
-    catalog: Catalog, index: FaissIndex, normalizer: FrameNormalizer, videos: dict[int, Video]
+    catalog: Catalog, index: VectorIndex, normalizer: FrameNormalizer, videos: dict[int, Video]
 ) -> list[Pair]:
     """Return pairs of videos that may show the same, each once.
 
@@ -310,7 +310,7 @@ def candidates(
     best: dict[tuple[int, int], list[tuple[float, float, float]]] = defaultdict(list)
     for first in range(0, len(segments.ids), _AT_ONCE):
         rows = np.arange(first, min(first + _AT_ONCE, len(segments.ids)))
-        vectors = catalog.embeddings(segments.ids[rows])
+        vectors = catalog.segments.embeddings(segments.ids[rows])
         shown = (vectors @ normalizer.blank_embeddings.T).max(axis=1) < _BLANK
         for row, other, score in _nearest(index, segments, rows[shown], vectors[shown], among):
             one, two = sorted((row, other), key=lambda each: int(segments.videos[each]))
@@ -327,7 +327,7 @@ def candidates(
 
 
 def _segments(catalog: Catalog, videos: Iterable[int]) -> _Segments:
-    held = [(segment, number) for number in videos for segment in catalog.segments(number)]
+    held = [(segment, number) for number in videos for segment in catalog.segments.of(number)]
     held.sort(key=lambda each: each[0].id or 0)
     return _Segments(
         np.array([segment.id for segment, _ in held], np.int64),
@@ -337,7 +337,7 @@ def _segments(catalog: Catalog, videos: Iterable[int]) -> _Segments:
 
 
 def _nearest(
-    index: FaissIndex,
+    index: VectorIndex,
     segments: _Segments,
     rows: NDArray[np.int64],
     vectors: NDArray[np.float32],

@@ -91,7 +91,7 @@ class FrameNormalizer:
 
     def of_segments(self, segments: Sequence[Segment]) -> FrameSequence:
         """Return the stored frames of segments of one video, in order of time."""
-        stored = [self.catalog.frame_features(segment.id) for segment in segments if segment.id is not None]
+        stored = [self.catalog.segments.frame_features(segment.id) for segment in segments if segment.id is not None]
         features = np.concatenate([features for _, features in stored])
         return self.sequence(np.concatenate([pts for pts, _ in stored]), features, segments[-1].end)
 
@@ -114,9 +114,9 @@ class FrameNormalizer:
     @cached_property
     def _mean(self) -> NDArray[np.float32]:
         """What all pictures have in common: (F,)."""
-        ids = self.catalog.segment_ids()
+        ids = self.catalog.segments.ids()
         sample = ids[np.linspace(0, len(ids) - 1, min(len(ids), _SAMPLE)).astype(int)].tolist()
-        held = [self.catalog.frame_features(number)[1].astype(np.float32).mean(axis=0) for number in sample]
+        held = [self.catalog.segments.frame_features(number)[1].astype(np.float32).mean(axis=0) for number in sample]
         painted = blank_features(self.encoder).astype(np.float32).mean(axis=0)
         return np.asarray((np.sum(held, axis=0) + _PRIOR * painted) / (len(held) + _PRIOR), np.float32)
 

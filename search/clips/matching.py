@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from indexer.features.clip import Clip
 from search.clips.alignment import Alignment, align
 from search.clips.frames import FrameNormalizer, FrameSequence
-from store.types import Match, Moment, Segment
+from search.ranking.moments import Match, Moment
+from store.types import Segment
 
 Kind = Literal["copy", "near copy", "same scene", "similar"]
 
@@ -139,7 +140,7 @@ def place(
 
 
 def _placed(moment: Moment, views: Sequence[QueryView], normalizer: FrameNormalizer, without: int | None) -> Moment:
-    segments = normalizer.catalog.segments(moment.hits[0].video_id)
+    segments = normalizer.catalog.segments.of(moment.hits[0].video_id)
     found = normalizer.of_segments(_around(moment, views[0].frames, segments, without))
     best = _best(views, found)
     if best is None or not _overlap(best[0], moment):  # what matches beside it is another moment

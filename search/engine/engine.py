@@ -10,7 +10,7 @@ from typing import TypeVar
 from search.engine.searcher import SearchEngine
 from search.library import Library
 from store.errors import NotInLibrary
-from store.vectors.faiss_index import bring_up_to_date
+from store.vectors.sync import sync
 
 Answer = TypeVar("Answer")
 
@@ -131,14 +131,14 @@ class Live:
         if self._engine is not None and seen == self._seen:
             return self._engine
         held = library.catalog.encoder()
-        if self._engine is not None and held is not None and held[0] != library.encoder.fingerprint:
+        if self._engine is not None and held is not None and held.fingerprint != library.encoder.fingerprint:
             for name in ("encoder", "vectors"):  # `videobert reindex` moved the library to another model
                 library.__dict__.pop(name, None)
             self._engine = None
         if self._engine is None:
-            library.catalog.bind_encoder(library.encoder.fingerprint, library.encoder.dim)
+            library.catalog_of_encoder()
             seen = self.stamp()
-        changed = any(bring_up_to_date(library.vectors, library.catalog))
+        changed = any(sync(library.vectors, library.catalog))
         if changed or self._engine is None:
             self._engine = SearchEngine(library.catalog, library.vectors, library.encoder)
         self._unsaved |= changed

@@ -18,12 +18,11 @@ from search.query.request import SearchRequest, SimilarRequest
 from search.query.times import ClipRange
 from search.ranking.calibration import Background, everyday
 from search.ranking.clause import Ground
-from search.ranking.moments import HITS_PER_MOMENT, merge
+from search.ranking.moments import HITS_PER_MOMENT, Hit, Moment, located_hits, merge
 from search.ranking.ranker import answer
 from store.catalog.catalog import Catalog
 from store.filters import Filter
-from store.types import Hit, Moment
-from store.vectors.faiss_index import FaissIndex
+from store.vectors.index import VectorIndex
 
 _BACKGROUND = 2000  # segments: a mean to 0.02 standard deviations
 _LOOKED_AT = 200  # hits whose frames are compared with a clip's one by one: a tenth of a second
@@ -32,7 +31,7 @@ _LOOKED_AT = 200  # hits whose frames are compared with a clip's one by one: a t
 class SearchEngine:
     """Ranks the moments of a catalog with its vector index and encoder."""
 
-    def __init__(self, catalog: Catalog, index: FaissIndex, encoder: Encoder) -> None:
+    def __init__(self, catalog: Catalog, index: VectorIndex, encoder: Encoder) -> None:
         self.catalog, self.index, self.encoder = catalog, index, encoder
         self.normalizer = FrameNormalizer(catalog, encoder)
 
@@ -85,10 +84,10 @@ class SearchEngine:
         Raises:
             ValueError: the library has no such segment.
         """
-        if self.catalog.segment(segment_id) is None:
+        if self.catalog.segments.get(segment_id) is None:
             raise ValueError(f"no segment {segment_id} in this library")
-        pts_seconds, features = self.catalog.frame_features(segment_id)
-        embedding = self.catalog.embeddings([segment_id])
+        pts_seconds, features = self.catalog.segments.frame_features(segment_id)
+        embedding = self.catalog.segments.embeddings([segment_id])
         return Clip(pts_seconds - pts_seconds[0], features, (len(features),), embedding)
 
     def _alike(self, clip: Clip, *, top: int, within: str | None, without: int | None = None) -> list[Moment]:
@@ -97,14 +96,14 @@ class SearchEngine:
         def scored(hits: Sequence[Hit]) -> list[Hit]:
             """Hits with the maxsim of the best view as their score."""
             others = [hit for hit in hits if hit.segment_id != without]
-            rows = (self.normalizer.rows(self.catalog.frame_features(hit.segment_id)[1]) for hit in others)
+            rows = (self.normalizer.rows(self.catalog.segments.frame_features(hit.segment_id)[1]) for hit in others)
             return [
                 replace(hit, score=max(view.maxsim(found) for view in views))
                 for hit, found in zip(others, rows, strict=True)
             ]
 
         queries = np.concatenate([clip.embeddings, *(view.embeddings for view in clip.views)])
-        among = None if within is None else self.catalog.segment_ids([Filter("within", within)])
+        among = None if within is None else self.catalog.segments.ids([Filter("within", within)])
         most = len(self.index) if among is None else len(among)
         wanted = max(top * HITS_PER_MOMENT, _LOOKED_AT)
         while True:
@@ -127,11 +126,11 @@ class SearchEngine:
             if segment_id >= 0:
                 best[segment_id] = max(score, best.get(segment_id, -1.0))
         ranked = sorted(best, key=lambda segment_id: -best[segment_id])[:k]
-        return self.catalog.hits(ranked, [best[segment_id] for segment_id in ranked])
+        return located_hits(self.catalog, ranked, [best[segment_id] for segment_id in ranked])
 
     @cached_property
     def _background(self) -> Background:
         ids = self.index.ids()
         sample = ids[np.linspace(0, len(ids) - 1, min(len(ids), _BACKGROUND)).astype(int)] if len(ids) else ids
         read = everyday(self.catalog, self.encoder)
-        return Background(self.catalog.embeddings(sample), len(ids), read, self.encoder.query_bank)
+        return Background(self.catalog.segments.embeddings(sample), len(ids), read, self.encoder.query_bank)

@@ -119,8 +119,8 @@ def _chances(library: Library, judgements: Sequence[Judgement]) -> Values:
     """The chance that a random order of all segments has a judged one among the first k, for k of `RECALL_AT`."""
     fitting = []
     for rows in _by_text(judgements).values():
-        videos = [library.catalog.video(path) for path in {row.path for row in rows}]
-        held = {video.path: library.catalog.segments(video.id) for video in videos if video and video.id is not None}
+        videos = [library.catalog.videos.at(path) for path in {row.path for row in rows}]
+        held = {video.path: library.catalog.segments.of(video.id) for video in videos if video and video.id is not None}
         fitting.append(
             sum(
                 any(_fits(row, path, segment.start, segment.end) for row in rows)

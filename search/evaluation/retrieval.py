@@ -31,8 +31,8 @@ from search.evaluation.metrics import (
     recall_curve,
 )
 from search.library import Library
-from search.ranking.moments import merge
-from store.types import Hit, Segment, Video
+from search.ranking.moments import Hit, merge
+from store.types import Segment, Video
 
 _Clip = tuple[str, Window | None]  # path of a video, and the part of it if not the whole
 
@@ -185,10 +185,12 @@ def _held(library: Library, files: Mapping[str, Path]) -> dict[str, _Held]:
     """The videos that the library holds, by path."""
     held = {}
     for path in dict.fromkeys(map(str, files.values())):
-        video = library.catalog.video(path)
-        segments = library.catalog.segments(video.id) if video and video.id is not None else []
+        video = library.catalog.videos.at(path)
+        segments = library.catalog.segments.of(video.id) if video and video.id is not None else []
         if video and segments:
-            embeddings = library.catalog.embeddings([segment.id for segment in segments if segment.id is not None])
+            embeddings = library.catalog.segments.embeddings(
+                [segment.id for segment in segments if segment.id is not None]
+            )
             held[path] = _Held(video, segments, embeddings)
     return held
 

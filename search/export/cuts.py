@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 from indexer.media.container import MediaError
 from indexer.workers.decoders import Decoders
-from store.types import Moment
+from search.ranking.moments import Moment
 
 # Containers that moments are written into; those of other names go into the second, which holds almost every codec.
 _COPIED = (".mp4", ".mkv", ".m4v", ".mov", ".webm", ".ts", ".mts", ".m2ts", ".mpg", ".flv", ".avi")

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from store.types import Moment
+from search.ranking.moments import Moment
 
 if TYPE_CHECKING:
     from search.export.timelines import VideoOf

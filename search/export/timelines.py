@@ -18,7 +18,8 @@ import opentimelineio.adapters
 from opentimelineio.opentime import RationalTime, TimeRange, to_timecode
 from opentimelineio.schema import Clip, ExternalReference, Timeline, Track, TrackKind
 
-from store.types import Moment, Video
+from search.ranking.moments import Moment
+from store.types import Video
 
 VideoOf = Callable[[str], Video | None]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from search.query.request import absolute
 from search.query.times import ClipRange
 from store.catalog.catalog import Catalog
-from store.types import Video
+from store.types import EncoderInfo, FileStamp, Video
 
 if TYPE_CHECKING:  # these bring torch and the decoders with them
     from indexer.features.video import VideoFeatures
@@ -38,13 +38,21 @@ class Films:
         """The loaded model."""
         from model.encoder.load import load
 
-        origin = self.catalog.origin()
-        chosen = self._model or (origin.model if origin else None)
+        held = self.catalog.encoder()
+        chosen = self._model or (held.model if held else "")
         return load(chosen) if chosen else load()
+
+    def catalog_of_encoder(self) -> Catalog:
+        """Return the catalog for reading and writing vectors of the encoder.
+
+        Raises:
+            EncoderMismatch: it holds vectors of another encoder.
+        """
+        return self.catalog.with_encoder(EncoderInfo(self.encoder.fingerprint, self.encoder.dim))
 
     def videos(self, *, within: str | Path | None = None) -> list[Video]:
         """The videos held, ordered by path."""
-        return self.catalog.videos(within=None if within is None else absolute(within))
+        return self.catalog.videos.all(within=None if within is None else absolute(within))
 
     def summarize(
         self,
@@ -105,18 +113,18 @@ class Films:
         from search.tasks.classification import NONE, classify
         from store.catalog.tags import Tag
 
-        self.catalog.bind_encoder(self.encoder.fingerprint, self.encoder.dim)
+        self.catalog_of_encoder()
         for video in self.videos(within=within):
             found = classify(stored_video(self.catalog, video), by)
             assert video.id is not None  # it came from the catalog
-            rows = zip(self.catalog.segments(video.id), found.probabilities, strict=True)
+            rows = zip(self.catalog.segments.of(video.id), found.probabilities, strict=True)
             tags = [
                 Tag(segment.id, name, float(share), origin)
                 for segment, row in rows
                 for name, share in zip(found.names, row, strict=True)
                 if share >= least and name != NONE and segment.id is not None
             ]
-            self.catalog.put_tags(tags, origin=origin, video_ids=[video.id])
+            self.catalog.tags.put(tags, origin=origin, video_ids=[video.id])
             tell(found)
 
     def fill(self, video: str | Path, text: str, *, top: int = 5) -> list[list[Guess]]:
@@ -156,17 +164,15 @@ class Films:
         from indexer.features.video import read_video, stored_video
 
         path = Path(absolute(video))
-        held = self.catalog.video(str(path))
+        held = self.catalog.videos.at(str(path))
         if held and not _changed(held):
-            self.catalog.bind_encoder(self.encoder.fingerprint, self.encoder.dim)
-            return stored_video(self.catalog, held)
+            return stored_video(self.catalog_of_encoder(), held)
         return read_video(path, self.encoder)
 
 
 def _changed(video: Video) -> bool:
     """Whether the file of a video is another one now than when it was indexed; one that is gone has not changed."""
     try:
-        state = os.stat(video.path)
+        return FileStamp.of(os.stat(video.path)) != video.file_stamp
     except OSError:
         return False
-    return (state.st_size, state.st_mtime_ns) != (video.size, video.mtime_ns)

@@ -17,9 +17,10 @@ import platformdirs
 from search.library.films import Films
 from search.query.language import parse
 from search.query.request import Only, SearchRequest, SimilarRequest, absolute
+from search.ranking.moments import Moment
 from store.catalog.catalog import Catalog
 from store.catalog.searches import SavedSearch
-from store.types import Moment, Segment, Video
+from store.types import Segment, Video
 
 if TYPE_CHECKING:  # these bring torch, FAISS and the decoders with them
     from indexer.pipeline import IndexOptions, Progress, Report
@@ -27,7 +28,7 @@ if TYPE_CHECKING:  # these bring torch, FAISS and the decoders with them
     from model.encoder.contract import Encoder
     from search.clips.duplicates import Duplicates
     from search.engine.searcher import SearchEngine
-    from store.vectors.faiss_index import FaissIndex
+    from store.vectors.index import VectorIndex
 
 LIBRARY_VARIABLE = "VIDEOBERT_LIBRARY"
 
@@ -51,7 +52,7 @@ class Library(Films):
         self, folder: str | Path | None = None, *, encoder: Encoder | None = None, model: str | Path | None = None
     ) -> None:
         self.folder = Path(folder).expanduser() if folder is not None else default_folder()
-        super().__init__(Catalog(self.folder / "catalog.sqlite"), model)
+        super().__init__(Catalog.open(self.folder / "catalog.sqlite"), model)
         self._engine: SearchEngine | None = None
         self._asked: tuple[int, int] | None = None  # the catalog's stamp when the engine was brought up to date
         if encoder is not None:
@@ -68,12 +69,13 @@ class Library(Films):
         self.catalog.close()
 
     @cached_property
-    def vectors(self) -> FaissIndex:
+    def vectors(self) -> VectorIndex:
         """The vector index, brought up to date with the catalog."""
         from store.vectors.faiss_index import FaissIndex
 
         held = self.catalog.encoder()
-        return FaissIndex.open(self.folder / "vectors.faiss", held[1] if held else self.encoder.dim)
+        dim = held.dim if held else self.encoder.dim
+        return FaissIndex.open(self.folder / "vectors.faiss", dim, resolve=self.catalog.segments.ids)
 
     @property
     def engine(self) -> SearchEngine:
@@ -81,9 +83,9 @@ class Library(Films):
         from search.engine.searcher import SearchEngine
 
         if self._engine is None or self._asked != self.catalog.stamp():
-            self.catalog.bind_encoder(self.encoder.fingerprint, self.encoder.dim)
+            catalog = self.catalog_of_encoder()
             if self._refresh_vectors() or self._engine is None:  # it remembers what the library looks like as a whole
-                self._engine = SearchEngine(self.catalog, self.vectors, self.encoder)
+                self._engine = SearchEngine(catalog, self.vectors, self.encoder)
             self._asked = self.catalog.stamp()
         return self._engine
 
@@ -236,7 +238,7 @@ class Library(Films):
             raise ValueError("a saved search has no clips, and names folders and tags in its query (in: and tag:)")
         parse(request.query)
         kept = {field.name: getattr(request, field.name) for field in fields(SavedSearch) if field.name != "name"}
-        self.catalog.put_search(SavedSearch(name, **kept))
+        self.catalog.searches.put(SavedSearch(name, **kept))
 
     def run_search(
         self, name: str, *, more: Sequence[int] = (), less: Sequence[int] = (), top: int = 10, explain: bool = False
@@ -251,9 +253,9 @@ class Library(Films):
             ValueError: there is no search of this name.
             NotInLibrary: a segment is unknown.
         """
-        saved = self.catalog.search_named(name)
+        saved = self.catalog.searches.get(name)
         if saved is None:
-            known = ", ".join(each.name for each in self.catalog.searches()) or "none"
+            known = ", ".join(each.name for each in self.catalog.searches.all()) or "none"
             raise ValueError(f"no saved search {name!r}; there are: {known}")
         request = saved_request(saved)
         if more or less:
@@ -268,13 +270,13 @@ class Library(Films):
             ValueError: the library holds no such thing.
         """
         if isinstance(what, int):
-            segment = self.catalog.segment(what)
-            video = self.catalog.video_by_id(segment.video_id) if segment else None
+            segment = self.catalog.segments.get(what)
+            video = self.catalog.videos.get(segment.video_id) if segment else None
         else:
-            video = self.catalog.video(absolute(what))
+            video = self.catalog.videos.at(absolute(what))
         if video is None or video.id is None:
             raise ValueError(f"this library holds no {'segment' if isinstance(what, int) else 'video'} {what}")
-        return video, self.catalog.segments(video.id)
+        return video, self.catalog.segments.of(video.id)
 
     def remove(self, targets: Sequence[str | Path]) -> int:
         """Forget the videos at these paths or under these folders, and their failures; files are not touched.
@@ -284,18 +286,18 @@ class Library(Films):
         """
         ids = {video.id for target in targets for video in self.videos(within=target) if video.id is not None}
         for target in targets:
-            self.catalog.forget_failures([failure.path for failure in self.catalog.failures(absolute(target))])
-        removed = self.catalog.remove_videos(ids)
+            self.catalog.failures.remove([failure.path for failure in self.catalog.failures.all(absolute(target))])
+        removed = self.catalog.videos.remove(ids)
         self._refresh_vectors()
         return removed
 
     def status(self) -> dict[str, str | int | float]:
         """What the library holds, as names and values."""
-        counts, held, origin = self.catalog.counts(), self.catalog.encoder(), self.catalog.origin()
+        counts, held = self.catalog.counts(), self.catalog.encoder()
         return {
             "library": str(self.folder),
-            "model": held[0] if held else "none yet",
-            "tier": origin.tier if origin else "comes with the program" if held else "none yet",
+            "model": held.fingerprint if held else "none yet",
+            "tier": (held.tier or "comes with the program") if held else "none yet",
             **vars(counts),
             "bytes": sum(file.stat().st_size for file in self.folder.iterdir() if file.is_file()),
         }
@@ -305,13 +307,13 @@ class Library(Films):
         folder.mkdir(parents=True, exist_ok=True)
         paths = [folder / f"{rank:03}-{moment.segment_id}.jpg" for rank, moment in enumerate(moments, start=1)]
         for path, moment in zip(paths, moments, strict=True):
-            path.write_bytes(self.catalog.thumbnail(moment.segment_id)[0])
+            path.write_bytes(self.catalog.segments.thumbnail(moment.segment_id)[0])
         return paths
 
     def _refresh_vectors(self) -> bool:
-        from store.vectors.faiss_index import bring_up_to_date
+        from store.vectors.sync import sync
 
-        changed = any(bring_up_to_date(self.vectors, self.catalog))
+        changed = any(sync(self.vectors, self.catalog))
         if changed:
             self.vectors.save()
             self._engine = None

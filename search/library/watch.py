@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from indexer.discovery import discover, looks_like_video
 from indexer.pipeline import IndexOptions, Report
 from indexer.text.sidecars import SUBTITLE_SUFFIXES
+from store.types import FileStamp
 
 if TYPE_CHECKING:
     from search.library import Library
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 SETTLE_SECONDS = 2.0
 _TICK_MILLISECONDS = 500  # how often files that grow are looked at
 
-_State = tuple[int, int] | None  # size and modification time in nanoseconds, or gone
+_State = FileStamp | None  # None: gone
 
 
 @dataclass(frozen=True)
@@ -170,8 +171,7 @@ def changes(
 
 def _state(path: Path) -> _State:
     with suppress(OSError):
-        status = path.stat()
-        return status.st_size, status.st_mtime_ns
+        return FileStamp.of(path.stat())
     return None
 
 

@@ -8,27 +8,26 @@ The language, with operators in capitals:
     a lake AND a boat             both in one moment
     cutting THEN frying           one after the other in one video
     rain THEN WITHIN 20s sun      at most so long after
-    in:holidays tag:dog type:mp4 has:subtitles after:2024-01 before:2024-03-15 longer:10s shorter:5m
-                                  filters, anywhere; values with spaces in quotes; NOT before one turns it round
+    in:holidays after:2024-01     filters, anywhere; values with spaces in quotes; NOT before one turns it round
 
-A filter holds for the whole query, wherever it stands. Dates are of the file's last change, in local time:
-`after:2024-01` is from the first of January on, `before:2024-01` until just before it. Times are in ms, s, m or h.
+A filter holds for the whole query, wherever it stands; `store.filters.FILTERS` lists them. Dates are of the file's last
+change, in local time: `after:2024-01` is from the first of January on, `before:2024-01` until just before it. Times are
+in ms, s, m or h.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import cache
 from typing import cast
 
 from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
-from store.filters import Field, Filter
+from store.filters import TYPED_FILTERS, Filter, parse_duration, parse_filter
 
-_GRAMMAR = r"""
+_NAMES = "|".join(spec.name for spec in TYPED_FILTERS)
+_GRAMMAR = rf"""
 query: step (_THEN limit? step)*
 limit: _WITHIN DURATION
 step: clause (_AND clause)*
@@ -41,14 +40,11 @@ _AND.3: /AND(?!\S)/
 _NOT.3: /NOT(?!\S)/
 _WITHIN.3: /WITHIN(?!\S)/
 DURATION.2: /\d+(\.\d+)?(ms|s|m|h)?(?!\S)/i
-FILTER.2: /(in|after|before|longer|shorter|has|tag|type):("[^"]*"|[^\s"]*)/i
+FILTER.2: /({_NAMES}):("[^"]*"|[^\s"]*)/i
 PHRASE: /"[^"]*"/
 WORD: /(?!(THEN|AND|NOT)(?!\S))[^\s"]+/
 %ignore /\s+/
 """
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
-_DATES = ("%Y", "%Y-%m", "%Y-%m-%d")
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|)")
 
 
 class QueryError(ValueError):
@@ -146,7 +142,7 @@ def _clause(tree: Tree[Token], query: str, filters: list[Filter]) -> tuple[list[
             continue
         first, *rest = cast(list[Token], negated.children)
         if first.type == "FILTER":
-            filters.append(replace(_filter(first, query), wanted=False))
+            filters.append(replace(_filter(first, query), negated=True))
             plain += rest
         else:
             unwanted += _texts([first, *rest], query, filters)
@@ -164,33 +160,21 @@ def _texts(tokens: list[Token], query: str, filters: list[Filter]) -> list[Text]
 
 def _filter(token: Token, query: str) -> Filter:
     name, _, value = token.partition(":")
-    name, value = name.lower(), value.strip('"').strip()
-    start = token.start_pos or 0
+    value = value.strip('"').strip()
+    position = (token.start_pos or 0) + len(name) + 1
     if not value:
-        raise QueryError(f"{name}: needs a value, with no space before it", query, start + len(name) + 1)
-    if name in ("after", "before"):
-        return Filter(cast(Field, name), _instant_ns(value, query, start + len(name) + 1))
-    if name in ("longer", "shorter"):
-        return Filter(cast(Field, name), _duration(value, query, start + len(name) + 1))
-    if name == "has" and value.lower() != "subtitles":
-        raise QueryError(f"has: knows only subtitles, got {value}", query, start + len(name) + 1)
-    return Filter(cast(Field, name), value.lstrip(".") if name == "type" else value)
-
-
-def _instant_ns(value: str, query: str, position: int) -> int:
-    for form in _DATES:
-        try:
-            return int(datetime.strptime(value, form).astimezone().timestamp()) * 10**9
-        except ValueError:
-            continue
-    raise QueryError(f"a date is 2024, 2024-01 or 2024-01-31, got {value}", query, position)
+        raise QueryError(f"{name.lower()}: needs a value, with no space before it", query, position)
+    try:
+        return parse_filter(name, value)
+    except ValueError as error:
+        raise QueryError(str(error), query, position) from error
 
 
 def _duration(value: str, query: str, position: int) -> float:
-    found = _DURATION.fullmatch(value.lower())
-    if not found:
-        raise QueryError(f"a length of time is 20s, 1.5m, 2h or 500ms, got {value}", query, position)
-    return float(found[1]) * _SECONDS[found[2]]
+    try:
+        return parse_duration(value)
+    except ValueError as error:
+        raise QueryError(str(error), query, position) from error
 
 
 def _explained(error: UnexpectedInput, query: str) -> QueryError:

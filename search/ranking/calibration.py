@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from search.ranking.moments import Moment
 from store.catalog.catalog import Catalog
-from store.types import Moment
 
 if TYPE_CHECKING:  # it brings torch with it
     from model.encoder.contract import Encoder
@@ -126,10 +126,10 @@ def everyday(catalog: Catalog, encoder: Encoder) -> NDArray[np.float32]:
     )
 
     lines = query_bank_lines()
-    kept = catalog.readings(encoder.fingerprint, lines)
+    kept = catalog.text_embeddings.get(encoder.fingerprint, lines)
     if kept is None:
         kept = encoder.embed_text(lines)
-        catalog.put_readings(encoder.fingerprint, lines, kept)
+        catalog.text_embeddings.put(encoder.fingerprint, lines, kept)
     return kept
 
 

@@ -14,7 +14,7 @@ from search.ranking.calibration import MATCH, NOTHING, WORDS_ENOUGH, Background,
 from search.ranking.smoothing import Surroundings
 from store.catalog.catalog import Catalog
 from store.filters import Filter
-from store.vectors.faiss_index import FaissIndex
+from store.vectors.index import VectorIndex
 
 _K = 60  # as in the paper; the first of one ranking does not outweigh a good place in two
 _WORDS_BESIDE_PICTURES = 0.4  # weight of words where pictures answer: keeps most of what right subtitles give
@@ -57,14 +57,14 @@ class Ground:
     """What a clause is searched in."""
 
     catalog: Catalog
-    index: FaissIndex
+    index: VectorIndex
     background: Background
     filters: tuple[Filter, ...] = ()
     only: Only | None = None
 
     def among(self) -> NDArray[np.int64] | None:
         """The segments that the filters leave, None for all."""
-        return self.catalog.segment_ids(self.filters) if self.filters else None
+        return self.catalog.segments.ids(self.filters) if self.filters else None
 
     def candidates(self, clause: Clause, among: NDArray[np.int64] | None, limit: int) -> set[int]:
         """Segments that look like the clause, and those that hold its words: up to `limit` of each."""
@@ -73,10 +73,10 @@ class Ground:
             ids = self.index.search(clause.vectors, limit, among=among)[1]
             found.update(number for number in ids.ravel().tolist() if number >= 0)
         if clause.words and self.only != "visual":
-            rare = telling(self._weights(clause.words))
+            rare = rarest_terms(self._weights(clause.words))
             found.update(
-                self.catalog.search_words(
-                    clause.words, phrases=clause.phrases, one_of=rare, filters=self.filters, limit=limit
+                self.catalog.fulltext.search(
+                    clause.words, phrases=clause.phrases, any_of=rare, filters=self.filters, limit=limit
                 )
             )
         return found
@@ -117,7 +117,7 @@ class Ground:
             return share
         weights = self._weights(clause.words)
         for word, weight in weights.items():
-            holding = self.catalog.holding(word, ids)
+            holding = self.catalog.fulltext.containing(word, ids)
             if holding:
                 share += weight * np.fromiter((number in holding for number in ids), bool, len(ids))
         return share / sum(weights.values())
@@ -127,7 +127,7 @@ class Ground:
         size = self.background.size
         for word in words:
             if word not in self.background.known:
-                self.background.known[word] = self.catalog.segments_with_words(size, word)
+                self.background.known[word] = self.catalog.fulltext.document_frequency(word, limit=size)
         known = [self.background.known[word] for word in words]
         return {
             word: math.log(1 + (size - number + 0.5) / (number + 0.5))
@@ -138,12 +138,12 @@ class Ground:
         """Which segments lack a phrase that has to be there: (C,)."""
         lost = np.zeros(len(ids), bool)
         for phrase in clause.phrases:
-            holding = self.catalog.holding(phrase, ids)
+            holding = self.catalog.fulltext.containing(phrase, ids)
             lost |= np.fromiter((number not in holding for number in ids), bool, len(ids))
         return lost
 
 
-def telling(weights: Mapping[str, float]) -> list[str]:
+def rarest_terms(weights: Mapping[str, float]) -> list[str]:
     """The rarest words, one of which is in everything that holds enough of all: the others together do not weigh it."""
     rarest_last = sorted(weights, key=lambda word: weights[word])
     sums = np.cumsum([weights[word] for word in rarest_last])

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from model.encoder.contract import Encoder
 from search.ranking.clause import Clause, Ground
-from store.catalog.analyzer import plain
-from store.types import Moment
+from search.ranking.moments import Moment
+from store.catalog.analyzer import normalize
 
 _WINDOW = 4  # frames: two seconds of what the indexer keeps
 _MOST_WINDOWS = 12  # of one moment; a longer one is looked at more coarsely
@@ -64,7 +64,7 @@ def refine(
 
 def _windows(moment: Moment, ground: Ground) -> _Windows:
     hits = sorted(moment.hits, key=lambda hit: hit.start)
-    stored = [ground.catalog.frame_features(hit.segment_id) for hit in hits]
+    stored = [ground.catalog.segments.frame_features(hit.segment_id) for hit in hits]
     pts = np.concatenate([pts for pts, _ in stored])
     if not len(pts):
         return _Windows(pts, pts, pts, [])
@@ -91,14 +91,14 @@ def _standardized(clause: Clause, embeddings: NDArray[np.float32], ground: Groun
 def _spoken(moment: Moment, wanted: Sequence[Clause], ground: Ground) -> tuple[float, float] | None:
     """From when to when the words of the query are said, None where they are not."""
     words = [word for clause in wanted for word in clause.words]
-    matched = ground.catalog.matched(words, [hit.segment_id for hit in moment.hits])
+    matched = ground.catalog.fulltext.matched(words, [hit.segment_id for hit in moment.hits])
     said = {word for each in matched.values() for word in each.said}
     if not said:
         return None
     lines = [
         cue
-        for cue in ground.catalog.cues(moment.hits[0].video_id)
-        if cue.start < moment.end and cue.end > moment.start and any(word in plain(cue.text) for word in said)
+        for cue in ground.catalog.cues.of(moment.hits[0].video_id)
+        if cue.start < moment.end and cue.end > moment.start and any(word in normalize(cue.text) for word in said)
     ]
     if not lines:
         return None

@@ -1,16 +1,119 @@
-"""Hits -> moments."""
+"""What a search returns: hits, joined into moments."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
-from store.types import Hit, Moment
+from store.catalog.catalog import Catalog
 
 HITS_PER_MOMENT = 4  # neighbours merge, so more hits are fetched than moments are wanted
 TOUCHING_SECONDS = 0.05  # segments of one video tile it; what is left between two is rounding
 _KIN = 0.8  # a neighbour joins a moment if it scores at least this share of the moment's best hit
 _EQUALLY_LIKELY = 0.5  # the same for confidences, where hits have them: they fall off faster
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One segment that answers a query."""
+
+    segment_id: int
+    video_id: int
+    path: str
+    start: float
+    end: float
+    score: float  # by which hits are ranked: of one query, the higher the better
+    text: str = ""
+    confidence: float | None = None  # how likely it is what was asked for, 0 to 1; None where nothing says so
+
+
+@dataclass(frozen=True)
+class Match:
+    """Where, in a query clip and in a hit, the two show the same."""
+
+    start: float  # in the video that was found
+    end: float
+    query_start: float  # in the query clip
+    query_end: float
+    similarity: float  # mean cosine of the aligned frames
+    kind: str = "similar"  # "copy", "near copy", "same scene" or "similar"
+    speed: float = 1.0  # of the query: 2.0 where it runs through what was found in half the time
+    mirrored: bool = False  # whether the query shows it as a mirror does
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {name: round(value, 3) if isinstance(value, float) else value for name, value in vars(self).items()}
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a moment answers a query of words."""
+
+    visual: float  # shares of what the moment looks like, of its words, and of how both read together; they sum to 1
+    words: float
+    alignment: float
+    said: tuple[str, ...]  # words of the query, as they stand in the subtitles
+    named: tuple[str, ...]  # and as they stand in the names of file and folders
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A stretch of one video that answers a query: neighbouring hits in one."""
+
+    path: str
+    start: float
+    end: float
+    score: float  # of the best hit
+    text: str
+    hits: tuple[Hit, ...] = field(repr=False)  # best first
+    match: Match | None = None  # for clip queries
+    confidence: float | None = None  # how likely it is what was asked for, 0 to 1; None where nothing says so
+    keyframe: float = 0.0  # the instant that shows best why it was found
+    why: Explanation | None = None  # where it was asked for
+
+    @property
+    def segment_id(self) -> int:
+        """The id of the best hit, which ``similar`` and ``show`` accept."""
+        return self.hits[0].segment_id
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        row: dict[str, Any] = {
+            "path": self.path,
+            "start": round(self.start, 3),
+            "end": round(self.end, 3),
+            "keyframe": round(self.keyframe, 3),
+            "score": round(self.score, 4),
+            "confidence": None if self.confidence is None else round(self.confidence, 3),
+            "segment": self.segment_id,
+            "text": self.text,
+        }
+        if self.match is not None:
+            row["match"] = self.match.as_dict()
+        if self.why is not None:
+            row["why"] = {
+                name: round(value, 3) if isinstance(value, float) else value for name, value in vars(self.why).items()
+            }
+        return row
+
+
+def located_hits(catalog: Catalog, ids: Sequence[int], scores: Sequence[float] | None = None) -> list[Hit]:
+    """Return one hit for each id, in the order given, leaving out segments that are not held.
+
+    Args:
+        ids: N segments; duplicates are fine.
+        scores: N numbers; 0.0 for all if not given.
+
+    Raises:
+        ValueError: there are not as many scores as ids.
+    """
+    if scores is None:
+        scores = [0.0] * len(ids)
+    found = {segment.segment_id: segment for segment in catalog.segments.located(ids)}
+    pairs = zip(map(int, ids), map(float, scores), strict=True)
+    return [Hit(**vars(found[number]), score=score) for number, score in pairs if number in found]
 
 
 def merge(hits: Iterable[Hit]) -> list[Moment]:

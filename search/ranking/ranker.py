@@ -19,11 +19,10 @@ from search.query.language import ParsedQuery, Text
 from search.query.request import SearchRequest
 from search.ranking.clause import Clause, Evidence, Ground, reciprocal_ranks
 from search.ranking.localization import refine
-from search.ranking.moments import HITS_PER_MOMENT, merge
+from search.ranking.moments import HITS_PER_MOMENT, Explanation, Hit, Moment, located_hits, merge
 from search.ranking.sequences import chains, combine
 from search.ranking.smoothing import Surroundings, surroundings
 from store.catalog.analyzer import terms
-from store.types import Explanation, Hit, Moment
 
 ALIGNMENT = 0.1  # of a ranking by alignment, beside 1 for looks: with more it lowers what it re-ranks (measured)
 _MORE, _LESS = 0.75, 0.15  # of Rocchio's formula, beside 1 for the query itself
@@ -83,7 +82,7 @@ def _clauses(
         steps.append((wanted, [_clause(text, next(rows)) for text in step.unwanted]))
     steps[0][0].extend(Clause(clip.embeddings) for clip in clips)
     if request.more and not steps[0][0]:
-        mean = ground.catalog.embeddings(request.more).mean(axis=0)
+        mean = ground.catalog.segments.embeddings(request.more).mean(axis=0)
         steps[0][0].append(_with_feedback(Clause(_unit(mean)[None]), replace(request, more=()), ground))
     return steps
 
@@ -101,7 +100,7 @@ def _with_feedback(clause: Clause, request: SearchRequest, ground: Ground) -> Cl
     vector = clause.vectors[0]
     for ids, weight in ((request.more, _MORE), (request.less, -_LESS)):
         if ids:
-            vector = vector + weight * ground.catalog.embeddings(ids).mean(axis=0)
+            vector = vector + weight * ground.catalog.segments.embeddings(ids).mean(axis=0)
     return replace(clause, vectors=_unit(vector)[None])
 
 
@@ -125,7 +124,7 @@ def _weigh(
     if len(steps) > 1:
         of_videos = _of_likely_videos(by_step, ground, max(_LEAST_VIDEOS, 2 * request.top))
         found = set((of_videos if among is None else np.intersect1d(of_videos, among)).tolist())
-    hits = ground.catalog.hits(sorted(found), [0.0] * len(found))
+    hits = located_hits(ground.catalog, sorted(found))
     ids = [hit.segment_id for hit in hits]
     around = surroundings(ground.catalog, ids)
     return [_weighed(request, *clauses, hits, ground, encoder, around) for clauses in steps]
@@ -138,14 +137,14 @@ def _of_likely_videos(by_step: Sequence[set[int]], ground: Ground, most: int) ->
     too many.
     """
     found = sorted(set().union(*by_step))
-    hits = ground.catalog.hits(found, [0.0] * len(found))
+    hits = located_hits(ground.catalog, found)
     steps: dict[int, int] = defaultdict(int)
     for hit in hits:
         steps[hit.video_id] |= sum(1 << i for i, step in enumerate(by_step) if hit.segment_id in step)
     counts = Counter(hit.video_id for hit in hits)
     best = sorted(steps, key=lambda video: (-steps[video].bit_count(), -counts[video], video))
     kept = set(best[:most])
-    return ground.catalog.segments_beside(hit.segment_id for hit in hits if hit.video_id in kept)
+    return ground.catalog.segments.siblings(hit.segment_id for hit in hits if hit.video_id in kept)
 
 
 def _weighed(
@@ -181,7 +180,7 @@ def _aligned(
     if not clause.text or not ids:
         return evidence
     best = np.argsort(-evidence.score, kind="stable")[:count].tolist()
-    segments = [ground.catalog.frame_features(ids[i])[1] for i in best]
+    segments = [ground.catalog.segments.frame_features(ids[i])[1] for i in best]
     scores = np.full(len(ids), -np.inf)
     scores[best] = encoder.align(segments, [clause.text] * len(best))
     return replace(evidence, alignment=ALIGNMENT * reciprocal_ranks(scores))
@@ -224,8 +223,8 @@ def _per_video(moments: list[Moment], most: int | None) -> list[Moment]:
 
 def _listed(request: SearchRequest, ground: Ground) -> list[Moment]:
     """What the filters leave, in order of path and time: the answer to a query without a description."""
-    ids = ground.catalog.segment_ids(ground.filters).tolist()
-    moments = merge(ground.catalog.hits(ids, [0.0] * len(ids)))
+    ids = ground.catalog.segments.ids(ground.filters).tolist()
+    moments = merge(located_hits(ground.catalog, ids))
     return _per_video(moments, request.per_video)[: request.top]
 
 
@@ -234,7 +233,7 @@ def _explained(moment: Moment, weighed: Sequence[Weighed], wanted: Sequence[Clau
     ids = [hit.segment_id for hit in moment.hits]
     parts = np.sum([each.parts[number] for each in weighed for number in ids if number in each.parts], axis=0)
     visual, words, alignment = (parts / parts.sum()).tolist()
-    matched = ground.catalog.matched([word for clause in wanted for word in clause.words], ids).values()
+    matched = ground.catalog.fulltext.matched([word for clause in wanted for word in clause.words], ids).values()
     said = tuple(dict.fromkeys(word for each in matched for word in each.said))
     named = tuple(dict.fromkeys(word for each in matched for word in each.named))
     return replace(moment, why=Explanation(visual, words, alignment, said, named))

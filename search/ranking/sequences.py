@@ -17,8 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.ranking.clause import Evidence
-from search.ranking.moments import TOUCHING_SECONDS
-from store.types import Hit
+from search.ranking.moments import TOUCHING_SECONDS, Hit
 
 
 @dataclass(frozen=True)

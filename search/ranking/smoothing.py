@@ -50,14 +50,14 @@ def surroundings(catalog: Catalog, ids: Sequence[int]) -> Surroundings:
     Raises:
         NotInLibrary: some ids are unknown.
     """
-    beside = np.asarray(ids, np.int64)[:, None] + np.arange(-_BESIDE, _BESIDE + 1)  # numbered in order of time
-    held, videos, spans = catalog.spans(np.unique(beside))
-    embeddings = catalog.embeddings(np.union1d(held, ids))  # which names the unknown
-    rows = np.minimum(np.searchsorted(held, beside), max(len(held) - 1, 0))
-    own = rows[:, _BESIDE : _BESIDE + 1]
-    middles, seconds = spans.mean(axis=1), np.maximum(spans[:, 1] - spans[:, 0], _SHORTEST_SECONDS)
-    near = np.exp(-np.abs(middles[rows] - middles[own]) / _FADING_SECONDS)
-    alike = np.stack([(embeddings[own[:, 0]] * embeddings[column]).sum(axis=1) for column in rows.T], axis=1)
-    there = (held[rows] == beside) & (videos[rows] == videos[own])
-    weights = there * near * seconds[rows] * alike.clip(min=0.0) ** 2
+    beside, spans = catalog.segments.neighbours(ids, _BESIDE)
+    there = beside >= 0
+    distinct = np.unique(beside[there])
+    embeddings = catalog.segments.embeddings(distinct)
+    rows = np.where(there, np.searchsorted(distinct, beside), 0)
+    own = rows[:, _BESIDE]
+    middles, seconds = spans.mean(axis=2), np.maximum(spans[..., 1] - spans[..., 0], _SHORTEST_SECONDS)
+    near = np.exp(-np.abs(middles - middles[:, _BESIDE : _BESIDE + 1]) / _FADING_SECONDS)
+    alike = np.stack([(embeddings[own] * embeddings[column]).sum(axis=1) for column in rows.T], axis=1)
+    weights = there * near * seconds * alike.clip(min=0.0) ** 2
     return Surroundings(embeddings, rows, weights / weights.sum(axis=1, keepdims=True))

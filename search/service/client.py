@@ -17,9 +17,9 @@ from typing import Any, Literal
 from urllib.parse import urlencode, urlsplit
 
 from search.query.request import SearchRequest, SimilarRequest
+from search.ranking.moments import Explanation, Hit, Match, Moment
 from search.service.backend.endpoint import Endpoint, read
 from store.catalog.catalog import Catalog
-from store.types import Explanation, Hit, Match, Moment
 
 _CONNECT_SECONDS = 1.0
 _STATUS_SECONDS = 10.0
@@ -131,7 +131,7 @@ class Client:
     def _moment(self, row: Mapping[str, Any]) -> Moment:
         path = row["path"]
         if "\N{REPLACEMENT CHARACTER}" in path:  # the name is not text, and JSON could not carry it
-            video = self._catalog.video_by_id(row["video"])
+            video = self._catalog.videos.get(row["video"])
             path = video.path if video else path
         start, end, score, confidence = row["start"], row["end"], row["score"], row["confidence"]
         hit = Hit(row["segment"], row["video"], path, start, end, score, row["text"], confidence)

@@ -1,1 +1,1 @@
-"""The catalog: the SQLite file of a library, which is the truth."""
+"""The catalog: the SQLite file of a library."""

@@ -1,10 +1,10 @@
-"""Words as the full-text index sees them, and what a person types as a query to it.
+"""Analyzer: texts and queries -> tokens of the full-text index.
 
 SQLite's ``unicode61`` tokenizer splits at what is no letter, digit or mark, folds case and removes Latin accents. The
 rest is done here, to texts and queries alike: compatibility forms (wide Latin, narrow Katakana, ligatures), points and
 variants of letters that people write or leave out (Hebrew, Arabic, Greek, Russian), and scripts that put nothing
-between words. There a whole sentence would be one token, and in Korean a word with its particles; each of their
-characters is therefore a token of its own, so that any part of a line can be found as a phrase, and a query is cut into
+between words. There a whole sentence would be one token, and in Korean a word with its particles; so each of their
+characters is a token, so that any part of a line can be found as a phrase, and a query is cut into
 overlapping pairs (CJK) or triples (the South-East Asian alphabets, whose words are longer), as in Lucene's CJKAnalyzer.
 See https://www.sqlite.org/fts5.html#full_text_query_syntax and Unicode Standard Annex 29.
 """
@@ -17,7 +17,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 
 TOKENIZER = "porter unicode61 remove_diacritics 2 categories 'L* N* Co M*'"  # a vowel sign does not end a word
-_BREAK = "\x1f"  # stands around characters that are words of their own; no text needs it, so it can go without loss
+_BREAK = "\x1f"  # around characters that are tokens; no text needs it, so it can be removed without loss
 
 _MARKS = "".join(mark for mark in map(chr, range(0x300, 0x3100)) if unicodedata.category(mark)[0] == "M")
 _CJK = (  # Hangul, marks of repetition, Kana, Bopomofo, ideographs with their extensions and compatibility forms
@@ -46,7 +46,7 @@ _SAME = str.maketrans(
     for code in (*range(0x370, 0x400), *range(0x1F00, 0x2000))
     if (base := unicodedata.normalize("NFD", chr(code))[0]) != chr(code) and base.isalpha()
 }
-# Words that hold an English sentence together: whether a subtitle has them says nothing about what it is about.
+# English stop words: whether a subtitle has them says nothing about its subject.
 _FUNCTION_WORDS = frozenset(
     re.findall(
         r"\w+",
@@ -62,10 +62,10 @@ def storable(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def plain(text: str) -> str:
-    """Return ``text`` as it is compared: in one form of every letter, without optional points and without case.
+def normalize(text: str) -> str:
+    """Return ``text`` as it is compared: one form of every letter, no optional points, case folded.
 
-    Latin accents stay, since SQLite sees to them.
+    Latin accents stay; SQLite removes them.
     """
     if text.isascii():
         return text.lower()
@@ -73,13 +73,13 @@ def plain(text: str) -> str:
     return _DROPPED.sub("", folded).translate(_SAME)
 
 
-def indexed(text: str) -> str:
-    """Return ``text`` as it stands in the full-text index: plain, and where words have no spaces with breaks."""
-    return _UNSPACED.sub(rf"{_BREAK}\1{_BREAK}", plain(text).replace(_BREAK, " "))
+def analyze(text: str) -> str:
+    """Return ``text`` as it is indexed: normalized, and with breaks in scripts without spaces."""
+    return _UNSPACED.sub(rf"{_BREAK}\1{_BREAK}", normalize(text).replace(_BREAK, " "))
 
 
 def shown(text: str) -> str:
-    """Return a part of what ``indexed`` made as people read it."""
+    """Return a part of what ``analyze`` made without the breaks."""
     return text.replace(_BREAK, "")
 
 
@@ -90,7 +90,7 @@ def name_words(path: str) -> str:
 
 def terms(text: str) -> list[str]:
     """Return the words of ``text`` that carry its meaning, each once; all its words where none does."""
-    words = list(dict.fromkeys(part for word in _TERM.findall(plain(text)) for part in _parts(word)))
+    words = list(dict.fromkeys(part for word in _TERM.findall(normalize(text)) for part in _parts(word)))
     return [word for word in words if word not in _FUNCTION_WORDS] or words
 
 
@@ -117,5 +117,5 @@ def _parts(word: str) -> Iterator[str]:
 
 
 def _quoted(text: str) -> str:
-    quoted = indexed(text.replace("\0", " ").replace('"', " ")).strip()
+    quoted = analyze(text.replace("\0", " ").replace('"', " ")).strip()
     return f'"{quoted}"' if _TERM.search(quoted) else ""

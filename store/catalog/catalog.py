@@ -1,31 +1,24 @@
-"""The catalog: what a library knows, in one SQLite file. It is the truth; everything else can be made from it.
-
-``Connection`` opens the file, ``Lexicon`` adds what is asked by words, ``Segments`` what is asked by segment id,
-``Succession`` the change to another encoder, ``Judgements`` queries with judged answers, ``Searches`` those with names,
-``Tags`` labels, ``Listing`` lists in parts, ``Readings`` texts that are always the same, ``Catalog`` videos, subtitles
-and failures: one object, in ten files, because none should be longer than can be read at once.
-"""
+"""The catalog: what a library knows, in one SQLite file. It is the truth; all else is made from it."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
 
-from store.catalog.analyzer import storable
-from store.catalog.database import AMONG, PATH, json_ids, within_clause
+from store.catalog.cues import Cues
+from store.catalog.database import Database
+from store.catalog.failures import Failures
+from store.catalog.fulltext import FullText
 from store.catalog.judgements import Judgements
-from store.catalog.listing import Listing
-from store.catalog.reindexing import Succession
+from store.catalog.reindexing import Reindexing
 from store.catalog.searches import Searches
+from store.catalog.segments import Segments
 from store.catalog.tags import Tags
-from store.catalog.text_embeddings import Readings
-from store.errors import NotInLibrary
-from store.types import Cue, Failure, NewSegment, Video
-
-_CUE = 'cues.start, cues."end", cues.text, cues.language, cues.source'
+from store.catalog.text_embeddings import TextEmbeddings
+from store.catalog.videos import Videos
+from store.types import Cue, EncoderInfo, NewSegment, Video
 
 
 @dataclass(frozen=True)
@@ -38,64 +31,126 @@ class Counts:
     seconds: float  # of video
 
 
-class Catalog(Succession, Judgements, Tags, Searches, Listing, Readings):
-    """A library: videos with their segments and subtitles, and the files that could not be indexed.
+class Catalog:
+    """The parts of a library's database, and what writes to several of them in one transaction.
 
-    Usable from several threads. See ``Connection`` for how it is opened and closed.
+    Usable from several threads; a context manager that closes the database.
+
+    Args:
+        database: may be shared by several catalogs.
+        encoder: makes the vectors that will be written; without one segments cannot be stored.
+
+    Attributes:
+        videos: files, one row each.
+        cues: subtitle lines of videos.
+        segments: stretches of videos with their vectors, frame features and thumbnails.
+        fulltext: words that are said in segments or stand in their paths.
+        tags: labels of segments.
+        judgements: judged answers to queries.
+        searches: queries with names.
+        failures: files that could not be indexed.
+        text_embeddings: vectors of constant texts, such as the query bank.
+        reindexing: vectors of the next encoder, until it takes over.
     """
+
+    def __init__(self, database: Database, encoder: EncoderInfo | None = None) -> None:
+        self.database = database
+        self.videos = Videos(database)
+        self.cues = Cues(database)
+        self.segments = Segments(database, encoder)
+        self.fulltext = FullText(database)
+        self.tags = Tags(database)
+        self.judgements = Judgements(database)
+        self.searches = Searches(database)
+        self.failures = Failures(database)
+        self.text_embeddings = TextEmbeddings(database)
+        self.reindexing = Reindexing(database)
+
+    @classmethod
+    def open(cls, path: str | Path, encoder: EncoderInfo | None = None) -> Self:
+        """Open the file at ``path``, which is made with its folder where missing; ":memory:" for one without a file.
+
+        Raises:
+            NotALibrary: the file is something else.
+            NewerLibrary: a newer version of the program made it.
+            EncoderMismatch: it holds vectors of another encoder.
+        """
+        catalog = cls(Database(path))
+        if encoder is None:
+            return catalog
+        try:
+            return catalog.with_encoder(encoder)
+        except BaseException:
+            catalog.close()
+            raise
+
+    def with_encoder(self, encoder: EncoderInfo) -> Self:
+        """Return a catalog over the same database that takes the vectors of ``encoder``.
+
+        A library without videos takes any encoder, one with videos only its own.
+
+        Args:
+            encoder: is written to the library; its origin only if ``model`` is given.
+
+        Raises:
+            EncoderMismatch: the library holds vectors of another encoder.
+        """
+        with self.database.transaction():
+            if self.database.rows("SELECT 1 FROM videos LIMIT 1"):
+                self.database.require_encoder(encoder)
+            self.database.set_encoder(encoder)
+        return type(self)(self.database, encoder)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the database. Everything written is already safe."""
+        self.database.close()
+
+    @property
+    def library_id(self) -> str:
+        """See ``Database.library_id``."""
+        return self.database.library_id
+
+    def encoder(self) -> EncoderInfo | None:
+        """Return the encoder whose vectors are held, None before the first one."""
+        return self.database.encoder()
+
+    def stamp(self) -> tuple[int, int]:
+        """Return a pair that differs after every change of the database, by this process or another one."""
+        return self.database.stamp()
 
     def counts(self) -> Counts:
         """Return how much is held."""
-        return Counts(
-            **self._rows(
-                "SELECT count(*) AS videos, coalesce(sum(duration), 0.0) AS seconds, "
-                "(SELECT count(*) FROM segments) AS segments, (SELECT count(*) FROM failures) AS failures FROM videos"
-            )[0]
+        (row,) = self.database.rows(
+            "SELECT count(*) AS videos, coalesce(sum(duration), 0.0) AS seconds, "
+            "(SELECT count(*) FROM segments) AS segments, (SELECT count(*) FROM failures) AS failures FROM videos"
         )
-
-    # Videos
-
-    def video(self, path: str) -> Video | None:
-        """Return the video at ``path``."""
-        return next(iter(self._videos("path = CAST(? AS TEXT)", os.fsencode(path))), None)
-
-    def video_by_id(self, video_id: int) -> Video | None:
-        """Return the video with this id."""
-        return next(iter(self._videos("id = ?", video_id)), None)
-
-    def videos(self, within: str | None = None) -> list[Video]:
-        """Return the videos in order of their paths: all, or those at or below the file or folder ``within``."""
-        condition, bounds = within_clause(within)
-        return self._videos(condition, *bounds)
-
-    def videos_with_hash(self, content_hash: str) -> list[Video]:
-        """Return the videos with this content, in order of their paths."""
-        return self._videos("content_hash = ?", content_hash)
+        return Counts(**row)
 
     def put_video(self, video: Video, segments: Sequence[NewSegment], cues: Sequence[Cue]) -> Video:
         """Write a video with all it owns in one transaction, and return it with its id and times.
 
-        What was held under the same path is replaced, keeping only ``added_at``; a failure of that path is forgotten.
+        What was held under the same path is replaced, keeping only ``added_at``; a failure of that path is removed.
+
+        Args:
+            segments: in order of time.
 
         Raises:
-            ValueError: no encoder was bound through this object, or arrays do not fit each other or the encoder.
-            EncoderMismatch: another process bound the library to another encoder meanwhile.
+            ValueError: the catalog was opened without an encoder, or arrays do not fit each other or the encoder.
+            EncoderMismatch: another process gave the library another encoder meanwhile.
         """
-        with self._writing():
-            number, stored = self._replace_video(video)
-            self._insert_segments(number, segments)
-            self._db.table("cues").insert_all(
-                {
-                    "video_id": number,
-                    "start": float(cue.start),
-                    "end": float(cue.end),
-                    "text": storable(cue.text),
-                    "language": storable(cue.language),
-                    "source": cue.source,
-                }
-                for cue in cues
-            )
-            self._index_words(number)
+        with self.database.transaction():
+            stored = self.videos.insert(video)
+            self.failures.remove([video.path])
+            assert stored.id is not None
+            self.segments.insert(stored.id, segments)
+            self.cues.insert(stored.id, cues)
+            self.fulltext.index(stored.id)
         return stored
 
     def copy_video(self, source_id: int, video: Video) -> Video:
@@ -107,105 +162,30 @@ class Catalog(Succession, Judgements, Tags, Searches, Listing, Readings):
             NotInLibrary: there is no video ``source_id``.
             ValueError: ``video`` has the path of its source.
         """
-        with self._writing():
-            if self._existing(source_id).path == video.path:
+        with self.database.transaction():
+            if self.videos.existing(source_id).path == video.path:
                 raise ValueError(f"{video.path!r} cannot be a copy of itself.")
-            number, stored = self._replace_video(video)
-            self._copy_segments(source_id, number)
-            self._db.execute(
-                'INSERT INTO cues (video_id, start, "end", text, language, source) '
-                'SELECT ?, start, "end", text, language, source FROM cues WHERE video_id = ? ORDER BY id',
-                (number, source_id),
-            )
-            self._index_words(number)
+            stored = self.videos.insert(video)
+            self.failures.remove([video.path])
+            assert stored.id is not None
+            self.segments.copy(source_id, stored.id)
+            self.cues.copy(source_id, stored.id)
+            self.fulltext.index(stored.id)
         return stored
 
     def move_video(self, source_id: int, video: Video) -> Video:
         """Give the video ``source_id`` the path and file facts of ``video``; it keeps its ids, its times of adding
         and indexing, all it owns, and what was judged of it.
 
-        Another video that was held under the new path is removed, a failure of that path forgotten.
+        Another video that was held under the new path is removed, a failure of that path too.
 
         Raises:
             NotInLibrary: there is no video ``source_id``.
         """
-        with self._writing():
-            source = self._existing(source_id)
-            path = os.fsencode(video.path)
-            self._db.execute("DELETE FROM videos WHERE path = CAST(? AS TEXT) AND id <> ?", (path, source_id))
-            self.forget_failures([video.path])
-            self._db.execute(
-                "UPDATE judgements SET path = CAST(? AS TEXT) WHERE path = CAST(? AS TEXT)",
-                (path, os.fsencode(source.path)),
-            )
-            moved = replace(video, id=source_id, added_at=source.added_at, indexed_at=source.indexed_at)
-            self._db.table("videos").update(source_id, asdict(moved) | {"path": path}, conversions=PATH)
-            self._index_words(source_id)
+        with self.database.transaction():
+            source = self.videos.existing(source_id)
+            moved = self.videos.move(source, video)
+            self.failures.remove([video.path])
+            self.judgements.move(source.path, video.path)
+            self.fulltext.index(source_id)
         return moved
-
-    def remove_videos(self, ids: Iterable[int]) -> int:
-        """Remove videos with all they own in one transaction; return how many there were."""
-        with self._writing():
-            return self._db.execute(f"DELETE FROM videos WHERE id {AMONG}", (json_ids(ids),)).rowcount
-
-    # Failures
-
-    def put_failure(self, failure: Failure) -> None:
-        """Remember that a file could not be indexed. Rows of an earlier, successful indexing of it stay."""
-        row = {"path": os.fsencode(failure.path), "reason": storable(failure.reason), "failed_at": _now()}
-        with self._writing():
-            self._db.table("failures").insert(asdict(failure) | row, replace=True, conversions=PATH)
-
-    def failure(self, path: str) -> Failure | None:
-        """Return the failure of the file at ``path``."""
-        return next(iter(self._failures("path = CAST(? AS TEXT)", os.fsencode(path))), None)
-
-    def failures(self, within: str | None = None) -> list[Failure]:
-        """Return the failures in order of their paths: all, or those at or below the file or folder ``within``."""
-        condition, bounds = within_clause(within)
-        return self._failures(condition, *bounds)
-
-    def forget_failures(self, paths: Iterable[str]) -> None:
-        """Let the files at ``paths`` be tried again."""
-        with self._lock, self._db.atomic():
-            for path in paths:
-                self._db.execute("DELETE FROM failures WHERE path = CAST(? AS TEXT)", (os.fsencode(path),))
-
-    # Subtitles
-
-    def cues(self, video_id: int) -> list[Cue]:
-        """Return the subtitle lines of a video in order of time."""
-        rows = self._rows(f'SELECT {_CUE} FROM cues WHERE video_id = ? ORDER BY start, "end", id', video_id)
-        return [Cue(**row) for row in rows]
-
-    def _videos(self, condition: str, *parameters: Any) -> list[Video]:
-        return [
-            Video(**row) for row in self._rows(f"SELECT * FROM videos WHERE {condition} ORDER BY path", *parameters)
-        ]
-
-    def _failures(self, condition: str, *parameters: Any) -> list[Failure]:
-        rows = self._rows(f"SELECT * FROM failures WHERE {condition} ORDER BY path", *parameters)
-        return [Failure(**row) for row in rows]
-
-    def _existing(self, video_id: int) -> Video:
-        video = self.video_by_id(video_id)
-        if video is None:
-            raise NotInLibrary("video", [video_id])
-        return video
-
-    def _replace_video(self, video: Video) -> tuple[int, Video]:
-        """Insert the row of ``video`` in place of what its path held; return its id and the video as it now stands."""
-        held = self.video(video.path)
-        now = _now()
-        stored = replace(video, id=None, added_at=held.added_at if held else now, indexed_at=now)
-        if held is not None:
-            self._db.execute("DELETE FROM videos WHERE id = ?", (held.id,))
-        self.forget_failures([video.path])
-        row = asdict(stored) | {"path": os.fsencode(video.path)}
-        number = self._db.table("videos").insert(row, conversions=PATH).last_rowid
-        assert number is not None
-        return number, replace(stored, id=number)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,6 +1,6 @@
 """The SQLite file of a library: how it is opened, read and written.
 
-One connection serves all threads of a process behind a lock: transactions are short, and a reader in the same process
+One connection behind a lock serves all threads of a process: transactions are short, and a reader in the same process
 never sees half of one. Other processes read while one writes (write-ahead log), and writers wait for each other.
 
 Paths are written as the bytes the file system gave, so a name that is not UTF-8 comes back as it was.
@@ -9,33 +9,37 @@ Paths are written as the bytes the file system gave, so a name that is not UTF-8
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-from sqlite_utils import Database
+import sqlite_utils
 
 from store.catalog.migrations import check, migrate
-from store.errors import NotALibrary
+from store.errors import EncoderMismatch, NotALibrary
+from store.types import EncoderInfo
 
-PATH = {"path": "CAST(? AS TEXT)"}  # bound as the bytes of os.fsencode, held as text
+_PATH = {"path": "CAST(? AS TEXT)"}  # bound as the bytes of os.fsencode, held as text
 AMONG = "IN (SELECT value FROM json_each(?))"  # one parameter for any number of ids
 
 _BUSY_SECONDS = 30  # how long a writer waits for the transaction of another process
 
 
-class Connection:
+class Database:
     """An open library file, brought to the newest schema; a context manager that closes it.
 
     Args:
         path: of the file, which is created with its folder where missing; ":memory:" for one that lives as long as
             the object.
+
+    Attributes:
+        sqlite: the connection, for what these methods do not offer.
 
     Raises:
         NotALibrary: the file is something else.
@@ -49,12 +53,12 @@ class Connection:
         connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, check_same_thread=False)
         connection.text_factory = lambda raw: raw.decode("utf-8", sys.getfilesystemencodeerrors())
         try:
-            # Plugins of an unrelated sqlite-utils in the same environment have no business in this file.
-            self._db = Database(connection, execute_plugins=False)
-            check(self._db, str(path))
-            _enable_write_ahead_log(self._db)
-            self._db.execute("PRAGMA foreign_keys = ON")
-            migrate(self._db)
+            # Plugins that other programs installed for sqlite-utils must not change this file.
+            self.sqlite = sqlite_utils.Database(connection, execute_plugins=False)
+            check(self.sqlite, str(path))
+            _enable_write_ahead_log(self.sqlite)
+            self.sqlite.execute("PRAGMA foreign_keys = ON")
+            migrate(self.sqlite)
         except BaseException as error:
             connection.close()
             if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB:
@@ -70,53 +74,108 @@ class Connection:
     def close(self) -> None:
         """Close the file. Everything written is already safe."""
         with self._lock:
-            self._db.close()
+            self.sqlite.close()
+
+    def rows(self, sql: str, *parameters: Any) -> list[dict[str, Any]]:
+        """Return the rows of a query as dictionaries."""
+        with self._lock:
+            return list(self.sqlite.query(sql, parameters))
+
+    def tuples(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        """Return the rows of a query as tuples: a hundred thousand dictionaries would take half a second."""
+        with self._lock:
+            return self.sqlite.execute(sql, parameters).fetchall()
+
+    def execute(self, sql: str, *parameters: Any) -> int:
+        """Run one statement that writes; return how many rows it changed."""
+        with self._lock:
+            return self.sqlite.execute(sql, parameters).rowcount
+
+    def insert(self, table: str, row: dict[str, Any], *, replace: bool = False) -> int:
+        """Insert a row, a "path" in it as the bytes of ``os.fsencode``; return its rowid.
+
+        Args:
+            replace: whether a row with the same key gives way; an error otherwise.
+        """
+        with self._lock:
+            number = self.sqlite.table(table).insert(row, replace=replace, conversions=_PATH).last_rowid
+        assert number is not None
+        return number
+
+    def insert_all(self, table: str, rows: Iterable[dict[str, Any]], *, replace: bool = False) -> None:
+        """Insert rows with the same columns, as in ``insert``."""
+        with self._lock:
+            self.sqlite.table(table).insert_all(rows, replace=replace)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """One transaction: all that is written inside, or nothing. One inside another is a part of it.
+
+        Not ``sqlite_utils.Database.atomic``, which begins deferred: a transaction that has read and then writes is
+        refused at once, without waiting, where another process wrote in between.
+        """
+        with self._lock:
+            if self.sqlite.conn.in_transaction:
+                yield
+                return
+            self.sqlite.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self.sqlite.commit()
+            except BaseException:
+                self.sqlite.rollback()
+                raise
 
     def setting(self, name: str) -> str | None:
         """Return the value of a setting, None where it was never set."""
-        rows = self._rows("SELECT value FROM settings WHERE name = ?", name)
+        rows = self.rows("SELECT value FROM settings WHERE name = ?", name)
         return str(rows[0]["value"]) if rows else None
 
     def set_setting(self, name: str, value: str) -> None:
-        """Remember ``value`` under ``name``."""
-        with self._lock:
-            self._db.execute("INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", (name, value))
+        """Write ``value`` under ``name``."""
+        self.execute("INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", name, value)
 
     @property
     def library_id(self) -> str:
-        """A random name, by which files beside the catalog tell whether they belong to it. It is given at creation, and
-        again when another encoder takes over: what was made of the old vectors belongs to it no more.
+        """A random name by which files beside the catalog, such as the vector index, are matched to it. It is set at
+        creation, and again when another encoder takes over, because what was made of the old vectors is stale then.
         """
         return self.setting("library_id") or ""
 
+    def encoder(self) -> EncoderInfo | None:
+        """Return the encoder whose vectors are held, None before the first one."""
+        value = self.setting("encoder")
+        if value is None:
+            return None
+        fingerprint, dim = json.loads(value)
+        return EncoderInfo(fingerprint, dim, **json.loads(self.setting("encoder_origin") or "{}"))
+
+    def set_encoder(self, encoder: EncoderInfo) -> None:
+        """Write whose vectors are held from now on; its origin is left as it was if ``model`` is empty."""
+        with self.transaction():
+            self.set_setting("encoder", json.dumps([encoder.fingerprint, encoder.dim]))
+            if encoder.model:
+                self.set_setting("encoder_origin", json.dumps(encoder.origin()))
+
+    def require_encoder(self, encoder: EncoderInfo) -> None:
+        """Raise EncoderMismatch where vectors of another encoder than this one are held."""
+        held = self.encoder()
+        if held is not None and not held.same_vectors(encoder):
+            raise EncoderMismatch(
+                f"This library holds vectors of the encoder {held.fingerprint} (dimension {held.dim}), and vectors of "
+                f"{encoder.fingerprint} (dimension {encoder.dim}) cannot be compared with them. `videobert reindex` "
+                "moves a library to another encoder; or index into another library folder, or remove the videos of "
+                "this library first."
+            )
+
     def stamp(self) -> tuple[int, int]:
-        """Return what is another pair after every change of the file, by this connection or another one."""
+        """Return a pair that differs after every change of the file, by this connection or another one."""
         with self._lock:
-            return self._rows("PRAGMA data_version")[0]["data_version"], self._db.conn.total_changes
-
-    def _rows(self, sql: str, *parameters: Any) -> list[dict[str, Any]]:
-        with self._lock:
-            return list(self._db.query(sql, parameters))
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """One transaction: all that is written inside, or nothing.
-
-        Not ``Database.atomic``, which begins deferred: a transaction that has read and then writes is refused at
-        once, without waiting, where another process wrote in between.
-        """
-        with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._db.commit()
-            except BaseException:
-                self._db.rollback()
-                raise
+            return self.rows("PRAGMA data_version")[0]["data_version"], self.sqlite.conn.total_changes
 
 
-def _enable_write_ahead_log(db: Database) -> None:
-    """Switch a new file over; SQLite does not wait by itself where several processes do this at the same instant."""
+def _enable_write_ahead_log(db: sqlite_utils.Database) -> None:
+    """Switch a new file over, and wait: SQLite itself does not where several processes do this at the same instant."""
     give_up_at = time.monotonic() + _BUSY_SECONDS
     while True:
         try:
@@ -127,21 +186,16 @@ def _enable_write_ahead_log(db: Database) -> None:
             time.sleep(0.01)
 
 
+def is_id(number: int) -> bool:
+    """Return whether a number can be the id of a row; one beyond 64 bits is an error to SQLite."""
+    return 0 < number < 2**63
+
+
 def json_ids(ids: Iterable[int]) -> str:
     """Return ``ids`` as the parameter of ``AMONG``; NumPy integers are fine."""
     return json.dumps([int(number) for number in ids])
 
 
-def within_clause(within: str | None) -> tuple[str, tuple[bytes, ...]]:
-    """Return an SQL condition on ``path``, and its parameters: at or below the file or folder ``within``.
-
-    Not LIKE, for which ``%``, ``_`` and the case of letters mean something else. Below a folder are the paths between
-    "folder/" and "folder" followed by the character after the separator, an interval that the index answers.
-    """
-    if within is None:
-        return "TRUE", ()
-    path = os.path.abspath(within)
-    folder = path.rstrip(os.sep)
-    bounds = (path, folder + os.sep, folder + chr(ord(os.sep) + 1))
-    condition = "(path = CAST(? AS TEXT) OR (path >= CAST(? AS TEXT) AND path < CAST(? AS TEXT)))"
-    return condition, tuple(map(os.fsencode, bounds))
+def now() -> str:
+    """Return the time in UTC as ISO 8601, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,6 +1,6 @@
-"""The words of a library: what is said in each segment, and what its file and folders are called, in one FTS5 table.
+"""Full-text index: words of subtitles and of file and folder names, in one FTS5 table.
 
-A row belongs to a segment, since segments are what a search ranks. It is written with the segment and goes with it.
+One row a segment, since segments are what a search ranks; it is written and deleted with the segment.
 """
 
 from __future__ import annotations
@@ -8,51 +8,54 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from store.catalog.analyzer import indexed, match_expression, name_words, shown
-from store.catalog.database import AMONG, Connection, json_ids
+from store.catalog.analyzer import analyze, match_expression, name_words, shown
+from store.catalog.database import AMONG, Database, json_ids
 from store.filters import Filter, conditions
 
-_NAMES_WEIGHT = 0.5  # of a word in a name, against one that is said: a name speaks of a whole video
-_ROW = "+rowid"  # the sign keeps SQLite from asking FTS5 anew for every id, which took 80 times as long
+_NAMES_WEIGHT = 0.5  # of a word in a name, beside 1 for one in a subtitle: a name describes a whole video
+_ROW = "+rowid"  # the sign keeps SQLite from a new FTS5 query for every id, which took 80 times as long
 _BEGIN, _END = "\x02", "\x03"  # around found words; no text holds them
 
 
 @dataclass(frozen=True)
 class Matched:
-    """The words of one segment that a query found, in the form of ``store.catalog.analyzer.plain``."""
+    """The words of one segment that match a query, in the form of ``store.catalog.analyzer.normalize``."""
 
     said: tuple[str, ...]
     named: tuple[str, ...]
 
 
-class Lexicon(Connection):
-    """The part of the catalog that is asked by words."""
+class FullText:
+    """The full-text index of a catalog."""
 
-    def search_words(
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def search(
         self,
         words: Sequence[str],
         *,
         phrases: Sequence[str] = (),
-        one_of: Sequence[str] = (),
+        any_of: Sequence[str] = (),
         filters: Iterable[Filter] = (),
         limit: int,
     ) -> list[int]:
         """Return up to ``limit`` segments that hold every one of ``phrases``, or any of ``words`` where there is none.
 
-        Of the latter only those that hold ``one_of`` some words as well, where these are given: rare ones, so that not
+        Of the latter only those that hold ``any_of`` some words as well, where these are given: rare ones, so that not
         every segment with a frequent word has to be ranked.
 
-        Best first by BM25 (Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009), which counts rare
-        words more. Case, accents and English endings do not matter, and nothing in the words has a meaning of its own.
+        Best first by BM25 (Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009), which weighs rare
+        words more. Case, accents and English endings do not matter, and words are never operators.
         Scripts without spaces between words are found by any part of a line; see ``store.catalog.analyzer``.
         """
         expression = match_expression(words, phrases)
         if not expression:
             return []
-        if not phrases and (rare := match_expression(one_of)):
+        if not phrases and (rare := match_expression(any_of)):
             expression = f"({rare}) AND ({expression})"
         condition, values = conditions(filters)
-        rows = self._rows(
+        rows = self._database.rows(
             "SELECT segments.id FROM segments_fts JOIN segments ON segments.id = segments_fts.rowid "
             f"JOIN videos ON videos.id = video_id WHERE segments_fts MATCH ? AND {condition} "
             f"ORDER BY bm25(segments_fts, 1.0, {_NAMES_WEIGHT}), segments.id LIMIT ?",
@@ -62,26 +65,26 @@ class Lexicon(Connection):
         )
         return [row["id"] for row in rows]
 
-    def segments_with_words(self, number: int, text: str) -> int:
-        """Return how many segments hold ``text``, one word or phrase, as far as ``number``."""
+    def document_frequency(self, text: str, *, limit: int) -> int:
+        """Return how many segments hold ``text``, one word or phrase; counting stops at ``limit``."""
         expression = match_expression((), [text])
         counting = "SELECT count(*) AS n FROM (SELECT 1 FROM segments_fts WHERE segments_fts MATCH ? LIMIT ?)"
-        return int(self._rows(counting, expression, number)[0]["n"]) if expression else 0
+        return int(self._database.rows(counting, expression, limit)[0]["n"]) if expression else 0
 
-    def holding(self, text: str, ids: Collection[int]) -> set[int]:
+    def containing(self, text: str, ids: Collection[int]) -> set[int]:
         """Return those of the segments ``ids`` that hold ``text``, one word or phrase."""
         expression = match_expression((), [text])
         if not expression:
             return set()
         asking = f"SELECT rowid FROM segments_fts WHERE segments_fts MATCH ? AND {_ROW} {AMONG}"
-        return {row["rowid"] for row in self._rows(asking, expression, json_ids(ids))}
+        return {row["rowid"] for row in self._database.rows(asking, expression, json_ids(ids))}
 
     def matched(self, words: Sequence[str], ids: Collection[int]) -> dict[int, Matched]:
-        """Return for each of the segments ``ids`` which of its words the query ``words`` finds."""
+        """Return for each of the segments ``ids`` its words that match ``words``."""
         expression = match_expression(words)
         if not expression:
             return {}
-        rows = self._rows(
+        rows = self._database.rows(
             f"SELECT rowid, highlight(segments_fts, 0, '{_BEGIN}', '{_END}') AS said, "
             f"highlight(segments_fts, 1, '{_BEGIN}', '{_END}') AS named "
             f"FROM segments_fts WHERE segments_fts MATCH ? AND {_ROW} {AMONG}",
@@ -90,11 +93,11 @@ class Lexicon(Connection):
         )
         return {row["rowid"]: Matched(_marked(row["said"]), _marked(row["named"])) for row in rows}
 
-    def _index_words(self, video_id: int) -> None:
-        """Write the words of a video anew, from its path, its segments and the lines of all its subtitle languages."""
-        path = self._rows("SELECT path FROM videos WHERE id = ?", video_id)[0]["path"]
-        names = indexed(name_words(path))
-        rows = self._rows(
+    def index(self, video_id: int) -> None:
+        """Write the words of a video again: from its path, its segments and its lines in all languages."""
+        path = self._database.rows("SELECT path FROM videos WHERE id = ?", video_id)[0]["path"]
+        names = analyze(name_words(path))
+        rows = self._database.rows(
             "SELECT segments.id AS number, segments.text AS line, cues.text AS said FROM segments LEFT JOIN cues "
             'ON cues.video_id = segments.video_id AND cues.start < segments."end" AND cues."end" > segments.start '
             "WHERE segments.video_id = ? ORDER BY segments.id, cues.id",
@@ -103,10 +106,10 @@ class Lexicon(Connection):
         said: dict[int, list[str]] = {}
         for row in rows:
             said.setdefault(row["number"], []).append(row["line"] if row["said"] is None else row["said"])
-        self._db.execute(f"DELETE FROM segments_fts WHERE rowid {AMONG}", (json_ids(said),))
+        self._database.execute(f"DELETE FROM segments_fts WHERE rowid {AMONG}", json_ids(said))
         for number, lines in said.items():
-            words = (number, indexed("\n".join(lines)), names)
-            self._db.execute("INSERT INTO segments_fts (rowid, said, named) VALUES (?, ?, ?)", words)
+            words = (number, analyze("\n".join(lines)), names)
+            self._database.execute("INSERT INTO segments_fts (rowid, said, named) VALUES (?, ?, ?)", *words)
 
 
 def _marked(text: str) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
-"""Judged answers to saved queries, and how the library did on them when they were last run.
+"""Judged answers to queries, and their ranks when they were last run.
 
-A judgement names its video by path and not by id, because indexing a video again gives it a new id, and a judgement
-has to outlive that: it is there to notice what indexing again did to the answers.
+A judgement names its video by path and not by id, because a video that is indexed again gets a new id, and a
+judgement must outlive that: it is there to measure what indexing again did to the answers.
 """
 
 from __future__ import annotations
@@ -9,10 +9,9 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 
 from store.catalog.analyzer import storable
-from store.catalog.database import PATH, Connection
+from store.catalog.database import Database, now
 
 JudgedRanks = dict[str, dict[str, int]]  # "right" or "wrong" -> text of the query -> rank of its first such answer
 
@@ -39,37 +38,44 @@ class JudgedRun:
     ranks: JudgedRanks
 
 
-class Judgements(Connection):
-    """The part of the catalog that keeps saved queries."""
+class Judgements:
+    """The judged answers of a catalog, and their last run."""
 
-    def put_judgement(self, judgement: Judgement) -> None:
-        """Remember a judgement; an earlier one of the same text, video and times is replaced."""
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def put(self, judgement: Judgement) -> None:
+        """Write a judgement; an earlier one of the same text, video and times is replaced."""
         row = asdict(judgement) | {"text": storable(judgement.text), "path": os.fsencode(judgement.path)}
-        with self._writing():
-            self._forget(judgement)
-            self._db.table("judgements").insert(row, conversions=PATH)
+        with self._database.transaction():
+            self._remove(judgement)
+            self._database.insert("judgements", row)
 
-    def forget_judgement(self, judgement: Judgement) -> bool:
-        """Forget what was judged of this text, video and times, right or wrong; return whether there was anything."""
-        with self._writing():
-            return self._forget(judgement)
+    def remove(self, judgement: Judgement) -> bool:
+        """Delete what was judged of this text, video and times, right or wrong; return whether there was anything."""
+        with self._database.transaction():
+            return self._remove(judgement)
 
-    def judgements(self) -> list[Judgement]:
+    def all(self) -> list[Judgement]:
         """Return all judgements in the order in which they were made."""
-        rows = self._rows('SELECT text, path, "right", start, "end" FROM judgements ORDER BY id')
+        rows = self._database.rows('SELECT text, path, "right", start, "end" FROM judgements ORDER BY id')
         return [Judgement(**row | {"right": bool(row["right"])}) for row in rows]
 
-    def put_judged_run(self, encoder: str, ranks: JudgedRanks) -> None:
-        """Remember a run as the one that the next is compared with."""
-        ran_at = datetime.now(UTC).isoformat(timespec="seconds")
-        with self._writing():
-            self._db.table("judged_runs").insert({"ran_at": ran_at, "encoder": encoder, "ranks": json.dumps(ranks)})
+    def put_run(self, encoder: str, ranks: JudgedRanks) -> None:
+        """Write a run as the one that the next is compared with."""
+        with self._database.transaction():
+            self._database.insert("judged_runs", {"ran_at": now(), "encoder": encoder, "ranks": json.dumps(ranks)})
 
-    def last_judged_run(self) -> JudgedRun | None:
-        """Return the run remembered last."""
-        rows = self._rows("SELECT ran_at, encoder, ranks FROM judged_runs ORDER BY id DESC LIMIT 1")
+    def last_run(self) -> JudgedRun | None:
+        """Return the run that was written last."""
+        rows = self._database.rows("SELECT ran_at, encoder, ranks FROM judged_runs ORDER BY id DESC LIMIT 1")
         return JudgedRun(**rows[0] | {"ranks": json.loads(rows[0]["ranks"])}) if rows else None
 
-    def _forget(self, judgement: Judgement) -> bool:
+    def move(self, old: str, new: str) -> None:
+        """Give the judgements of the video at one absolute path to another. For ``Catalog.move_video``."""
+        paths = (os.fsencode(new), os.fsencode(old))
+        self._database.execute("UPDATE judgements SET path = CAST(? AS TEXT) WHERE path = CAST(? AS TEXT)", *paths)
+
+    def _remove(self, judgement: Judgement) -> bool:
         same = (storable(judgement.text), os.fsencode(judgement.path), judgement.start, judgement.end)
-        return self._db.execute(f"DELETE FROM judgements WHERE {_SAME}", same).rowcount > 0
+        return self._database.execute(f"DELETE FROM judgements WHERE {_SAME}", *same) > 0

@@ -1,11 +1,11 @@
 """The schema of a library, as numbered steps.
 
-``PRAGMA user_version`` counts the steps a file has been through. A step is never changed once it was released: a
-change of the schema is one more function at the end of ``MIGRATIONS``. All pending steps run in one transaction, and
-the version is read again inside it, so two processes that open an old library at once migrate it once.
+``PRAGMA user_version`` counts the steps that were applied. A released step never changes: a change of the schema is
+one more function at the end of ``MIGRATIONS``. All pending steps run in one transaction, and the version is read again
+inside it, so two processes that open an old library at once migrate it once.
 
 Columns are named as the fields in ``store.types``. Ids of videos and segments are AUTOINCREMENT: one that was removed
-is never given to another, so a stale vector index, or a link somebody kept, never shows the wrong video.
+is never reused, so a stale vector index, or a saved link, never shows the wrong video.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import uuid
 
 from sqlite_utils import Database
 
-from store.catalog.analyzer import TOKENIZER, indexed, name_words
+from store.catalog.analyzer import TOKENIZER, analyze, name_words
 from store.errors import NewerLibrary, NotALibrary
 
 
@@ -112,7 +112,7 @@ def add_judgements(db: Database) -> None:
 
 
 def add_successors(db: Database) -> None:
-    """Step 3: what another encoder makes of the segments, until it takes over."""
+    """Step 3: embeddings and features of the next encoder, until it takes over (`store.catalog.reindexing`)."""
     db.executescript(
         """
         CREATE TABLE next_embeddings (
@@ -200,15 +200,15 @@ def _fill_words(db: Database) -> None:
             "FROM segments WHERE video_id = ?",
             (number, number),
         ).fetchall()
-        names = indexed(name_words(path))
+        names = analyze(name_words(path))
         for segment, said in rows:
             db.execute(
-                "INSERT INTO segments_fts (rowid, said, named) VALUES (?, ?, ?)", (segment, indexed(said), names)
+                "INSERT INTO segments_fts (rowid, said, named) VALUES (?, ?, ?)", (segment, analyze(said), names)
             )
 
 
 def add_readings(db: Database) -> None:
-    """Step 8: what an encoder makes of texts that are always the same."""
+    """Step 8: text embeddings, in the table `readings`."""
     db.execute("CREATE TABLE readings (text TEXT PRIMARY KEY, encoder TEXT NOT NULL, vector BLOB NOT NULL)")
 
 

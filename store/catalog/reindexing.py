@@ -1,7 +1,8 @@
-"""Another encoder takes over: its vectors are gathered beside those in use, and all change places in one transaction.
+"""Another encoder takes over: its vectors are written beside those in use, and all change places in one transaction.
 
-Until then the library is searched and added to as before, and the gathering can stop and go on at any time. Segments
-keep their ids, times, words and pictures; what an encoder makes of them, vectors and maybe frame features, is replaced.
+Until then the library is searched and added to as before, and the run can stop and go on at any time. Segments keep
+their ids, times, words and pictures; what an encoder makes of them, vectors and maybe frame features, is replaced.
+The encoder that is to take over stands in the settings `successor` and `successor_origin`.
 """
 
 from __future__ import annotations
@@ -9,20 +10,19 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from store.arrays import FEATURE, SECONDS, VECTOR, check_features, to_blob, unit_vectors
-from store.catalog.database import AMONG, json_ids
-from store.catalog.segments import Segments
+from store.catalog.database import AMONG, Database, json_ids
 from store.errors import EncoderMismatch
-from store.types import Origin, same_features
+from store.types import EncoderInfo, same_features
 
 
 @dataclass(frozen=True)
-class Successor:
+class NewEmbedding:
     """What the next encoder makes of one segment."""
 
     segment_id: int
@@ -31,60 +31,67 @@ class Successor:
     features: NDArray[np.float16] | None = None  # (T, F)
 
 
-class Succession(Segments):
-    """The part of the catalog that changes its encoder."""
+class Reindexing:
+    """The change of a catalog to another encoder."""
 
-    _next: tuple[str, int] | None = None  # the encoder whose succession was begun through this object
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._next: EncoderInfo | None = None  # given to `begin`
 
-    def begin_succession(self, fingerprint: str, dim: int, origin: Origin) -> bool:
+    def begin(self, encoder: EncoderInfo) -> bool:
         """Declare the encoder that is to take over.
 
-        One that was begun for the same encoder goes on; what was gathered for another is dropped.
+        A change to the same encoder goes on; what was written for another is deleted.
 
         Returns:
             whether the frame features of the library serve the new encoder too.
         """
-        origin_now = self.origin()
-        keeps_features = origin_now is not None and same_features(origin_now.backbone, origin.backbone)
-        described = json.dumps([fingerprint, dim, keeps_features])
-        with self._writing():
-            if self.setting("successor") != described:
-                self._forget_gathered()
-                self.set_setting("successor", described)
-            self.set_setting("successor_origin", json.dumps(asdict(origin)))
-        self._next = (fingerprint, dim)
+        present = self._database.encoder()
+        keeps_features = (
+            present is not None and present.backbone != "" and same_features(present.backbone, encoder.backbone)
+        )
+        described = json.dumps([encoder.fingerprint, encoder.dim, keeps_features])
+        with self._database.transaction():
+            if self._database.setting("successor") != described:
+                self._clear()
+                self._database.set_setting("successor", described)
+            self._database.set_setting("successor_origin", json.dumps(encoder.origin()))
+        self._next = encoder
         return keeps_features
 
-    def unsucceeded(self) -> list[int]:
-        """Return the ids of the videos of which the next encoder has not made everything yet, in order."""
-        rows = self._rows(
+    def pending(self) -> list[int]:
+        """Return the ids of the videos that the next encoder has not embedded whole yet, in order."""
+        rows = self._database.rows(
             "SELECT DISTINCT video_id FROM segments WHERE id NOT IN (SELECT segment_id FROM next_embeddings) "
             "ORDER BY video_id"
         )
         return [row["video_id"] for row in rows]
 
-    def put_successors(self, successors: Sequence[Successor]) -> None:
-        """Keep what the next encoder makes of some segments, in one transaction; segments removed since are left out.
+    def put(self, embeddings: Sequence[NewEmbedding]) -> None:
+        """Write what the next encoder makes of some segments, in one transaction; segments removed since are left out.
 
         Raises:
             EncoderMismatch: another process began to change to another encoder.
-            ValueError: no succession was begun through this object, or arrays do not fit each other or the encoder.
+            ValueError: `begin` was not called on this object, or arrays do not fit each other or the encoder.
         """
-        with self._writing():
-            dim, keeps_features = self._succeeding()
-            for successor in successors:
-                unit_vectors(successor.embedding[None], dim)
-                if (successor.features is None or successor.pts_seconds is None) != keeps_features:
-                    raise ValueError(f"Frame features are {'kept' if keeps_features else 'needed'} in this succession.")
-                if successor.features is not None and successor.pts_seconds is not None:
-                    check_features(successor.features, successor.pts_seconds)
-            ids = json_ids(successor.segment_id for successor in successors)
-            held = {row["id"] for row in self._rows(f"SELECT id FROM segments WHERE id {AMONG}", ids)}
-            kept = [successor for successor in successors if successor.segment_id in held]
-            self._db.table("next_embeddings").insert_all(
-                ({"segment_id": one.segment_id, "vector": to_blob(one.embedding, VECTOR)} for one in kept), replace=True
+        with self._database.transaction():
+            dim, keeps_features = self._check()
+            for one in embeddings:
+                unit_vectors(one.embedding[None], dim)
+                if (one.features is None or one.pts_seconds is None) != keeps_features:
+                    raise ValueError(f"Frame features are {'kept' if keeps_features else 'needed'} by this encoder.")
+                if one.features is not None and one.pts_seconds is not None:
+                    check_features(one.features, one.pts_seconds)
+            ids = json_ids(one.segment_id for one in embeddings)
+            held = {row["id"] for row in self._database.rows(f"SELECT id FROM segments WHERE id {AMONG}", ids)}
+            kept = [one for one in embeddings if one.segment_id in held]
+            self._database.insert_all(
+                "next_embeddings",
+                ({"segment_id": one.segment_id, "vector": to_blob(one.embedding, VECTOR)} for one in kept),
+                replace=True,
             )
-            self._db.table("next_frame_features").insert_all(
+            self._database.insert_all(
+                "next_frame_features",
                 (
                     {
                         "segment_id": one.segment_id,
@@ -98,46 +105,45 @@ class Succession(Segments):
                 replace=True,
             )
 
-    def succeed(self, forget: Iterable[int] = ()) -> bool:
+    def finish(self, remove: Iterable[int] = ()) -> bool:
         """Let the next encoder take over, in one transaction, once it has made everything.
 
         Args:
-            forget: ids of videos that leave the library with the old encoder.
+            remove: ids of videos that leave the library with the old encoder.
 
         Returns:
             whether it took over; False where videos came in meanwhile and are still to be done.
         """
-        with self._writing():
-            _, keeps_features = self._succeeding()
-            leaving = set(forget)
-            if not leaving.issuperset(self.unsucceeded()):
+        with self._database.transaction():
+            _, keeps_features = self._check()
+            leaving = set(remove)
+            if not leaving.issuperset(self.pending()):
                 return False
-            self._db.execute(f"DELETE FROM videos WHERE id {AMONG}", (json_ids(leaving),))
+            self._database.execute(f"DELETE FROM videos WHERE id {AMONG}", json_ids(leaving))
             for table in ("embeddings",) if keeps_features else ("embeddings", "frame_features"):
                 # Three new names instead of copies, however large the library is.
                 for old, new in ((table, "moving"), (f"next_{table}", table), ("moving", f"next_{table}")):
-                    self._db.execute(f"ALTER TABLE {old} RENAME TO {new}")
+                    self._database.execute(f"ALTER TABLE {old} RENAME TO {new}")
             assert self._next is not None
-            self.set_setting("encoder", json.dumps(self._next))
-            self.set_setting("encoder_origin", self.setting("successor_origin") or "")
-            self.set_setting("library_id", uuid.uuid4().hex)
-            self._forget_gathered()
-        self._bound = self._next
+            self._database.set_encoder(self._next)
+            self._database.set_setting("encoder_origin", json.dumps(self._next.origin()))
+            self._database.set_setting("library_id", uuid.uuid4().hex)
+            self._clear()
         return True
 
-    def _succeeding(self) -> tuple[int, bool]:
+    def _check(self) -> tuple[int, bool]:
         """The dimension of the next encoder, and whether frame features stay."""
         if self._next is None:
-            raise ValueError("The catalog must know which encoder takes over: call begin_succession first.")
-        fingerprint, dim, keeps_features = json.loads(self.setting("successor") or '["", 0, false]')
-        if (fingerprint, dim) != self._next:
+            raise ValueError("The catalog must know which encoder takes over: call begin first.")
+        fingerprint, dim, keeps_features = json.loads(self._database.setting("successor") or '["", 0, false]')
+        if (fingerprint, dim) != (self._next.fingerprint, self._next.dim):
             raise EncoderMismatch(
                 f"Another process changes this library to the encoder {fingerprint or 'that it has now'}, "
-                f"and this one to {self._next[0]}. Run the command again when the other has ended."
+                f"and this one to {self._next.fingerprint}. Run the command again when the other has ended."
             )
         return dim, keeps_features
 
-    def _forget_gathered(self) -> None:
+    def _clear(self) -> None:
         for table in ("next_embeddings", "next_frame_features"):
-            self._db.execute(f"DELETE FROM {table}")
-        self._db.execute("DELETE FROM settings WHERE name IN ('successor', 'successor_origin')")
+            self._database.execute(f"DELETE FROM {table}")
+        self._database.execute("DELETE FROM settings WHERE name IN ('successor', 'successor_origin')")

@@ -1,4 +1,4 @@
-"""Searches that were given a name, with what a person said of their answers."""
+"""Saved searches, with the feedback on their answers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from store.catalog.analyzer import storable
-from store.catalog.database import Connection
+from store.catalog.database import Database, is_id
 from store.errors import NotInLibrary
 
 
@@ -28,10 +28,13 @@ class SavedSearch:
     less: tuple[int, ...] = ()
 
 
-class Searches(Connection):
-    """The part of the catalog that keeps searches."""
+class Searches:
+    """The saved searches of a catalog."""
 
-    def put_search(self, search: SavedSearch) -> None:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def put(self, search: SavedSearch) -> None:
         """Write a search, in place of the one of its name; the case of letters in names does not matter.
 
         Raises:
@@ -42,22 +45,22 @@ class Searches(Connection):
         if not name:
             raise ValueError(f"a search needs a name, got {search.name!r}")
         row = (name, storable(search.query), search.only, search.min_confidence, search.per_video)
-        with self._writing():
-            self._db.execute("DELETE FROM searches WHERE name = ?", (name,))
-            self._db.execute(
-                'INSERT INTO searches (name, "query", "only", min_confidence, per_video) VALUES (?, ?, ?, ?, ?)', row
+        with self._database.transaction():
+            self._database.execute("DELETE FROM searches WHERE name = ?", name)
+            self._database.execute(
+                'INSERT INTO searches (name, "query", "only", min_confidence, per_video) VALUES (?, ?, ?, ?, ?)', *row
             )
             self._judge(name, search.more, liked=True)
             self._judge(name, search.less, liked=False)
 
-    def search_named(self, name: str) -> SavedSearch | None:
+    def get(self, name: str) -> SavedSearch | None:
         """Return the search of this name."""
-        return next((search for search in self.searches() if search.name.casefold() == name.strip().casefold()), None)
+        return next((search for search in self.all() if search.name.casefold() == name.strip().casefold()), None)
 
-    def searches(self) -> list[SavedSearch]:
+    def all(self) -> list[SavedSearch]:
         """Return all searches in order of their names."""
         judged: dict[str, dict[bool, list[int]]] = {}
-        for row in self._rows("SELECT * FROM search_feedback ORDER BY segment_id"):
+        for row in self._database.rows("SELECT * FROM search_feedback ORDER BY segment_id"):
             judged.setdefault(row["name"], {True: [], False: []})[bool(row["liked"])].append(row["segment_id"])
         return [
             SavedSearch(
@@ -65,19 +68,18 @@ class Searches(Connection):
                 more=tuple(judged.get(row["name"], {}).get(True, ())),
                 less=tuple(judged.get(row["name"], {}).get(False, ())),
             )
-            for row in self._rows("SELECT * FROM searches ORDER BY name")
+            for row in self._database.rows("SELECT * FROM searches ORDER BY name")
         ]
 
-    def remove_search(self, name: str) -> bool:
-        """Forget the search of this name; return whether there was one."""
-        with self._writing():
-            return self._db.execute("DELETE FROM searches WHERE name = ?", (name.strip(),)).rowcount > 0
+    def remove(self, name: str) -> bool:
+        """Delete the search of this name; return whether there was one."""
+        with self._database.transaction():
+            return self._database.execute("DELETE FROM searches WHERE name = ?", name.strip()) > 0
 
     def _judge(self, name: str, ids: Iterable[int], *, liked: bool) -> None:
         for number in ids:
-            if not self._rows("SELECT 1 FROM segments WHERE id = ?", number):
+            if not is_id(number) or not self._database.rows("SELECT 1 FROM segments WHERE id = ?", number):
                 raise NotInLibrary("segment", [number])
-            self._db.execute(
-                "INSERT OR REPLACE INTO search_feedback (name, segment_id, liked) VALUES (?, ?, ?)",
-                (name, number, liked),
+            self._database.execute(
+                "INSERT OR REPLACE INTO search_feedback (name, segment_id, liked) VALUES (?, ?, ?)", name, number, liked
             )

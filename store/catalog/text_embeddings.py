@@ -1,5 +1,6 @@
-"""What the encoder of a library makes of texts that are always the same, so that they are read once and not for every
-process that searches.
+"""Vectors of constant texts, such as the query bank: embedded once, not by every process that searches.
+
+They stand in the table `readings`.
 """
 
 from __future__ import annotations
@@ -10,22 +11,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from store.arrays import VECTOR, from_blob, to_blob, unit_vectors
-from store.catalog.database import Connection
+from store.catalog.database import Database
 
 
-class Readings(Connection):
-    """The part of the catalog that keeps them."""
+class TextEmbeddings:
+    """The text embeddings of a catalog, all of one encoder."""
 
-    def readings(self, encoder: str, texts: Sequence[str]) -> NDArray[np.float32] | None:
-        """Return the vectors of these texts by this encoder, float32 (N, D) of unit length; None if one is not kept."""
-        rows = self._rows("SELECT text, vector FROM readings WHERE encoder = ?", encoder)
-        kept = {row["text"]: row["vector"] for row in rows}
-        if not texts or any(text not in kept for text in texts):
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, encoder: str, texts: Sequence[str]) -> NDArray[np.float32] | None:
+        """Return the vectors of N texts, float32 (N, D), unit rows; None where one is missing.
+
+        Args:
+            encoder: the fingerprint of the one that made them.
+        """
+        rows = self._database.rows("SELECT text, vector FROM readings WHERE encoder = ?", encoder)
+        stored = {row["text"]: row["vector"] for row in rows}
+        if not texts or any(text not in stored for text in texts):
             return None
-        return from_blob(b"".join(kept[text] for text in texts), VECTOR).reshape(len(texts), -1)
+        return from_blob(b"".join(stored[text] for text in texts), VECTOR).reshape(len(texts), -1)
 
-    def put_readings(self, encoder: str, texts: Sequence[str], vectors: NDArray[np.float32]) -> None:
-        """Keep the vectors (N, D) of N distinct texts, in place of all that was kept.
+    def put(self, encoder: str, texts: Sequence[str], vectors: NDArray[np.float32]) -> None:
+        """Write the vectors (N, D) of N distinct texts, in place of all that were stored.
 
         Raises:
             ValueError: there is not one vector of unit length for each text.
@@ -33,9 +41,12 @@ class Readings(Connection):
         if len(vectors) != len(texts):
             raise ValueError(f"Every text needs one vector, got {len(texts)} texts and {len(vectors)} vectors.")
         checked = unit_vectors(vectors, vectors.shape[1])
-        with self._writing():
-            self._db.execute("DELETE FROM readings")
-            self._db.table("readings").insert_all(
-                {"text": text, "encoder": encoder, "vector": to_blob(vector, VECTOR)}
-                for text, vector in zip(texts, checked, strict=True)
+        with self._database.transaction():
+            self._database.execute("DELETE FROM readings")
+            self._database.insert_all(
+                "readings",
+                (
+                    {"text": text, "encoder": encoder, "vector": to_blob(vector, VECTOR)}
+                    for text, vector in zip(texts, checked, strict=True)
+                ),
             )

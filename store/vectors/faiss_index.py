@@ -1,10 +1,10 @@
-"""The vector index: which segments are nearest to a query. A cache of the catalog, on FAISS.
+"""FaissIndex: a vector index in one file, on FAISS.
 
 Two constructions of one class. "flat" compares a query with every vector and is exact; beyond ``EXACT_LIMIT`` vectors
-"ivf" sorts them into lists by k-means, keeps 8 bits of every component, and looks into the nearest lists only.
+"ivf" sorts them into lists by k-means, keeps 8 bits of every component, and searches the nearest lists only.
 
 The index file may be deleted, torn or old at any time: it is then an empty index, or one that lacks some vectors, and
-``bring_up_to_date`` fills it from the catalog. The file is one line of JSON and then what FAISS writes; the line
+``store.vectors.sync`` fills it from the catalog. The file is one line of JSON and then what FAISS writes; the line
 carries a checksum, because a damaged file must not reach FAISS's reader, and the id of the library, because segments
 of two libraries have the same ids.
 """
@@ -14,9 +14,10 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sys
 import threading
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -25,49 +26,51 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from store.arrays import unit_vectors
-from store.catalog.catalog import Catalog
-from store.errors import NotInLibrary
+from store.filters import Filter
+from store.vectors.index import Ids, Vectors
 
 EXACT_LIMIT = 50_000  # vectors; exact search takes tens of milliseconds here, and grows with every one more
 _LISTS = 1024
 _LISTS_PROBED = 16  # of 1024: recall@10 0.987 at 0.3 ms among 100,000 vectors
 _TRAINING_PER_LIST = 39  # what k-means in FAISS asks for at least
 _RANGE_MARGIN = 0.25  # of each component's range in training: what lies outside is cut off, and its score falls short
-_CHUNK = 16_384  # vectors read and added at a time
 
 _log = logging.getLogger(__name__)
 
 
 class FaissIndex:
-    """Inner products of unit vectors with int64 ids. Safe to use from several threads.
+    """A `VectorIndex` on FAISS.
 
     Args:
         dim: components of a vector.
         path: where ``save`` writes; None for an index in memory only.
-
-    Attributes:
-        library_id: of the catalog whose vectors these are, "" before ``bring_up_to_date``.
+        resolve: returns the ids that filters leave, as ``catalog.segments.ids`` does; without it ``search`` takes no
+            filters.
     """
 
-    def __init__(self, dim: int, *, path: Path | None = None) -> None:
+    capacity: int
+    _index: Any
+    _ids: Ids  # sorted; what the index holds
+
+    def __init__(
+        self, dim: int, *, path: Path | None = None, resolve: Callable[[Iterable[Filter]], Ids] | None = None
+    ) -> None:
         self.dim = dim
-        self.path = path
-        self.library_id = ""
+        self.source = ""
+        self._path, self._resolve = path, resolve
         self._lock = threading.RLock()
-        self._index: Any = _flat(dim)
-        self._ids = np.empty(0, np.int64)  # sorted; what the index holds
+        self._hold(_flat(dim), np.empty(0, np.int64))
 
     @classmethod
-    def open(cls, path: Path | None, dim: int) -> Self:
+    def open(cls, path: Path, dim: int, *, resolve: Callable[[Iterable[Filter]], Ids] | None = None) -> Self:
         """Return the index in the file at ``path``, or an empty one where there is no sound file of ``dim``."""
-        index = cls(dim, path=path)
-        if path is not None:
-            try:
-                index._load(path.read_bytes())
-            except FileNotFoundError:
-                pass
-            except (OSError, ValueError, TypeError, LookupError, RuntimeError) as error:
-                _log.warning("The vector index %s cannot be used and will be made again: %s", path, error)
+        index = cls(dim, path=path, resolve=resolve)
+        try:
+            index._load(path.read_bytes())
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError, TypeError, LookupError, RuntimeError) as error:
+            _log.warning("The vector index %s cannot be used and will be made again: %s", path, error)
         return index
 
     @property
@@ -78,12 +81,12 @@ class FaissIndex:
     def __len__(self) -> int:
         return len(self._ids)
 
-    def ids(self) -> NDArray[np.int64]:
+    def ids(self) -> Ids:
         """Return the ids held: int64 (N,), sorted."""
         return self._ids.copy()
 
     def add(self, ids: ArrayLike, vectors: ArrayLike) -> None:
-        """Hold ``vectors`` (N, dim) under ``ids`` (N,); an id that is held already gets the new vector.
+        """Store ``vectors`` (N, dim) under ``ids`` (N,); an id that is held already gets the new vector.
 
         Raises:
             ValueError: shapes do not fit, an id is negative or given twice, or a vector is not of unit length.
@@ -98,7 +101,7 @@ class FaissIndex:
             self._ids = np.union1d(self._ids, numbers)
 
     def remove(self, ids: ArrayLike) -> int:
-        """Forget these ids; return how many of them were held."""
+        """Delete ids; return how many of them were held."""
         with self._lock:
             held = np.intersect1d(self._ids, np.asarray(ids, dtype=np.int64))
             if held.size:
@@ -106,27 +109,52 @@ class FaissIndex:
                 self._ids = np.setdiff1d(self._ids, held, assume_unique=True)
             return int(held.size)
 
+    def replace(self, batches: Iterable[tuple[Ids, Vectors]], *, count: int, sample: ArrayLike) -> None:
+        """Hold the vectors in ``batches`` alone; until all are in, searches are answered as before.
+
+        Args:
+            batches: ids (N,) and unit vectors (N, dim), no id twice.
+            count: how many these are, more or less: up to ``EXACT_LIMIT`` "flat", beyond it "ivf".
+            sample: (N, dim) unit vectors, like those to be held, from which "ivf" learns its lists and ranges.
+
+        Raises:
+            ValueError: as in ``add``; the old content stays.
+        """
+        fresh = FaissIndex(self.dim)
+        if count > EXACT_LIMIT:
+            fresh._hold(_ivf(unit_vectors(sample, self.dim)), fresh._ids)
+        for ids, vectors in batches:
+            fresh.add(ids, vectors)
+        with self._lock:
+            self._hold(fresh._index, fresh._ids)
+
     def search(
-        self, queries: ArrayLike, k: int, *, among: NDArray[np.int64] | None = None
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        self, queries: ArrayLike, k: int, *, among: Ids | tuple[Filter, ...] | None = None
+    ) -> tuple[Vectors, Ids]:
         """Return the ``k`` nearest vectors of each query, best first.
 
         Args:
             queries: (Q, dim) unit vectors.
             k: results for each query, at least 1.
-            among: the ids allowed; None for all. As many results come back as if nothing else were held.
+            among: the ids allowed, or the filters that leave them; None for all. As many results come back as if
+                nothing else were held.
 
         Returns:
             Inner products float32 (Q, k) and ids int64 (Q, k). Where fewer vectors exist, -inf and -1.
 
         Raises:
-            ValueError: shapes do not fit, a query is not of unit length, or ``k`` is less than 1.
+            ValueError: shapes do not fit, a query is not of unit length, ``k`` is less than 1, or filters are given to
+                an index that cannot resolve them.
         """
         checked = unit_vectors(queries, self.dim)
         if k < 1:
             raise ValueError(f"At least one result must be asked for, got k = {k}.")
         scores = np.full((len(checked), k), -np.inf, np.float32)
         ids = np.full((len(checked), k), -1, np.int64)
+        if isinstance(among, tuple):
+            if self._resolve is None:
+                raise ValueError("This index was not told how to resolve filters; search it among ids.")
+            among = self._resolve(among)
         with self._lock:
             allowed = self._ids if among is None else np.intersect1d(self._ids, among)
             count = min(k, len(allowed))
@@ -139,55 +167,41 @@ class FaissIndex:
                 scores[:, :count], ids[:, :count] = found
         return scores, ids
 
-    def rebuild(self, sample: ArrayLike, batches: Iterable[tuple[NDArray[np.int64], NDArray[np.float32]]]) -> None:
-        """Become an "ivf" index of the vectors in ``batches``; until all are in, searches are answered as before.
-
-        Args:
-            sample: (N, dim) unit vectors, like those to be held, from which lists and ranges are learnt.
-            batches: ids (N,) and unit vectors (N, dim), no id twice.
-        """
-        training = unit_vectors(sample, self.dim)
-        fresh = FaissIndex(self.dim)
-        fresh._index = _ivf(training)
-        for ids, vectors in batches:
-            fresh.add(ids, vectors)
-        with self._lock:
-            self._index, self._ids = fresh._index, fresh._ids
-
-    def clear(self) -> None:
-        """Forget everything, and what was learnt: an empty "flat" index."""
-        with self._lock:
-            self._index, self._ids = _flat(self.dim), np.empty(0, np.int64)
-
     def save(self) -> None:
         """Write the file so that, whatever happens, it is the old one or the new one. In memory: do nothing."""
-        if self.path is None:
+        if self._path is None:
             return
         with self._lock:
             payload = faiss.serialize_index(self._index).data
-            header = {"library_id": self.library_id, "checksum": zlib.crc32(payload)}
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self.path.with_name(f"{self.path.name}.{os.getpid()}-{threading.get_ident()}")
+            header = {"library_id": self.source, "checksum": zlib.crc32(payload)}
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = self._path.with_name(f"{self._path.name}.{os.getpid()}-{threading.get_ident()}")
         try:
             with fresh.open("wb") as file:
                 file.write(json.dumps(header).encode() + b"\n")
                 file.write(payload)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(fresh, self.path)
+            os.replace(fresh, self._path)
         finally:
             fresh.unlink(missing_ok=True)
         if os.name == "posix":  # the new name is on disk only when its folder is; Windows cannot open folders
-            folder = os.open(self.path.parent, os.O_RDONLY)
+            folder = os.open(self._path.parent, os.O_RDONLY)
             try:
                 os.fsync(folder)
             finally:
                 os.close(folder)
 
     def close(self) -> None:
-        """Give the memory back. What was not saved is read from the catalog again next time."""
-        self.path = None
-        self.clear()
+        """Release the memory. What was not saved is read from the catalog again next time."""
+        with self._lock:
+            self._path = None
+            self._hold(_flat(self.dim), np.empty(0, np.int64))
+
+    def _hold(self, index: Any, ids: Ids) -> None:
+        self._index = index
+        self._ids = ids
+        self.capacity = EXACT_LIMIT if self.kind == "flat" else sys.maxsize
 
     def _search(
         self, queries: NDArray[np.float32], k: int, allowed: NDArray[np.int64] | None, *, wide: bool
@@ -209,50 +223,8 @@ class FaissIndex:
         index = faiss.deserialize_index(np.frombuffer(payload, np.uint8))
         if index.d != self.dim:
             raise ValueError(f"it holds vectors of {index.d} components, not of {self.dim}")
-        self._index = index
-        self._ids = np.sort(_ids_in(index))
-        self.library_id = described["library_id"]
-
-
-def bring_up_to_date(index: FaissIndex, catalog: Catalog) -> tuple[int, int]:
-    """Make ``index`` hold the embeddings of ``catalog``, and return how many were added and removed.
-
-    Past ``EXACT_LIMIT`` vectors a "flat" index becomes "ivf". An index of which nothing is wanted any more starts
-    over, and with it what "ivf" had learnt, which may come from another encoder. Segments that another process
-    removes meanwhile are left out, or stay until the next call.
-    """
-    wanted, before = catalog.segment_ids(), index.ids()
-    kept = np.intersect1d(before, wanted, assume_unique=True)
-    if index.library_id != catalog.library_id:
-        kept = kept[:0]  # the same ids, but of other segments, or with the vectors of another encoder
-        index.library_id = catalog.library_id
-    if not kept.size:
-        index.clear()
-    if index.kind == "flat" and len(wanted) > EXACT_LIMIT:
-        sample_size = min(len(wanted), 2 * _TRAINING_PER_LIST * _LISTS)
-        sample = np.random.default_rng(0).choice(wanted, sample_size, replace=False)
-        index.rebuild(_read(catalog, sample)[1], _batches(catalog, wanted))
-    else:
-        index.remove(np.setdiff1d(before, kept, assume_unique=True))
-        for ids, vectors in _batches(catalog, np.setdiff1d(wanted, kept, assume_unique=True)):
-            index.add(ids, vectors)
-    return len(index) - len(kept), len(before) - len(kept)
-
-
-def _batches(catalog: Catalog, ids: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-    for first in range(0, len(ids), _CHUNK):
-        held, vectors = _read(catalog, ids[first : first + _CHUNK])
-        if held.size:
-            yield held, vectors
-
-
-def _read(catalog: Catalog, ids: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Return those of ``ids`` that are still held, and their embeddings."""
-    while True:
-        try:
-            return ids, catalog.embeddings(ids)
-        except NotInLibrary as error:
-            ids = np.setdiff1d(ids, error.ids)
+        self._hold(index, np.sort(_ids_in(index)))
+        self.source = described["library_id"]
 
 
 def _flat(dim: int) -> Any:

@@ -95,8 +95,8 @@ def test_alignment_tells_right_from_wrong(silent: Library, shipped: Encoder):
     pairs = []
     for query, film in QUERIES.items():
         video = next(video for video in silent.videos() if Path(video.path).stem == film)
-        segment = silent.catalog.segments(video.id)[0]
-        pairs.append((query, silent.catalog.frame_features(segment.id)[1]))
+        segment = silent.catalog.segments.of(video.id)[0]
+        pairs.append((query, silent.catalog.segments.frame_features(segment.id)[1]))
     segments = [frames for _, frames in pairs]
     texts = [text for text, _ in pairs]
     beliefs = [shipped.align(segments, texts[shift:] + texts[:shift]) for shift in range(len(texts))]
@@ -105,7 +105,7 @@ def test_alignment_tells_right_from_wrong(silent: Library, shipped: Encoder):
 
 def test_a_subtitle_is_found_by_its_words(silent: Library, shipped: Encoder):
     video = next(video for video in silent.videos() if video.path.endswith("moon.mp4"))
-    frames = silent.catalog.frame_features(silent.catalog.segments(video.id)[0].id)[1]
+    frames = silent.catalog.segments.frame_features(silent.catalog.segments.of(video.id)[0].id)[1]
     query = shipped.embed_text(["how to make a good espresso"])[0]
     spoken = shipped.embed_segments([frames], ["now let me show you how to make a good espresso"])[0]
     mute = shipped.embed_segments([frames], [""])[0]

@@ -59,14 +59,14 @@ def test_a_folder_becomes_a_library(library: Library, films: Path):
     assert segments[0].start == 0.0
     assert segments[-1].end == video.duration
     assert " ".join(segment.text for segment in segments) == "a red dog the blue cat"
-    assert [cue.text for cue in library.catalog.cues(video.id)] == ["a red dog", "the blue cat"]
-    pts, features = library.catalog.frame_features(segments[0].id)
+    assert [cue.text for cue in library.catalog.cues.of(video.id)] == ["a red dog", "the blue cat"]
+    pts, features = library.catalog.segments.frame_features(segments[0].id)
     assert features.shape == (len(pts), library.encoder.feature_dim)
     assert np.diff(pts) == pytest.approx(0.5, abs=0.05)
-    picture, seconds = library.catalog.thumbnail(segments[0].id)
+    picture, seconds = library.catalog.segments.thumbnail(segments[0].id)
     assert picture.startswith(b"\xff\xd8")
     assert seconds in pts
-    vectors = library.catalog.embeddings([segment.id for segment in segments])
+    vectors = library.catalog.segments.embeddings([segment.id for segment in segments])
     expected = fused([features], [segments[0].text], library.encoder)
     np.testing.assert_allclose(vectors[:1], expected, atol=1e-5)
     assert len(library.engine.index) == library.catalog.counts().segments
@@ -74,10 +74,10 @@ def test_a_folder_becomes_a_library(library: Library, films: Path):
 
 def test_a_second_run_has_nothing_to_do(library: Library, films: Path):
     run(library, films)
-    before = library.catalog.segment_ids().tolist()
+    before = library.catalog.segments.ids().tolist()
     report = run(library, films)
     assert (report.indexed, report.unchanged) == (0, 2)
-    assert library.catalog.segment_ids().tolist() == before
+    assert library.catalog.segments.ids().tolist() == before
 
 
 def test_a_changed_file_replaces_its_rows(library: Library, films: Path):
@@ -139,16 +139,16 @@ def test_twins_that_are_broken_fail_each_for_itself(library: Library, tmp_path: 
 def test_new_subtitles_are_fused_without_decoding(library: Library, films: Path):
     run(library, films)
     before = library.show(films / "one.mp4")
-    features = library.catalog.frame_features(before[1][0].id)[1]
-    vector = library.catalog.embeddings([before[1][0].id])
+    features = library.catalog.segments.frame_features(before[1][0].id)[1]
+    vector = library.catalog.segments.embeddings([before[1][0].id])
     (films / "one.srt").write_text(CUES)
     report = run(library, films)
     assert (report.indexed, report.resubtitled, report.unchanged) == (0, 1, 1)
     video, segments = library.show(films / "one.mp4")
     assert segments[0].text.startswith("a red dog")
     assert (video.added_at, video.duration) == (before[0].added_at, before[0].duration)
-    assert np.array_equal(library.catalog.frame_features(segments[0].id)[1], features)
-    assert not np.allclose(library.catalog.embeddings([segments[0].id]), vector, atol=1e-3)
+    assert np.array_equal(library.catalog.segments.frame_features(segments[0].id)[1], features)
+    assert not np.allclose(library.catalog.segments.embeddings([segments[0].id]), vector, atol=1e-3)
     assert run(library, films).unchanged == 2
 
 
@@ -174,7 +174,7 @@ def test_a_broken_file_is_one_failure_and_the_rest_goes_on(library: Library, fil
     assert len(run(library, films, retry_failed=True).failed) == 1
     render(films / "broken.mp4", frames=25, paint=plain((9, 9, 9)))
     assert run(library, films).indexed == 1
-    assert library.catalog.failures() == []
+    assert library.catalog.failures.all() == []
 
 
 def test_a_failed_reindex_keeps_the_old_rows(library: Library, films: Path):
@@ -221,7 +221,7 @@ def test_segments_are_no_longer_than_asked(library: Library, films: Path):
     _, segments = library.show(films / "one.mp4")
     assert len(segments) == 2
     assert max(segment.end - segment.start for segment in segments) <= 2.0
-    assert len(library.catalog.frame_features(segments[0].id)[0]) == 6
+    assert len(library.catalog.segments.frame_features(segments[0].id)[0]) == 6
 
 
 def test_shots_begin_segments(library: Library, tmp_path: Path):

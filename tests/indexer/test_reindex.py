@@ -64,20 +64,20 @@ def test_a_library_loads_the_model_it_was_made_with(library: Library, tiny_check
 
 
 def test_the_same_backbone_needs_no_video(library: Library, films: Path, sibling: Path):
-    ids = library.catalog.segment_ids().tolist()
-    before = library.catalog.embeddings(ids)
+    ids = library.catalog.segments.ids().tolist()
+    before = library.catalog.segments.embeddings(ids)
     for film in films.iterdir():
         film.unlink()
     told: list[Progress] = []
     report = library.reindex(sibling, tell=told.append)
     assert (report.done, report.embedded, report.decoded, report.left) == (True, 2, 0, [])
     assert [(progress.done, progress.total) for progress in told] == [(1, 2), (2, 2)]
-    assert library.catalog.segment_ids().tolist() == ids
-    assert np.abs(library.catalog.embeddings(ids) - before).max() > 0.01
-    segment = library.catalog.segment(ids[0])
-    features = library.catalog.frame_features(ids[0])[1]
+    assert library.catalog.segments.ids().tolist() == ids
+    assert np.abs(library.catalog.segments.embeddings(ids) - before).max() > 0.01
+    segment = library.catalog.segments.get(ids[0])
+    features = library.catalog.segments.frame_features(ids[0])[1]
     expected = fused([features], [segment.text], load(sibling))
-    np.testing.assert_allclose(library.catalog.embeddings(ids[:1]), expected, atol=1e-5)
+    np.testing.assert_allclose(library.catalog.segments.embeddings(ids[:1]), expected, atol=1e-5)
     with Library(library.folder) as again:
         assert again.encoder.name == str(sibling)
         assert {moment.segment_id for moment in again.search("a dog")} <= set(ids)
@@ -87,22 +87,26 @@ def test_another_backbone_decodes_again_and_equals_a_library_made_with_it(
     library: Library, films: Path, tmp_path: Path
 ):
     clip = save_towers("clip", tmp_path)
-    shown = [(s.id, s.start, s.end, s.text) for v in library.videos() for s in library.catalog.segments(v.id)]
+    shown = [(s.id, s.start, s.end, s.text) for v in library.videos() for s in library.catalog.segments.of(v.id)]
     report = library.reindex(clip)
     assert (report.done, report.embedded, report.decoded) == (True, 2, 2)
-    assert shown == [(s.id, s.start, s.end, s.text) for v in library.videos() for s in library.catalog.segments(v.id)]
+    assert shown == [
+        (s.id, s.start, s.end, s.text) for v in library.videos() for s in library.catalog.segments.of(v.id)
+    ]
     with Library(tmp_path / "fresh", model=clip) as fresh:
         fresh.index([films])
         for ours, theirs in zip(
-            library.catalog.segment_ids().tolist(), fresh.catalog.segment_ids().tolist(), strict=True
+            library.catalog.segments.ids().tolist(), fresh.catalog.segments.ids().tolist(), strict=True
         ):
             for mine, expected in zip(
-                library.catalog.frame_features(ours), fresh.catalog.frame_features(theirs), strict=True
+                library.catalog.segments.frame_features(ours),
+                fresh.catalog.segments.frame_features(theirs),
+                strict=True,
             ):
                 np.testing.assert_array_equal(mine, expected)
         np.testing.assert_allclose(
-            library.catalog.embeddings(library.catalog.segment_ids()),
-            fresh.catalog.embeddings(fresh.catalog.segment_ids()),
+            library.catalog.segments.embeddings(library.catalog.segments.ids()),
+            fresh.catalog.segments.embeddings(fresh.catalog.segments.ids()),
             atol=1e-6,
         )
         assert [m.score for m in library.search("a dog")] == pytest.approx([m.score for m in fresh.search("a dog")])
@@ -149,13 +153,13 @@ def test_a_video_that_cannot_be_decoded_any_more_is_named(library: Library, film
     report = library.reindex(save_towers("clip", tmp_path))
     assert not report.done
     assert [path for path, _ in report.left] == [str(films / "two.mp4")]
-    assert len(library.catalog.failures()) == 0  # what the old encoder made of it still stands
+    assert len(library.catalog.failures.all()) == 0  # what the old encoder made of it still stands
 
 
 def test_the_pace_of_decoding_may_differ_from_that_of_indexing(library: Library, tmp_path: Path):
     report = library.reindex(save_towers("clip", tmp_path), options=IndexOptions(fps=8.0))
     assert report.done
-    pts, features = library.catalog.frame_features(int(library.catalog.segment_ids()[0]))
+    pts, features = library.catalog.segments.frame_features(int(library.catalog.segments.ids()[0]))
     assert np.diff(pts) == pytest.approx(0.125, abs=0.05)
     assert len(pts) == len(features)
 

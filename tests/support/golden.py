@@ -142,9 +142,9 @@ def answers(library: Library) -> dict[str, Any]:
             ],
             "similar": [[asdict(moment) for moment in library.similar(number)] for number in (1, 2, 3)],
             "duplicates": [asdict(found) for found in library.duplicates(min_seconds=0.5)],
-            "failures": [asdict(failure)["path"] for failure in library.catalog.failures()],
-            "saved": [asdict(search) for search in library.catalog.searches()],
-            "judgements": [asdict(judgement) for judgement in library.catalog.judgements()],
+            "failures": [asdict(failure)["path"] for failure in library.catalog.failures.all()],
+            "saved": [asdict(search) for search in library.catalog.searches.all()],
+            "judgements": [asdict(judgement) for judgement in library.catalog.judgements.all()],
         }
     )
 
@@ -178,9 +178,9 @@ def make_library(folder: Path, videos: Path) -> None:
     """A library of the videos as if they lay in /videos."""
     with Library(folder, encoder=golden_encoder()) as library:
         library.index([videos])
-        library.catalog.put_tags([Tag(1, "cartoon", 0.9, "labels")], origin="labels", video_ids=[1])
-        library.catalog.put_search(SavedSearch("Dogs", "the dog", only="words", per_video=1, more=(1,), less=(2,)))
-        library.catalog.put_judgement(Judgement("a red square", str(videos / "first.mp4"), right=True))
+        library.catalog.tags.put([Tag(1, "cartoon", 0.9, "labels")], origin="labels", video_ids=[1])
+        library.catalog.searches.put(SavedSearch("Dogs", "the dog", only="words", per_video=1, more=(1,), less=(2,)))
+        library.catalog.judgements.put(Judgement("a red square", str(videos / "first.mp4"), right=True))
     with closing(sqlite3.connect(folder / "catalog.sqlite")) as db, db:
         for table in ("videos", "failures", "judgements"):
             db.execute(f"UPDATE {table} SET path = replace(path, ?, '/videos')", [str(videos)])

@@ -43,25 +43,10 @@ function filterValues(name, prefix, vocabulary) {
   const filter = vocabulary.filters.find((each) => each.name === name.toLowerCase());
   if (!filter) return [];
   const typed = prefix.replaceAll('"', "").toLowerCase();
-  return candidates(filter, vocabulary)
+  const values = filter.values.length ? filter.values : [filter.example.slice(name.length)];
+  return values
     .filter((value) => value.toLowerCase().includes(typed) && value.toLowerCase() !== typed)
     .map((value) => ({ insert: `${name}${quoted(value)} `, label: `${name}${value}`, help: filter.help }));
-}
-
-function candidates({ name, example }, { folders = [], tags = [], types = [] }) {
-  const now = new Date();
-  const month = `${now.getFullYear()}-${String(now.getMonth() + 1).padStart(2, "0")}`;
-  const values = {
-    "in:": folders,
-    "tag:": tags,
-    "type:": types,
-    "has:": ["subtitles"],
-    "after:": [String(now.getFullYear()), month, String(now.getFullYear() - 1)],
-    "before:": [String(now.getFullYear()), month],
-    "longer:": ["10s", "1m", "10m", "1h"],
-    "shorter:": ["10s", "1m", "10m", "1h"],
-  }[name];
-  return values ?? (example ? [example.slice(name.length)] : []);
 }
 
 function quoted(value) {

@@ -223,7 +223,7 @@ class Jobs:
         encoder = self._live.engine().encoder
         if cancel.is_set():
             raise Cancelled
-        with Catalog(self._live.library.folder / "catalog.sqlite") as self._catalog:
+        with Catalog.open(self._live.library.folder / "catalog.sqlite") as self._catalog:
             try:
                 return Indexer(self._catalog, encoder, options).run(job.targets, tell=tell)
             finally:

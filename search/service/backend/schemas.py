@@ -8,10 +8,11 @@ from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from search.ranking import moments
 from search.ranking.calibration import MIN_CONFIDENCES, ConfidenceLevel, confidence_level
 from search.service.backend.previews import is_playable
 from store import types
-from store.catalog.listing import Extent
+from store.catalog.videos import Extent
 
 API = "/api/v1"
 LARGEST_ID = 2**53 - 1  # that JavaScript counts to
@@ -96,7 +97,7 @@ class Moment(BaseModel):
     why: Why | None = None
 
     @classmethod
-    def of(cls, moment: types.Moment, *, local: bool) -> Self:
+    def of(cls, moment: moments.Moment, *, local: bool) -> Self:
         """A moment as a client is told it."""
         best = moment.hits[0]
         return cls(

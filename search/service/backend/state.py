@@ -11,13 +11,13 @@ from fastapi import Depends, Request
 from indexer.workers.pool import DecoderPool
 from search.engine.engine import Live
 from search.library import Library
+from search.ranking.moments import Moment
 from search.service.backend.cache import LruCache
 from search.service.backend.jobs import Jobs
 from search.service.backend.previews import Previews
 from search.service.backend.schemas import Storyboard
 from search.service.backend.settings import LOCAL, Settings
 from search.service.backend.uploads import Uploads
-from store.types import Moment
 
 if TYPE_CHECKING:
     from search.clips.duplicates import Duplicates

@@ -14,13 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from search.export.formats import MEDIA_TYPES, export
+from search.ranking.moments import Moment, located_hits
 from search.service.backend.errors import Refusal
 from search.service.backend.schemas import Id, shown_path
 from search.service.backend.state import IsLocal, Parts, Shared
 from search.service.routes.media import BINARY
 from search.service.routes.search import SearchQuestion, find
 from search.service.routes.videos import held_video
-from store import types
 
 router = APIRouter(tags=["search"])
 
@@ -83,7 +83,7 @@ async def export_search(question: Annotated[ExportQuestion, Query()], parts: Sha
     return await to_thread.run_sync(partial(_file, parts, moments, question.format, local=local))
 
 
-def _moment(parts: Parts, stretch: Stretch) -> types.Moment:
+def _moment(parts: Parts, stretch: Stretch) -> Moment:
     """A stretch as a moment, whose segment is the one named, or the one at its start."""
     catalog = parts.live.library.catalog
     if (stretch.segment is None) == (stretch.video is None):
@@ -93,18 +93,18 @@ def _moment(parts: Parts, stretch: Stretch) -> types.Moment:
     number = stretch.segment
     if stretch.video is not None:
         held_video(parts, stretch.video)
-        segments = [each for each in catalog.segments(stretch.video) if each.start <= stretch.start]
+        segments = [each for each in catalog.segments.of(stretch.video) if each.start <= stretch.start]
         number = segments[-1].id if segments else None
-    hits = [] if number is None else catalog.hits([number], [0.0])
+    hits = [] if number is None else located_hits(catalog, [number])
     if not hits:
         raise Refusal(404, "no such segment in this library")
     (hit,) = hits
     middle = (stretch.start + stretch.end) / 2
-    return types.Moment(hit.path, stretch.start, stretch.end, 0.0, hit.text, tuple(hits), keyframe=middle)
+    return Moment(hit.path, stretch.start, stretch.end, 0.0, hit.text, tuple(hits), keyframe=middle)
 
 
-def _file(parts: Parts, moments: Sequence[types.Moment], format: Format, *, local: bool) -> Response:
-    videos = {moment.path: parts.live.library.catalog.video(moment.path) for moment in moments}
+def _file(parts: Parts, moments: Sequence[Moment], format: Format, *, local: bool) -> Response:
+    videos = {moment.path: parts.live.library.catalog.videos.at(moment.path) for moment in moments}
     if not local:
         moments = [replace(moment, path=shown_path(moment.path, local=False)) for moment in moments]
         videos = {shown_path(path, local=False): video for path, video in videos.items()}

@@ -44,7 +44,7 @@ _SLOW = 5.0  # frames a second, where the rate is unknown
 )
 def thumbnail(segment_id: SegmentId, request: Request, parts: Shared) -> Response:
     """Show a picture of a segment."""
-    jpeg, _ = parts.live.library.catalog.thumbnail(segment_id)
+    jpeg, _ = parts.live.library.catalog.segments.thumbnail(segment_id)
     headers = {"etag": f'"{hashlib.blake2b(jpeg, digest_size=8).hexdigest()}"', "cache-control": KEPT}
     known = [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]
     if headers["etag"] in known or "*" in known:
@@ -82,7 +82,7 @@ def state_as_indexed(video: types.Video) -> os.stat_result:
         state = os.stat(video.path)
     except (OSError, ValueError):
         raise Refusal(404, "the file is gone") from None
-    if not stat.S_ISREG(state.st_mode) or (state.st_size, state.st_mtime_ns) != (video.size, video.mtime_ns):
+    if not stat.S_ISREG(state.st_mode) or types.FileStamp.of(state) != video.file_stamp:
         raise Refusal(409, "the file has changed since it was indexed; index it again")
     return state
 
@@ -157,7 +157,7 @@ def _drawn(engine: SearchEngine, video: types.Video, frames: int) -> Storyboard:
     assert video.id is not None  # it came from the catalog
     film = stored_video(engine.catalog, video)
     summary: Summary = summarize(film, engine.encoder, frames=frames)
-    ids = [segment.id or 0 for segment in engine.catalog.segments(video.id)]
+    ids = [segment.id or 0 for segment in engine.catalog.segments.of(video.id)]
 
     def segment_at(seconds: float) -> int:
         return ids[int(np.clip(np.searchsorted(film.bounds, seconds, side="right") - 1, 0, len(ids) - 1))]

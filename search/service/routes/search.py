@@ -13,12 +13,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from search.engine.searcher import SearchEngine
 from search.library.library import saved_request
 from search.query.request import Only, SearchRequest, SimilarRequest
+from search.ranking import moments
 from search.ranking.calibration import verdict
 from search.service.backend.errors import Refusal
 from search.service.backend.paging import MOST_OFFSET, Limit, same_from
 from search.service.backend.schemas import Id, Moment, Moments, Page
 from search.service.backend.state import IsLocal, Parts, Shared
-from store import types
 from store.catalog import searches
 
 router = APIRouter(tags=["search"])
@@ -126,7 +126,7 @@ async def answered(question: Question, request: Request, parts: Parts, *, local:
     )
 
 
-def find(parts: Parts, question: Question) -> list[types.Moment]:
+def find(parts: Parts, question: Question) -> list[moments.Moment]:
     """All moments that a question asks for, from the first; kept for its next page."""
     request = question.request()
     clip = None if question.upload is None else parts.uploads.clip(question.upload)
@@ -134,8 +134,8 @@ def find(parts: Parts, question: Question) -> list[types.Moment]:
     found = parts.answers.get(key)
     if found is None:
 
-        def ask(engine: SearchEngine) -> list[types.Moment]:
-            if question.segment is not None and engine.catalog.segment(question.segment) is None:
+        def ask(engine: SearchEngine) -> list[moments.Moment]:
+            if question.segment is not None and engine.catalog.segments.get(question.segment) is None:
                 raise Refusal(404, f"no segment {question.segment} in this library")
             if isinstance(request, SimilarRequest):
                 return engine.similar(request, clip=clip)
@@ -168,7 +168,7 @@ class SavedSearch(Kept):
 @router.get("/searches")
 def list_searches(parts: Shared) -> Page[SavedSearch]:
     """List the searches that were kept."""
-    items = [_shown(each) for each in parts.live.library.catalog.searches()]
+    items = [_shown(each) for each in parts.live.library.catalog.searches.all()]
     return Page(items=items, total=len(items), next=None)
 
 
@@ -191,7 +191,7 @@ async def ask_search(
 @router.put("/searches/{name:path}")
 def keep_search(name: Name, kept: Kept, parts: Shared) -> SavedSearch:
     """Keep a search under a name, in place of what was kept under it; what it was taught stays."""
-    before = parts.live.library.catalog.search_named(name)
+    before = parts.live.library.catalog.searches.get(name)
     taught = {"more": before.more, "less": before.less} if before else {}
     parts.live.library.save_search(name.strip(), SearchRequest.from_parameters(kept.model_dump() | taught))
     return _shown(_held(parts, name))
@@ -200,12 +200,12 @@ def keep_search(name: Name, kept: Kept, parts: Shared) -> SavedSearch:
 @router.delete("/searches/{name:path}", status_code=204)
 def forget_search(name: Name, parts: Shared) -> None:
     """Forget a search."""
-    if not parts.live.library.catalog.remove_search(name):
+    if not parts.live.library.catalog.searches.remove(name):
         raise Refusal(404, "no search of this name")
 
 
 def _held(parts: Parts, name: str) -> searches.SavedSearch:
-    held = parts.live.library.catalog.search_named(name)
+    held = parts.live.library.catalog.searches.get(name)
     if held is None:
         raise Refusal(404, "no search of this name")
     return held

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from search.service.backend.schemas import shown_path
 from search.service.backend.state import IsLocal, Shared
+from store.filters import TYPED_FILTERS, FilterSpec
 
 router = APIRouter(tags=["search"])
 
@@ -19,6 +22,7 @@ class Term(BaseModel):
     name: str
     help: str
     example: str
+    values: list[str] = Field(default=[], description="What it can be used with, to be offered while it is typed.")
 
 
 class Vocabulary(BaseModel):
@@ -31,16 +35,6 @@ class Vocabulary(BaseModel):
     types: list[str] = Field(description="After type:, the most frequent first.")
 
 
-_FILTERS = [
-    Term(name="in:", help="a part of the path", example="in:holidays"),
-    Term(name="tag:", help="a tag that a classification gave", example="tag:dog"),
-    Term(name="type:", help="the suffix of the file", example="type:mp4"),
-    Term(name="has:", help="only videos with subtitles", example="has:subtitles"),
-    Term(name="after:", help="changed on this day, month or year, or later", example="after:2024-01"),
-    Term(name="before:", help="changed before this day, month or year", example="before:2024-03-15"),
-    Term(name="longer:", help="videos at least so long", example="longer:10s"),
-    Term(name="shorter:", help="videos shorter than this", example="shorter:5m"),
-]
 _OPERATORS = [
     Term(name="NOT", help="what must not be there, up to the next operator", example="a cat NOT dog"),
     Term(name="AND", help="both in one moment", example="a lake AND a boat"),
@@ -54,11 +48,27 @@ _OPERATORS = [
 def vocabulary(parts: Shared, local: IsLocal) -> Vocabulary:
     """List the filters and operators of the query language, and the names they can be used with."""
     catalog = parts.live.library.catalog
-    folders = dict.fromkeys(shown_path(each.path, local=local) for each in catalog.folders())
+    folders = dict.fromkeys(shown_path(each.path, local=local) for each in catalog.videos.folders())
+    held = {
+        "folders": list(folders)[:_MOST],
+        "tags": list(catalog.tags.counts())[:_MOST],
+        "suffixes": catalog.videos.suffixes()[:_MOST],
+        "dates": _dates(date.today()),
+    }
     return Vocabulary(
-        filters=_FILTERS,
+        filters=[_term(spec, held) for spec in TYPED_FILTERS],
         operators=_OPERATORS,
-        folders=list(folders)[:_MOST],
-        tags=list(catalog.tag_counts())[:_MOST],
-        types=catalog.suffixes()[:_MOST],
+        folders=held["folders"],
+        tags=held["tags"],
+        types=held["suffixes"],
     )
+
+
+def _term(spec: FilterSpec, held: dict[str, list[str]]) -> Term:
+    values = held[spec.values] if isinstance(spec.values, str) else list(spec.values)
+    return Term(name=f"{spec.name}:", help=spec.help, example=spec.example, values=values)
+
+
+def _dates(today: date) -> list[str]:
+    """This year, this month and the year before, as filters take them."""
+    return [f"{today.year}", f"{today:%Y-%m}", f"{today.year - 1}"]

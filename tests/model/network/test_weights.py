@@ -189,7 +189,7 @@ def test_an_encoder_of_clips_reads_each_clip_once(tokenizer, tmp_path: Path):
     with Library(tmp_path / "library", encoder=encoder) as library:
         assert library.index([film]).indexed == 1
         segment = library.show(film)[1][0]
-        pts, features = library.catalog.frame_features(segment.id)
+        pts, features = library.catalog.segments.frame_features(segment.id)
     assert np.diff(pts) == pytest.approx(1 / 12, abs=0.05)  # the encoder's own pace
     assert calls == [16, 8]  # whole clips, though the decoder gave other chunks
     assert features[:, 0].tolist() == [10] * 16 + [20] * 8

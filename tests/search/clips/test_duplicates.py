@@ -11,8 +11,9 @@ from model.encoder.contract import Encoder
 from search.clips.duplicates import Duplicates, candidates, find
 from search.clips.frames import FrameNormalizer
 from store.catalog.catalog import Catalog
-from store.types import NewSegment, Video
-from store.vectors.faiss_index import FaissIndex, bring_up_to_date
+from store.types import EncoderInfo, NewSegment, Video
+from store.vectors.faiss_index import FaissIndex
+from store.vectors.sync import sync
 
 FEATURES = 1280
 
@@ -22,8 +23,7 @@ class Shelf:
 
     def __init__(self, encoder: Encoder) -> None:
         self.encoder = encoder
-        self.catalog = Catalog(":memory:")
-        self.catalog.bind_encoder(encoder.fingerprint, encoder.dim)
+        self.catalog = Catalog.open(":memory:", EncoderInfo(encoder.fingerprint, encoder.dim))
 
     def put(
         self,
@@ -61,7 +61,7 @@ class Shelf:
 
     def duplicates(self, **options: float) -> list[Duplicates]:
         index = FaissIndex(self.encoder.dim)
-        bring_up_to_date(index, self.catalog)
+        sync(index, self.catalog)
         return find(self.catalog, index, FrameNormalizer(self.catalog, self.encoder), **options)
 
 
@@ -158,8 +158,8 @@ def test_candidates_are_found_behind_a_film_that_is_like_itself_for_long(shelf: 
     shelf.put("still.mp4", still, noise=0.01)
     shelf.put("part.mp4", still[:20], noise=0.2)
     index = FaissIndex(shelf.encoder.dim)
-    bring_up_to_date(index, shelf.catalog)
-    videos = {video.id: video for video in shelf.catalog.videos()}
+    sync(index, shelf.catalog)
+    videos = {video.id: video for video in shelf.catalog.videos.all()}
     pairs = candidates(shelf.catalog, index, FrameNormalizer(shelf.catalog, shelf.encoder), videos)
     assert [(pair.first, pair.second) for pair in pairs] == [tuple(sorted(videos))]
     assert 1 <= len(pairs[0].near) <= 4
@@ -174,7 +174,7 @@ def test_within_looks_at_a_folder_alone(shelf: Shelf):
     shelf.put("a/one.mp4", film)
     shelf.put("b/two.mp4", film, noise=0.05)
     index = FaissIndex(shelf.encoder.dim)
-    bring_up_to_date(index, shelf.catalog)
+    sync(index, shelf.catalog)
     looks = FrameNormalizer(shelf.catalog, shelf.encoder)
     assert find(shelf.catalog, index, looks, within="/films/a") == []
     assert len(find(shelf.catalog, index, looks, within="/films")) == 1

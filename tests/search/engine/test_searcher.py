@@ -9,9 +9,11 @@ from indexer.features.clip import Clip
 from model.encoder.contract import Encoder
 from search.engine.searcher import SearchEngine
 from search.query.request import SearchRequest, SimilarRequest
+from search.ranking.moments import Moment
 from store.catalog.catalog import Catalog
-from store.types import Moment, NewSegment, Video
-from store.vectors.faiss_index import FaissIndex, bring_up_to_date
+from store.types import EncoderInfo, NewSegment, Video
+from store.vectors.faiss_index import FaissIndex
+from store.vectors.sync import sync
 
 FEATURES = 1280
 
@@ -43,8 +45,7 @@ def put_film(catalog: Catalog, path: str, embeddings: np.ndarray, rng: np.random
 @pytest.fixture
 def engine(encoder: Encoder) -> SearchEngine:
     rng = np.random.default_rng(0)
-    catalog = Catalog(":memory:")
-    catalog.bind_encoder(encoder.fingerprint, encoder.dim)
+    catalog = Catalog.open(":memory:", EncoderInfo(encoder.fingerprint, encoder.dim))
     query = encoder.embed_text(["a red dog"])[0]
     away = unit(rng, 6, encoder.dim)
     away -= np.outer(away @ query, query)  # nothing in common with the query
@@ -53,7 +54,7 @@ def engine(encoder: Encoder) -> SearchEngine:
     put_film(catalog, "/films/a/one.mp4", np.stack([away[0], query, near]), rng)
     put_film(catalog, "/films/b/two.mp4", np.stack([away[1], 0.6 * query + 0.8 * away[2], away[3]]), rng)
     index = FaissIndex(encoder.dim)
-    bring_up_to_date(index, catalog)
+    sync(index, catalog)
     return SearchEngine(catalog, index, encoder)
 
 
@@ -86,9 +87,9 @@ def test_top_is_filled_although_hits_merge(engine: SearchEngine):
 
 
 def test_a_clip_says_where_it_matches(engine: SearchEngine):
-    wanted = engine.catalog.segments(engine.catalog.videos()[1].id)[2]
-    pts, features = engine.catalog.frame_features(wanted.id)
-    clip = Clip(pts[4:10] - pts[4], features[4:10], (6,), engine.catalog.embeddings([wanted.id]))
+    wanted = engine.catalog.segments.of(engine.catalog.videos.all()[1].id)[2]
+    pts, features = engine.catalog.segments.frame_features(wanted.id)
+    clip = Clip(pts[4:10] - pts[4], features[4:10], (6,), engine.catalog.segments.embeddings([wanted.id]))
     best = engine.similar(SimilarRequest(top=1), clip=clip)[0]
     assert best.segment_id == wanted.id
     assert best.match is not None
@@ -99,7 +100,7 @@ def test_a_clip_says_where_it_matches(engine: SearchEngine):
 
 
 def test_a_segment_does_not_find_itself(engine: SearchEngine):
-    segment = engine.catalog.segments(engine.catalog.videos()[0].id)[1]
+    segment = engine.catalog.segments.of(engine.catalog.videos.all()[0].id)[1]
     moments = engine.similar(SimilarRequest(segment=segment.id, top=10))
     assert segment.id not in {hit.segment_id for moment in moments for hit in moment.hits}
     assert sum(len(moment.hits) for moment in moments) == 5
@@ -107,9 +108,11 @@ def test_a_segment_does_not_find_itself(engine: SearchEngine):
 
 def test_frames_decide_what_is_most_like_a_clip(engine: SearchEngine):
     """The index proposes by one vector a segment; the clip shows what two others show, one after the other."""
-    one, two = (engine.catalog.segments(video.id) for video in engine.catalog.videos())
-    shown = [engine.catalog.frame_features(segment.id)[1][:8] for segment in (one[0], two[2])]
-    clip = Clip(np.arange(16) / 2, np.concatenate(shown), (8, 8), engine.catalog.embeddings([one[1].id, two[1].id]))
+    one, two = (engine.catalog.segments.of(video.id) for video in engine.catalog.videos.all())
+    shown = [engine.catalog.segments.frame_features(segment.id)[1][:8] for segment in (one[0], two[2])]
+    clip = Clip(
+        np.arange(16) / 2, np.concatenate(shown), (8, 8), engine.catalog.segments.embeddings([one[1].id, two[1].id])
+    )
     first, second, third = engine.similar(SimilarRequest(top=3), clip=clip)
     assert {first.segment_id, second.segment_id} == {one[0].id, two[2].id}
     assert min(first.score, second.score) > 0.99
@@ -122,7 +125,6 @@ def test_an_unknown_segment_is_an_error(engine: SearchEngine):
 
 
 def test_an_empty_library_finds_nothing(encoder: Encoder, tmp_path: Path):
-    catalog = Catalog(tmp_path / "catalog.sqlite")
-    catalog.bind_encoder(encoder.fingerprint, encoder.dim)
+    catalog = Catalog.open(tmp_path / "catalog.sqlite", EncoderInfo(encoder.fingerprint, encoder.dim))
     with catalog:
         assert ask(SearchEngine(catalog, FaissIndex(encoder.dim), encoder), "a dog") == []

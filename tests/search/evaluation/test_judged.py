@@ -26,7 +26,7 @@ from tests.support.media import render
 @pytest.fixture
 def library(tmp_path: Path) -> Iterator[Library]:
     with Library(tmp_path / "library", encoder=BagOfWords()) as opened:
-        opened.catalog.bind_encoder(BagOfWords.fingerprint, BagOfWords.dim)
+        opened.catalog = opened.catalog_of_encoder()
         put(opened, "one.mp4", "cat", "dog")
         put(opened, "two.mp4", "dog dog dog cat", "circle")
         yield opened
@@ -88,40 +88,40 @@ def test_only_queries_asked_both_times_are_compared():
 
 
 def test_judgements_are_kept_replaced_and_forgotten():
-    with Catalog(":memory:") as catalog:
+    with Catalog.open(":memory:") as catalog:
         whole, part = (
             Judgement("a dog", "/films/\udcff.mp4", True),
             Judgement("a dog", "/films/\udcff.mp4", True, 1.0, 2.5),
         )
         wrong = Judgement("a dog", "/films/\udcff.mp4", False)
         for judgement in (whole, part, wrong):
-            catalog.put_judgement(judgement)
-        assert catalog.judgements() == [part, wrong]
-        assert catalog.forget_judgement(whole)
-        assert not catalog.forget_judgement(whole)
-        assert catalog.judgements() == [part]
+            catalog.judgements.put(judgement)
+        assert catalog.judgements.all() == [part, wrong]
+        assert catalog.judgements.remove(whole)
+        assert not catalog.judgements.remove(whole)
+        assert catalog.judgements.all() == [part]
 
 
 def test_the_last_run_is_remembered():
-    with Catalog(":memory:") as catalog:
-        assert catalog.last_judged_run() is None
-        catalog.put_judged_run("mini@1", {"right": {"a": 1}, "wrong": {}})
-        catalog.put_judged_run("mini@2", {"right": {"a": 2}, "wrong": {"b": 3}})
-        last = catalog.last_judged_run()
+    with Catalog.open(":memory:") as catalog:
+        assert catalog.judgements.last_run() is None
+        catalog.judgements.put_run("mini@1", {"right": {"a": 1}, "wrong": {}})
+        catalog.judgements.put_run("mini@2", {"right": {"a": 2}, "wrong": {"b": 3}})
+        last = catalog.judgements.last_run()
         assert last is not None
         assert (last.encoder, last.ranks) == ("mini@2", {"right": {"a": 2}, "wrong": {"b": 3}})
 
 
 def test_judgements_move_with_a_video_and_outlive_indexing_it_again(library: Library):
     judgement = Judgement("dog", "/films/one.mp4", True)
-    library.catalog.put_judgement(judgement)
+    library.catalog.judgements.put(judgement)
     put(library, "one.mp4", "dog")
-    assert library.catalog.judgements() == [judgement]
-    (video,) = library.catalog.videos(within="/films/one.mp4")
+    assert library.catalog.judgements.all() == [judgement]
+    (video,) = library.catalog.videos.all(within="/films/one.mp4")
     library.catalog.move_video(video.id, replace(video, path="/films/moved.mp4"))
-    assert library.catalog.judgements() == [replace(judgement, path="/films/moved.mp4")]
+    assert library.catalog.judgements.all() == [replace(judgement, path="/films/moved.mp4")]
     library.remove(["/films"])
-    assert len(library.catalog.judgements()) == 1
+    assert len(library.catalog.judgements.all()) == 1
 
 
 # The commands

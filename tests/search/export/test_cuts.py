@@ -10,7 +10,7 @@ import pytest
 
 from indexer.media.frames import read_frames
 from search.export.cuts import CutResult, cut
-from store.types import Hit, Moment
+from search.ranking.moments import Hit, Moment
 from tests.search.export.test_joined_parts import loudness, talkie
 from tests.support.media import greys, remux, render
 

@@ -13,7 +13,8 @@ import opentimelineio as otio
 import pytest
 
 from search.export.formats import MEDIA_TYPES, export, format_of
-from store.types import Explanation, Hit, Match, Moment, Video
+from search.ranking.moments import Explanation, Hit, Match, Moment
+from store.types import Video
 
 NTSC = 30_000 / 1001
 

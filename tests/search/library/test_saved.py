@@ -21,24 +21,24 @@ def test_what_was_said_last_counts() -> None:
 
 def test_searches_are_kept_under_names(tmp_path: Path) -> None:
     path = tmp_path / "library.db"
-    with Catalog(path) as catalog:
-        catalog.put_search(SavedSearch("Dogs", "a dog", only="visual", min_confidence=0.2, per_video=3))
-        catalog.put_search(SavedSearch("cats", "a cat"))
-        catalog.put_search(SavedSearch("dogs", "a big dog"))
-    with Catalog(path) as catalog:
-        assert catalog.searches() == [SavedSearch("cats", "a cat"), SavedSearch("dogs", "a big dog")]
-        assert catalog.search_named(" DOGS ") == SavedSearch("dogs", "a big dog")
-        assert catalog.search_named("birds") is None
-        assert [catalog.remove_search(name) for name in ("Cats", "cats")] == [True, False]
+    with Catalog.open(path) as catalog:
+        catalog.searches.put(SavedSearch("Dogs", "a dog", only="visual", min_confidence=0.2, per_video=3))
+        catalog.searches.put(SavedSearch("cats", "a cat"))
+        catalog.searches.put(SavedSearch("dogs", "a big dog"))
+    with Catalog.open(path) as catalog:
+        assert catalog.searches.all() == [SavedSearch("cats", "a cat"), SavedSearch("dogs", "a big dog")]
+        assert catalog.searches.get(" DOGS ") == SavedSearch("dogs", "a big dog")
+        assert catalog.searches.get("birds") is None
+        assert [catalog.searches.remove(name) for name in ("Cats", "cats")] == [True, False]
 
 
 def test_a_search_needs_a_name_and_segments_that_exist() -> None:
-    with Catalog(":memory:") as catalog:
+    with Catalog.open(":memory:") as catalog:
         with pytest.raises(ValueError, match="needs a name, got '  '"):
-            catalog.put_search(SavedSearch("  ", "a dog"))
+            catalog.searches.put(SavedSearch("  ", "a dog"))
         with pytest.raises(NotInLibrary, match="7"):
-            catalog.put_search(SavedSearch("dogs", "a dog", more=(7,)))
-        assert catalog.searches() == []
+            catalog.searches.put(SavedSearch("dogs", "a dog", more=(7,)))
+        assert catalog.searches.all() == []
 
 
 def test_a_picture_is_a_clip_of_one_frame(tmp_path: Path, encoder: Encoder) -> None:

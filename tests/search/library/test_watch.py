@@ -115,7 +115,7 @@ def test_a_file_that_failed_half_written_is_tried_again_when_it_is_whole(scene: 
     first, second = scene.play(write(path, film[:300]), quiet, quiet, write(path, film), quiet, quiet)
     assert [failure.path for failure in first[1].report.failed] == [str(path)]
     assert second[1].report.indexed == 1
-    assert scene.library.catalog.failures() == []
+    assert scene.library.catalog.failures.all() == []
 
 
 def test_a_changed_file_is_read_again(scene: Scene, film: bytes, tmp_path: Path):

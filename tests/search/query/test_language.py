@@ -34,7 +34,7 @@ def wanted(*texts: str) -> Step:
             ParsedQuery(
                 (wanted("cat sleeping"),),
                 (),
-                (Filter("type", "mp4", wanted=False), Filter("in", "my films"), Filter("tag", "pet")),
+                (Filter("type", "mp4", negated=True), Filter("in", "my films"), Filter("tag", "pet")),
             ),
         ),
         (
@@ -70,6 +70,12 @@ def test_dates_begin_at_local_midnight() -> None:
         ("cat after:yesterday", "2024-01-31, got yesterday", 10),
         ("cat after:2024-13", "got 2024-13", 10),
         ("cat longer:ten", "got ten", 11),
+        ("cat before:9999", "2024-01-31, from 1678 to 2261, got 9999", 11),
+        ("cat after:0001-01-01", "from 1678 to 2261, got 0001-01-01", 10),
+        ("cat after:2024-02-30", "2024-01-31, got 2024-02-30", 10),
+        ("cat longer:1e400", "500ms, got 1e400", 11),
+        (f"cat shorter:{'9' * 400}h", f"500ms, at most 1000000000s, got {'9' * 40}…", 12),
+        (f"cat THEN WITHIN {'9' * 400} dog", "at most 1000000000s", 16),
         ("cat has:sound", "got sound", 8),
         ("NOT dog", "nothing to look for", 0),
         ("cat THEN tag:x", "nothing to look for", 9),

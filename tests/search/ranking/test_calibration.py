@@ -17,8 +17,8 @@ from search.ranking.calibration import (
     everyday,
     verdict,
 )
+from search.ranking.moments import Hit, Moment
 from store.catalog.catalog import Catalog
-from store.types import Hit, Moment
 
 
 def moments(*confidences: float | None) -> list[Moment]:
@@ -101,7 +101,7 @@ def test_pictures_are_read_against_pictures(background: Background) -> None:
 
 
 def test_everyday_queries_are_read_once_for_a_library(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
-    with Catalog(":memory:") as catalog:
+    with Catalog.open(":memory:") as catalog:
         read = everyday(catalog, encoder)
         assert read.shape == (len(query_bank_lines()), encoder.dim)
         monkeypatch.setattr(encoder, "embed_text", None)
@@ -110,17 +110,17 @@ def test_everyday_queries_are_read_once_for_a_library(encoder: Encoder, monkeypa
 
 def test_readings_belong_to_their_encoder_and_texts() -> None:
     vectors = np.eye(3, dtype=np.float32)
-    with Catalog(":memory:") as catalog:
-        assert catalog.readings("one", ["a"]) is None
-        catalog.put_readings("one", ["a", "b", "c"], vectors)
-        kept = catalog.readings("one", ["c", "a"])
+    with Catalog.open(":memory:") as catalog:
+        assert catalog.text_embeddings.get("one", ["a"]) is None
+        catalog.text_embeddings.put("one", ["a", "b", "c"], vectors)
+        kept = catalog.text_embeddings.get("one", ["c", "a"])
         assert kept is not None
         np.testing.assert_array_equal(kept, vectors[[2, 0]])
-        assert catalog.readings("two", ["a"]) is None
-        assert catalog.readings("one", ["a", "d"]) is None
-        catalog.put_readings("two", ["a"], vectors[:1])
-        assert catalog.readings("one", ["b"]) is None
+        assert catalog.text_embeddings.get("two", ["a"]) is None
+        assert catalog.text_embeddings.get("one", ["a", "d"]) is None
+        catalog.text_embeddings.put("two", ["a"], vectors[:1])
+        assert catalog.text_embeddings.get("one", ["b"]) is None
         with pytest.raises(ValueError, match="2 texts and 3 vectors"):
-            catalog.put_readings("one", ["a", "b"], vectors)
+            catalog.text_embeddings.put("one", ["a", "b"], vectors)
         with pytest.raises(ValueError, match="length"):
-            catalog.put_readings("one", ["a"], 2 * vectors[:1])
+            catalog.text_embeddings.put("one", ["a"], 2 * vectors[:1])

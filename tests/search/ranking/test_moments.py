@@ -1,5 +1,11 @@
-from search.ranking.moments import merge
-from store.types import Hit
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from search.ranking.moments import Hit, located_hits, merge
+from store.types import LocatedSegment
 
 
 def hit(segment: int, start: float, end: float, score: float, *, video: int = 1, text: str = "") -> Hit:
@@ -24,3 +30,16 @@ def test_a_gap_another_video_or_a_fall_in_score_keeps_moments_apart():
 
 def test_nothing_merges_to_nothing():
     assert merge([]) == []
+
+
+def test_hits_keep_the_order_and_leave_out_what_is_gone():
+    segments = [LocatedSegment(number, 5, "/films/a.mp4", number, number + 1.0, f"text {number}") for number in (2, 1)]
+    catalog = SimpleNamespace(segments=SimpleNamespace(located=lambda ids: segments))
+    two, one = (Hit(number, 5, "/films/a.mp4", number, number + 1.0, 0.0, f"text {number}") for number in (2, 1))
+    assert located_hits(catalog, [2, 99, -1, 1]) == [two, one]
+    assert located_hits(catalog, np.array([2, 9, 1]), np.array([0.5, 1, 0.25], np.float32)) == [
+        replace(two, score=0.5),
+        replace(one, score=0.25),
+    ]
+    with pytest.raises(ValueError, match="zip"):
+        located_hits(catalog, [1, 2], [0.5])

@@ -9,11 +9,13 @@ from model.encoder.prompts import query_bank_lines
 from search.engine.searcher import SearchEngine
 from search.query.request import SearchRequest
 from search.ranking.calibration import MATCH, NOTHING
-from search.ranking.clause import telling, weight_of_words
+from search.ranking.clause import rarest_terms, weight_of_words
+from search.ranking.moments import Moment
 from store.catalog.catalog import Catalog
 from store.errors import NotInLibrary
-from store.types import Cue, Moment, NewSegment, Video
-from store.vectors.faiss_index import FaissIndex, bring_up_to_date
+from store.types import Cue, EncoderInfo, NewSegment, Video
+from store.vectors.faiss_index import FaissIndex
+from store.vectors.sync import sync
 
 TEXTS = ["a red dog", "a blue boat"]
 
@@ -42,8 +44,7 @@ def engine(encoder: Encoder) -> SearchEngine:
     basis = np.linalg.qr(np.concatenate([encoder.embed_text(TEXTS), rng.normal(size=(12, encoder.dim))]).T)[0].T
     dog, boat = encoder.embed_text(TEXTS)
     nothing = basis[2:].astype(np.float32)  # at right angles to both
-    catalog = Catalog(":memory:")
-    catalog.bind_encoder(encoder.fingerprint, encoder.dim)
+    catalog = Catalog.open(":memory:", EncoderInfo(encoder.fingerprint, encoder.dim))
     films = [
         ("/films/one.mp4", [dog, nothing[0], boat], []),
         ("/films/two.mp4", [boat, nothing[1], dog], []),
@@ -58,9 +59,11 @@ def engine(encoder: Encoder) -> SearchEngine:
         video, segments = a_film(path, np.stack(embeddings), rng, encoder)
         catalog.put_video(video, segments, cues)
     usual = rng.normal(size=(len(query_bank_lines()), encoder.dim)).astype(np.float32)  # as an encoder that knows words
-    catalog.put_readings(encoder.fingerprint, query_bank_lines(), usual / np.linalg.norm(usual, axis=1, keepdims=True))
+    catalog.text_embeddings.put(
+        encoder.fingerprint, query_bank_lines(), usual / np.linalg.norm(usual, axis=1, keepdims=True)
+    )
     index = FaissIndex(encoder.dim)
-    bring_up_to_date(index, catalog)
+    sync(index, catalog)
     return SearchEngine(catalog, index, encoder)
 
 
@@ -77,16 +80,17 @@ def test_a_text_asks_for_the_scene_too_and_a_clip_for_itself(encoder: Encoder) -
     dog = encoder.embed_text(TEXTS[:1])[0]
     others = np.linalg.qr(np.concatenate([dog[None], rng.normal(size=(4, encoder.dim))]).T)[0].T[1:].astype(np.float32)
     half = [0.6 * dog + 0.8 * other for other in others]
-    catalog = Catalog(":memory:")
-    catalog.bind_encoder(encoder.fingerprint, encoder.dim)
+    catalog = Catalog.open(":memory:", EncoderInfo(encoder.fingerprint, encoder.dim))
     for path, shown in (("/alone.mp4", [half[0], others[2]]), ("/beside.mp4", [half[1], dog])):
         video, segments = a_film(path, np.stack(shown), rng, encoder)
         catalog.put_video(video, segments, [])
     usual = rng.normal(size=(len(query_bank_lines()), encoder.dim)).astype(np.float32)
     usual[:40] += 3 * dog  # people ask for dogs, so that one is nothing out of the ordinary
-    catalog.put_readings(encoder.fingerprint, query_bank_lines(), usual / np.linalg.norm(usual, axis=1, keepdims=True))
+    catalog.text_embeddings.put(
+        encoder.fingerprint, query_bank_lines(), usual / np.linalg.norm(usual, axis=1, keepdims=True)
+    )
     index = FaissIndex(encoder.dim)
-    bring_up_to_date(index, catalog)
+    sync(index, catalog)
     engine = SearchEngine(catalog, index, encoder)
     clip = Clip(np.zeros(1), np.ones((1, encoder.feature_dim), np.float16), (1,), dog[None])
     for request, clips in ((SearchRequest(TEXTS[0], only="visual"), []), (SearchRequest(), [clip])):
@@ -219,10 +223,10 @@ def test_clips_do_not_go_with_sequences() -> None:
 
 
 def test_words_are_looked_for_by_the_rare_ones() -> None:
-    assert telling({"dog": 1.0, "runs": 2.0, "xylophone": 4.0}) == ["xylophone"]
-    assert telling({"dog": 1.0, "cat": 1.0}) == ["dog", "cat"]  # either is half
-    assert telling({"dog": 1.0}) == ["dog"]
-    assert telling({}) == []
+    assert rarest_terms({"dog": 1.0, "runs": 2.0, "xylophone": 4.0}) == ["xylophone"]
+    assert rarest_terms({"dog": 1.0, "cat": 1.0}) == ["dog", "cat"]  # either is half
+    assert rarest_terms({"dog": 1.0}) == ["dog"]
+    assert rarest_terms({}) == []
 
 
 def test_words_weigh_less_where_pictures_answer() -> None:

@@ -8,7 +8,7 @@ import pytest
 from search.ranking.smoothing import surroundings
 from store.catalog.catalog import Catalog
 from store.errors import NotInLibrary
-from store.types import NewSegment, Video
+from store.types import EncoderInfo, NewSegment, Video
 
 BEACH, WAVES, OFFICE = np.eye(3, 8, dtype=np.float32)
 NEAR_BEACH = (0.8 * BEACH + 0.6 * WAVES).astype(np.float32)
@@ -34,8 +34,7 @@ def put(catalog: Catalog, path: str, *shown: np.ndarray, ends: Sequence[float] =
 
 @pytest.fixture
 def catalog() -> Catalog:
-    catalog = Catalog(":memory:")
-    catalog.bind_encoder("made by hand", 8)
+    catalog = Catalog.open(":memory:", EncoderInfo("made by hand", 8))
     put(catalog, "/holiday.mp4", BEACH, NEAR_BEACH, OFFICE)  # 1, 2, 3
     put(catalog, "/work.mp4", OFFICE)  # 4
     return catalog
@@ -57,8 +56,7 @@ def test_what_looks_like_something_else_and_what_is_of_another_video_do_not_coun
 
 
 def test_neighbours_count_less_the_shorter_and_the_farther_they_are() -> None:
-    catalog = Catalog(":memory:")
-    catalog.bind_encoder("made by hand", 8)
+    catalog = Catalog.open(":memory:", EncoderInfo("made by hand", 8))
     put(catalog, "/two.mp4", BEACH, BEACH, ends=[6.0, 8.0])
     assert surroundings(catalog, [1]).weights.max() == pytest.approx(3 / (3 + np.exp(-1)))
     put(catalog, "/long.mp4", *[BEACH] * 12, ends=[float(end) for end in range(1, 13)])
@@ -71,8 +69,7 @@ def test_neighbours_count_less_the_shorter_and_the_farther_they_are() -> None:
 
 
 def test_segments_without_looks_in_common_stand_for_themselves() -> None:
-    catalog = Catalog(":memory:")
-    catalog.bind_encoder("made by hand", 8)
+    catalog = Catalog.open(":memory:", EncoderInfo("made by hand", 8))
     put(catalog, "/cuts.mp4", BEACH, -BEACH, BEACH)
     around = surroundings(catalog, [2])
     assert around.mean(around.embeddings @ BEACH) == pytest.approx([-1.0])

@@ -19,6 +19,7 @@ from search.service.backend import schemas as answers
 from search.service.backend.jobs import Job, JobRequest
 from search.service.backend.uploads import Upload
 from search.service.routes.export import ExportRequest
+from store.filters import TYPED_FILTERS
 from tests.support.media import render
 from tests.support.service import filled, make_films, serving, tiny_encoder, until
 
@@ -167,6 +168,7 @@ def test_what_cannot_be_answered_is_a_problem(client: TestClient, where: str, st
 
 
 def test_a_query_error_points_at_the_character(client: TestClient):
+    problem(client.get(f"{API}/search", params={"q": "a cat before:9999"}), 400)
     said = problem(client.get(f"{API}/search", params={"q": "a cat after:yesterday"}), 400)
     assert said["character"] == len("a cat after:")
     assert "yesterday" in said["detail"]
@@ -258,8 +260,13 @@ def test_failures_folders_and_vocabulary(client: TestClient, films: Path):
     (folder,) = get(client, "folders")["items"]
     assert (folder["folder"], folder["videos"]) == (str(films), 3)
     vocabulary = get(client, "vocabulary")
-    assert {"in:", "tag:", "type:"} <= {term["name"] for term in vocabulary["filters"]}
-    assert vocabulary["types"] == ["mp4", "webm"]
+    filters = {term["name"]: term for term in vocabulary["filters"]}
+    assert list(filters) == [f"{spec.name}:" for spec in TYPED_FILTERS]
+    assert vocabulary["types"] == filters["type:"]["values"] == ["mp4", "webm"]
+    assert filters["in:"]["values"] == vocabulary["folders"] == [str(films)]
+    assert filters["has:"]["values"] == ["subtitles"]
+    for date in filters["after:"]["values"]:
+        get(client, "search", q=f"after:{date}")
     for term in [*vocabulary["filters"], *vocabulary["operators"]]:
         get(client, "search", q=term["example"])
 

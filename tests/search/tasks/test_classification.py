@@ -18,6 +18,7 @@ from search.tasks.classification import NONE, Classification, Labels, read_label
 from store.catalog.catalog import Catalog
 from store.catalog.tags import Tag
 from store.filters import Filter
+from store.types import EncoderInfo
 from tests.search.engine.test_searcher import put_film, unit
 from tests.support.media import quarters, render
 
@@ -123,26 +124,25 @@ def test_rows_of_a_table_are_read_and_bad_ones_named(tmp_path: Path):
 
 def test_tags_replace_those_of_their_origin_and_go_with_their_video():
     rng = np.random.default_rng(4)
-    with Catalog(":memory:") as catalog:
-        catalog.bind_encoder("x", 8)
+    with Catalog.open(":memory:", EncoderInfo("x", 8)) as catalog:
         one, two = (put_film(catalog, f"/{name}.mp4", unit(rng, 2, 8), rng) for name in ("one", "two"))
-        ids = [[segment.id for segment in catalog.segments(video.id)] for video in (one, two)]
+        ids = [[segment.id for segment in catalog.segments.of(video.id)] for video in (one, two)]
         tags = [
             Tag(ids[0][0], "Cat", 0.9, "labels"),
             Tag(ids[1][1], "dog", 0.7, "labels"),
             Tag(999, "cat", 1, "labels"),
         ]
-        catalog.put_tags(tags, origin="labels", video_ids=[one.id, two.id])
-        catalog.put_tags([Tag(ids[0][1], "cat", 0.6, "mine")], origin="mine", video_ids=[one.id])
-        assert catalog.tags(one.id) == [Tag(ids[0][0], "Cat", 0.9, "labels"), Tag(ids[0][1], "cat", 0.6, "mine")]
-        assert catalog.tag_counts() == {"Cat": 2, "dog": 1}
-        assert catalog.segment_ids([Filter("tag", "CAT")]).tolist() == ids[0]
-        assert catalog.segment_ids([Filter("within", "/two.mp4"), Filter("tag", "cat")]).tolist() == []
-        catalog.put_tags([], origin="labels", video_ids=[one.id])
-        assert catalog.segment_ids([Filter("tag", "cat")]).tolist() == [ids[0][1]]
-        assert catalog.segment_ids([Filter("tag", "dog")]).tolist() == [ids[1][1]]
-        catalog.remove_videos([one.id, two.id])
-        assert catalog.tag_counts() == {}
+        catalog.tags.put(tags, origin="labels", video_ids=[one.id, two.id])
+        catalog.tags.put([Tag(ids[0][1], "cat", 0.6, "mine")], origin="mine", video_ids=[one.id])
+        assert catalog.tags.of(one.id) == [Tag(ids[0][0], "Cat", 0.9, "labels"), Tag(ids[0][1], "cat", 0.6, "mine")]
+        assert catalog.tags.counts() == {"Cat": 2, "dog": 1}
+        assert catalog.segments.ids([Filter("tag", "CAT")]).tolist() == ids[0]
+        assert catalog.segments.ids([Filter("within", "/two.mp4"), Filter("tag", "cat")]).tolist() == []
+        catalog.tags.put([], origin="labels", video_ids=[one.id])
+        assert catalog.segments.ids([Filter("tag", "cat")]).tolist() == [ids[0][1]]
+        assert catalog.segments.ids([Filter("tag", "dog")]).tolist() == [ids[1][1]]
+        catalog.videos.remove([one.id, two.id])
+        assert catalog.tags.counts() == {}
 
 
 @pytest.fixture
@@ -202,7 +202,7 @@ def test_labels_that_fit_nothing_leave_no_tag(films: Path, tmp_path: Path):
     assert run("index", films / "bright0.mp4", "--library", library).exit_code == 0
     assert run("classify", "--labels", "a dog,a cat", "--least", 1.0, "--library", library).exit_code == 0
     with Library(library) as held:
-        assert held.catalog.tag_counts() == {}
+        assert held.catalog.tags.counts() == {}
         (found,) = [held.classify(films / "bright0.mp4", Labels.of(["a dog"], held.encoder))]
         assert found.names == ("a dog", NONE)
 

@@ -4,10 +4,10 @@
 
 import pytest
 
-from store.catalog.analyzer import indexed, plain, shown, terms
+from store.catalog.analyzer import analyze, normalize, shown, terms
 from store.catalog.catalog import Catalog
-from store.types import Cue
-from tests.store.catalog.test_catalog import DIM, a_video, some_segments
+from store.types import Cue, EncoderInfo
+from tests.support.catalog import DIM, a_video, some_segments
 
 LINES = {
     "Chinese": "一只狗在海滩上奔跑",
@@ -64,15 +64,14 @@ ASKED = [
 
 @pytest.fixture(scope="module")
 def catalog():
-    with Catalog(":memory:") as opened:
-        opened.bind_encoder("mini@1", DIM)
+    with Catalog.open(":memory:", EncoderInfo("mini@1", DIM)) as opened:
         cues = [Cue(float(i), i + 1.0, line) for i, line in enumerate(LINES.values())]
         opened.put_video(a_video("/s/s.mp4"), some_segments(len(LINES)), cues)
         yield opened
 
 
 def languages(catalog: Catalog, words: list[str], *phrases: str) -> list[str]:
-    return [list(LINES)[number - 1] for number in catalog.search_words(words, phrases=phrases, limit=50)]
+    return [list(LINES)[number - 1] for number in catalog.fulltext.search(words, phrases=phrases, limit=50)]
 
 
 @pytest.mark.parametrize(("query", "language"), ASKED)
@@ -88,8 +87,8 @@ def test_every_line_is_found_by_itself_as_a_phrase(catalog: Catalog, language: s
 @pytest.mark.parametrize("language", ["Chinese", "Japanese", "Korean", "Thai", "Lao", "Khmer", "Burmese"])
 def test_any_part_of_a_line_without_spaces_is_found(catalog: Catalog, language: str):
     for word in LINES[language].split():
-        characters = [shown(part) for part in indexed(word).split("\x1f") if part]
-        assert "".join(characters) == plain(word)
+        characters = [shown(part) for part in analyze(word).split("\x1f") if part]
+        assert "".join(characters) == normalize(word)
         for first in range(len(characters) - 2):
             assert language in languages(catalog, [], "".join(characters[first : first + 3]))
 
@@ -110,7 +109,7 @@ def test_words_are_not_split_at_their_marks(catalog: Catalog, language: str, par
 
 def test_what_was_found_is_shown_without_breaks(catalog: Catalog):
     number = list(LINES).index("Chinese") + 1
-    assert catalog.matched(terms("海滩上"), [number])[number].said == ("海滩上",)  # two pairs, one stretch
+    assert catalog.fulltext.matched(terms("海滩上"), [number])[number].said == ("海滩上",)  # two pairs, one stretch
 
 
 @pytest.mark.parametrize(
@@ -123,7 +122,7 @@ def test_what_was_found_is_shown_without_breaks(catalog: Catalog):
         ("犬", ["犬"]),
         ("สุนัข", ["สุนัข"]),  # three letters with their signs
         ("สุนัขวิ่ง", ["สุนัข", "นัขวิ่", "ขวิ่ง"]),
-        ("कुत्ता दौड़", ["कुत्ता", plain("दौड़")]),
+        ("कुत्ता दौड़", ["कुत्ता", normalize("दौड़")]),
         ("", []),
         ("!?", []),
     ],

@@ -1,0 +1,50 @@
+"""Subtitle lines of videos."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from store.catalog.analyzer import storable
+from store.catalog.database import Database
+from store.types import Cue
+
+
+class Cues:
+    """The subtitle lines of a catalog. They belong to a video and go with it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def of(self, video_id: int) -> list[Cue]:
+        """Return the subtitle lines of a video in order of time."""
+        rows = self._database.rows(
+            'SELECT start, "end", text, language, source FROM cues WHERE video_id = ? ORDER BY start, "end", id',
+            video_id,
+        )
+        return [Cue(**row) for row in rows]
+
+    def insert(self, video_id: int, cues: Sequence[Cue]) -> None:
+        """Add lines to a video. For ``Catalog.put_video``."""
+        self._database.insert_all(
+            "cues",
+            (
+                {
+                    "video_id": video_id,
+                    "start": float(cue.start),
+                    "end": float(cue.end),
+                    "text": storable(cue.text),
+                    "language": storable(cue.language),
+                    "source": cue.source,
+                }
+                for cue in cues
+            ),
+        )
+
+    def copy(self, source_id: int, video_id: int) -> None:
+        """Copy the lines of a video to another one. For ``Catalog.copy_video``."""
+        self._database.execute(
+            'INSERT INTO cues (video_id, start, "end", text, language, source) '
+            'SELECT ?, start, "end", text, language, source FROM cues WHERE video_id = ? ORDER BY id',
+            video_id,
+            source_id,
+        )

@@ -1,0 +1,143 @@
+"""Videos of a library: rows by path, by id and by content, and lists of them."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from store.catalog.database import AMONG, Database, is_id, json_ids, now
+from store.errors import NotInLibrary
+from store.filters import within_clause
+from store.types import Video
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How many segments a video has, and the one in its middle."""
+
+    segments: int
+    middle: int  # id
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder that videos of the library lie in, not counting those in folders below it."""
+
+    path: str
+    videos: int
+    seconds: float  # of video
+
+
+class Videos:
+    """The videos of a catalog."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, video_id: int) -> Video | None:
+        """Return the video with this id."""
+        return next(iter(self._where("id = ?", video_id)), None) if is_id(video_id) else None
+
+    def at(self, path: str) -> Video | None:
+        """Return the video at an absolute path."""
+        return next(iter(self._where("path = CAST(? AS TEXT)", os.fsencode(path))), None)
+
+    def all(self, within: str | None = None) -> list[Video]:
+        """Return the videos in order of their paths: all, or those at or below the file or folder ``within``."""
+        condition, bounds = within_clause(within)
+        return self._where(condition, *bounds)
+
+    def with_hash(self, content_hash: str) -> list[Video]:
+        """Return the videos with this content, in order of their paths."""
+        return self._where("content_hash = ?", content_hash)
+
+    def page(
+        self, *, within: str | None = None, newest_first: bool = False, limit: int, offset: int = 0
+    ) -> tuple[list[Video], int]:
+        """Return some of the videos, and how many there are in all.
+
+        Args:
+            within: only at or below this file or folder.
+            newest_first: in order of when they were added, the last one first; in order of their paths otherwise.
+        """
+        condition, bounds = within_clause(within)
+        order = "added_at DESC, id DESC" if newest_first else "path"
+        rows = self._database.rows(
+            f"SELECT * FROM videos WHERE {condition} ORDER BY {order} LIMIT ? OFFSET ?", *bounds, limit, offset
+        )
+        counted = self._database.rows(f"SELECT count(*) AS videos FROM videos WHERE {condition}", *bounds)
+        return [Video(**row) for row in rows], counted[0]["videos"]
+
+    def extents(self, video_ids: Iterable[int]) -> dict[int, Extent]:
+        """Return how many segments each of these videos has; those without any are left out."""
+        rows = self._database.rows(
+            f"SELECT video_id, id FROM segments WHERE video_id {AMONG} ORDER BY video_id, start", json_ids(video_ids)
+        )
+        by_video: dict[int, list[int]] = defaultdict(list)
+        for row in rows:
+            by_video[row["video_id"]].append(row["id"])
+        return {video: Extent(len(ids), ids[len(ids) // 2]) for video, ids in by_video.items()}
+
+    def folders(self) -> list[Folder]:
+        """Return the folders that hold videos, in order of their paths."""
+        by_folder: dict[str, list[float]] = defaultdict(list)
+        for row in self._database.rows("SELECT path, duration FROM videos"):
+            by_folder[os.path.dirname(row["path"])].append(row["duration"])
+        return [Folder(path, len(seconds), sum(seconds)) for path, seconds in sorted(by_folder.items())]
+
+    def suffixes(self) -> list[str]:
+        """Return the suffixes of the videos, without their dots and in small letters, the most frequent first."""
+        rows = self._database.rows("SELECT path FROM videos")
+        counts = Counter(os.path.splitext(row["path"])[1].lstrip(".").lower() for row in rows)
+        return sorted((name for name in counts if name), key=lambda name: (-counts[name], name))
+
+    def remove(self, ids: Iterable[int]) -> int:
+        """Remove videos with all they own in one transaction; return how many there were."""
+        with self._database.transaction():
+            return self._database.execute(f"DELETE FROM videos WHERE id {AMONG}", json_ids(ids))
+
+    def insert(self, video: Video) -> Video:
+        """Insert a video in place of what its path held, keeping only ``added_at``; return it with its id and times.
+
+        For ``Catalog.put_video`` and ``copy_video``, which write in the same transaction what it owns.
+        """
+        before = self.at(video.path)
+        moment = now()
+        stored = replace(video, id=None, added_at=before.added_at if before else moment, indexed_at=moment)
+        with self._database.transaction():
+            if before is not None:
+                self._database.execute("DELETE FROM videos WHERE id = ?", before.id)
+            number = self._database.insert("videos", asdict(stored) | {"path": os.fsencode(video.path)})
+        return replace(stored, id=number)
+
+    def move(self, source: Video, video: Video) -> Video:
+        """Give ``source`` the path and file facts of ``video``, keeping its id and times; return it as it is then.
+
+        Another video at the new path is removed. For ``Catalog.move_video``.
+        """
+        path = os.fsencode(video.path)
+        moved = replace(video, id=source.id, added_at=source.added_at, indexed_at=source.indexed_at)
+        row = asdict(moved) | {"path": path}
+        columns = ", ".join(f"{name} = {'CAST(? AS TEXT)' if name == 'path' else '?'}" for name in row)
+        with self._database.transaction():
+            self._database.execute("DELETE FROM videos WHERE path = CAST(? AS TEXT) AND id <> ?", path, source.id)
+            self._database.execute(f"UPDATE videos SET {columns} WHERE id = ?", *row.values(), source.id)
+        return moved
+
+    def existing(self, video_id: int) -> Video:
+        """Return the video with this id.
+
+        Raises:
+            NotInLibrary: there is none.
+        """
+        video = self.get(video_id)
+        if video is None:
+            raise NotInLibrary("video", [video_id])
+        return video
+
+    def _where(self, condition: str, *parameters: Any) -> list[Video]:
+        rows = self._database.rows(f"SELECT * FROM videos WHERE {condition} ORDER BY path", *parameters)
+        return [Video(**row) for row in rows]

@@ -1,0 +1,151 @@
+"""Words that are said or stand in names are found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlite_utils import Database
+
+from store.catalog import migrations
+from store.catalog.analyzer import terms
+from store.catalog.catalog import Catalog
+from store.catalog.fulltext import Matched
+from store.filters import Filter
+from store.types import Cue, EncoderInfo
+from tests.support.catalog import DIM, a_video, found, lines, some_segments
+
+
+def test_segments_with_more_of_the_words_come_first(catalog: Catalog) -> None:
+    lines(catalog, "cut the bread", "the weather", "cut the onions", "something else")
+    assert found(catalog, "cut onions") == ["cut the onions", "cut the bread"]
+    assert found(catalog, "cut onions", limit=1) == ["cut the onions"]
+
+
+def test_case_accents_and_english_endings_do_not_matter(catalog: Catalog) -> None:
+    lines(catalog, "Crème BRÛLÉE", "Über den Wolken", "two dogs running")
+    assert found(catalog, "creme brulee") == ["Crème BRÛLÉE"]
+    assert found(catalog, "ÜBER") == ["Über den Wolken"]
+    assert found(catalog, "a dog runs") == ["two dogs running"]
+
+
+def test_operators_and_quotes_are_plain_text(catalog: Catalog) -> None:
+    lines(catalog, "do not stop", 'he said "go" now', "near the lake", "don't")
+    assert found(catalog, "NOT") == ["do not stop"]
+    assert found(catalog, '"go') == ['he said "go" now']
+    assert found(catalog, "NEAR(") == ["near the lake"]
+    assert found(catalog, "don't") == ["don't"]
+    for nothing in ("", "  ", '"', "?!", "*", "\0", "\ud800", "absent"):
+        assert found(catalog, nothing) == []
+
+
+def test_chinese_and_japanese_are_found_by_any_part(catalog: Catalog) -> None:
+    lines(catalog, "明日は東京タワーに行く", "京都に行く東", "我们切洋葱")
+    assert found(catalog, "東京") == ["明日は東京タワーに行く"]
+    assert found(catalog, "洋葱") == ["我们切洋葱"]
+    assert sorted(found(catalog, "行く")) == ["京都に行く東", "明日は東京タワーに行く"]
+
+
+def test_phrases_must_stand_there_word_for_word(catalog: Catalog) -> None:
+    lines(catalog, "happy birthday to you", "a birthday that is happy", "to you")
+    assert found(catalog, "", "happy birthday") == ["happy birthday to you"]
+    assert found(catalog, "", "happy birthday", "to you") == ["happy birthday to you"]
+    assert found(catalog, "", "birthday happy") == []
+
+
+def test_files_and_folders_are_found_by_their_names(catalog: Catalog) -> None:
+    lines(catalog, "one", "two", path="/v/Holidays-2019/BeachDay_07.mp4")
+    assert found(catalog, "beach") == found(catalog, "holiday 2019") == ["one", "two"]
+    assert found(catalog, "mp4") == []
+    video = catalog.videos.all()[0]
+    assert video.id is not None
+    catalog.move_video(video.id, replace(video, path="/v/mountains.mp4"))
+    assert found(catalog, "beach") == []
+    assert found(catalog, "mountains") == ["one", "two"]
+
+
+def test_lines_of_every_language_are_found(catalog: Catalog) -> None:
+    catalog.put_video(a_video(), some_segments(1), [Cue(0, 1, "the dog", "en"), Cue(0, 1, "der Hund", "de")])
+    assert catalog.fulltext.search(["hund"], limit=5) == catalog.fulltext.search(["dog"], limit=5) == [1]
+
+
+def test_which_words_a_segment_holds(catalog: Catalog) -> None:
+    lines(catalog, "Two Dogs, running", "a cat", "dogs", path="/v/dog.mp4")
+    assert catalog.fulltext.matched(["dog", "run"], [1, 2, 9]) == {
+        1: Matched(("dogs", "running"), ("dog",)),
+        2: Matched((), ("dog",)),
+    }
+    assert catalog.fulltext.containing("two dogs", [1, 2, 3]) == {1}
+    assert catalog.fulltext.containing("?", [1, 2, 3]) == set()
+    assert [catalog.fulltext.document_frequency("cat", limit=limit) for limit in (5, 1)] == [1, 1]
+    assert catalog.fulltext.document_frequency("dog", limit=2) == 2
+
+
+def test_words_are_searched_among_what_filters_leave(catalog: Catalog) -> None:
+    lines(catalog, "a dog", "a dog", path="/v/a.mp4")
+    lines(catalog, "a dog", path="/w/b.mp4")
+    assert catalog.fulltext.search(["dog"], filters=[Filter("in", "/w/")], limit=1) == [3]
+
+
+def test_text_that_utf8_cannot_write_is_kept_as_far_as_it_can(catalog: Catalog) -> None:
+    lines(catalog, "caf\udce9 noir")
+    assert found(catalog, "noir") == ["caf? noir"]
+
+
+@pytest.fixture(scope="module")
+def one_line() -> Iterator[Catalog]:
+    with Catalog.open(":memory:", EncoderInfo("mini@1", DIM)) as opened:
+        lines(opened, "and or not near 東京 - a b c")
+        yield opened
+
+
+@settings(deadline=None)
+@given(words=st.text() | st.text('"*()^:+-{}ANDORT \0東', max_size=30))
+def test_any_text_is_a_safe_query(one_line: Catalog, words: str) -> None:
+    assert set(one_line.fulltext.search(terms(words), limit=5)) <= {1}
+    assert set(one_line.fulltext.search([], phrases=[words], limit=5)) <= {1}
+    assert set(one_line.fulltext.matched([words], [1])) <= {1}
+
+
+def test_a_very_long_query_is_answered(catalog: Catalog) -> None:
+    lines(catalog, "word 4000 is here")
+    assert found(catalog, " ".join(map(str, range(5000)))) == ["word 4000 is here"]
+
+
+def test_words_of_an_older_library_are_found(tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as before:
+        before.setattr(migrations, "MIGRATIONS", migrations.MIGRATIONS[:4])
+        db = Database(tmp_path / "library.db")
+        migrations.migrate(db)
+        db.execute("INSERT INTO videos SELECT 1, '/v/beach.mp4', 1, 1, '', '', '', 9, 25, 1, 1, 0, '', '', '' ")
+        db.execute("INSERT INTO segments VALUES (1, 1, 0, 5, 'text'), (2, 1, 5, 9, 'more text')")
+        db.execute("INSERT INTO cues VALUES (1, 1, 0, 2, 'the onions', 'en', 'the onions')")
+        db.conn.commit()
+        db.close()
+    with Catalog.open(tmp_path / "library.db") as catalog:
+        assert catalog.fulltext.search(["onions"], limit=5) == [1]
+        assert catalog.fulltext.search(["text"], limit=5) == [2]
+        assert catalog.fulltext.search(["beach"], limit=5) == [1, 2]
+        assert catalog.cues.of(1) == [Cue(0, 2, "the onions", "en")]
+
+
+def test_words_of_every_script_are_found_in_an_older_library(tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as before:
+        before.setattr(migrations, "MIGRATIONS", migrations.MIGRATIONS[:6])
+        with Catalog.open(tmp_path / "library.db", EncoderInfo("mini@1", DIM)) as catalog:
+            migrations.add_cue_sources(catalog.database.sqlite)  # a column that the code of today writes
+            lines(catalog, "สุนัขวิ่ง", "कुत्ता", "강아지가", "a dog")
+            assert catalog.fulltext.search(["कुत"], limit=5) == [2]  # cut at its marks
+            catalog.database.sqlite.execute("ALTER TABLE cues DROP COLUMN source")
+    with Catalog.open(tmp_path / "library.db") as catalog:
+        for number, word in enumerate(("วิ่ง", "कुत्ता", "강아지", "dogs"), start=1):
+            assert catalog.fulltext.search(terms(word), limit=5) == [number]
+        assert catalog.fulltext.search(["कुत"], limit=5) == []
+        video = catalog.videos.all()[0]
+        assert video.id is not None
+        catalog.videos.remove([video.id])  # the trigger still stands
+        assert catalog.fulltext.search(["dogs"], limit=5) == []
