@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,7 +21,7 @@ from search.library import Library
 from search.library.library import LIBRARY_VARIABLE
 
 if TYPE_CHECKING:
-    from indexer.pipeline import IndexOptions, Report
+    pass
 
 FAILED, SOME_FAILED, FELL, INTERRUPTED = 1, 3, 4, 130
 
@@ -39,6 +39,9 @@ ModelOption = Annotated[
         help="Name (`videobert models list`) or folder of the model; the library's own if not given.",
         show_default=False,
     ),
+]
+WithinOption = Annotated[
+    Path | None, typer.Option("--within", help="Only this video, or the videos of this folder.", show_default=False)
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
@@ -61,18 +64,6 @@ def errors() -> Iterator[None]:
     except (StoreError, MediaError, ValueError, OSError, sqlite3.Error) as error:
         err.print(f"videobert: {error}", markup=False)
         raise typer.Exit(FAILED) from error
-
-
-def index(library: Library, targets: Sequence[str | Path], options: IndexOptions, *, quiet: bool) -> Report:
-    """Index with a live bar on a terminal, with a line per file otherwise; an interruption says how to go on."""
-    from search.cli.progress import progress
-
-    try:
-        with progress(err, quiet=quiet) as tell:
-            return library.index(targets, options=options, tell=tell)
-    except KeyboardInterrupt:
-        err.print("Interrupted. The library is consistent; run the same command again to go on.")
-        raise typer.Exit(INTERRUPTED) from None
 
 
 def print_json(value: Any) -> None:

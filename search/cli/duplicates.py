@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.filesize import decimal
 
-from search.cli.console import JsonOption, LibraryOption, opened, out, print_json
+from search.cli.console import JsonOption, LibraryOption, WithinOption, opened, out, print_json
 from search.cli.formatting import counted
-from search.cli.search import WithinOption
 from search.query.times import clock
 
 if TYPE_CHECKING:

@@ -1,7 +1,8 @@
-"""`videobert evaluate`: scores against annotations, or saved queries as a gate."""
+"""`videobert judge` and `videobert evaluate`: right and wrong answers, and scores against annotations or them."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -10,15 +11,47 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from search.cli.console import FELL, SOME_FAILED, JsonOption, LibraryOption, err, index, opened, out, print_json
+from search.cli.console import FELL, SOME_FAILED, JsonOption, LibraryOption, err, opened, out, print_json
 from search.cli.formatting import counted
+from search.cli.index import run_index
 from search.evaluation.annotations import FORMATS
 from search.library import Library
+from search.query.times import ClipRange
+from store.catalog.judgements import Judgement
 
 if TYPE_CHECKING:
     from search.evaluation.annotations import Annotations
     from search.evaluation.judged import Floor
     from search.evaluation.retrieval import Evaluation, Options, Retrieval, Score
+
+
+def judge(
+    text: Annotated[str, typer.Argument(help="The query.")],
+    video: Annotated[str, typer.Argument(help="A video of the library, or VIDEO@START-END for a part of it.")],
+    library: LibraryOption = None,
+    wrong: Annotated[bool, typer.Option("--wrong", help="It is no answer and should not be found.")] = False,
+    forget: Annotated[bool, typer.Option("--forget", help="Take a judgement back.")] = False,
+) -> None:
+    """Keep a query with a right or wrong answer, for `videobert evaluate --judged`."""
+    if wrong and forget:
+        raise typer.BadParameter("--wrong and --forget exclude each other")
+    with opened(library) as held:
+        place = ClipRange.parse(video)
+        path = os.path.abspath(place.path.expanduser())
+        judgement = Judgement(text.strip(), path, not wrong, place.start, place.end)
+        if forget:
+            if not held.catalog.judgements.remove(judgement):
+                raise ValueError(f"nothing was judged of {video} as an answer to “{text}”")
+        else:
+            if not judgement.text:
+                raise ValueError(f"a query needs at least one word, got {text!r}")
+            duration = held.show(path)[0].duration
+            if judgement.start is not None and judgement.start >= duration:
+                raise ValueError(f"{path} ends at {duration:.1f} s, before the judged part begins")
+            held.catalog.judgements.put(judgement)
+        kept = len(held.catalog.judgements.all())
+    out.print(f"This library keeps {counted(kept, 'judged answer')}.")
+
 
 _SCORING = "a video scores as its best segment; a tie is lost"
 
@@ -103,7 +136,7 @@ def _evaluate_annotated(
         files, missing = locate(annotations.videos, videos)
         if not files:
             raise ValueError(f"none of the {len(missing):,} annotated videos, such as {missing[0]}, is in {videos}")
-        index(library, sorted(set(files.values())), IndexOptions(), quiet=as_json)
+        run_index(library, sorted(set(files.values())), IndexOptions(), quiet=as_json)
         failed = {
             name: _reason(library, file) for name, file in files.items() if not library.catalog.videos.at(str(file))
         }

@@ -1,19 +1,66 @@
-"""`videobert search`: moments by description, picture and clip; `videobert similar`: by a clip alone."""
+"""`videobert search`, `similar` and `searches`: moments, by description, picture and clip, and how they are shown."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from search.cli import asking
-from search.cli.console import JsonOption, LibraryOption, opened, out
-from search.cli.moments import CutOption, ExportOption, ThumbnailsOption, TopOption, show_moments
+from search.cli.console import SOME_FAILED, JsonOption, LibraryOption, WithinOption, err, opened, out, print_json
+from search.cli.formatting import moment_lines
+from search.export.formats import export, format_of
 from search.query.request import Only, SearchRequest, SimilarRequest
+from search.query.times import ClipRange
+from search.ranking.calibration import verdict
+from search.ranking.moments import Moment
+from search.service.client import Upload, running
 
-WithinOption = Annotated[
-    Path | None, typer.Option("--within", help="Only this video, or the videos of this folder.", show_default=False)
+if TYPE_CHECKING:
+    from search.export.cuts import CutResult
+    from search.library import Library
+
+_SAID = {  # before moments that are not clearly what was asked for
+    "unsure": "Not sure that it is among these:",
+    "nothing": "Probably nothing in this library matches; the nearest are:",
+}
+
+_EARLY_SECONDS = 0.1
+
+
+def _export_name(target: Path | None) -> Path | None:
+    """Refuse a name before the search, not after it."""
+    try:
+        if target is not None:
+            format_of(target)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    return target
+
+
+TopOption = Annotated[int, typer.Option("--top", "-n", min=1, help="How many moments at most.")]
+ThumbnailsOption = Annotated[
+    Path | None,
+    typer.Option("--thumbnails", help="Write a JPEG of each moment into this folder.", show_default=False),
+]
+
+
+ExportOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--export",
+        metavar="FILE",
+        help="Also write the moments as .json, .csv, .m3u, .edl or .otio.",
+        callback=_export_name,
+        show_default=False,
+    ),
+]
+CutOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--cut", metavar="FOLDER", help="Also write a film of each moment into this folder.", show_default=False
+    ),
 ]
 MoreOption = Annotated[
     list[int] | None, typer.Option("--more", metavar="ID", help="Segment to have more like.", show_default=False)
@@ -86,8 +133,8 @@ def search(
         )
         if save is not None:
             held.save_search(save, request)
-        moments = asking.search(held, request)
-        show_moments(held, moments, thumbnails=thumbnails, exported=exported, cut_into=cut_into, as_json=json_)
+        moments = _found(held, request)
+        _show_moments(held, moments, thumbnails=thumbnails, exported=exported, cut_into=cut_into, as_json=json_)
 
 
 def similar(
@@ -103,8 +150,8 @@ def similar(
     """Find moments that look like a clip, and where in them it matches."""
     with opened(library) as held:
         request = SimilarRequest.from_parameters({"clip": _clip(clip), "top": top, "within": within})
-        moments = asking.similar(held, request)
-        show_moments(held, moments, thumbnails=thumbnails, exported=exported, cut_into=cut_into, as_json=json_)
+        moments = _found(held, request)
+        _show_moments(held, moments, thumbnails=thumbnails, exported=exported, cut_into=cut_into, as_json=json_)
 
 
 searches = typer.Typer(name="searches", help="Searches that were kept with `videobert search --save NAME`.")
@@ -136,7 +183,7 @@ def run(
     """Ask a saved search again; what it should find more or less of is kept with it."""
     with opened(library) as held:
         moments = held.run_search(name, more=more or (), less=less or (), top=top, explain=explain)
-        show_moments(held, moments, thumbnails=thumbnails, exported=exported, cut_into=cut_into, as_json=json_)
+        _show_moments(held, moments, thumbnails=thumbnails, exported=exported, cut_into=cut_into, as_json=json_)
 
 
 @searches.command()
@@ -152,3 +199,97 @@ def remove(
 
 def _clip(clip: str) -> str | int:
     return int(clip) if clip.isdecimal() and not Path(clip).exists() else clip
+
+
+def _found(held: Library, request: SearchRequest | SimilarRequest) -> list[Moment]:
+    """Search by a running service of the library where there is one, by the library itself otherwise."""
+    if isinstance(request, SimilarRequest):
+        clips, uploads = 1, [] if request.clip is None else [_upload(request.clip)]
+    else:
+        uploads = [_upload(clip) for clip in request.clips]
+        uploads += [Upload("picture", Path(image).expanduser()) for image in request.images]
+        clips = len(request.segments) + len(uploads)
+    if clips <= 1 and (service := running(held.folder, held.catalog)):  # it takes one at a time
+        found = service.moments(request, upload=uploads[0] if uploads else None)
+        if found is not None:
+            return found
+    return held.engine.similar(request) if isinstance(request, SimilarRequest) else held.engine.search(request)
+
+
+def _upload(clip: str) -> Upload:
+    try:
+        part = ClipRange.parse(clip)
+    except ValueError:  # told by the library, in its words
+        return Upload("clip", Path(clip))
+    return Upload("clip", part.path.expanduser(), part.start, part.end)
+
+
+def _show_moments(
+    held: Library,
+    moments: list[Moment],
+    *,
+    thumbnails: Path | None = None,
+    exported: Path | None = None,
+    cut_into: Path | None = None,
+    as_json: bool,
+) -> None:
+    """Print moments, as JSON or for people; those are told as well when there is none, or none that is likely.
+
+    Args:
+        thumbnails: folder for a picture of each.
+        exported: file to write the moments into, in the format that its suffix names.
+        cut_into: folder for a film of each.
+
+    Raises:
+        typer.Exit: some of the films could not be written.
+    """
+    if exported:
+        exported.write_bytes(export(moments, format_of(exported), video_of=held.catalog.videos.at))
+    pieces = _cut(moments, cut_into) if cut_into else []
+    pictures = held.write_thumbnails(moments, thumbnails) if thumbnails else [None] * len(moments)
+    if as_json:
+        rows = [moment.as_dict() for moment in moments]
+        for row, picture in zip(rows, pictures, strict=True):
+            if picture:
+                row["thumbnail"] = str(picture)
+        for row, piece in zip(rows, pieces, strict=False):
+            row["film"] = None if piece.path is None else str(piece.path)
+        print_json(rows)
+    else:
+        _tell(held, moments, pictures)
+        for piece in pieces:
+            if piece.path:
+                out.print(str(piece.path), markup=False)
+    if any(piece.path is None for piece in pieces):
+        raise typer.Exit(SOME_FAILED)
+
+
+def _tell(held: Library, moments: list[Moment], pictures: Sequence[Path | None]) -> None:
+    if not moments:
+        filled = held.catalog.counts().segments
+        err.print(
+            "Nothing in this library matches."
+            if filled
+            else "The library holds nothing to search in here; `videobert index FOLDER` fills it."
+        )
+    elif (worth := verdict(moments)) in _SAID:
+        err.print(_SAID[worth])
+    for rank, (moment, picture) in enumerate(zip(moments, pictures, strict=True), start=1):
+        for line in moment_lines(rank, moment, picture):
+            out.print(line, markup=False)
+
+
+def _cut(moments: list[Moment], folder: Path) -> list[CutResult]:
+    """A film of each moment, with a word on those that are not what was expected."""
+    from search.export.cuts import cut
+
+    pieces = []
+    with err.status("cutting") as status:
+        for rank, piece in enumerate(cut(moments, folder), start=1):
+            pieces.append(piece)
+            status.update(f"cutting {rank} of {len(moments)}")
+            early = piece.moment.start - piece.begins
+            note = piece.note or (f"begins {early:.1f} s early, at a key frame" if early >= _EARLY_SECONDS else "")
+            if note:
+                err.print(f"{piece.path or piece.moment.path}: {note}", markup=False)
+    return pieces

@@ -1,4 +1,4 @@
-"""`videobert serve`: the page and the HTTP API of a library."""
+"""`videobert serve`: the page and the HTTP API of a library; `videobert mcp`: its tools for assistants."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import threading
 import webbrowser
 from contextlib import suppress
 from functools import partial
+from importlib.util import find_spec
 from typing import Annotated
 
 import typer
@@ -88,3 +89,14 @@ def _leave() -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)
+
+
+def mcp(library: LibraryOption = None, model: ModelOption = None) -> None:
+    """Offer the library to an assistant: a server of the Model Context Protocol on standard input and output."""
+    with opened(library, model=model) as held:
+        if find_spec("mcp") is None:
+            raise ValueError('assistants need the SDK of their protocol: pip install "videobert-search[mcp]"')
+        from search.service.mcp import server
+
+        with suppress(KeyboardInterrupt):  # one of the ways to end it
+            server(held).run()

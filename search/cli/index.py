@@ -1,0 +1,167 @@
+"""`videobert index`, `watch` and `reindex`: videos come into the library, and move to another model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from search.cli.console import (
+    INTERRUPTED,
+    SOME_FAILED,
+    JsonOption,
+    LibraryOption,
+    ModelOption,
+    err,
+    opened,
+    out,
+    print_json,
+)
+from search.cli.formatting import counted, report_lines
+from search.library import Library
+from search.query.times import clock
+
+if TYPE_CHECKING:
+    from indexer.pipeline import IndexOptions, Report
+
+
+def run_index(library: Library, targets: Sequence[str | Path], options: IndexOptions, *, quiet: bool) -> Report:
+    """Index with a live bar on a terminal, with a line per file otherwise; an interruption says how to go on."""
+    from search.cli.progress import progress
+
+    try:
+        with progress(err, quiet=quiet) as tell:
+            return library.index(targets, options=options, tell=tell)
+    except KeyboardInterrupt:
+        err.print("Interrupted. The library is consistent; run the same command again to go on.")
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def index(
+    targets: Annotated[list[str], typer.Argument(help="Video files, folders and globs.")],
+    library: LibraryOption = None,
+    model: ModelOption = None,
+    fps: Annotated[
+        float | None,
+        typer.Option(
+            min=0.1, max=30, help="Frames looked at per second of video.", show_default="2, or the model's own"
+        ),
+    ] = None,
+    segment_seconds: Annotated[float, typer.Option(min=2, max=60, help="Longest segment.")] = 10.0,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Decoding processes.")] = 1,
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds a decoder may be silent.")] = 60.0,
+    memory: Annotated[int, typer.Option(min=256, help="MiB a decoder may use.")] = 4096,
+    all_files: Annotated[bool, typer.Option("--all-files", help="In folders, try every file.")] = False,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try again what failed before.")] = False,
+    prune: Annotated[bool, typer.Option("--prune", help="Forget videos whose files are gone.")] = False,
+    json_: JsonOption = False,
+) -> None:
+    """Index videos; what is known and unchanged is skipped."""
+    from indexer.pipeline import IndexOptions
+
+    options = IndexOptions(
+        fps=fps,
+        max_segment_seconds=segment_seconds,
+        workers=workers,
+        timeout_seconds=timeout,
+        memory_mib=memory,
+        all_files=all_files,
+        retry_failed=retry_failed,
+        prune=prune,
+    )
+    with opened(library, model=model) as held:
+        report = run_index(held, targets, options, quiet=json_)
+    if json_:
+        print_json(asdict(report))
+    else:
+        for line in report_lines(report):
+            out.print(line, markup=False)
+    if report.failed or report.problems:
+        raise typer.Exit(SOME_FAILED)
+
+
+def watch(
+    folders: Annotated[list[Path], typer.Argument(help="Are followed to the bottom.")],
+    library: LibraryOption = None,
+    model: ModelOption = None,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Decoding processes.")] = 1,
+    settle: Annotated[
+        float, typer.Option(min=0.5, max=3600, help="Seconds for which a file must not change before it is read.")
+    ] = 2.0,
+    poll: Annotated[
+        bool, typer.Option("--poll", help="Look again and again: for network drives that tell of nothing.")
+    ] = False,
+    prune: Annotated[bool, typer.Option("--prune", help="First forget videos whose files are gone.")] = False,
+) -> None:
+    """Index folders and keep the library up to date with them until Ctrl-C."""
+    from indexer.pipeline import IndexOptions, Report
+    from search.library.watch import Watch, changes
+
+    with opened(library, model=model) as held:
+        options = IndexOptions(workers=workers, prune=prune)
+        follower = Watch(held, folders, options=options, settle_seconds=settle)
+        sets = changes(follower.folders, poll=poll)
+        first = next(sets)  # from here on nothing is missed
+        for line in report_lines(run_index(held, follower.folders, options, quiet=False)):
+            out.print(line, markup=False)
+        try:
+            err.print(f"Watching {counted(len(folders), 'folder')}; Ctrl-C ends it.")
+            for update in follower.follow(chain([first], sets)):
+                for line in report_lines(update.report) if update.report != Report() else ():
+                    out.print(line, markup=False)
+                if update.forgotten:
+                    out.print(f"{counted(update.forgotten, 'video')} forgotten, no longer on disk.")
+        except KeyboardInterrupt:
+            err.print("Stopped. The library is consistent.")
+
+
+def reindex(
+    library: LibraryOption = None,
+    model: ModelOption = None,
+    fps: Annotated[
+        float | None,
+        typer.Option(
+            min=0.1, max=30, help="As with index, where videos are decoded again.", show_default="2, or the model's own"
+        ),
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Decoding processes.")] = 1,
+    forget_missing: Annotated[
+        bool, typer.Option("--forget-missing", help="Let videos go that are gone from disk, changed or unreadable.")
+    ] = False,
+    json_: JsonOption = False,
+) -> None:
+    """Move the library to another model; the old one serves until the new one is complete."""
+    from indexer.pipeline import IndexOptions
+    from search.cli.progress import progress
+
+    options = IndexOptions(fps=fps, workers=workers)
+    with opened(library) as held:
+        try:
+            with progress(err, quiet=json_) as tell:
+                report = held.reindex(model, options=options, forget_missing=forget_missing, tell=tell)
+        except KeyboardInterrupt:
+            err.print("Interrupted. The library is as it was; run the same command again to go on.")
+            raise typer.Exit(INTERRUPTED) from None
+        facts = held.status()
+    if json_:
+        print_json(asdict(report) | {"model": facts["model"]})
+    else:
+        said = f"{counted(report.embedded, 'video')} embedded, {report.decoded:,} of them decoded again"
+        out.print(f"{said}: {clock(report.video_seconds)} of video in {clock(report.elapsed_seconds)}.")
+        for path, reason in report.left:
+            err.print(f"  {path}: {reason}", markup=False)
+        if report.done:
+            gone = f"; {counted(report.forgotten, 'video')} left it" if report.forgotten else ""
+            out.print(f"The library now uses {facts['model']} ({facts['tier']}){gone}.", markup=False)
+        else:
+            out.print(
+                f"The library still uses {facts['model']}, as {counted(len(report.left), 'video')} could not be read: "
+                "bring them back and run the command again, or let them go with --forget-missing.",
+                markup=False,
+            )
+    if report.left:
+        raise typer.Exit(SOME_FAILED)

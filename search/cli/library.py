@@ -1,0 +1,81 @@
+"""`videobert list`, `show`, `remove`, `failures` and `status`: what the library holds."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from search.cli.console import FAILED, JsonOption, LibraryOption, WithinOption, opened, out, print_json
+from search.cli.formatting import counted
+from search.query.times import clock
+
+
+def list_(library: LibraryOption = None, within: WithinOption = None, json_: JsonOption = False) -> None:
+    """List the videos of the library."""
+    with opened(library) as held:
+        videos = held.videos(within=within)
+    if json_:
+        print_json([asdict(video) for video in videos])
+        return
+    for video in videos:
+        out.print(
+            f"{video.id:>6}  {clock(video.duration):>9}  {video.width}x{video.height}  {video.path}", markup=False
+        )
+
+
+def show(
+    video: Annotated[str, typer.Argument(help="Path of a video of the library, or the id of a segment.")],
+    library: LibraryOption = None,
+    json_: JsonOption = False,
+) -> None:
+    """Show what the library knows of one video: its data, segments and subtitles."""
+    with opened(library) as held:
+        known, segments = held.show(int(video) if video.isdecimal() and not Path(video).exists() else video)
+    if json_:
+        print_json({"video": asdict(known), "segments": [asdict(segment) for segment in segments]})
+        return
+    out.print(known.path, markup=False)
+    out.print(
+        f"{clock(known.duration)}, {known.width}x{known.height}, {known.codec}, {known.fps:.2f} frames/s, "
+        f"indexed {known.indexed_at}",
+        markup=False,
+    )
+    for segment in segments:
+        line = f"{segment.id:>8}  {clock(segment.start)}–{clock(segment.end)}  {segment.text}"
+        out.print(line.rstrip(), markup=False)
+
+
+def remove(
+    targets: Annotated[list[Path], typer.Argument(help="Videos or folders.")], library: LibraryOption = None
+) -> None:
+    """Take videos out of the library; the files themselves are not touched."""
+    with opened(library) as held:
+        removed = held.remove(targets)
+    out.print(f"Removed {counted(removed, 'video')} from the library.")
+    if not removed:
+        raise typer.Exit(FAILED)
+
+
+def failures(library: LibraryOption = None, json_: JsonOption = False) -> None:
+    """List the files that could not be indexed, with reasons."""
+    with opened(library) as held:
+        failed = held.catalog.failures.all()
+    if json_:
+        print_json([asdict(failure) for failure in failed])
+        return
+    for failure in failed:
+        out.print(f"{failure.path}: {failure.reason}", markup=False)
+
+
+def status(library: LibraryOption = None, json_: JsonOption = False) -> None:
+    """Say what the library holds and which model made it."""
+    with opened(library) as held:
+        facts = held.status()
+    if json_:
+        print_json(facts)
+        return
+    for name, value in facts.items():
+        out.print(f"{name.replace('_', ' '):>15}  {value}", markup=False)

@@ -1,0 +1,223 @@
+"""`videobert summarize`, `classify` and `fill`: what is asked about one video at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+import typer
+
+from search.cli.console import SOME_FAILED, JsonOption, LibraryOption, err, errors, opened, out, print_json
+from search.cli.formatting import counted
+from search.library import Library
+from search.query.times import clock
+
+if TYPE_CHECKING:
+    from indexer.features.video import Film
+    from model.encoder.classifier import Classifier
+    from search.tasks.classification import Classification, Labels
+    from search.tasks.summarization import Summary
+
+_HIGHLIGHT_SECONDS = 30.0  # where only a file for them is given
+
+
+def summarize(
+    video: Annotated[Path, typer.Argument(help="A video of the library, or any other file.")],
+    library: LibraryOption = None,
+    about: Annotated[
+        str | None, typer.Option(help="Show more of what these words describe.", show_default=False)
+    ] = None,
+    frames: Annotated[int, typer.Option(min=1, max=100, help="Pictures on the storyboard at most.")] = 12,
+    chapters: Annotated[
+        int | None, typer.Option(min=1, help="At most; by the length of the video if not given.", show_default=False)
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=1, max=600, help="Cut highlights of this length at most.", show_default=False)
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Film of the highlights: .mp4, .mov or .mkv.", show_default=False),
+    ] = None,
+    folder: Annotated[Path, typer.Option(help="Where the storyboard goes.")] = Path(),
+    json_: JsonOption = False,
+) -> None:
+    """Show what a video shows: a storyboard, its chapters, and a cut of its highlights."""
+    from search.export.cuts import check_film_name, write_parts
+    from search.tasks.storyboard import SHORT_SIDE, stills, write_page, write_picture
+
+    with opened(library) as held:
+        folder.mkdir(parents=True, exist_ok=True)
+        if output is None and seconds is not None:
+            output = folder / f"{video.stem}.highlights.mp4"
+        if output is not None:
+            check_film_name(output, source=video)
+            seconds = seconds or _HIGHLIGHT_SECONDS
+        summary = held.summarize(video, frames=frames, seconds=seconds, about=about, chapters=chapters)
+        pictures = stills(summary.path, [frame.seconds for frame in summary.keyframes], short_side=SHORT_SIDE)
+        files = [folder / f"{video.stem}.storyboard.{suffix}" for suffix in ("png", "html")]
+        write_picture(summary, pictures, files[0])
+        write_page(summary, pictures, files[1])
+        if output is not None:
+            with err.status("cutting") as status:
+                write_parts(
+                    summary.path,
+                    summary.highlights,
+                    output,
+                    tell=lambda done: status.update(f"cutting {clock(done)}"),
+                )
+            files.append(output)
+    if json_:
+        print_json(summary.as_dict() | {"files": [str(file) for file in files]})
+    else:
+        _show_summary(summary, files)
+
+
+def _show_summary(summary: Summary, files: list[Path]) -> None:
+    for chapter in summary.chapters:
+        title = f"“{chapter.title}”" if chapter.spoken else chapter.title
+        out.print(f"{clock(chapter.start):>7}–{clock(chapter.end)}  {title}", markup=False)
+    what = f"{counted(len(summary.keyframes), 'picture')} stand for {summary.coverage:.0%} of the video"
+    if summary.highlights:
+        length = sum(end - start for start, end in summary.highlights)
+        parts = counted(len(summary.highlights), "part")
+        what += f", highlights of {length:.1f} s in {parts} for {summary.highlights_coverage:.0%}"
+    out.print(f"{what}.")
+    for file in files:
+        out.print(str(file), markup=False)
+
+
+_ORIGIN = "labels"  # of tags by words alone
+_SHOWN = 3  # labels said of a video
+
+
+def classify(
+    videos: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Videos of the library or other files; without any, the whole library is tagged."),
+    ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option("--labels", help='"cat,dog,car", or a file with a label a line.', show_default=False),
+    ] = None,
+    classifier: Annotated[
+        Path | None, typer.Option("--classifier", help="Folder of a trained classifier.", show_default=False)
+    ] = None,
+    train: Annotated[
+        Path | None,
+        typer.Option("--train", help="CSV (video,label): train a classifier, into --classifier.", show_default=False),
+    ] = None,
+    library: LibraryOption = None,
+    least: Annotated[float, typer.Option(min=0.0, max=1.0, help="Probability from which a label is a tag.")] = 0.5,
+    json_: JsonOption = False,
+) -> None:
+    """Say which labels fit videos, or tag the whole library with them."""
+    with errors():
+        if (labels is None) == (classifier is None):
+            raise ValueError("classify needs either --labels or --classifier")
+        if train is not None and classifier is None:
+            raise ValueError("--train needs --classifier, the folder to write")
+    failed = False
+    with opened(library) as held:
+        if train is not None and classifier is not None:
+            failed = _train_classifier(held, train, classifier)
+            if not videos:
+                raise typer.Exit(SOME_FAILED if failed else 0)
+        by = _labels_or_classifier(held, labels, classifier)
+        found: list[Classification] = []
+        if videos:
+            failed |= _classify_each(held, videos, by, found)
+        else:
+            origin = _ORIGIN if classifier is None else classifier.name
+            held.tag(by, origin=origin, least=least, tell=found.append)
+        if json_:
+            print_json([one.as_dict() for one in found])
+        elif videos:
+            for one in found:
+                _show_classification(one)
+        else:
+            for name, count in held.catalog.tags.counts().items():
+                out.print(f"{count:>8,}  {name}", markup=False)
+            out.print(f"{counted(len(found), 'video')} looked through; `videobert search TEXT --tag NAME` filters.")
+    if failed:
+        raise typer.Exit(SOME_FAILED)
+
+
+def _labels_or_classifier(library: Library, labels: str | None, classifier: Path | None) -> Labels | Classifier:
+    from model.encoder.classifier import Classifier
+    from search.tasks.classification import Labels, read_labels
+
+    if classifier is not None:
+        return Classifier.load(classifier, encoder=library.encoder.fingerprint)
+    return Labels.of(read_labels(labels or ""), library.encoder)
+
+
+def _train_classifier(library: Library, rows: Path, folder: Path) -> bool:
+    """Train and save; whether some rows could not be used."""
+    from indexer.media.container import MediaError
+    from search.tasks.classification import read_labelled, train_classifier
+
+    labelled, problems = read_labelled(rows)
+
+    def films() -> Iterator[tuple[Film, str]]:
+        for path, label in labelled:
+            try:
+                yield library.film(path), label
+            except MediaError as error:
+                problems.append(f"{path}: {error}")
+
+    trained = train_classifier(films(), library.encoder)
+    trained.save(folder)
+    for problem in problems:
+        err.print(f"  {problem}", markup=False)
+    said = "too few to hold any out" if trained.accuracy is None else f"{trained.accuracy:.0%} of those held out right"
+    err.print(f"{folder}: {counted(len(trained.names), 'label')}, {said}.", markup=False)
+    return bool(problems)
+
+
+def _classify_each(library: Library, videos: list[Path], by: Labels | Classifier, found: list[Classification]) -> bool:
+    """Classify one after the other; whether some could not be read."""
+    from indexer.media.container import MediaError
+
+    failed = False
+    for video in videos:
+        try:
+            found.append(library.classify(video, by))
+        except MediaError as error:
+            failed = True
+            err.print(f"videobert: {video}: {error}", markup=False)
+    return failed
+
+
+def _show_classification(one: Classification) -> None:
+    out.print(str(one.path), markup=False)
+    out.print(f"  {'':>13}  {_most_likely(one.names, one.overall)}", markup=False)
+    if len(one.probabilities) > 1:
+        for start, end, row in zip(one.bounds[:-1], one.bounds[1:], one.probabilities, strict=True):
+            out.print(f"  {clock(start):>6}–{clock(end):<6}  {_most_likely(one.names, row)}", markup=False)
+
+
+def _most_likely(names: tuple[str, ...], row: np.ndarray) -> str:
+    return ", ".join(f"{names[i]} {row[i]:.0%}" for i in np.argsort(-row)[:_SHOWN])
+
+
+def fill(
+    video: Annotated[str, typer.Argument(help="A video of the library or any other, or PATH@START-END for a part.")],
+    text: Annotated[
+        str, typer.Argument(help='A sentence with blanks: "now let me show you how to [MASK] the [MASK]".')
+    ],
+    library: LibraryOption = None,
+    top: Annotated[int, typer.Option("--top", "-n", min=1, help="Guesses for each blank.")] = 5,
+    json_: JsonOption = False,
+) -> None:
+    """Guess the words that are missing from a sentence about a video."""
+    with opened(library) as held:
+        guesses = held.fill(video, text, top=top)
+    if json_:
+        print_json([[asdict(guess) for guess in blank] for blank in guesses])
+        return
+    for number, blank in enumerate(guesses, start=1):
+        said = ", ".join(f"{guess.word} {guess.probability:.0%}" for guess in blank)
+        out.print(f"{number:>3}. {said}", markup=False)
