@@ -8,13 +8,15 @@ from __future__ import annotations
 import io
 import logging
 import sys
-from dataclasses import asdict
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from search import __version__
-from search.cli.console import FAILED, JsonOption, LibraryOption, out, print_json
+from search.cli.console import out
+from search.cli.doctor import doctor
 from search.cli.duplicates import duplicates
 from search.cli.evaluate import evaluate, judge
 from search.cli.index import index, reindex, watch
@@ -25,49 +27,41 @@ from search.cli.serve import mcp, serve
 from search.cli.tasks import classify, fill, summarize
 from search.cli.training import train, tune
 
+# Of --help, in the order in which people need them.
+_PANELS: dict[str, tuple[Callable[..., None] | typer.Typer, ...]] = {
+    "Library": (index, watch, list_, show, status, failures, remove, reindex, doctor),
+    "Search": (search, similar, searches, duplicates),
+    "Understand": (summarize, classify, fill),
+    "Models and training": (models, train, tune, judge, evaluate),
+    "Serve": (serve, mcp),
+}
+
+
+class _InOrder(TyperGroup):
+    """Commands in the order of the panels, groups among them."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of the commands."""
+        return [_name(each) for panel in _PANELS.values() for each in panel]
+
+
+def _name(command: Callable[..., None] | typer.Typer) -> str:
+    return str(command.info.name) if isinstance(command, typer.Typer) else command.__name__.rstrip("_")
+
+
 app = typer.Typer(
     name="videobert",
+    cls=_InOrder,
     help="Search a folder of videos by words or by a clip, on your own machine.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-app.command()(classify)
-app.command()(duplicates)
-app.command()(evaluate)
-app.command()(fill)
-app.command()(judge)
-app.command()(mcp)
-app.command()(reindex)
-app.command()(search)
-app.command()(similar)
-app.add_typer(searches)
-app.command()(serve)
-app.command()(train)
-app.command()(tune)
-app.add_typer(models)
-app.command()(summarize)
-app.command()(watch)
-app.command()(index)
-app.command(name="list")(list_)
-app.command()(show)
-app.command()(remove)
-app.command()(failures)
-app.command()(status)
-
-
-@app.command()
-def doctor(library: LibraryOption = None, json_: JsonOption = False) -> None:
-    """Check that everything the program needs is there and works."""
-    from search.cli.doctor import examine
-
-    findings = examine(library)
-    if json_:
-        print_json([asdict(finding) for finding in findings])
-    else:
-        for finding in findings:
-            out.print(f"{'ok ' if finding.good else 'BAD'}  {finding.subject}: {finding.detail}", markup=False)
-    if not all(finding.good for finding in findings):
-        raise typer.Exit(FAILED)
+for _panel, _commands in _PANELS.items():
+    for _command in _commands:
+        if isinstance(_command, typer.Typer):
+            app.add_typer(_command, rich_help_panel=_panel)
+        else:
+            app.command(name=_name(_command), rich_help_panel=_panel)(_command)
 
 
 def _print_version(wanted: bool) -> None:

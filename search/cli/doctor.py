@@ -1,14 +1,17 @@
-"""Checks that what the program stands on is there and works, on this machine and in this library."""
+"""`videobert doctor`: checks that everything the program needs is there and works, on this machine, in this library."""
 
 from __future__ import annotations
 
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+import typer
+
+from search.cli.console import FAILED, JsonOption, LibraryOption, out, print_json
 from search.cli.formatting import counted
 from search.library import Library
 
@@ -20,6 +23,18 @@ class Finding:
     subject: str
     good: bool
     detail: str
+
+
+def doctor(library: LibraryOption = None, json_: JsonOption = False) -> None:
+    """Check that everything the program needs is there and works."""
+    findings = examine(library)
+    if json_:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        for finding in findings:
+            out.print(f"{'ok ' if finding.good else 'BAD'}  {finding.subject}: {finding.detail}", markup=False)
+    if not all(finding.good for finding in findings):
+        raise typer.Exit(FAILED)
 
 
 def examine(folder: Path | None) -> list[Finding]:

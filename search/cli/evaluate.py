@@ -50,7 +50,7 @@ def judge(
                 raise ValueError(f"{path} ends at {duration:.1f} s, before the judged part begins")
             held.catalog.judgements.put(judgement)
         kept = len(held.catalog.judgements.all())
-    out.print(f"This library keeps {counted(kept, 'judged answer')}.")
+    out.print(f"The library has {counted(kept, 'judged answer')}.")
 
 
 _SCORING = "a video scores as its best segment; a tie is lost"

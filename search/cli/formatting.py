@@ -80,15 +80,15 @@ def why(explanation: Explanation) -> str:
 def report_lines(report: Report) -> Iterator[str]:
     """What an indexing run did; failures with their reasons come last."""
     counts = [
-        (report.indexed, "indexed"),
         (report.unchanged, "unchanged"),
         (report.relocated, "moved or copied"),
         (report.resubtitled, "with new subtitles"),
         (len(report.failed), "failed"),
         (report.failed_before, "failed before (--retry-failed tries again)"),
     ]
-    said = [f"{number:,} {what}" for number, what in counts if number] or ["nothing to do"]
-    yield ", ".join(said) + "."
+    parts = [f"Indexed {counted(report.indexed, 'video')}"] if report.indexed else []
+    parts += [f"{number:,} {what}" for number, what in counts if number]
+    yield ", ".join(parts or ["Nothing to index"]) + "."
     if report.video_seconds and report.elapsed_seconds:
         speed = report.video_seconds / report.elapsed_seconds
         yield (
@@ -96,14 +96,14 @@ def report_lines(report: Report) -> Iterator[str]:
             f"{speed:.1f} seconds of video per second."
         )
     if report.ignored:
-        yield f"{counted(report.ignored, 'file')} ignored, not named like video (--all-files tries them too)."
+        yield f"Ignored {counted(report.ignored, 'file')} not named like video (--all-files tries them too)."
     if report.malformed_cues:
-        yield f"{counted(report.malformed_cues, 'malformed subtitle')} skipped."
+        yield f"Skipped {counted(report.malformed_cues, 'malformed subtitle')}."
     yield from (f"  {problem}" for problem in report.unread_subtitles)
     if report.pruned:
-        yield f"{counted(report.pruned, 'vanished video')} forgotten."
+        yield f"Removed {counted(report.pruned, 'video')} no longer on disk."
     elif report.vanished:
-        yield f"{counted(len(report.vanished), 'video')} no longer on disk (--prune forgets them):"
+        yield f"{counted(len(report.vanished), 'video')} no longer on disk (--prune removes them):"
         yield from (f"  {path}" for path in report.vanished)
     for path, reason in report.problems:
         yield f"  {path}: {reason}"

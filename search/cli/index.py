@@ -114,7 +114,7 @@ def watch(
                 for line in report_lines(update.report) if update.report != Report() else ():
                     out.print(line, markup=False)
                 if update.forgotten:
-                    out.print(f"{counted(update.forgotten, 'video')} forgotten, no longer on disk.")
+                    out.print(f"Removed {counted(update.forgotten, 'video')} no longer on disk.")
         except KeyboardInterrupt:
             err.print("Stopped. The library is consistent.")
 
@@ -150,8 +150,8 @@ def reindex(
     if json_:
         print_json(asdict(report) | {"model": facts["model"]})
     else:
-        said = f"{counted(report.embedded, 'video')} embedded, {report.decoded:,} of them decoded again"
-        out.print(f"{said}: {clock(report.video_seconds)} of video in {clock(report.elapsed_seconds)}.")
+        embedded = f"Embedded {counted(report.embedded, 'video')}, {report.decoded:,} of them decoded again"
+        out.print(f"{embedded}: {clock(report.video_seconds)} of video in {clock(report.elapsed_seconds)}.")
         for path, reason in report.left:
             err.print(f"  {path}: {reason}", markup=False)
         if report.done:

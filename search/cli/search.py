@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from search.library import Library
 
 _SAID = {  # before moments that are not clearly what was asked for
-    "unsure": "Not sure that it is among these:",
-    "nothing": "Probably nothing in this library matches; the nearest are:",
+    "unsure": "These may not be what you asked for:",
+    "nothing": "Probably nothing in this library matches; the nearest moments:",
 }
 
 _EARLY_SECONDS = 0.1
@@ -267,11 +267,7 @@ def _show_moments(
 def _tell(held: Library, moments: list[Moment], pictures: Sequence[Path | None]) -> None:
     if not moments:
         filled = held.catalog.counts().segments
-        err.print(
-            "Nothing in this library matches."
-            if filled
-            else "The library holds nothing to search in here; `videobert index FOLDER` fills it."
-        )
+        err.print("No moment matches." if filled else "The library is empty; `videobert index FOLDER` fills it.")
     elif (worth := verdict(moments)) in _SAID:
         err.print(_SAID[worth])
     for rank, (moment, picture) in enumerate(zip(moments, pictures, strict=True), start=1):

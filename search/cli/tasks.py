@@ -140,7 +140,7 @@ def classify(
         else:
             for name, count in held.catalog.tags.counts().items():
                 out.print(f"{count:>8,}  {name}", markup=False)
-            out.print(f"{counted(len(found), 'video')} looked through; `videobert search TEXT --tag NAME` filters.")
+            out.print(f"Classified {counted(len(found), 'video')}; `videobert search TEXT --tag NAME` filters them.")
     if failed:
         raise typer.Exit(SOME_FAILED)
 

@@ -61,7 +61,7 @@ def test_every_exit_code_is_documented():
 def test_indexing_reports_what_it_did(films: Path, tmp_path: Path):
     result = run("index", films, "--library", tmp_path)
     assert result.exit_code == 3
-    assert result.stdout.startswith("2 indexed, 1 failed.\n")
+    assert result.stdout.startswith("Indexed 2 videos, 1 failed.\n")
     assert "seconds of video per second" in result.stdout
     assert f"{films / 'broken.mp4'}: " in result.stdout
     again = run("index", films, "--library", tmp_path)

@@ -186,7 +186,7 @@ def test_the_whole_way_on_the_command_line(films: Path, tiny_checkpoint: Path, t
     assert "`videobert reindex` moves a library" in refused.stderr
     moved = run("reindex", "--library", home, "--model", clip)
     assert moved.exit_code == 0
-    assert moved.stdout.startswith("2 videos embedded, 2 of them decoded again: 0:05 of video in ")
+    assert moved.stdout.startswith("Embedded 2 videos, 2 of them decoded again: 0:05 of video in ")
     assert moved.stdout.splitlines()[1].startswith("The library now uses clip-")
     assert len(json.loads(run("search", "a red dog", "--library", home, "--json").stdout)) == 2
     (films / "two.mp4").unlink()
@@ -210,7 +210,7 @@ def test_interrupted_on_the_command_line(library: Library, sibling: Path, monkey
     assert stopped.exit_code == 130
     assert stopped.stderr == "Interrupted. The library is as it was; run the same command again to go on.\n"
     done = run("reindex", "--library", library.folder, "--model", sibling)
-    assert done.stdout.startswith("1 video embedded, 0 of them decoded again")
+    assert done.stdout.startswith("Embedded 1 video, 0 of them decoded again")
 
 
 def test_a_model_that_is_not_here_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -152,7 +152,7 @@ def gate(*options: object):
 
 
 def test_the_gate_shuts_when_answers_are_lost_and_stays_shut(home: Path):
-    assert run("judge", "a yellow wall", home / "yellow.mp4").stdout == "This library keeps 1 judged answer.\n"
+    assert run("judge", "a yellow wall", home / "yellow.mp4").stdout == "The library has 1 judged answer.\n"
     assert run("judge", "squares", f"{home / 'quarters.mp4'}@0-1.5").exit_code == 0
     first = gate("--at-least", "R@10=1")
     assert first.exit_code == 0
@@ -179,7 +179,7 @@ def test_judgements_are_made_and_taken_back(home: Path):
     assert "keeps no judged queries yet" in gate().stderr
     assert run("judge", "a wall", home / "quarters.mp4", "--wrong").exit_code == 0
     assert "kept-out@1" in gate().stdout
-    assert run("judge", "a wall", home / "quarters.mp4", "--forget").stdout == "This library keeps 0 judged answers.\n"
+    assert run("judge", "a wall", home / "quarters.mp4", "--forget").stdout == "The library has 0 judged answers.\n"
 
 
 @pytest.mark.parametrize(

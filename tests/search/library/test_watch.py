@@ -252,7 +252,7 @@ def test_the_command_follows_a_folder_until_it_is_interrupted(tmp_path: Path, fi
             assert process.stderr
             assert any(line.startswith("Watching 1 folder") for line in process.stderr)
             (folder / "new.mp4").write_bytes(film)
-            assert any(line == "1 indexed.\n" for line in process.stdout)
+            assert any(line == "Indexed 1 video.\n" for line in process.stdout)
             process.send_signal(signal.SIGINT)
             _, said = process.communicate()
         finally:
