@@ -45,7 +45,7 @@ def serve(
     # have to sleep, not to spin on a core that others want.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     from search.service.app import create
-    from search.service.backend import endpoint as beacon
+    from search.service.backend.endpoint import Endpoint, publish, withdraw
     from search.service.backend.settings import Settings, is_loopback
     from search.service.server import Server, listen
 
@@ -58,8 +58,7 @@ def serve(
         address = settings.url if token is None else f"{settings.url}/?token={settings.local_token}"
 
         def started() -> None:
-            sign = beacon.Beacon(settings.url, settings.local_token, os.getpid(), __version__)
-            beacon.light(held.folder, sign)
+            publish(held.folder, Endpoint(settings.url, settings.local_token, os.getpid(), __version__))
             out.print(f"Serving {held.folder} at {address}", markup=False)
             if not settings.loopback:
                 out.print(f"From other machines: http://HOST:{settings.port}/?token={token}", markup=False)
@@ -72,7 +71,7 @@ def serve(
             app,
             started=started,
             ending=app.state.parts.closing.set,
-            ended=partial(beacon.put_out, held.folder),
+            ended=partial(withdraw, held.folder),
             verbose=verbose,
         )
         with suppress(KeyboardInterrupt):  # the way to end it

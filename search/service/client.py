@@ -18,7 +18,7 @@ from urllib.parse import urlencode, urlsplit
 
 from search.query.request import SearchRequest, SimilarRequest
 from search.ranking.moments import Explanation, Hit, Match, Moment
-from search.service.backend.endpoint import Beacon, seen
+from search.service.backend.endpoint import Endpoint, read
 from store.catalog.catalog import Catalog
 
 _CONNECT_SECONDS = 1.0
@@ -44,8 +44,8 @@ class Upload:
 class Client:
     """A running service of a library."""
 
-    def __init__(self, folder: Path, beacon: Beacon, catalog: Catalog) -> None:
-        self._folder, self._beacon, self._catalog = folder, beacon, catalog
+    def __init__(self, folder: Path, endpoint: Endpoint, catalog: Catalog) -> None:
+        self._folder, self._endpoint, self._catalog = folder, endpoint, catalog
         self._most_bytes = 0
 
     def moments(self, request: SearchRequest | SimilarRequest, *, upload: Upload | None = None) -> list[Moment] | None:
@@ -65,9 +65,9 @@ class Client:
             kind = "similar" if isinstance(request, SimilarRequest) else "search"
             rows = self._pages(kind, {**asked, "top": request.top, "limit": min(request.top, _PAGE)})
         except (OSError, ValueError, LookupError, TypeError, HTTPException, _Refused) as error:
-            _log.info("the service at %s did not answer: %s", self._beacon.url, error)
+            _log.info("the service at %s did not answer: %s", self._endpoint.url, error)
             return None
-        _log.info("answered by the service at %s (process %d)", self._beacon.url, self._beacon.pid)
+        _log.info("answered by the service at %s (process %d)", self._endpoint.url, self._endpoint.pid)
         return [self._moment(row) for row in rows]
 
     def _is_ours(self) -> bool:
@@ -117,12 +117,12 @@ class Client:
         body: Iterator[bytes] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
-        address = urlsplit(self._beacon.url)
+        address = urlsplit(self._endpoint.url)
         connection = HTTPConnection(address.hostname or "", address.port, timeout=_CONNECT_SECONDS)
         try:
             connection.connect()
             connection.sock.settimeout(seconds)
-            shown = {"Authorization": f"Bearer {self._beacon.token}", **(headers or {})}
+            shown = {"Authorization": f"Bearer {self._endpoint.token}", **(headers or {})}
             connection.request(method, f"/api/v1/{where}", body=body, headers=shown)
             return _content(connection.getresponse())
         finally:
@@ -156,8 +156,8 @@ class _Refused(Exception):  # noqa: N818
 
 def running(folder: Path, catalog: Catalog) -> Client | None:
     """The service that says it serves the library in a folder; None where none does."""
-    beacon = seen(folder)
-    return None if beacon is None else Client(folder, beacon, catalog)
+    endpoint = read(folder)
+    return None if endpoint is None else Client(folder, endpoint, catalog)
 
 
 def _content(response: HTTPResponse) -> dict[str, Any]:

@@ -19,8 +19,8 @@ import pytest
 from typer.testing import CliRunner
 
 from search.cli.app import app
-from search.service.backend import endpoint as beacon
-from search.service.backend.endpoint import Beacon, put_out, seen
+from search.service.backend import endpoint
+from search.service.backend.endpoint import Endpoint, publish, read, withdraw
 from tests.support.media import render
 from tests.support.service import filled, make_films, tiny_encoder
 
@@ -148,7 +148,7 @@ def test_the_command_line_asks_it_and_says_the_same(library: Path, films: Path):
         assert "answered by the service at http://127.0.0.1:" in after.stderr
         assert after.stderr.endswith("[]\n")  # nothing heavy was imported
     assert "a description is missing" in together[-1].stderr
-    assert seen(library) is None
+    assert read(library) is None
 
 
 @posix
@@ -160,10 +160,10 @@ def test_it_ends_while_somebody_watches_it_index(program: str, library: Path, tm
         render(films / f"{number}.mp4", frames=25 + number)
     with service(library, program=program) as running:
         assert running.said[0].startswith(f"Serving {library} at http://127.0.0.1:")
-        sign = seen(library)
+        sign = read(library)
         assert sign is not None
         assert (sign.url, sign.pid) == (running.url, running.process.pid)
-        assert (library / beacon.NAME).stat().st_mode & 0o077 == 0
+        assert (library / endpoint.NAME).stat().st_mode & 0o077 == 0
         job = running.ask("POST", "jobs", {"targets": [str(films)]})["id"]
         with closing(running.connect()) as watching:
             watching.request("GET", f"/api/v1/jobs/{job}/events")
@@ -172,7 +172,7 @@ def test_it_ends_while_somebody_watches_it_index(program: str, library: Path, tm
             assert running.end(signal.SIGINT) == 0, running.said
             stream.read()  # came to its end
     assert "Traceback" not in "".join(running.said)
-    assert seen(library) is None
+    assert read(library) is None
 
 
 @posix
@@ -184,23 +184,23 @@ def test_an_address_that_cannot_be_taken_is_told(library: Path):
         assert running.ask("GET", "status")["videos"] == 3
 
 
-def test_a_beacon_without_a_service_is_no_matter(library: Path):
-    beacon.light(library, Beacon("http://127.0.0.1:9", "token", os.getpid(), "0"))
+def test_an_endpoint_without_a_service_is_no_matter(library: Path):
+    publish(library, Endpoint("http://127.0.0.1:9", "token", os.getpid(), "0"))
     try:
         done = run("search", "red square", "--library", library)
         assert done.exit_code == 0
         assert "first.mp4" in done.stdout
         for nonsense in ("{", '{"url": 3}', "[]"):
-            (library / beacon.NAME).write_text(nonsense)
-            assert seen(library) is None
+            (library / endpoint.NAME).write_text(nonsense)
+            assert read(library) is None
     finally:
-        (library / beacon.NAME).unlink()
+        (library / endpoint.NAME).unlink()
 
 
-def test_the_beacon_of_another_process_stays(tmp_path: Path):
-    beacon.light(tmp_path, Beacon("http://127.0.0.1:9", "token", os.getpid() + 1, "0"))
-    put_out(tmp_path)
-    assert seen(tmp_path) is not None
-    beacon.light(tmp_path, Beacon("http://127.0.0.1:9", "token", os.getpid(), "0"))
-    put_out(tmp_path)
-    assert seen(tmp_path) is None
+def test_the_endpoint_of_another_process_stays(tmp_path: Path):
+    publish(tmp_path, Endpoint("http://127.0.0.1:9", "token", os.getpid() + 1, "0"))
+    withdraw(tmp_path)
+    assert read(tmp_path) is not None
+    publish(tmp_path, Endpoint("http://127.0.0.1:9", "token", os.getpid(), "0"))
+    withdraw(tmp_path)
+    assert read(tmp_path) is None

@@ -1,4 +1,4 @@
-"""A few things that are kept in memory for a while."""
+"""A cache in memory that drops what was used least recently."""
 
 from __future__ import annotations
 
@@ -7,33 +7,33 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
-Thing = TypeVar("Thing")
+Value = TypeVar("Value")
 
 
-class Recent(Generic[Thing]):
-    """What was made last, by key, up to a number of things. Safe to use from several threads."""
+class LruCache(Generic[Value]):
+    """Values by key, at most `most` of them; thread-safe."""
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._held: OrderedDict[Hashable, Thing] = OrderedDict()
+        self._values: OrderedDict[Hashable, Value] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: Hashable) -> Thing | None:
-        """What is held under a key, which counts as used."""
+    def get(self, key: Hashable) -> Value | None:
+        """Return the value of a key, which counts as used; None where there is none."""
         with self._lock:
-            if key in self._held:
-                self._held.move_to_end(key)
-            return self._held.get(key)
+            if key in self._values:
+                self._values.move_to_end(key)
+            return self._values.get(key)
 
-    def put(self, key: Hashable, value: Thing) -> None:
-        """Hold something; what was not used for longest is let go."""
+    def put(self, key: Hashable, value: Value) -> None:
+        """Store a value; the one used least recently is dropped if there are too many."""
         with self._lock:
-            self._held[key] = value
-            self._held.move_to_end(key)
-            while len(self._held) > self._most:
-                self._held.popitem(last=False)
+            self._values[key] = value
+            self._values.move_to_end(key)
+            while len(self._values) > self._most:
+                self._values.popitem(last=False)
 
     def drop(self, key: Hashable) -> bool:
-        """Let go; whether it was held."""
+        """Delete a value; return whether there was one."""
         with self._lock:
-            return self._held.pop(key, None) is not None
+            return self._values.pop(key, None) is not None

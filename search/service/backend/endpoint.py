@@ -1,4 +1,4 @@
-"""A file in the folder of a library that says where it is served, for as long as it is."""
+"""service.json in the folder of a library: where it is served, for as long as it is."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ NAME = "service.json"
 
 
 @dataclass(frozen=True)
-class Beacon:
+class Endpoint:
     """Where a library is served."""
 
     url: str
-    token: str  # that lets a program in which may read this file
+    token: str  # for programs that may read this file
     pid: int
     version: str
 
 
-def light(folder: Path, beacon: Beacon) -> None:
-    """Say where the library in a folder is served; only its owner can read it."""
+def publish(folder: Path, endpoint: Endpoint) -> None:
+    """Write service.json with mode 0600."""
     fresh = folder / f"{NAME}.{os.getpid()}"
     fresh.unlink(missing_ok=True)
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(asdict(beacon), file)
+        json.dump(asdict(endpoint), file)
     os.replace(fresh, folder / NAME)
 
 
-def seen(folder: Path) -> Beacon | None:
-    """Where the library in a folder is served, None where nothing says so."""
+def read(folder: Path) -> Endpoint | None:
+    """Read service.json; None where it is missing or not valid."""
     try:
-        said = json.loads((folder / NAME).read_text(encoding="utf-8"))
-        return Beacon(str(said["url"]), str(said["token"]), int(said["pid"]), str(said["version"]))
+        values = json.loads((folder / NAME).read_text(encoding="utf-8"))
+        return Endpoint(str(values["url"]), str(values["token"]), int(values["pid"]), str(values["version"]))
     except (OSError, ValueError, TypeError, LookupError):
         return None
 
 
-def put_out(folder: Path) -> None:
-    """Stop saying so, unless it is another process by now that serves the library."""
-    beacon = seen(folder)
-    if beacon is not None and beacon.pid == os.getpid():
+def withdraw(folder: Path) -> None:
+    """Delete service.json, unless another process has written it since."""
+    endpoint = read(folder)
+    if endpoint is not None and endpoint.pid == os.getpid():
         (folder / NAME).unlink(missing_ok=True)

@@ -12,7 +12,7 @@ from indexer.workers.pool import WarmDecoders
 from search.engine.engine import Live
 from search.library import Library
 from search.ranking.moments import Moment
-from search.service.backend.cache import Recent
+from search.service.backend.cache import LruCache
 from search.service.backend.jobs import Jobs
 from search.service.backend.previews import Previews
 from search.service.backend.schemas import Storyboard
@@ -38,10 +38,10 @@ class Parts:
         self.uploads = Uploads(settings, self.live)
         self.previews = Previews(library.folder, most_bytes=settings.preview_bytes)
         self.decoders = WarmDecoders(timeout_seconds=settings.decode_seconds)
-        self.answers: Recent[list[Moment]] = Recent(_ANSWERS)
-        self.duplicates: Recent[list[Duplicates]] = Recent(_COMPARISONS)
-        self.storyboards: Recent[Storyboard] = Recent(_STORYBOARDS)
-        self.frames: Recent[bytes] = Recent(_FRAMES)
+        self.answers: LruCache[list[Moment]] = LruCache(_ANSWERS)
+        self.duplicates: LruCache[list[Duplicates]] = LruCache(_COMPARISONS)
+        self.storyboards: LruCache[Storyboard] = LruCache(_STORYBOARDS)
+        self.frames: LruCache[bytes] = LruCache(_FRAMES)
         self.searching = anyio.CapacityLimiter(_SEARCHES_AT_ONCE)
         self.comparing = anyio.CapacityLimiter(1)
         self.framing = anyio.CapacityLimiter(1)

@@ -21,7 +21,7 @@ from indexer.workers.decoders import Decoders
 from indexer.workers.pool import WarmDecoders
 from model.encoder.videobert import Encoder
 from search.engine.engine import Live
-from search.service.backend.cache import Recent
+from search.service.backend.cache import LruCache
 from search.service.backend.errors import Refusal
 from search.service.backend.settings import Settings
 
@@ -51,7 +51,7 @@ class Uploads:
         self._live = live
         self._bounds = Bounds(settings.upload_seconds, settings.decode_seconds)
         self._most_bytes = settings.upload_bytes
-        self._recent = Recent[tuple[str, Clip]](_MOST)
+        self._recent = LruCache[tuple[str, Clip]](_MOST)
         self._decoders = WarmDecoders(timeout_seconds=settings.decode_seconds)
         self.looking = anyio.CapacityLimiter(1)
 
