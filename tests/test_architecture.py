@@ -20,7 +20,6 @@ UPWARD = {
     "indexer.features.clip": {"indexer.pipeline"},
     "indexer.features.video": {"indexer.pipeline"},
     "indexer.workers.worker": {"indexer.features.segmentation"},
-    "search.engine.engine": {"search.library"},
 }
 CIRCLES = {
     "model.encoder.videobert": {"model.encoder.two_tower"},

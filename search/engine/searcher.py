@@ -28,8 +28,8 @@ _BACKGROUND = 2000  # segments: a mean to 0.02 standard deviations
 _LOOKED_AT = 200  # hits whose frames are compared with a clip's one by one: a tenth of a second
 
 
-class SearchEngine:
-    """Ranks the moments of a catalog with its vector index and encoder."""
+class Searcher:
+    """Ranks the moments of a catalog with its vector index and encoder: one snapshot of an `Engine`."""
 
     def __init__(self, catalog: Catalog, index: VectorIndex, encoder: Encoder) -> None:
         self.catalog, self.index, self.encoder = catalog, index, encoder
