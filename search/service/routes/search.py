@@ -14,7 +14,7 @@ from search.engine.searcher import Searcher
 from search.library.library import saved_request
 from search.query.request import Only, SearchRequest, SimilarRequest
 from search.ranking import moments
-from search.ranking.calibration import verdict
+from search.ranking.calibration import answer_quality
 from search.service.backend.errors import Refusal
 from search.service.backend.paging import MOST_OFFSET, Limit, same_from
 from search.service.backend.schemas import Id, Moment, Moments, Page
@@ -122,7 +122,7 @@ async def answered(question: Question, request: Request, parts: Parts, *, local:
         items=[Moment.of(moment, local=local) for moment in found[question.offset : end]],
         total=None if more else len(found),
         next=same_from(request, end) if (more or end < len(found)) and end <= MOST_OFFSET else None,
-        verdict=verdict(found),
+        verdict=answer_quality(found),
     )
 
 

@@ -9,7 +9,7 @@ from model.encoder.videobert import Encoder
 from search.engine.searcher import Searcher
 from search.query.request import SearchRequest
 from search.ranking.calibration import MATCH, NOTHING
-from search.ranking.clause import rarest_terms, weight_of_words
+from search.ranking.clause import rarest_terms, text_weight
 from search.ranking.moments import Moment
 from store.catalog.catalog import Catalog
 from store.errors import NotInLibrary
@@ -230,6 +230,6 @@ def test_words_are_looked_for_by_the_rare_ones() -> None:
 
 
 def test_words_weigh_less_where_pictures_answer() -> None:
-    assert weight_of_words(np.zeros(300)) == weight_of_words(np.array([NOTHING])) == 1
-    assert weight_of_words(np.full(300, MATCH)) == pytest.approx(0.4)
-    assert 0.4 < weight_of_words(np.full(300, (MATCH + NOTHING) / 2)) < 1
+    assert text_weight(np.zeros(300)) == text_weight(np.array([NOTHING])) == 1
+    assert text_weight(np.full(300, MATCH)) == pytest.approx(0.4)
+    assert 0.4 < text_weight(np.full(300, (MATCH + NOTHING) / 2)) < 1
