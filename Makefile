@@ -7,6 +7,8 @@ BIN := .venv/bin
 READY := .venv/.ready
 # Where the CPU build of torch is published for machines whose own package index has none.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+# Processes that run the tests; a file's tests stay in one, so that they share its fixtures.
+WORKERS ?= 2
 TORCH := $(shell grep '^torch==' constraints.txt)
 
 .PHONY: demo test check format install clean
@@ -29,7 +31,7 @@ demo: $(READY)
 	$(BIN)/python -m recipes.demo $(if $(VIDEOS),--videos "$(VIDEOS)")
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 check: $(READY)
 	$(BIN)/ruff check .

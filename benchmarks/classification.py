@@ -26,7 +26,7 @@ import numpy as np
 from benchmarks.library import indexed
 from indexer.features.examples import photo_frame, read_photo
 from model.encoder.classifier import fit, readings
-from model.encoder.videobert import VideoBertEncoder
+from model.encoder.load import load_videobert
 from search import Library
 from search.tasks.classification import NONE, NONE_MARGIN, SHARPNESS, Labels
 
@@ -121,11 +121,10 @@ def report(found: np.ndarray, targets: np.ndarray) -> str:
 
 
 def sports(truth: dict[str, str], folder: Path) -> None:
-    encoder = VideoBertEncoder.load()
+    encoder = load_videobert()
     files = random.Random(0).sample(sorted(truth), len(truth))
     looks = [encoder.features(photo_frame(read_photo(folder / file))) for file in files]
-    shown, mask = encoder.pad_frames(looks)
-    embeddings = encoder.embed_segments(shown, mask, [""] * len(files))
+    embeddings = encoder.embed_segments(looks, [""] * len(files))
     inputs, labels = readings(looks, embeddings), [truth[file] for file in files]
     held = len(files) // 5
     trained = fit(inputs[held:], labels[held:], files[held:], encoder=encoder.fingerprint)

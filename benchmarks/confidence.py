@@ -33,8 +33,8 @@ from numpy.typing import NDArray
 
 from benchmarks.library import indexed
 from indexer.features.clip import read_picture
-from model.encoder.prompts import phrases
-from model.encoder.videobert import Encoder
+from model.encoder.load import load
+from model.encoder.prompts import query_bank
 from search.ranking.calibration import LOOKED_AT, WORDS_ENOUGH, Calibrator, top_confidence
 from search.ranking.smoothing import Neighbours, neighbours_of
 from store.catalog.analyzer import TOKENIZER, analyze, match_expression, terms
@@ -76,21 +76,21 @@ def measure(truth: list[dict[str, str]], folder: Path, library: Path) -> None:
         captions, missing, short = (
             held.encoder.embed_text(texts) for texts in ([row["caption"] for row in truth], ABSENT[1::2], SHORT)
         )
-        query_bank = phrases(held.encoder)[1]
+        everyday = query_bank(held.encoder)[1]
     nouns = [subject(row["caption"]) for row in truth]
     words = {row["clip"]: row["caption"].lower() for row in truth}
     own = names[None] == np.array([row["clip"] for row in truth])[:, None]
     alike = own | np.array([[noun.rstrip("s") in words[name] for name in names] for noun in nouns])
     things = np.array([noun not in _PEOPLE for noun in nouns])
-    shown = asked(captions, neighbours, query_bank)
-    absent = asked(missing, neighbours, query_bank)
+    shown = asked(captions, neighbours, everyday)
+    absent = asked(missing, neighbours, everyday)
     print(f"{len(captions)} captions over {len(words)} videos; best cosine -> mean confidence of {LOOKED_AT}")
     for what, positive, negative in (
-        ("clip taken out", shown, asked(captions, neighbours, query_bank, ~own)),
+        ("clip taken out", shown, asked(captions, neighbours, everyday, ~own)),
         (
             "topic taken out",
             [each[things] for each in shown],
-            asked(captions[things], neighbours, query_bank, ~alike[things]),
+            asked(captions[things], neighbours, everyday, ~alike[things]),
         ),
         ("absent things", shown, absent),
     ):
@@ -103,7 +103,7 @@ def measure(truth: list[dict[str, str]], folder: Path, library: Path) -> None:
     nothing, match = np.quantile(shown[1], 0.1), np.quantile(absent[1], 0.95)
     print(f"MATCH, NOTHING = {match:.2f}, {nothing:.2f}")
     for what, means in (
-        ("captions", shown[1]), ("short queries", asked(short, neighbours, query_bank)[1]), ("absent things", absent[1])
+        ("captions", shown[1]), ("short queries", asked(short, neighbours, everyday)[1]), ("absent things", absent[1])
     ):  # fmt: skip
         shares = np.mean(means >= match), np.mean((means < match) & (means >= nothing)), np.mean(means < nothing)
         print(f"{what:>16}: match {shares[0]:.0%}, unsure {shares[1]:.0%}, nothing {shares[2]:.0%}")
@@ -112,7 +112,7 @@ def measure(truth: list[dict[str, str]], folder: Path, library: Path) -> None:
 def asked(
     queries: NDArray[np.float32],
     neighbours: Neighbours,
-    query_bank: NDArray[np.float32],
+    everyday: NDArray[np.float32],
     kept: NDArray[np.bool_] | None = None,
 ) -> list[NDArray[np.float64]]:
     """The best cosine of each query, and the mean confidence of its best segments, among those `kept` for it.
@@ -121,10 +121,10 @@ def asked(
     """
     cosines, means = [], []
     vectors = neighbours.embeddings
-    whole = Calibrator(vectors, len(vectors), query_bank)
+    whole = Calibrator(vectors, len(vectors), everyday)
     for i, query in enumerate(queries):
         left = np.ones(len(vectors), bool) if kept is None else kept[i]
-        calibrator = whole if kept is None else Calibrator(vectors[left], int(left.sum()), query_bank)
+        calibrator = whole if kept is None else Calibrator(vectors[left], int(left.sum()), everyday)
         similarity = neighbours.smooth(calibrator.similarity(query[None], vectors))[left]
         cosines.append((vectors[left] @ query).max())
         means.append(top_confidence(calibrator.confidence(similarity)))
@@ -145,10 +145,10 @@ def area(with_it: NDArray[np.float64], without: NDArray[np.float64]) -> float:
 
 
 def fit(truth: dict[str, dict[str, Any]], folder: Path) -> None:
-    encoder = Encoder.load()
+    encoder = load()
     rows = [(name, row["captions"]) for name, row in sorted(truth.items()) if row["split"] == "test"][: max(SIZES)]
     vectors = np.concatenate([read_picture(folder / name, encoder).embeddings for name, _ in rows])
-    query_bank = phrases(encoder)[1]
+    everyday = query_bank(encoder)[1]
     draw = random.Random(0)
     texts = [beginning(draw.choice(captions), draw.randint(1, 3)) for _, captions in rows[:QUERIES]]
     right = relevant(texts, [" ".join(captions) for _, captions in rows])
@@ -159,7 +159,7 @@ def fit(truth: dict[str, dict[str, Any]], folder: Path) -> None:
     logits, answers, counted = [], [], []
     for size in SIZES:
         chosen = np.random.default_rng(size).permutation(len(rows))[:size]
-        calibrator = Calibrator(vectors[chosen], size, query_bank)
+        calibrator = Calibrator(vectors[chosen], size, everyday, encoder.query_bank)
         for query, marked, weight in zip(queries, right[:, chosen], weights, strict=True):
             similarity = calibrator.similarity(query[None], vectors[chosen])
             if marked.any() or weight != 1:

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from benchmarks import footage
 from benchmarks.library import indexed
-from model.encoder.videobert import Encoder
+from model.encoder.load import load
 from search import Library
 from search.clips.frames import NEARLY
 from search.query.request import SimilarRequest
@@ -161,7 +161,7 @@ def pictures() -> Iterator[tuple[str, NDArray[np.uint8]]]:
 
 
 def scale(folder: Path, segments: int) -> None:
-    with Library(folder, encoder=Encoder.load()) as library:
+    with Library(folder, encoder=load()) as library:
         if not library.catalog.counts().videos:
             fill(library, segments)
         engine = library.engine.searcher()

@@ -19,8 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
-from model.encoder.prompts import phrase_lines
-from model.encoder.videobert import Encoder
+from model.encoder.contract import Encoder
+from model.encoder.load import load
+from model.encoder.prompts import query_bank_lines
 from search import Library
 from store.catalog.catalog import Catalog
 from store.types import Cue, EncoderInfo, NewSegment, Video
@@ -37,7 +38,7 @@ def main() -> None:
     parser.add_argument("--library", type=Path)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        home, encoder = args.library or Path(temporary), Encoder.load()
+        home, encoder = args.library or Path(temporary), load()
         if not (home / "catalog.sqlite").exists():
             with Catalog.open(home / "catalog.sqlite", EncoderInfo(encoder.fingerprint, encoder.dim)) as catalog:
                 for video, segments, cues in films(args.segments, encoder):
@@ -49,7 +50,7 @@ def main() -> None:
 
 def films(count: int, encoder: Encoder) -> Iterator[tuple[Video, list[NewSegment], list[Cue]]]:
     rng = np.random.default_rng(0)
-    words = list(dict.fromkeys(" ".join(phrase_lines()).split())) + [f"word{i}" for i in range(20_000)]
+    words = list(dict.fromkeys(" ".join(query_bank_lines()).split())) + [f"word{i}" for i in range(20_000)]
     centres = rng.normal(size=(500, encoder.dim))
     for number in range(count // PER_VIDEO):
         spread = centres[rng.integers(len(centres), size=PER_VIDEO)] + rng.normal(size=(PER_VIDEO, encoder.dim))

@@ -22,7 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.features.examples import load_examples, look_at, save_examples
-from model.encoder.videobert import Encoder, VideoBertEncoder
+from model.encoder.contract import Encoder
+from model.encoder.load import load_videobert
+from model.encoder.videobert import VideoBertEncoder
 from model.registry.registry import DEFAULT_MODEL
 from model.training.dataset import Example, read_captions
 from search.ranking.clause import reciprocal_ranks
@@ -41,7 +43,7 @@ def main() -> None:
     parser.add_argument("--kept", type=Path)
     parser.add_argument("--reranked", type=int, default=500, metavar="QUERIES", help="how many are re-ranked")
     args = parser.parse_args()
-    encoder = VideoBertEncoder.load(args.model)
+    encoder = load_videobert(args.model)
     examples = looked_at(args.captions, args.photos, encoder, args.kept)
     shown = silent(encoder, examples)
     asked = [(caption, i) for i, example in enumerate(examples) for caption in example.captions]
@@ -57,7 +59,7 @@ def main() -> None:
 
 def looked_at(captions: Path, photos: Path, encoder: VideoBertEncoder, kept: Path | None) -> list[Example]:
     """Every photo whole, as one frame."""
-    key = f"{fingerprint(captions)} whole {encoder.backbone}"
+    key = f"{fingerprint(captions)} whole {encoder.feature_fingerprint}"
     if kept and kept.exists():
         return load_examples(kept, key=key)[0]
     examples, problems = look_at(read_captions(captions)[0], photos, encoder, views=1)
@@ -78,12 +80,12 @@ def places(scores: NDArray[np.floating], wanted: Sequence[int]) -> NDArray[np.in
     return np.asarray((scores >= right).sum(axis=1))
 
 
-def frames_of(encoder: Encoder, examples: Sequence[Example]) -> tuple[NDArray[np.float16], NDArray[np.bool_]]:
-    return encoder.pad_frames([example.features[:1] for example in examples])
+def frames_of(examples: Sequence[Example]) -> list[NDArray[np.float16]]:
+    return [example.features[:1] for example in examples]
 
 
 def silent(encoder: Encoder, examples: Sequence[Example]) -> NDArray[np.float32]:
-    return encoder.embed_segments(*frames_of(encoder, examples), [""] * len(examples))
+    return encoder.embed_segments(frames_of(examples), [""] * len(examples))
 
 
 def subtitled(
@@ -95,7 +97,7 @@ def subtitled(
     wanted = range(len(examples))
     found = {"no": places(queries @ shown.T, wanted)}
     for name, texts in (("right", right), ("wrong", others(right))):
-        fused = encoder.embed_segments(*frames_of(encoder, examples), texts)
+        fused = encoder.embed_segments(frames_of(examples), texts)
         found[name] = places(queries @ fused.T, wanted)
     return found
 
@@ -111,22 +113,22 @@ def reranked(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Ranks for the first captions of `count` photos, spread evenly, before and after the best are read again."""
     chosen = np.linspace(0, len(examples) - 1, min(count, len(examples))).astype(int).tolist()
-    features, mask = frames_of(encoder, examples)
+    frames = frames_of(examples)
     queries = [examples[i].captions[0] for i in chosen]
     scores = encoder.embed_text(queries) @ shown.T
     fused = []
     for query, row in zip(queries, scores, strict=True):
         best = np.argsort(-row)[:DEPTH]
         belief = np.full(len(row), -np.inf)
-        belief[best] = encoder.align(features[best], mask[best], [query] * len(best))
+        belief[best] = encoder.align([frames[i] for i in best], [query] * len(best))
         fused.append(reciprocal_ranks(row.astype(np.float64)) + ALIGNMENT * reciprocal_ranks(belief))
     return places(scores, chosen), places(np.stack(fused), chosen)
 
 
 def alignment_auc(encoder: Encoder, examples: Sequence[Example]) -> float:
     captions = [example.captions[0] for example in examples]
-    frames = frames_of(encoder, examples)
-    right, wrong = encoder.align(*frames, captions), encoder.align(*frames, others(captions))
+    frames = frames_of(examples)
+    right, wrong = encoder.align(frames, captions), encoder.align(frames, others(captions))
     return auc(right, wrong)
 
 

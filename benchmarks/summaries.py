@@ -30,8 +30,9 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.features.video import Film, read_film
-from model.encoder.videobert import Encoder
+from indexer.features.video import VideoFeatures, read_video
+from model.encoder.contract import Encoder
+from model.encoder.load import load
 from search.tasks.chapters import chapter_edges
 from search.tasks.facility_location import coverage, likeness
 from search.tasks.summarization import pieces, summarize
@@ -52,13 +53,13 @@ def main() -> None:
     captions = {row["clip"]: row["caption"] for row in json.loads(args.captions.read_text(encoding="utf-8"))}
     rng = np.random.default_rng(0)
     order = rng.permutation(sorted(captions))[: args.films * CLIPS].reshape(-1, CLIPS).tolist()
-    encoder = Encoder.load()
+    encoder = load()
     scores: Scores = defaultdict(lambda: defaultdict(list))
     with tempfile.TemporaryDirectory() as home:
         for clips in order:
             path = Path(home) / "film.mp4"
             ends = join([args.folder / clip for clip in clips], rng.uniform(1, 8, CLIPS), path)
-            film = read_film(path, encoder)
+            film = read_video(path, encoder)
             measure(film, encoder, ends, [captions[clip] for clip in clips], rng, scores)
     print(f"{len(order)} films of {CLIPS} clips")
     for name, methods in scores.items():
@@ -89,7 +90,12 @@ def join(clips: list[Path], seconds: np.ndarray, target: Path) -> np.ndarray:
 
 
 def measure(
-    film: Film, encoder: Encoder, ends: np.ndarray, captions: list[str], rng: np.random.Generator, scores: Scores
+    film: VideoFeatures,
+    encoder: Encoder,
+    ends: np.ndarray,
+    captions: list[str],
+    rng: np.random.Generator,
+    scores: Scores,
 ) -> None:
     alike, worth = likeness(film.features), np.diff(film.pts_seconds, append=film.duration)
     clip_of_frame = np.searchsorted(ends, film.pts_seconds, side="right").clip(max=len(ends) - 1)
@@ -154,7 +160,7 @@ def filled(parts: np.ndarray, seconds: float) -> list[tuple[float, float]]:
     return some
 
 
-def within(film: Film, parts: Iterable[tuple[float, float]]) -> list[int]:
+def within(film: VideoFeatures, parts: Iterable[tuple[float, float]]) -> list[int]:
     """The frames that parts of a film show."""
     return [n for n, time in enumerate(film.pts_seconds) if any(start <= time < end for start, end in parts)]
 

@@ -12,8 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from indexer.text.natural import natural
-from indexer.text.subtitles import SUBTITLE_SUFFIXES, sidecars
+from indexer.text.sidecars import SUBTITLE_SUFFIXES, natural, sidecars
 
 _VIDEO_SUFFIXES = frozenset(
     """

@@ -15,12 +15,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from indexer.discovery import discover
-from indexer.features.extraction import Draft, drafts, embed
+from indexer.features.extraction import SegmentFeatures, embed, extract_segments
+from indexer.features.segmentation import MAX_SEGMENT_SECONDS
 from indexer.media.container import MediaError, MediaInfo
 from indexer.media.frames import Frames
 from indexer.plan import Action, FileState, Planner, Step
 from indexer.workers.decoders import Decoders, Header, Stream
-from model.encoder.videobert import Encoder
+from model.encoder.contract import Encoder
 from store.catalog.catalog import Catalog
 from store.types import EncoderInfo, Failure, Video
 
@@ -30,7 +31,7 @@ class IndexOptions:
     """How files become segments."""
 
     fps: float | None = None  # frames looked at per second of video; None for what the encoder is made for
-    max_segment_seconds: float = 10.0
+    max_segment_seconds: float = MAX_SEGMENT_SECONDS
     workers: int = 1  # decoding processes
     timeout_seconds: float = 60.0  # without a sign of life from a decoder
     memory_mib: int = 4096  # of a decoder
@@ -170,7 +171,7 @@ class _Run:
 
     def _index(self, file: FileState, stream: Stream) -> None:
         header, before = stream.header, self.report.video_seconds
-        found = drafts(
+        found = extract_segments(
             self._watched(stream, before),
             self.encoder,
             duration=header.info.duration,
@@ -187,7 +188,7 @@ class _Run:
     def _resubtitle(self, file: FileState, video: Video, stream: Stream) -> None:
         cues = stream.header.cues
         stored = [
-            Draft(
+            SegmentFeatures(
                 segment.start,
                 segment.end,
                 *self.catalog.segments.frame_features(id),
@@ -243,7 +244,7 @@ class _Run:
 
 def encoder_info(encoder: Encoder) -> EncoderInfo:
     """Return what a library holds of its encoder, to load it again and to know whose frame features it has."""
-    return EncoderInfo(encoder.fingerprint, encoder.dim, encoder.name, encoder.tier, encoder.backbone)
+    return EncoderInfo(encoder.fingerprint, encoder.dim, encoder.name, encoder.tier, encoder.feature_fingerprint)
 
 
 def _video(file: FileState, info: MediaInfo, *, duration: float) -> Video:

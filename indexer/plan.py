@@ -11,7 +11,7 @@ from enum import Enum
 from pathlib import Path
 
 from indexer.discovery import content_hash
-from indexer.text.subtitles import sidecars, stamp
+from indexer.text.source import stamp
 from store.catalog.catalog import Catalog
 from store.types import FileStamp, Video
 
@@ -63,7 +63,7 @@ class Planner:
 
     def plan(self, path: Path) -> Step:
         """Look at one file; OSError where it cannot be read."""
-        file = FileState(path, FileStamp.of(path.stat()), stamp(sidecars(path)))
+        file = FileState(path, FileStamp.of(path.stat()), stamp(path))
         known = self.catalog.videos.at(str(path))
         if known and known.file_stamp == file.stamp:
             same_subtitles = known.subtitles_stamp == file.subtitles_stamp

@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.features.extraction import in_clips
+from indexer.features.extraction import whole_clips
 from indexer.features.fusion import fused
 from indexer.media.container import MediaError
 from indexer.pipeline import IndexOptions, Progress, encoder_info
 from indexer.workers.decoders import Decoders, Stream
-from model.encoder.videobert import Encoder
+from model.encoder.contract import Encoder
 from store.catalog.catalog import Catalog
 from store.catalog.reindexing import NewEmbedding
 from store.types import FileStamp, Segment, Video
@@ -131,7 +131,7 @@ class Reindexer:
     def _look_at(self, stream: Stream) -> tuple[NDArray[np.float64], NDArray[np.float16]]:
         chunks = [
             (frames.pts_seconds, self.encoder.features(frames.data))
-            for frames, _ in in_clips(stream, self.encoder.clip_frames)
+            for frames, _ in whole_clips(stream, self.encoder.clip_frames)
         ]
         if not chunks:
             raise MediaError("no frame could be decoded", stage="decode")

@@ -1,14 +1,17 @@
-"""Lets torchvision's default wheel import beside a torch without CUDA.
+"""What torchvision and transformers need before they can be used here.
 
-The wheel's compiled extension is linked against CUDA libraries and cannot load there. torchvision then registers fake
-kernels for two operators that were never declared, and the import dies with "operator torchvision::nms does not exist".
-Declaring their schemas is all that is missing: transforms and model definitions need neither.
+torchvision's default wheel does not import beside a torch without CUDA. Its compiled extension is linked against CUDA
+libraries and cannot load there; torchvision then registers fake kernels for two operators that were never declared, and
+the import dies with "operator torchvision::nms does not exist". Declaring their schemas is all that is missing:
+transforms and model definitions need neither.
 """
 
 from __future__ import annotations
 
 import ctypes
 import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -45,3 +48,17 @@ def _extension_loads() -> bool:
     except OSError:
         return False
     return True
+
+
+@contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """Keep transformers from reporting on a checkpoint while it is read: what does not fit, the caller says."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)

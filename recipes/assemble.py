@@ -20,9 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from model.network import checkpoint
-from model.network.inputs import Inputs
 from model.network.tokenizer import TextTokenizer
-from model.network.videobert import VideoBertConfig, VideoBertModel
+from model.network.videobert import Inputs, VideoBertConfig, VideoBertModel
 
 BACKBONE_SHA256 = "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d"
 NAME_TEMPLATE = "a photo of a {}"

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageOps
 
 from indexer.features.examples import PHOTO_ENDINGS, photo_frame, read_photo
-from model.encoder.videobert import VideoBertEncoder
+from model.encoder.load import load_videobert
 from model.training.dataset import read_captions
 
 TILE = 112  # pixels, a square
@@ -72,7 +72,7 @@ def main() -> None:
     parser.add_argument("--words", type=int, default=24, help="rows of the sheet")
     parser.add_argument("--photos", type=int, default=8, help="columns of the sheet")
     args = parser.parse_args()
-    encoder = VideoBertEncoder.load(args.checkpoint)
+    encoder = load_videobert(args.checkpoint)
     if not encoder.model.config.visual_branching:
         raise SystemExit(f"{args.checkpoint} has no visual words")
     rows, _ = read_captions(args.captions)

@@ -55,12 +55,13 @@ class Video:
 
 @dataclass(frozen=True)
 class Cue:
-    """One subtitle line on the time axis of its video."""
+    """One line of text on the time axis of its video."""
 
     start: float
     end: float
     text: str
     language: str = ""  # as the file or track names it ("en", "ger"), "" where unknown
+    source: str = "subtitles"  # the text source that found it
 
 
 @dataclass(frozen=True)
@@ -125,16 +126,24 @@ class EncoderInfo:
     dim: int  # of its vectors
     model: str = ""  # by which it is loaded again: a name, or an absolute folder; "" if unknown
     tier: str = ""  # where its weights come from, for people
-    backbone: str = ""  # names what decides frame features: where it is the same, they can be used again
+    backbone: str = ""  # its feature fingerprint, "backbone digest:precision"; see `same_features`
 
     def same_vectors(self, other: EncoderInfo) -> bool:
         """Whether vectors of both can be compared."""
         return (self.fingerprint, self.dim) == (other.fingerprint, other.dim)
 
     def same_features(self, other: EncoderInfo) -> bool:
-        """Whether frame features of one serve the other."""
-        return self.backbone != "" and self.backbone == other.backbone
+        """Whether frame features stored under this encoder serve another one."""
+        return self.backbone != "" and same_features(self.backbone, other.backbone)
 
     def origin(self) -> dict[str, str]:
         """Return where it comes from, under the names of the settings `encoder_origin` and `successor_origin`."""
         return {"model": self.model, "tier": self.tier, "backbone": self.backbone}
+
+
+def same_features(stored: str, wanted: str) -> bool:
+    """Whether features kept under one feature fingerprint serve an encoder of another.
+
+    A fingerprint that was stored without a precision fits any precision of the same digest.
+    """
+    return stored in (wanted, wanted.rpartition(":")[0])

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.encoder.videobert import Encoder
+from model.encoder.contract import Encoder
+from model.encoder.load import load
 from model.network import checkpoint
 from model.network.tokenizer import TextTokenizer
 from model.network.videobert import VideoBertModel
@@ -49,4 +50,4 @@ def tiny_checkpoint(model: VideoBertModel, tokenizer: TextTokenizer, tmp_path: P
 
 @pytest.fixture
 def encoder(tiny_checkpoint: Path) -> Encoder:
-    return Encoder.load(tiny_checkpoint)
+    return load(tiny_checkpoint)

@@ -18,11 +18,14 @@ from PIL import Image, ImageFilter, UnidentifiedImageError
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from indexer.features.extraction import in_clips
+from indexer.features.extraction import whole_clips
 from indexer.media.container import MediaError
 from indexer.workers.decoders import Decoders
-from model.encoder.videobert import Encoder, VideoBertEncoder
+from model.encoder.batches import one_per_clip
+from model.encoder.contract import Encoder
+from model.encoder.videobert import VideoBertEncoder
 from model.training.dataset import Captioned, Example
+from store.types import same_features
 
 PHOTO_ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 _SMALLEST_PART = 0.3  # of a photo's area
@@ -59,7 +62,7 @@ def look_at(
                     features = np.concatenate([_photo_features(picture, views, encoder, rng) for picture in pictures])
                 else:
                     features = _clip_features(path, row, decoders, encoder)
-                examples.append(Example(features, row.captions, row.label, row.media, row.start, row.beliefs))
+                examples.append(Example(features, row.captions, row.label, row.media, row.start, row.soft_labels))
             except (MediaError, OSError, UnidentifiedImageError) as error:
                 problems.append(f"{row.media}: {error}")
             tell(done, len(rows))
@@ -69,12 +72,12 @@ def look_at(
 def _photo_features(path: Path, views: int, encoder: VideoBertEncoder, rng: random.Random) -> NDArray[np.float16]:
     """float16 (views, F): the photo as the encoder looks at frames, then random parts of it."""
     photo = read_photo(path)
-    seen = [photo_frame(photo)]
+    frames = [photo_frame(photo)]
     if views > 1:
         parts = photo_parts(photo, views - 1, encoder.model.config.image_size, rng)
         # No view follows another, so none may share a clip with another.
-        seen += [parts] if encoder.clip_frames == 1 else np.split(parts, views - 1)
-    return np.concatenate([encoder.features(frames) for frames in seen])
+        frames += [parts] if encoder.clip_frames == 1 else np.split(parts, views - 1)
+    return np.concatenate([encoder.features(part) for part in frames])
 
 
 def read_photo(path: Path) -> Image.Image:
@@ -123,17 +126,17 @@ def _clip_features(path: Path, row: Captioned, decoders: Decoders, encoder: Enco
     chunks = [
         encoder.features(frames.data)
         for stream in decoders.streams([path], start_seconds=row.start, end_seconds=row.end)
-        for frames, _ in in_clips(stream, encoder.clip_frames)
+        for frames, _ in whole_clips(stream, encoder.clip_frames)
     ]
     if not chunks:
         raise MediaError("no frame between the given times", stage="decode")
-    return encoder.one_a_clip(np.concatenate(chunks))
+    return one_per_clip(np.concatenate(chunks), encoder.clip_frames)
 
 
 def save_examples(path: Path, examples: Sequence[Example], problems: Sequence[str], *, key: str) -> None:
     """Keep what was looked at in one file, replaced in one move; `key` names what it was made from."""
     features = np.concatenate([example.features for example in examples])
-    rows = [(len(e.features), e.captions, e.label, e.media, e.start, dict(e.beliefs)) for e in examples]
+    rows = [(len(e.features), e.captions, e.label, e.media, e.start, dict(e.soft_labels)) for e in examples]
     metadata = {"key": key, "rows": json.dumps(rows), "problems": json.dumps(list(problems))}
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
@@ -149,12 +152,12 @@ def load_examples(path: Path, *, key: str) -> tuple[list[Example], list[str]]:
     """
     with safe_open(path, framework="numpy") as file:
         metadata, features = file.metadata(), file.get_tensor("features")
-    if metadata["key"] != key:
+    if not same_features(metadata["key"], key):
         raise ValueError(f"{path} was made from other captions or by another backbone; delete it or name another file")
     rows = json.loads(metadata["rows"])
     parts = np.split(features, np.cumsum([length for length, *_ in rows])[:-1])
     examples = [
-        Example(part, tuple(captions), *rest)  # label, media, start, beliefs
+        Example(part, tuple(captions), *rest)  # label, media, start, soft labels
         for part, (_, captions, *rest) in zip(parts, rows, strict=True)
     ]
     return examples, json.loads(metadata["problems"])

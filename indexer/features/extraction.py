@@ -17,15 +17,15 @@ from indexer.features.fusion import fused
 from indexer.features.segmentation import Segmenter
 from indexer.media.container import MediaError
 from indexer.media.frames import Frames
-from indexer.text.subtitles import text_between
-from model.encoder.videobert import Encoder
+from indexer.text.cues import text_between
+from model.encoder.contract import Encoder
 from store.types import Cue, NewSegment
 
 _THUMBNAIL_QUALITY = 80  # JPEG
 
 
 @dataclass(frozen=True)
-class Draft:
+class SegmentFeatures:
     """A segment before its embedding."""
 
     start: float
@@ -37,7 +37,7 @@ class Draft:
 
 
 @dataclass(frozen=True)
-class _Seen:
+class _OpenFrame:
     """A frame that was looked at and whose segment is still open."""
 
     pts_seconds: float
@@ -45,13 +45,13 @@ class _Seen:
     features: NDArray[np.float16]  # (F,)
 
 
-def drafts(
+def extract_segments(
     stream: Iterable[tuple[Frames, Sequence[bool]]],
     encoder: Encoder,
     *,
     duration: float,
     max_segment_seconds: float,
-) -> list[Draft]:
+) -> list[SegmentFeatures]:
     """Look at every frame and cut the video into segments.
 
     Args:
@@ -62,58 +62,61 @@ def drafts(
         MediaError: the stream held no frame.
     """
     segmenter = Segmenter(max_seconds=max_segment_seconds)
-    seen: list[_Seen] = []
-    done: list[Draft] = []
+    open_frames: list[_OpenFrame] = []
+    done: list[SegmentFeatures] = []
     last = None
-    for frames, cuts in in_clips(stream, encoder.clip_frames):
+    for frames, cuts in whole_clips(stream, encoder.clip_frames):
         features = encoder.features(frames.data)
-        seen += map(_Seen, frames.pts_seconds.tolist(), frames.data, features)
-        last = seen[-1].pts_seconds
+        open_frames += map(_OpenFrame, frames.pts_seconds.tolist(), frames.data, features)
+        last = open_frames[-1].pts_seconds
         for start, end in segmenter.add(frames.pts_seconds, cuts):
-            done.append(_close(seen, start, end))
+            done.append(_close(open_frames, start, end))
     if last is None:
         raise MediaError("no frame could be decoded", stage="decode")
     # The last frame is shown for some time, so a segment that ends with it must end after it.
     for start, end in segmenter.finish(max(duration, float(np.nextafter(last, np.inf)))):
-        done.append(_close(seen, start, end))
+        done.append(_close(open_frames, start, end))
     return done
 
 
-def in_clips(stream: Iterable[tuple[Frames, Sequence[bool]]], clip_frames: int) -> Iterator[tuple[Frames, list[bool]]]:
+def whole_clips(
+    stream: Iterable[tuple[Frames, Sequence[bool]]], clip_frames: int
+) -> Iterator[tuple[Frames, list[bool]]]:
     """The same frames in chunks of whole clips, all but the last, so that no clip depends on how they were decoded."""
+    if clip_frames == 1:
+        yield from ((frames, list(cuts)) for frames, cuts in stream)
+        return
     data: list[NDArray[np.uint8]] = []
     pts_seconds: list[float] = []
-    cuts: list[bool] = []
-    for frames, new_shots in stream:
-        data, pts_seconds, cuts = (
-            [*data, *frames.data],
-            [*pts_seconds, *frames.pts_seconds.tolist()],
-            [*cuts, *new_shots],
-        )
+    new_shots: list[bool] = []
+    for frames, cuts in stream:
+        data = [*data, *frames.data]
+        pts_seconds = [*pts_seconds, *frames.pts_seconds.tolist()]
+        new_shots = [*new_shots, *cuts]
         whole = len(data) // clip_frames * clip_frames
         if whole:
-            yield Frames(np.stack(data[:whole]), np.array(pts_seconds[:whole])), cuts[:whole]
-            data, pts_seconds, cuts = data[whole:], pts_seconds[whole:], cuts[whole:]
+            yield Frames(np.stack(data[:whole]), np.array(pts_seconds[:whole])), new_shots[:whole]
+            data, pts_seconds, new_shots = data[whole:], pts_seconds[whole:], new_shots[whole:]
     if data:
-        yield Frames(np.stack(data), np.array(pts_seconds)), cuts
+        yield Frames(np.stack(data), np.array(pts_seconds)), new_shots
 
 
-def embed(drafts: Sequence[Draft], cues: Sequence[Cue], encoder: Encoder) -> list[NewSegment]:
+def embed(segments: Sequence[SegmentFeatures], cues: Sequence[Cue], encoder: Encoder) -> list[NewSegment]:
     """Fuse each segment's frames with the subtitles that fall into it."""
-    texts = [text_between(cues, draft.start, draft.end) for draft in drafts]
-    embeddings = fused([draft.features for draft in drafts], texts, encoder)
+    texts = [text_between(cues, segment.start, segment.end) for segment in segments]
+    embeddings = fused([segment.features for segment in segments], texts, encoder)
     return [
-        NewSegment(**vars(draft), text=text, embedding=embedding)
-        for draft, text, embedding in zip(drafts, texts, embeddings, strict=True)
+        NewSegment(**vars(segment), text=text, embedding=embedding)
+        for segment, text, embedding in zip(segments, texts, embeddings, strict=True)
     ]
 
 
-def _close(seen: list[_Seen], start: float, end: float) -> Draft:
-    """Take the frames before `end` out of `seen` and make a segment of them."""
-    count = sum(frame.pts_seconds < end for frame in seen)
-    frames, seen[:count] = seen[:count], []
+def _close(open_frames: list[_OpenFrame], start: float, end: float) -> SegmentFeatures:
+    """Take the frames before `end` out of `open_frames` and make a segment of them."""
+    count = sum(frame.pts_seconds < end for frame in open_frames)
+    frames, open_frames[:count] = open_frames[:count], []
     middle = min(frames, key=lambda frame: abs(frame.pts_seconds - (start + end) / 2))
-    return Draft(
+    return SegmentFeatures(
         start,
         end,
         np.array([frame.pts_seconds for frame in frames]),

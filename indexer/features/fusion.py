@@ -1,9 +1,9 @@
 """Frames and subtitles -> one vector a segment, in which the words count as far as they belong to the picture.
 
-People talk about other things than what is to be seen, and a network that was shown captions as subtitles believes
-every word. So a segment is embedded twice, with and without its words, and the two are mixed. The words' share depends
-on how well they describe the picture: their cosine with it, in standard deviations above what `model.encoder.prompts`
-have with the same picture. Words that are left out of the vector are still found by the full-text index.
+Speech is often about other things than the picture shows, and a network that was shown captions as subtitles takes
+every word for true. So a segment is embedded twice, with and without its words, and the two are mixed. The words' share
+depends on how well they describe the picture: their cosine with it, in standard deviations above the cosines of the
+query bank with the same picture. Words that are left out of the vector are still found by the full-text index.
 
 The constants are those that cost at most two points of R@1 where every subtitle is wrong (benchmarks/hybrid.py).
 """
@@ -15,10 +15,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from model.encoder.prompts import phrases
-from model.encoder.videobert import Encoder
+from model.encoder.contract import Encoder
+from model.encoder.prompts import query_bank
 
 _MOST = 0.7  # share of the vector with words, where they surely belong to the picture
+_ROUNDING = 1e-5  # of unit vectors that were computed in different batches
 _HALF_AT, _WIDTH = 0.5, 0.3  # standard deviations: where the share is half of that, and how soon it changes
 
 
@@ -32,24 +33,23 @@ def fused(features: Sequence[NDArray[np.float16]], texts: Sequence[str], encoder
     Returns:
         float32 (N, D), unit length.
     """
-    padded, mask = encoder.pad_frames(features)
-    embeddings = encoder.embed_segments(padded, mask, [""] * len(texts))
-    told = [i for i, text in enumerate(texts) if text.strip()]
-    if not told:
+    embeddings = encoder.embed_segments(features, [""] * len(texts))
+    spoken = [i for i, text in enumerate(texts) if text.strip()]
+    if not spoken:
         return embeddings
-    words, seen = [texts[i] for i in told], embeddings[told]
-    both = encoder.embed_segments(padded[told], mask[told], words)
-    if not np.array_equal(both, seen):  # some encoders read no subtitles
-        share = _share(encoder.embed_text(words), seen, phrases(encoder)[1])[:, None]
-        mixed = share * both + (1 - share) * seen
-        embeddings[told] = mixed / np.linalg.norm(mixed, axis=1, keepdims=True)
+    words, silent = [texts[i] for i in spoken], embeddings[spoken]
+    both = encoder.embed_segments([features[i] for i in spoken], words)
+    if not np.allclose(both, silent, rtol=0, atol=_ROUNDING):  # some encoders read no subtitles
+        share = _share(encoder.embed_text(words), silent, query_bank(encoder)[1])[:, None]
+        mixed = share * both + (1 - share) * silent
+        embeddings[spoken] = mixed / np.linalg.norm(mixed, axis=1, keepdims=True)
     return embeddings
 
 
-def _share(words: NDArray[np.float32], seen: NDArray[np.float32], usual: NDArray[np.float32]) -> NDArray[np.float32]:
-    """How much words (N, D) are to count beside pictures (N, D), if phrases (R, D) are usual: (N,), 0 to 1."""
-    cosines = seen @ usual.T
+def _share(words: NDArray[np.float32], frames: NDArray[np.float32], bank: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The weight of words (N, D) beside frames (N, D), standardized against a query bank (R, D): (N,), 0 to 1."""
+    cosines = frames @ bank.T
     spread = np.maximum(cosines.std(axis=1), 1e-6)
-    above = ((words * seen).sum(axis=1) - cosines.mean(axis=1)) / spread
-    belief = 0.5 * (1 + np.tanh((above - _HALF_AT) / (2 * _WIDTH)))  # the logistic function, without overflow
-    return np.asarray(_MOST * belief, np.float32)
+    z_scores = ((words * frames).sum(axis=1) - cosines.mean(axis=1)) / spread
+    logistic = 0.5 * (1 + np.tanh((z_scores - _HALF_AT) / (2 * _WIDTH)))  # without overflow
+    return np.asarray(_MOST * logistic, np.float32)

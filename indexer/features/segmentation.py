@@ -1,43 +1,18 @@
-"""Sampled frames -> shots -> segments: half-open intervals that tile a video.
+"""Times of frames and shots -> segments: half-open intervals that tile a video.
 
-Both classes work online, on frames that are decoded anyway, and hold no more than two windows of times.
+It works online and holds no more than two windows of times.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from indexer.media.frames import Frames
-
-# Mean change of hue, saturation and brightness between frames half a second apart. Over 70 clips of the development
-# data, one after the other, 42 finds all 69 joins and cuts at 6 % of the pairs within clips, of which some are cuts
-# too; PySceneDetect's default for neighbouring frames, 27, cuts at 20 %.
-_CUT_THRESHOLD = 42.0
+MAX_SEGMENT_SECONDS = 10.0  # of libraries and clips, unless someone asks for another
 _SHORTEST_SHOT_SECONDS = 1.0
-
-
-class ShotDetector:
-    """Finds the first frames of shots; remembers the last frame from chunk to chunk."""
-
-    def __init__(self) -> None:
-        import cv2  # here, because only the child processes look at pictures
-        from scenedetect import FrameTimecode
-        from scenedetect.detectors import ContentDetector
-
-        cv2.setNumThreads(1)  # the pictures are small and other cores decode
-        self._detector = ContentDetector(threshold=_CUT_THRESHOLD, min_scene_len=0)
-        self._time = FrameTimecode(0, fps=1.0)  # without a minimum length, the detector does not look at the clock
-
-    def cuts(self, frames: Frames) -> list[bool]:
-        """For each frame, whether a new shot begins with it. The first frame of a video begins none."""
-        pictures = frames.data.transpose(0, 2, 3, 1)[..., ::-1]  # the detector expects BGR
-        return [bool(self._detector.process_frame(self._time, np.ascontiguousarray(one))) for one in pictures]
 
 
 class Segmenter:
@@ -48,7 +23,7 @@ class Segmenter:
     a shot shorter than a second joins the next one, or the one before where it is the last.
     """
 
-    def __init__(self, *, max_seconds: float = 10.0) -> None:
+    def __init__(self, *, max_seconds: float = MAX_SEGMENT_SECONDS) -> None:
         if not max_seconds > 0:
             raise ValueError(f"max_seconds must be positive, got {max_seconds}")
         self._max = max_seconds

@@ -11,18 +11,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.features.extraction import drafts, embed
+from indexer.features.extraction import embed, extract_segments
+from indexer.features.segmentation import MAX_SEGMENT_SECONDS
 from indexer.media.container import MediaError
-from indexer.pipeline import IndexOptions
-from indexer.text.subtitles import in_one_language, text_between
+from indexer.text.cues import in_one_language, text_between
 from indexer.workers.decoders import Decoders
-from model.encoder.videobert import Encoder
+from model.encoder.contract import Encoder
 from store.catalog.catalog import Catalog
 from store.types import Cue, Video
 
 
 @dataclass(frozen=True, eq=False)
-class Film:
+class VideoFeatures:
     """A video with its frames, segments and subtitle lines."""
 
     path: Path
@@ -48,7 +48,7 @@ class Film:
         return text_between(self.cues, start, end)
 
 
-def read_film(path: Path, encoder: Encoder) -> Film:
+def read_video(path: Path, encoder: Encoder) -> VideoFeatures:
     """Decode a file from anywhere in a child process and look at it.
 
     Raises:
@@ -56,27 +56,26 @@ def read_film(path: Path, encoder: Encoder) -> Film:
     """
     if not path.is_file():
         raise MediaError(f"no such file: {path}", stage="open")
-    options = IndexOptions()
     with Decoders(fps=encoder.fps) as decoders:
         for stream in decoders.streams([path]):
             cues = stream.header.cues
-            found = drafts(
+            found = extract_segments(
                 stream,
                 encoder,
                 duration=stream.header.info.duration,
-                max_segment_seconds=options.max_segment_seconds,
+                max_segment_seconds=MAX_SEGMENT_SECONDS,
             )
-    return Film(
+    return VideoFeatures(
         path,
-        np.concatenate([draft.pts_seconds for draft in found]),
-        np.concatenate([draft.features for draft in found]),
-        np.array([draft.start for draft in found] + [found[-1].end]),
+        np.concatenate([segment.pts_seconds for segment in found]),
+        np.concatenate([segment.features for segment in found]),
+        np.array([segment.start for segment in found] + [found[-1].end]),
         np.stack([segment.embedding for segment in embed(found, cues, encoder)]),
         tuple(in_one_language(cues)),
     )
 
 
-def stored_film(catalog: Catalog, video: Video) -> Film:
+def stored_video(catalog: Catalog, video: Video) -> VideoFeatures:
     """Read a video of the library from its catalog; the file is not touched.
 
     Raises:
@@ -87,7 +86,7 @@ def stored_film(catalog: Catalog, video: Video) -> Film:
     segments = catalog.segments.of(video.id)
     ids = [segment.id for segment in segments if segment.id is not None]
     frames = [catalog.segments.frame_features(id) for id in ids]
-    return Film(
+    return VideoFeatures(
         Path(video.path),
         np.concatenate([pts for pts, _ in frames]),
         np.concatenate([features for _, features in frames]),

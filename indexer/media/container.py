@@ -1,7 +1,7 @@
 """A media file as FFmpeg's demuxer opens it: what it is, its stream of moving pictures, and why it is no video.
 
 The process that indexes needs only the nouns of this file. So PyAV is imported by the functions that use it, which
-run in child processes (see worker.py).
+run in child processes (see `indexer.workers.worker`).
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ is off by several frames where it is wrong. PyAV decodes all frames in order and
 streams, GIFs, raw streams, excerpts, and what is readable of a damaged file, also from where decord gave up.
 
 The process that indexes needs only the nouns of this file. So the decoders are imported by the functions that use
-them, which run in child processes (see worker.py).
+them, which run in child processes (see `indexer.workers.worker`).
 """
 
 from __future__ import annotations
@@ -17,18 +17,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.media.container import MediaError, MediaInfo, decoded, opened, probe, seek, video_stream
-from indexer.media.instants import ALMOST_SECONDS, Instants
 
 if TYPE_CHECKING:
     from av import VideoFrame
 
 __all__ = ["Frames", "MediaError", "MediaInfo", "probe", "read_frames", "read_stills"]
+
+T = TypeVar("T")
 
 _INDEXED = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"}  # elsewhere seeking goes by bytes and misses
 THREADS = min(4, os.cpu_count() or 1)  # more gain little, and each holds frames of full size
@@ -36,6 +37,7 @@ _LONGEST_SIDE = 4  # times the short side; banners wider than this are squeezed
 _BACK_SECONDS = 0.0, 2.0, math.inf  # indexes go by the order of decoding, and some lie
 _SET_BACK_SECONDS = 1.0  # a clock that jumps back by more begins anew: a recording was appended
 UNKNOWN_FPS = 25.0
+ALMOST_SECONDS = 0.6e-3  # containers round times to milliseconds, decord to float32
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +68,42 @@ class Frames:
     def __repr__(self) -> str:
         times = f"{self.pts_seconds[0]:.3f}..{self.pts_seconds[-1]:.3f} s" if len(self) else "none"
         return f"Frames(data=uint8 {self.data.shape}, pts_seconds={times})"
+
+
+@dataclass(frozen=True)
+class Instants:
+    """The instants ``start``, ``start + step``, ... before ``end``, in seconds.
+
+    They choose frames by what is on screen, whatever the frame rate does.
+    """
+
+    start: float
+    step: float
+    end: float
+
+    def sample(self, shown: Iterable[tuple[float, T]]) -> Iterator[tuple[float, T]]:
+        """Of things shown one after the other, each from its time on, those on show at an instant."""
+        count, before, gap = 0, None, math.inf  # a lone frame is shown for ever
+        for item in shown:
+            if before is not None:
+                gap = item[0] - before[0]
+                if self._at(count) < item[0] - ALMOST_SECONDS:
+                    yield before
+                    count = max(count, math.ceil((item[0] - ALMOST_SECONDS - self.start) / self.step))
+                    if self._at(count) >= self.end:
+                        return
+            before = item
+        if before is not None and self._at(count) < min(self.end, before[0] + gap - ALMOST_SECONDS):
+            yield before
+
+    def after(self, seconds: float) -> Instants:
+        """The instants that are left after a time."""
+        if seconds < self.start:
+            return self
+        return Instants(self._at(math.floor((seconds - self.start) / self.step) + 1), self.step, self.end)
+
+    def _at(self, count: int) -> float:
+        return self.start + count * self.step
 
 
 @dataclass(frozen=True)
@@ -174,8 +212,8 @@ def _checked_times(request: _Request, reader: Any) -> list[float]:
         order = np.argsort(pts, kind="stable")
         times = (pts[order] - pts.min()) * float(stream.time_base or 0)
     closed = np.array_equal(order[keys], keys)
-    said = reader.get_frame_timestamp(range(len(reader)))[:, 0]
-    same_times = said.shape == times.shape and np.allclose(said, times, rtol=1e-6, atol=ALMOST_SECONDS)
+    reader_times = reader.get_frame_timestamp(range(len(reader)))[:, 0]
+    same_times = reader_times.shape == times.shape and np.allclose(reader_times, times, rtol=1e-6, atol=ALMOST_SECONDS)
     if not (closed and same_times and reader.get_key_indices() == keys and np.all(np.diff(times) > 0)):
         return []
     return list((times + request.info.first_seconds).tolist())

@@ -4,7 +4,7 @@ A copy can only begin at a key frame. MP4 and QuickTime hide what comes before t
 14496-12), so that players begin where they should; in other containers the file begins at the key frame. It may end
 later by the few frames that a codec holds back. Picture and sound are taken, subtitle tracks are left.
 
-This is the work of a child process (see child.py), for it reads untrusted media.
+This is the work of a child process (see `indexer.workers.worker`), for it reads untrusted media.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from indexer.media.container import MediaError, opened, probe, seek, start_seconds, video_stream
-from indexer.media.instants import ALMOST_SECONDS
+from indexer.media.frames import ALMOST_SECONDS
 from indexer.media.transcode import created
 
 if TYPE_CHECKING:
@@ -119,8 +119,8 @@ def _write(source: InputContainer, packets: Iterator[_Packet], part: _Part, targ
     from av.error import FFmpegError
 
     try:
-        with created(target) as film:
-            copies = {stream.index: film.add_stream_from_template(stream) for stream in _streams(source)}
+        with created(target) as output:
+            copies = {stream.index: output.add_stream_from_template(stream) for stream in _streams(source)}
             last: dict[int, int] = {}
             for packet in _belonging(packets, part, set(copies)):
                 stream, pts, dts, step = packet.stream.index, packet.pts, packet.dts, packet.time_base
@@ -129,7 +129,7 @@ def _write(source: InputContainer, packets: Iterator[_Packet], part: _Part, targ
                 last[stream] = dts
                 shift = round((part.begins + part.clock.zero) / step)
                 packet.pts, packet.dts, packet.stream = pts - shift, dts - shift, copies[stream]
-                film.mux(packet)
+                output.mux(packet)
     except (FFmpegError, ValueError, OSError) as error:
         raise MediaError(f"{target.suffix} cannot hold it: {error}", stage="copy") from None
 
@@ -155,20 +155,20 @@ def _from_key(source: InputContainer, clock: _Clock, near: float, start: float) 
     picture = video_stream(source)
     seek(source, near)
     packets = _dated(_packets(source), picture)
-    held: list[_Packet] = []
+    waiting: list[_Packet] = []
     key = math.inf
     for packet in packets:
         if packet.stream.index == picture.index:
             time = clock.decoded(packet)
             if time > start + ALMOST_SECONDS and (key < math.inf or near > 0):
-                return chain(held, [packet], packets), key
+                return chain(waiting, [packet], packets), key
             if packet.is_keyframe and (key == math.inf or clock.shown(packet) <= start + ALMOST_SECONDS):
                 key = clock.shown(packet)
                 recent = key - _INTERLEAVED_SECONDS
-                held = [one for one in held if one.stream.index != picture.index and clock.shown(one) > recent]
+                waiting = [one for one in waiting if one.stream.index != picture.index and clock.shown(one) > recent]
         if key < math.inf or packet.stream.index != picture.index:
-            held.append(packet)
-    return iter(held), key
+            waiting.append(packet)
+    return iter(waiting), key
 
 
 def _packets(source: InputContainer) -> Iterator[_Packet]:

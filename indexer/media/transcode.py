@@ -4,7 +4,7 @@ A part begins and ends at the frame, not at the key frame, so everything is enco
 constant rate, at every instant the frame that is on screen: so slides, variable rates and damage keep their length,
 and the sound, which is laid out by the same count of frames, never drifts.
 
-This is the work of a child process (see child.py), for it decodes.
+This is the work of a child process (see `indexer.workers.worker`), for it decodes.
 """
 
 from __future__ import annotations
@@ -18,8 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.media.container import MediaError, MediaInfo, decoded, opened, probe, seek, start_seconds
-from indexer.media.frames import THREADS, UNKNOWN_FPS, frames_from
-from indexer.media.instants import ALMOST_SECONDS
+from indexer.media.frames import ALMOST_SECONDS, THREADS, UNKNOWN_FPS, frames_from
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -43,31 +42,31 @@ def cut(path: Path, parts: Sequence[tuple[float, float]], target: Path) -> Itera
         target: is overwritten.
 
     Yields:
-        How many seconds of film are written, about once a second.
+        How many seconds of video are written, about once a second.
 
     Raises:
         MediaError: there is no video, nothing can be decoded in a part, or the target cannot be written.
     """
     info = probe(path)
     rate = Fraction(min(max(info.fps or UNKNOWN_FPS, _LOWEST_FPS), _HIGHEST_FPS)).limit_denominator(1001)
-    with opened(path) as source, created(target) as film:
-        picture = _picture_stream(film, info, rate)
-        sound = film.add_stream("aac", rate=_HERTZ, layout="stereo") if _sound_stream(source) else None
+    with opened(path) as source, created(target) as output:
+        picture = _picture_stream(output, info, rate)
+        sound = output.add_stream("aac", rate=_HERTZ, layout="stereo") if _sound_stream(source) else None
         done = 0  # frames
         for start, end in parts:
             first = done
             for frame in _shown(path, info, start, max(1, round((end - start) * rate)), rate):
-                film.mux(picture.encode(_stamped(frame, picture, done, 1 / rate)))
+                output.mux(picture.encode(_stamped(frame, picture, done, 1 / rate)))
                 done += 1
                 if done % round(rate) == 0:
                     yield float(done / rate)
             if done == first:
                 raise MediaError(f"no frame could be decoded between {start:g} s and {end:g} s", stage="decode")
             if sound is not None:
-                _mux_sound(film, sound, path, start, *(round(_HERTZ * count / rate) for count in (first, done)))
+                _mux_sound(output, sound, path, start, *(round(_HERTZ * count / rate) for count in (first, done)))
         for stream in (picture, sound):
             if stream is not None:
-                film.mux(stream.encode(None))
+                output.mux(stream.encode(None))
     yield float(done / rate)
 
 
@@ -110,7 +109,7 @@ def _stamped(frame: VideoFrame, stream: VideoStream, number: int, step: Fraction
     return fitted
 
 
-def _mux_sound(film: OutputContainer, stream: AudioStream, path: Path, start: float, first: int, last: int) -> None:
+def _mux_sound(output: OutputContainer, stream: AudioStream, path: Path, start: float, first: int, last: int) -> None:
     """Encode what is heard from `start` seconds on as the samples from `first` to before `last`, a second at a time."""
     from av import AudioFrame
 
@@ -118,7 +117,7 @@ def _mux_sound(film: OutputContainer, stream: AudioStream, path: Path, start: fl
     for begin in range(0, heard.shape[1], _HERTZ):
         block = AudioFrame.from_ndarray(np.ascontiguousarray(heard[:, begin : begin + _HERTZ]), "fltp", "stereo")
         block.sample_rate, block.pts, block.time_base = _HERTZ, first + begin, Fraction(1, _HERTZ)
-        film.mux(stream.encode(block))
+        output.mux(stream.encode(block))
 
 
 def _heard(path: Path, start: float, samples: int) -> NDArray[np.float32]:
@@ -167,9 +166,9 @@ def _sound_stream(container: InputContainer) -> AudioStream | None:
     return next((stream for stream in container.streams.audio if stream.codec_context is not None), None)
 
 
-def _picture_stream(film: OutputContainer, info: MediaInfo, rate: Fraction) -> VideoStream:
+def _picture_stream(output: OutputContainer, info: MediaInfo, rate: Fraction) -> VideoStream:
     """Square pixels in the size of the source, coded as it lies; players turn it upright."""
-    stream = film.add_stream("libx264", rate=rate, options=_QUALITY)
+    stream = output.add_stream("libx264", rate=rate, options=_QUALITY)
     width, height = (info.width, info.height) if info.rotation in (0, 180) else (info.height, info.width)
     stream.width, stream.height = (2 * max(1, round(side / 2)) for side in (width, height))
     stream.pix_fmt, stream.time_base = "yuv420p", 1 / rate

@@ -7,28 +7,20 @@ and not the file. Bitmap tracks (DVD, Blu-ray, DVB) are passed over. A cue keeps
 from __future__ import annotations
 
 import codecs
-import hashlib
 import html
-import os
 import re
-import time
-from collections.abc import Sequence
-from functools import lru_cache
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.media.container import opened, start_seconds
-from indexer.text.natural import natural
+from indexer.media.container import MediaInfo, opened, start_seconds
+from indexer.text.cues import CueTrack
+from indexer.text.sidecars import sidecars, stamp
 from store.types import Cue
 
 if TYPE_CHECKING:
     from av.subtitles.stream import SubtitleStream
 
-SUBTITLE_SUFFIXES = (".srt", ".vtt", ".ass", ".ssa")
-_FOLDERS = ("subs", "subtitles")
 _LARGEST_BYTES = 20 * 2**20
-_SETTLED_SECONDS = 2.0  # a folder that changed later than this may change again under the same time stamp
 _TEXT_CODECS = ("subrip", "ass", "webvtt", "mov_text", "text")
 _BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _FLAGS = {"forced", "sdh", "cc", "default"}
@@ -46,27 +38,29 @@ class SubtitleError(Exception):
     """A subtitle file that cannot be read, with the reason as a sentence for people."""
 
 
-def sidecars(video: Path) -> list[Path]:
-    """The subtitle files that belong to a video by their names: ``name.srt``, ``name.en.srt``, ``name.mp4.srt`` ...
+class Subtitles:
+    """Text source: subtitle files beside a video; where these hold no cue, the text tracks in it."""
 
-    They lie beside it, or in a folder ``Subs`` or ``Subtitles`` beside it. Upper and lower case do not matter.
-    """
-    if video.name.lower().endswith(SUBTITLE_SUFFIXES):
-        return []
-    # Between name and ending only words, such as a language, or the video's own ending: not those of "name.part2.mp4".
-    tags = rf"(\.[a-z]{{2,}}([-_][a-z0-9]+)?|{re.escape(video.suffix)})*"
-    own = re.compile(rf"{re.escape(video.stem)}{tags}\.(srt|vtt|ass|ssa)", re.IGNORECASE)
-    beside = video.parent
-    folders = [beside, *(beside / name for name in _listed(beside)[1])]
-    return [folder / name for folder in folders for name in _listed(folder)[0] if own.fullmatch(name)]
+    name = "subtitles"
 
+    def stamp(self, path: Path) -> str:
+        """Return a hash of the names, sizes and times of the files beside a video."""
+        return stamp(sidecars(path))
 
-def stamp(paths: Sequence[Path]) -> str:
-    """A short hash that changes with the names, sizes and modification times of files; "" for none."""
-    if not paths:
-        return ""
-    states = [(path.name, (state := path.stat()).st_size, state.st_mtime_ns) for path in paths]
-    return hashlib.blake2b(repr(states).encode(), digest_size=8).hexdigest()
+    def read(self, path: Path, info: MediaInfo) -> CueTrack:
+        """Read the cues of the files beside a video, or of its tracks."""
+        cues, malformed, problems = [], 0, []
+        for sidecar in sidecars(path):
+            try:
+                found, bad = read_sidecar(sidecar)
+                cues += found
+                malformed += bad
+            except SubtitleError as error:
+                problems.append(f"{sidecar.name}: {error}")
+        if not cues and info.subtitle_tracks:
+            cues, bad = read_embedded(path)
+            malformed += bad
+        return CueTrack(cues, malformed, problems)
 
 
 def read_sidecar(path: Path) -> tuple[list[Cue], int]:
@@ -136,43 +130,6 @@ def read_embedded(path: Path) -> tuple[list[Cue], int]:
                 language = packet.stream.language or ""
                 cues.append(Cue(max(0.0, start), start + length, text, "" if language == "und" else language))
     return sorted((cue for cue in cues if cue.end > cue.start), key=lambda cue: (cue.start, cue.end)), malformed
-
-
-def text_between(cues: Sequence[Cue], start: float, end: float) -> str:
-    """The lines on screen at some time in ``start <= t < end``, in order and in one language, joined by spaces.
-
-    A line that repeats the one before is left out, as in captions that roll.
-    """
-    on_screen = [cue for cue in in_one_language(cues) if cue.start < end and cue.end > start]
-    return " ".join(line for line, _ in groupby(line for cue in on_screen for line in cue.text.split("\n")))
-
-
-def in_one_language(cues: Sequence[Cue]) -> list[Cue]:
-    """The cues of one language: English, else the untagged ones, else those in the language of the first."""
-    languages = {cue.language for cue in cues}
-    english = {language for language in languages if re.split("[-_]", language.lower())[0] in ("en", "eng", "english")}
-    used = english or languages & {""} or {cue.language for cue in cues[:1]}
-    return [cue for cue in cues if cue.language in used]
-
-
-def _listed(folder: Path) -> tuple[list[str], list[str]]:
-    """The subtitle files of a folder and its folders for such, in natural order."""
-    try:
-        changed = folder.stat().st_mtime_ns
-        # Remembered, so that a thousand videos in one folder do not list it a thousand times.
-        listed = _list if time.time() - changed / 1e9 < _SETTLED_SECONDS else _remembered
-        return listed(folder, changed)
-    except OSError:
-        return [], []
-
-
-def _list(folder: Path, changed_ns: int) -> tuple[list[str], list[str]]:
-    names = sorted(os.listdir(folder), key=natural)
-    files = [name for name in names if name.lower().endswith(SUBTITLE_SUFFIXES)]
-    return files, [name for name in names if name.lower() in _FOLDERS]
-
-
-_remembered = lru_cache(maxsize=64)(_list)
 
 
 def _text(path: Path) -> str:

@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.media.frames import Frames, MediaInfo
-from indexer.workers.process import Child, Errand
-from indexer.workers.worker import Copy, Cut, Job, Look, Options, Picture, Stills
+from indexer.workers.jobs import DecodeFrames, Job, Options, Picture, Remux, Stills, Transcode
+from indexer.workers.process import PendingJob, WorkerProcess
 from store.types import Cue
 
 
@@ -30,7 +30,7 @@ class Header:
     """What is known of a video before its frames."""
 
     info: MediaInfo
-    cues: list[Cue]  # of the subtitle files beside it; where these hold none, of the tracks in it
+    cues: list[Cue]  # of all text sources
     malformed_cues: int  # skipped
     problems: list[str]  # subtitle files that could not be read, with reasons
 
@@ -40,7 +40,7 @@ class Decoders:
 
     Args:
         workers: child processes.
-        fps: frames sampled per second.
+        fps: frames sampled per second, where a stream asks for no other rate.
         short_side: pixels of the shorter side of frames.
         timeout_seconds: without a sign of life from a child, on top of the time to read the file from a slow disk.
         memory_bytes: address space of a child, where the system can limit it; the decoders themselves take about 1 GiB.
@@ -57,7 +57,8 @@ class Decoders:
     ) -> None:
         if workers < 1:
             raise ValueError(f"workers must be at least 1, got {workers}")
-        self._children = [Child(Options(fps, short_side, memory_bytes), timeout_seconds) for _ in range(workers)]
+        self._processes = [WorkerProcess(Options(short_side, memory_bytes), timeout_seconds) for _ in range(workers)]
+        self._fps = fps
         self._numbers = count()
 
     def __enter__(self) -> Self:
@@ -68,28 +69,35 @@ class Decoders:
 
     def close(self) -> None:
         """End the child processes, whatever they are doing."""
-        for child in self._children:
-            child.stop()
+        for process in self._processes:
+            process.stop()
 
     def streams(
-        self, paths: Iterable[Path], *, start_seconds: float | None = None, end_seconds: float | None = None
+        self,
+        paths: Iterable[Path],
+        *,
+        fps: float | None = None,
+        start_seconds: float | None = None,
+        end_seconds: float | None = None,
     ) -> Generator[Stream]:
         """One stream per file, in order. `paths` is consumed one file further than there are children.
 
         A stream is closed when the next one is asked for.
 
         Args:
+            fps: frames sampled per second.
             start_seconds: first instant to sample, on the player's clock; from the beginning where None.
             end_seconds: instants lie before it; to the end where None.
         """
         start, end = start_seconds or 0.0, math.inf if end_seconds is None else end_seconds
+        rate = self._fps if fps is None else fps
         todo = iter(paths)
         ahead: deque[Stream] = deque()
         try:
             while True:
-                while len(ahead) <= len(self._children) and (path := next(todo, None)) is not None:
-                    job = Look(next(self._numbers), path, start, end)
-                    ahead.append(Stream(self._child_for(job), job))
+                while len(ahead) <= len(self._processes) and (path := next(todo, None)) is not None:
+                    job = DecodeFrames(next(self._numbers), path, rate, start, end)
+                    ahead.append(Stream(self._process_for(job), job))
                 if not ahead:
                     return
                 stream = ahead.popleft()
@@ -107,8 +115,8 @@ class Decoders:
         Raises:
             MediaError: one of them cannot be read.
         """
-        for said, pixels in self._answers(Stills(next(self._numbers), path, tuple(at_seconds))):
-            yield Frames(pixels, np.array(said["pts_seconds"], np.float64))
+        for message, pixels in self._replies(Stills(next(self._numbers), path, tuple(at_seconds))):
+            yield Frames(pixels, np.array(message["pts_seconds"], np.float64))
 
     def picture(self, path: Path) -> NDArray[np.uint8]:
         """A still picture as `indexer.media.image.read_pixels` has it: uint8 (3, H, W).
@@ -116,7 +124,7 @@ class Decoders:
         Raises:
             MediaError: it cannot be read.
         """
-        ((_, pixels),) = self._answers(Picture(next(self._numbers), path))
+        ((_, pixels),) = self._replies(Picture(next(self._numbers), path))
         return pixels
 
     def cut(self, path: Path, parts: Sequence[tuple[float, float]], target: Path) -> Iterator[float]:
@@ -124,13 +132,13 @@ class Decoders:
         `indexer.media.transcode.cut`.
 
         Yields:
-            How many seconds of film are written.
+            How many seconds of video are written.
 
         Raises:
             MediaError: the parts cannot be read, or the target cannot be written.
         """
-        for said, _ in self._answers(Cut(next(self._numbers), path, tuple(parts), target)):
-            yield said["written_seconds"]
+        for message, _ in self._replies(Transcode(next(self._numbers), path, tuple(parts), target)):
+            yield message["written_seconds"]
 
     def remux(self, path: Path, start: float, end: float, target: Path) -> float:
         """Copy the packets of a part of a file into another, and say where that begins; see
@@ -139,24 +147,24 @@ class Decoders:
         Raises:
             MediaError: the part cannot be read, or (stage "copy") not be copied without encoding it.
         """
-        ((said, _),) = self._answers(Copy(next(self._numbers), path, start, end, target))
-        return float(said["begins"])
+        ((message, _),) = self._replies(Remux(next(self._numbers), path, start, end, target))
+        return float(message["begins"])
 
-    def _answers(self, job: Job) -> Iterator[tuple[dict[str, Any], NDArray[np.uint8]]]:
-        with closing(Errand(self._child_for(job), job)) as errand:
-            while "end" not in (answer := errand.answer())[0]:
-                yield answer
+    def _replies(self, job: Job) -> Iterator[tuple[dict[str, Any], NDArray[np.uint8]]]:
+        with closing(PendingJob(self._process_for(job), job)) as pending:
+            while "end" not in (reply := pending.reply())[0]:
+                yield reply
 
-    def _child_for(self, job: Job) -> Child:
-        return self._children[job.number % len(self._children)]
+    def _process_for(self, job: Job) -> WorkerProcess:
+        return self._processes[job.number % len(self._processes)]
 
 
-class Stream(Errand):
+class Stream(PendingJob):
     """One file on its way through a child: its header, then its frames."""
 
-    def __init__(self, child: Child, job: Look) -> None:
+    def __init__(self, process: WorkerProcess, job: DecodeFrames) -> None:
         self._header: Header | None = None
-        super().__init__(child, job)
+        super().__init__(process, job)
 
     @property
     def header(self) -> Header:
@@ -166,12 +174,13 @@ class Stream(Errand):
             MediaError: the file is no video, or it cost a child its life.
         """
         if self._header is None:
-            said, _ = self.answer()
+            message, _ = self.reply()
+            text = message["text"]
             self._header = Header(
-                info=MediaInfo(**said["info"]),
-                cues=[Cue(**cue) for cue in said["cues"]],
-                malformed_cues=said["malformed_cues"],
-                problems=said["problems"],
+                info=MediaInfo(**message["info"]),
+                cues=[Cue(**cue) for cue in text["cues"]],
+                malformed_cues=text["malformed"],
+                problems=text["problems"],
             )
         return self._header
 
@@ -183,7 +192,7 @@ class Stream(Errand):
         """
         _ = self.header
         while True:
-            said, pixels = self.answer()
-            if "end" in said:
+            message, pixels = self.reply()
+            if "end" in message:
                 return
-            yield Frames(pixels, np.array(said["pts_seconds"], np.float64)), said["cuts"]
+            yield Frames(pixels, np.array(message["pts_seconds"], np.float64)), message["cuts"]

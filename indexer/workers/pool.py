@@ -13,53 +13,69 @@ class PoolClosed(Exception):  # noqa: N818 - the name says the state found
     """The pool was closed and decodes nothing any more."""
 
 
-class WarmDecoders:
-    """One child process, which one request uses at a time.
+class DecoderPool:
+    """Child processes for requests, each of which uses one at a time; they start when first needed, and stay.
 
     Args:
-        timeout_seconds: without a sign of life from the child.
-        memory_bytes: address space of the child.
+        size: child processes; further requests wait.
+        timeout_seconds: without a sign of life from a child.
+        memory_bytes: address space of a child.
     """
 
-    def __init__(self, *, timeout_seconds: float, memory_bytes: int = 3 * 2**30) -> None:
+    def __init__(self, *, size: int, timeout_seconds: float, memory_bytes: int = 3 * 2**30) -> None:
         self._timeout_seconds, self._memory_bytes = timeout_seconds, memory_bytes
-        self._lock = threading.Lock()
-        self._decoders: Decoders | None = None
-        self._fps = 0.0
+        self._free = threading.Semaphore(size)
+        self._lock = threading.Lock()  # of what follows
+        self._idle: list[Decoders] = []
+        self._busy: list[Decoders] = []
         self._closed = False
 
     @contextmanager
-    def taken(self, *, fps: float = 2.0) -> Iterator[Decoders]:
-        """The decoders, for as long as the context lasts; others wait for them meanwhile.
-
-        Args:
-            fps: frames sampled per second.
+    def taken(self) -> Iterator[Decoders]:
+        """The decoders of one child, for as long as the context lasts.
 
         Raises:
             PoolClosed: the pool was closed.
         """
+        with self._free:
+            decoders = self._take()
+            try:
+                yield decoders
+            except BaseException:  # the child may still be busy with what went wrong, and the next request would wait
+                self._drop(decoders)
+                raise
+            self._put_back(decoders)
+
+    def close(self) -> None:
+        """End the children; a request that is using one learns that it failed."""
+        with self._lock:
+            self._closed = True
+            every, self._idle, self._busy = [*self._idle, *self._busy], [], []
+        for decoders in every:
+            decoders.close()
+
+    def _take(self) -> Decoders:
         with self._lock:
             if self._closed:
                 raise PoolClosed
-            if fps != self._fps:
-                self._drop()
-            if self._decoders is None:
-                self._decoders = Decoders(
-                    fps=fps, timeout_seconds=self._timeout_seconds, memory_bytes=self._memory_bytes
-                )
-                self._fps = fps
-            try:
-                yield self._decoders
-            except BaseException:  # the child may still be busy with what went wrong, and the next request would wait
-                self._drop()
-                raise
+            decoders = (
+                self._idle.pop()
+                if self._idle
+                else Decoders(timeout_seconds=self._timeout_seconds, memory_bytes=self._memory_bytes)
+            )
+            self._busy.append(decoders)
+            return decoders
 
-    def close(self) -> None:
-        """End the child; a request that is using it learns that it failed."""
-        self._closed = True
-        self._drop()
+    def _put_back(self, decoders: Decoders) -> None:
+        with self._lock:
+            if decoders in self._busy:  # not closed since
+                self._busy.remove(decoders)
+                self._idle.append(decoders)
 
-    def _drop(self) -> None:
-        decoders, self._decoders = self._decoders, None
-        if decoders is not None:
+    def _drop(self, decoders: Decoders) -> None:
+        with self._lock:
+            mine = decoders in self._busy
+            if mine:
+                self._busy.remove(decoders)
+        if mine:
             decoders.close()

@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.media.container import MediaError
-from indexer.workers.worker import Job, Options, serve
+from indexer.workers.jobs import Job, Options
+from indexer.workers.worker import serve
 
 log = logging.getLogger(__name__)
 
@@ -29,49 +30,49 @@ _hiding = threading.Lock()
 _KILL_SECONDS = 10.0  # that a killed process may take to end
 
 
-class Errand:
+class PendingJob:
     """One job on its way through a child."""
 
-    def __init__(self, child: Child, job: Job) -> None:
+    def __init__(self, process: WorkerProcess, job: Job) -> None:
         self.path = job.path
-        self._child, self._job = child, job
+        self._process, self._job = process, job
         self._open = True
-        child.ask(job)
+        process.ask(job)
 
-    def answer(self) -> tuple[dict[str, Any], NDArray[np.uint8]]:
-        """What the child says next, and the pixels that follow.
+    def reply(self) -> tuple[dict[str, Any], NDArray[np.uint8]]:
+        """Return the child's next message, and the pixels that follow.
 
         Raises:
-            MediaError: the child failed or died at it, or the errand was closed.
+            MediaError: the child failed or died at it, or the job was closed.
         """
         if not self._open:
             raise MediaError("the stream is closed", stage="decode")
         try:
-            said, pixels = self._child.answer(self._job)
+            message, pixels = self._process.reply(self._job)
         except MediaError:
             self._settle()
             raise
-        if "failure" in said:
+        if "failure" in message:
             self._settle()
-            if said["traceback"]:
-                log.error("%s: %s", self.path, said["traceback"])
-            raise MediaError(said["failure"], stage=said["stage"])
-        if "end" in said:
+            if message["traceback"]:
+                log.error("%s: %s", self.path, message["traceback"])
+            raise MediaError(message["failure"], stage=message["stage"])
+        if "end" in message:
             self._settle()
-        return said, pixels
+        return message, pixels
 
     def close(self) -> None:
         """Let go of the job, whether done or not; its child turns to the next one."""
         if self._open:
             self._settle()
-            self._child.cancel(self._job)
+            self._process.cancel(self._job)
 
     def _settle(self) -> None:
         self._open = False
-        self._child.settle(self._job)
+        self._process.settle(self._job)
 
 
-class Child:
+class WorkerProcess:
     """A child process, and the jobs that it has been given and that are not settled."""
 
     def __init__(self, options: Options, timeout_seconds: float) -> None:
@@ -93,8 +94,8 @@ class Child:
         """Say that a job is no longer wanted."""
         self._send(job.number)
 
-    def answer(self, job: Job) -> tuple[dict[str, Any], NDArray[np.uint8]]:
-        """What the child says next about a job; what it still says about jobs before is thrown away.
+    def reply(self, job: Job) -> tuple[dict[str, Any], NDArray[np.uint8]]:
+        """Return the child's next message about a job; what it still says about jobs before is thrown away.
 
         Raises:
             MediaError: it says nothing, and has been replaced.
@@ -104,12 +105,12 @@ class Child:
             patience += job.path.stat().st_size / _SLOWEST_BYTES_PER_SECOND
         try:
             while self._connection.poll(patience):
-                said = json.loads(self._connection.recv_bytes())
-                pixels = np.empty(said.get("shape", 0), np.uint8)
+                message = json.loads(self._connection.recv_bytes())
+                pixels = np.empty(message.get("shape", 0), np.uint8)
                 if pixels.size:
                     self._connection.recv_bytes_into(pixels.reshape(-1))
-                if said["job"] == job.number:
-                    return said, pixels
+                if message["job"] == job.number:
+                    return message, pixels
             reason = f"the decoder did not answer for {patience:.0f} s"
         except (EOFError, OSError):
             self._process.join(_KILL_SECONDS)

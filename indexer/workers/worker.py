@@ -7,7 +7,6 @@ nothing a file could make of this process runs in the parent.
 from __future__ import annotations
 
 import json
-import math
 import multiprocessing
 import os
 import signal
@@ -16,84 +15,30 @@ import traceback
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from multiprocessing.connection import Connection, wait
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.features.segmentation import ShotDetector
-from indexer.media.frames import MediaError, MediaInfo, probe, read_frames, read_stills
+from indexer.media.frames import MediaError, probe, read_frames, read_stills
 from indexer.media.image import read_pixels
 from indexer.media.remux import remux
+from indexer.media.shots import ShotDetector
 from indexer.media.transcode import cut
-from indexer.text.subtitles import SubtitleError, read_embedded, read_sidecar, sidecars
+from indexer.text.source import read as read_text
+from indexer.workers.jobs import DecodeFrames, Job, Options, Picture, Remux, Stills, Transcode
 
-_Answer = tuple[dict[str, Any], NDArray[np.uint8] | None]
-
-
-@dataclass(frozen=True)
-class Options:
-    """What is the same for every file."""
-
-    fps: float
-    short_side: int
-    memory_bytes: int  # address space
-
-
-@dataclass(frozen=True)
-class Job:
-    """Something to do with a file."""
-
-    number: int
-    path: Path
-
-
-@dataclass(frozen=True)
-class Look(Job):
-    """Read a file, or an excerpt of one."""
-
-    start_seconds: float = 0.0
-    end_seconds: float = math.inf
-
-
-@dataclass(frozen=True)
-class Stills(Job):
-    """Take the pictures on screen at some instants."""
-
-    at_seconds: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class Picture(Job):
-    """Decode a still picture."""
-
-
-@dataclass(frozen=True)
-class Cut(Job):
-    """Write parts of a file, one after the other, into another file."""
-
-    parts: tuple[tuple[float, float], ...]  # start and end in seconds
-    target: Path
-
-
-@dataclass(frozen=True)
-class Copy(Job):
-    """Copy the packets of a part of a file into another file."""
-
-    start_seconds: float
-    end_seconds: float
-    target: Path
+_Reply = tuple[dict[str, Any], NDArray[np.uint8] | None]
 
 
 def serve(connection: Connection, options: Options) -> None:
     """Do job after job. Received: a `Job`, or the number of one that is no longer wanted.
 
-    Sent, each as JSON with the number of its job: for a `Look` the header, then chunks of frames, their pixels
-    following as bytes; for `Stills` frames one by one; for a `Picture` its pixels; for a `Cut` how far it has come;
-    for a `Copy` where it begins; at last the end. Instead of any of them, the failure.
+    Sent, each as JSON with the number of its job: for a `DecodeFrames` the header, then chunks of frames, their pixels
+    following as bytes; for `Stills` frames one by one; for a `Picture` its pixels; for a `Transcode` how far it
+    has come; for a `Remux` where it begins; at last the end. Instead of any of them, the failure.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; it is the parent's to decide
     threading.Thread(target=_die_with_parent, daemon=True).start()
@@ -104,10 +49,10 @@ def serve(connection: Connection, options: Options) -> None:
     with suppress(EOFError, OSError):  # the parent is gone
         while True:
             job = inbox.next()
-            for said, pixels in _guarded(job, options):
+            for message, pixels in _guarded(job, options):
                 if inbox.cancelled(job):
                     break
-                connection.send_bytes(json.dumps({"job": job.number, **said}).encode())
+                connection.send_bytes(json.dumps({"job": job.number, **message}).encode())
                 if pixels is not None:
                     connection.send_bytes(pixels.reshape(-1).data)
 
@@ -143,10 +88,10 @@ class _Inbox:
             self._cancelled.add(message)
 
 
-def _guarded(job: Job, options: Options) -> Iterator[_Answer]:
+def _guarded(job: Job, options: Options) -> Iterator[_Reply]:
     """The answers to a job, with every error as its last answer."""
     try:
-        yield from _answers(job, options)
+        yield from _replies(job, options)
     except MediaError as error:
         yield {"failure": str(error), "stage": error.stage, "traceback": ""}, None
     except MemoryError:
@@ -157,54 +102,39 @@ def _guarded(job: Job, options: Options) -> Iterator[_Answer]:
         yield {"failure": failure, "stage": "decode", "traceback": traceback.format_exc()}, None
 
 
-def _answers(job: Job, options: Options) -> Iterator[_Answer]:
+def _replies(job: Job, options: Options) -> Iterator[_Reply]:
     match job:
-        case Look():
-            yield from _look(job, options)
+        case DecodeFrames():
+            yield from _decode_frames(job, options)
         case Stills():
             for still in read_stills(job.path, job.at_seconds, short_side=options.short_side):
                 yield {"pts_seconds": still.pts_seconds.tolist(), "shape": still.data.shape}, still.data
         case Picture():
             pixels = read_pixels(job.path)
             yield {"shape": pixels.shape}, pixels
-        case Cut():
+        case Transcode():
             for seconds in cut(job.path, job.parts, job.target):
                 yield {"written_seconds": seconds}, None
-        case Copy():
+        case Remux():
             yield {"begins": remux(job.path, job.start_seconds, job.end_seconds, job.target)}, None
     yield {"end": True}, None
 
 
-def _look(job: Look, options: Options) -> Iterator[_Answer]:
+def _decode_frames(job: DecodeFrames, options: Options) -> Iterator[_Reply]:
     info = probe(job.path)
-    yield {"info": asdict(info), **_subtitles(job.path, info)}, None
+    text = read_text(job.path, info)
+    yield {"info": asdict(info), "text": asdict(text)}, None
     shots = ShotDetector()
     for frames in read_frames(
         job.path,
         info=info,
-        fps=options.fps,
+        fps=job.fps,
         short_side=options.short_side,
         start_seconds=job.start_seconds,
         end_seconds=job.end_seconds,
     ):
-        said = {"pts_seconds": frames.pts_seconds.tolist(), "cuts": shots.cuts(frames), "shape": frames.data.shape}
-        yield said, frames.data
-
-
-def _subtitles(path: Path, info: MediaInfo) -> dict[str, Any]:
-    """Cues of the files beside a video; where they hold none, of the tracks in it."""
-    cues, malformed, problems = [], 0, []
-    for sidecar in sidecars(path):
-        try:
-            found, bad = read_sidecar(sidecar)
-            cues += found
-            malformed += bad
-        except SubtitleError as error:
-            problems.append(f"{sidecar.name}: {error}")
-    if not cues and info.subtitle_tracks:
-        cues, bad = read_embedded(path)
-        malformed += bad
-    return {"cues": [asdict(cue) for cue in cues], "malformed_cues": malformed, "problems": problems}
+        message = {"pts_seconds": frames.pts_seconds.tolist(), "cuts": shots.cuts(frames), "shape": frames.data.shape}
+        yield message, frames.data
 
 
 def _load_decoders() -> None:

@@ -46,8 +46,8 @@ class Classifier:
     def save(self, folder: Path) -> None:
         """Write the folder, which is made when missing."""
         folder.mkdir(parents=True, exist_ok=True)
-        said = {"labels": self.names, "encoder": self.encoder, "accuracy": self.accuracy}
-        (folder / _FILES[0]).write_text(json.dumps(said, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        stored = {"labels": self.names, "encoder": self.encoder, "accuracy": self.accuracy}
+        (folder / _FILES[0]).write_text(json.dumps(stored, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
         arrays = {name: getattr(self, name) for name in ("weight", "bias", "mean", "deviation")}
         save_file(arrays, folder / _FILES[1])
 
@@ -62,10 +62,10 @@ class Classifier:
         for name in _FILES:
             if not (folder / name).is_file():
                 raise FileNotFoundError(f"no {name} in {folder}: not a classifier")
-        said = json.loads((folder / _FILES[0]).read_text(encoding="utf-8"))
-        if said["encoder"] != encoder:
-            raise ValueError(f"{folder} was trained on the encoder {said['encoder']}, this one is {encoder}")
-        return cls(tuple(said["labels"]), encoder, accuracy=said["accuracy"], **load_file(folder / _FILES[1]))
+        stored = json.loads((folder / _FILES[0]).read_text(encoding="utf-8"))
+        if stored["encoder"] != encoder:
+            raise ValueError(f"{folder} was trained on the encoder {stored['encoder']}, this one is {encoder}")
+        return cls(tuple(stored["labels"]), encoder, accuracy=stored["accuracy"], **load_file(folder / _FILES[1]))
 
 
 def readings(features: Sequence[NDArray[np.float16]], embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -94,15 +94,15 @@ def fit(
     if len(names) < 2:
         raise ValueError(f"a classifier needs at least two labels, got {', '.join(names) or 'none'}")
     targets = np.array([names.index(label) for label in labels])
-    held = _held_out(targets, groups, seed)
+    held_out = _held_out(targets, groups, seed)
     mean, deviation = inputs.mean(axis=0), inputs.std(axis=0) + 1e-3
     standard = (inputs - mean) / deviation
     temperature, accuracy = 1.0, None
-    if held.any():
-        logits = _logits(standard[held], *_linear(standard[~held], targets[~held], len(names), seed))
-        losses = [_cross_entropy(logits / t, targets[held]) for t in _TEMPERATURES]
+    if held_out.any():
+        logits = _logits(standard[held_out], *_linear(standard[~held_out], targets[~held_out], len(names), seed))
+        losses = [_cross_entropy(logits / t, targets[held_out]) for t in _TEMPERATURES]
         temperature = float(_TEMPERATURES[int(np.argmin(losses))])
-        accuracy = float((logits.argmax(axis=1) == targets[held]).mean())
+        accuracy = float((logits.argmax(axis=1) == targets[held_out]).mean())
     weight, bias = _linear(standard, targets, len(names), seed)
     return Classifier(names, encoder, weight / temperature, bias / temperature, mean, deviation, accuracy)
 
@@ -110,11 +110,11 @@ def fit(
 def _held_out(targets: NDArray[np.int64], groups: Sequence[str], seed: int) -> NDArray[np.bool_]:
     """A fifth of the groups of every label that has at least five: bool (N,)."""
     rng = random.Random(seed)
-    held: set[str] = set()
+    held_out: set[str] = set()
     for target in np.unique(targets):
         files = sorted({group for group, own in zip(groups, targets, strict=True) if own == target})
-        held.update(rng.sample(files, len(files) // 5))
-    return np.array([group in held for group in groups])
+        held_out.update(rng.sample(files, len(files) // 5))
+    return np.array([group in held_out for group in groups])
 
 
 def _linear(

@@ -28,22 +28,25 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
-from transformers.utils import logging as transformers_logging
 
-from model.encoder.videobert import Encoder, require_words
-from model.network.backbone import bf16_is_native
+from model.compat import quiet_transformers
+from model.encoder.batches import check_pairs, pad, require_words, stack
 from model.registry.registry import Located
+from model.runtime.hardware import best_device, bf16_is_native
 
 FAMILIES = ("clip", "siglip", "siglip2", "xclip")  # as `model_type` in config.json
 _AT_ONCE = 64  # texts, or frames
 
 
-class TwoTowerEncoder(Encoder):
-    """A loaded model of two towers."""
+class TwoTowerEncoder:
+    """A loaded model of two towers; what is said of each method stands in `Encoder`."""
+
+    fps = 2.0
+    clip_frames = 1
 
     def __init__(self, model: Any, tokenizer: Any, look: Callable[..., Any], *, fingerprint: str) -> None:
         """`look` prepares frames as the picture tower wants them."""
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.device = best_device()
         self.model = model.eval().to(self.device)
         self.tokenizer, self.look, self.fingerprint = tokenizer, look, fingerprint
         self.name, self.tier = "", "in memory"
@@ -56,9 +59,10 @@ class TwoTowerEncoder(Encoder):
         self.scale = float(model.logit_scale.detach().exp())
         self.siglip = config.model_type.startswith("siglip")
         self.max_words = int(config.text_config.max_position_embeddings)
-        self._bf16 = self.device.type == "cuda" or bf16_is_native()
+        self._bf16 = bf16_is_native(self.device)
         with torch.inference_mode():
             self.dim = self.feature_dim = len(self._read_texts(["a"])[0])
+            self.query_bank = np.zeros((0, self.dim), np.float32)
 
     @classmethod
     def read(cls, place: Located) -> TwoTowerEncoder:
@@ -72,17 +76,12 @@ class TwoTowerEncoder(Encoder):
         for name in ("model.safetensors", "preprocessor_config.json", "tokenizer_config.json"):
             if not (folder / name).is_file() and not (folder / f"{name}.index.json").is_file():
                 raise FileNotFoundError(f"no {name} in {folder}: not a model of two towers")
-        transformers_logging.disable_progress_bar()
-        told = transformers_logging.get_verbosity()
-        transformers_logging.set_verbosity_error()
-        try:
+        with quiet_transformers():
             model, found = AutoModel.from_pretrained(
                 folder, dtype=torch.float32, local_files_only=True, use_safetensors=True, output_loading_info=True
             )
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
             look = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
-        finally:
-            transformers_logging.set_verbosity(told)
         if found["missing_keys"]:
             raise ValueError(f"{folder} lacks weights of its network: {', '.join(sorted(found['missing_keys']))}")
         digest = hashlib.blake2b("".join(sorted(place.sha256().values())).encode(), digest_size=6)
@@ -91,23 +90,21 @@ class TwoTowerEncoder(Encoder):
         return encoder
 
     @property
-    def backbone(self) -> str:
-        """The fingerprint: the towers were trained together, and their frame features serve nothing else."""
-        return self.fingerprint
+    def feature_fingerprint(self) -> str:
+        """The fingerprint and a precision: towers are trained together, their frame features serve nothing else."""
+        return f"{self.fingerprint}:{'bfloat16' if self._bf16 else 'float32'}"
 
     @torch.inference_mode()
     def features(self, frames: NDArray[np.uint8]) -> NDArray[np.float16]:
-        """Look at frames one by one: uint8 (T, 3, H, W), RGB, any size -> float16 (T, F)."""
+        """uint8 (T, 3, H, W) -> float16 (T, F)."""
         rows = [self._look_at(torch.from_numpy(part)) for part in _parts(frames)]
-        return _stack(rows, self.feature_dim).astype(np.float16)
+        return stack(rows, self.feature_dim).astype(np.float16)
 
     @torch.inference_mode()
-    def embed_segments(
-        self, features: NDArray[np.float16], mask: NDArray[np.bool_], texts: Sequence[str]
-    ) -> NDArray[np.float32]:
-        """One vector a segment, of its frames alone where it has any; see `Encoder.embed_segments`."""
-        if len(texts) != len(features):
-            raise ValueError(f"one text per segment: got {len(texts)} texts for {len(features)} segments")
+    def embed_segments(self, segments: Sequence[NDArray[np.float16]], texts: Sequence[str]) -> NDArray[np.float32]:
+        """N times (T_i, F) and N texts -> (N, D), of the frames alone where there are any."""
+        check_pairs(segments, texts)
+        features, mask = pad(segments, self.feature_dim, max_frames=self.max_frames)
         embeddings = np.zeros((len(texts), self.dim), np.float32)
         shown = mask.any(axis=1)
         unseen = np.flatnonzero(~shown).tolist()
@@ -120,22 +117,21 @@ class TwoTowerEncoder(Encoder):
             F.normalize(pool(torch.from_numpy(features[part]).to(self.device), torch.from_numpy(mask[part])), dim=-1)
             for part in _parts(np.flatnonzero(shown))
         ]
-        embeddings[shown] = _stack(rows, self.dim)
+        embeddings[shown] = stack(rows, self.dim)
         return embeddings
 
     @torch.inference_mode()
     def embed_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Embed queries: float32 (N, D), unit length; ValueError for one without a word."""
+        """N texts -> (N, D)."""
         require_words(texts)
         rows = [F.normalize(self._read_texts(list(part)).float(), dim=-1) for part in _parts(texts)]
-        return _stack(rows, self.dim)
+        return stack(rows, self.dim)
 
-    def align(
-        self, features: NDArray[np.float16], mask: NDArray[np.bool_], texts: Sequence[str]
-    ) -> NDArray[np.float32]:
-        """The cosine of N pairs of segment and text: float32 (N,)."""
-        segments = self.embed_segments(features, mask, [""] * len(texts)) if len(texts) else np.zeros((0, self.dim))
-        return np.asarray((segments * self.embed_text(texts)).sum(axis=1), np.float32)
+    def align(self, segments: Sequence[NDArray[np.float16]], texts: Sequence[str]) -> NDArray[np.float32]:
+        """The cosine of N pairs of segment and text: (N,)."""
+        check_pairs(segments, texts)
+        embeddings = self.embed_segments(segments, [""] * len(texts))
+        return np.asarray((embeddings * self.embed_text(texts)).sum(axis=1), np.float32)
 
     def _look_at(self, frames: Tensor) -> Tensor:
         """uint8 (T, 3, H, W) -> (T, F)."""
@@ -174,9 +170,3 @@ def _mean(features: Tensor, mask: Tensor) -> Tensor:
 def _parts(rows: Any) -> list[Any]:
     """Slices of an array or a sequence that are small enough to work on at once."""
     return [rows[first : first + _AT_ONCE] for first in range(0, len(rows), _AT_ONCE)]
-
-
-def _stack(rows: list[Tensor], width: int) -> NDArray[np.float32]:
-    if not rows:
-        return np.zeros((0, width), np.float32)
-    return np.asarray(torch.cat(rows).float().cpu().numpy())

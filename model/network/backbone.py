@@ -1,46 +1,126 @@
-"""Frames -> frame features: the convolutional networks that look at one frame at a time.
+"""Frames -> frame features: one table of convolutional networks, and the vision towers of transformers.
 
 The shipped model has EfficientNet-Lite2. The default of a new configuration is MobileNetV2 (Sandler et al., CVPR 2018):
-2.2 million parameters, 1,280 features a frame. Networks are built without anybody's weights.
+2.2 million parameters, 1,280 features a frame. Networks are built without anybody's weights; `model.network.weights`
+reads published ones.
+
+All take frames of -1..1 and give a feature each; networks that were trained with other colours restore these inside.
+
+S3D (Xie et al., ECCV 2018), the backbone of the VideoBERT paper, looks at clips. A row of frames is cut into clips of
+`clip_frames`, the last one filled up with its last frame, and each frame gets the feature of its clip, so that every
+feature still has its frame and its time; an encoder then reads each clip once.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision import models
+from transformers import AutoConfig, AutoModel
 
 from model.network import efficientnet_lite2
+from model.network.preprocessing import MEAN, STD
 
-FEATURE_DIMS = {
-    "efficientnet_lite2": efficientnet_lite2.FEATURE_DIM,
-    "mobilenet_v2": 1280,
-    "resnet18": 512,
-    "resnet50": 2048,
-}
+Colours = tuple[list[float], list[float]]  # mean and standard deviation of red, green and blue, 0..1
+
+_IMAGENET: Colours = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+_KINETICS: Colours = ([0.43216, 0.394666, 0.37645], [0.22803, 0.22145, 0.216989])
+TORCHVISION = "torchvision:"  # begins the names of networks that take torchvision's weights unchanged
+
+
+@dataclass(frozen=True)
+class Cnn:
+    """A convolutional network that a configuration can name."""
+
+    feature_dim: int
+    build: Callable[[], nn.Module]  # for TORCHVISION frames -> features, for others frames -> maps
+    colours: Colours | None = None  # that it was trained with; None: -1..1
+    head: str = ""  # the layer of published weights that is left out
+    min_frames: int = 1  # of a clip; more than 1 where it looks at clips
 
 
 class Backbone(nn.Module):
-    """A CNN without its classifier, averaged over the picture.
+    """A network of the table without its classifier; networks of maps are averaged over the picture."""
 
-    `blocks` are the stages in order.
-    """
-
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, clip_frames: int = 1) -> None:
         super().__init__()
-        if name not in _BUILDERS:
-            raise ValueError(f"backbone must be one of {', '.join(_BUILDERS)}, got {name!r}")
-        self.feature_dim = FEATURE_DIMS[name]
-        self.blocks = _BUILDERS[name]()
+        if name not in CNNS:
+            raise ValueError(f"backbone must be one of {', '.join(CNNS)}, vision, got {name!r}")
+        cnn, short = CNNS[name], name.removeprefix(TORCHVISION)
+        self.feature_dim, self.in_clips, self.clip_frames = cnn.feature_dim, cnn.min_frames > 1, clip_frames
+        if clip_frames < cnn.min_frames or (clip_frames > 1 and not self.in_clips):
+            wanted = f"at least {cnn.min_frames}" if self.in_clips else "1"
+            raise ValueError(f"clip_frames of {short} must be {wanted}, got {clip_frames}")
+        self.colours = Recolour(*cnn.colours) if cnn.colours else nn.Identity()
+        # Two names, as checkpoints have stored them.
+        self.blocks = None if name.startswith(TORCHVISION) else cnn.build()
+        self.network = cnn.build() if name.startswith(TORCHVISION) else None
 
     def forward(self, frames: Tensor) -> Tensor:
         """(T, 3, S, S) float, -1..1 -> (T, F) float."""
-        return self.blocks(frames).mean(dim=(2, 3))  # type: ignore[no-any-return]
+        frames = self.colours(frames)
+        if self.blocks is not None:
+            return self.blocks(frames).mean(dim=(2, 3))  # type: ignore[no-any-return]
+        assert self.network is not None
+        if not self.in_clips:
+            return self.network(frames)  # type: ignore[no-any-return]
+        clips = -(-len(frames) // self.clip_frames)
+        filling = frames[-1:].expand(clips * self.clip_frames - len(frames), -1, -1, -1)
+        cut = torch.cat([frames, filling]).unflatten(0, (clips, self.clip_frames))  # (W, clip, 3, S, S)
+        features = self.network(cut.transpose(1, 2))  # (W, 3, clip, S, S) -> (W, F)
+        return features.repeat_interleave(self.clip_frames, dim=0)[: len(frames)]  # type: ignore[no-any-return]
+
+
+class VisionTower(nn.Module):
+    """The vision tower of a model of transformers; `described` is what `model.network.weights` says of it."""
+
+    def __init__(self, described: Mapping[str, Any]) -> None:
+        super().__init__()
+        config = AutoConfig.for_model(**described["config"])
+        self.feature_dim = int(getattr(config, "hidden_size", 0) or config.hidden_sizes[-1])
+        self.colours = Recolour(described["mean"], described["std"])
+        self.network = AutoModel.from_config(config)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """(T, 3, S, S) float, -1..1 -> (T, F) float: what the tower pools, or the mean over the picture."""
+        outputs = self.network(pixel_values=self.colours(frames))
+        pooled = getattr(outputs, "pooler_output", None)
+        return outputs.last_hidden_state.mean(dim=1) if pooled is None else pooled.flatten(1)  # type: ignore[no-any-return]
+
+
+class Recolour(nn.Module):
+    """From our -1..1 to what a network was trained with."""
+
+    def __init__(self, mean: list[float], std: list[float]) -> None:
+        super().__init__()
+        self.mean, self.std = mean, std  # no buffers: what a checkpoint does not hold, loading one leaves undefined
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """(T, 3, S, S), -1..1 -> the same, standardized."""
+        mean, std = frames.new_tensor(self.mean)[:, None, None], frames.new_tensor(self.std)[:, None, None]
+        return (frames * STD + MEAN - mean) / std
+
+
+def build_backbone(name: str, *, clip_frames: int, vision: Mapping[str, Any] | None) -> Backbone | VisionTower:
+    """The network that a configuration names, with `feature_dim`; its weights are random.
+
+    Raises:
+        ValueError: there is no such network, or the other fields do not fit it.
+    """
+    if name != "vision":
+        return Backbone(name, clip_frames=clip_frames)
+    if clip_frames != 1:
+        raise ValueError(f"clip_frames of {name} must be 1, got {clip_frames}: it looks at frames one by one")
+    if vision is None:
+        raise ValueError("the backbone 'vision' needs the description of a tower in the field vision")
+    return VisionTower(vision)
 
 
 def _mobilenet_v2() -> nn.Sequential:
@@ -64,11 +144,27 @@ def _resnet(build: Callable[..., models.ResNet]) -> Callable[[], nn.Sequential]:
     return blocks
 
 
-_BUILDERS: dict[str, Callable[[], nn.Sequential]] = {
-    "efficientnet_lite2": efficientnet_lite2.EfficientNetLite2,
-    "mobilenet_v2": _mobilenet_v2,
-    "resnet18": _resnet(models.resnet18),
-    "resnet50": _resnet(models.resnet50),
+def _headless(name: str, head: str) -> Callable[[], nn.Module]:
+    def network() -> nn.Module:
+        net: nn.Module = models.get_model(name, weights=None)
+        setattr(net, head, nn.Identity())
+        return net
+
+    return network
+
+
+def _published(name: str, feature_dim: int, head: str, colours: Colours, *, min_frames: int = 1) -> Cnn:
+    return Cnn(feature_dim, _headless(name, head), colours, head, min_frames)
+
+
+CNNS = {
+    "mobilenet_v2": Cnn(1280, _mobilenet_v2),
+    "efficientnet_lite2": Cnn(efficientnet_lite2.FEATURE_DIM, efficientnet_lite2.EfficientNetLite2),
+    "resnet18": Cnn(512, _resnet(models.resnet18)),
+    "resnet50": Cnn(2048, _resnet(models.resnet50)),
+    "torchvision:mobilenet_v3_large": _published("mobilenet_v3_large", 960, "classifier", _IMAGENET),
+    "torchvision:resnet50": _published("resnet50", 2048, "fc", _IMAGENET),
+    "torchvision:s3d": _published("s3d", 1024, "classifier", _KINETICS, min_frames=16),
 }
 
 
@@ -91,8 +187,3 @@ def folded(network: nn.Module) -> nn.Module:
                 parent[place] = fuse_conv_bn_eval(convolution, normalization)
                 chain[second] = nn.Identity()
     return network
-
-
-def bf16_is_native() -> bool:
-    """Whether this CPU multiplies bfloat16 in hardware, so that autocast saves time instead of costing it."""
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())

@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 from transformers.utils import logging as transformers_logging
 
+from model.compat import quiet_transformers
 from model.network.tokenizer import TOKENIZER_FILE, TextTokenizer
 from model.network.videobert import VideoBertConfig, VideoBertModel
 
@@ -43,10 +44,7 @@ def load(folder: Path = DEFAULT_CHECKPOINT) -> tuple[VideoBertModel, TextTokeniz
     for name in _FILES:
         if not (folder / name).is_file():
             raise FileNotFoundError(f"no {name} in {folder}: not a checkpoint folder")
-    transformers_logging.disable_progress_bar()
-    told = transformers_logging.get_verbosity()
-    transformers_logging.set_verbosity_error()  # what does not fit is said below, in one sentence
-    try:
+    with quiet_transformers():
         # With loading info the call returns a pair, which its annotation does not know.
         loaded: Any = VideoBertModel.from_pretrained(
             None,
@@ -56,8 +54,6 @@ def load(folder: Path = DEFAULT_CHECKPOINT) -> tuple[VideoBertModel, TextTokeniz
             output_loading_info=True,
             ignore_mismatched_sizes=True,
         )
-    finally:
-        transformers_logging.set_verbosity(told)
     model, found = loaded
     # A weight left at random would be a fault that nobody sees.
     faults = [f"{name} is missing" for name in sorted(found["missing_keys"])]

@@ -32,16 +32,16 @@ class RetrievalHead(nn.Module):
                 nn.init.zeros_(layer.bias)
 
     def forward(
-        self, words: Tensor, frames: Tensor, has_words: Tensor, has_frames: Tensor, glance: Tensor | None = None
+        self, words: Tensor, frames: Tensor, has_words: Tensor, has_frames: Tensor, direct: Tensor | None = None
     ) -> Tensor:
         """Mean states (N, H), (N, H) and bool (N,), (N,) -> (N, D), unit length.
 
-        A glance at the frames (N, D), unit length, turns their point halfway to itself; how much they count beside
-        subtitles stays the same.
+        `direct`, (N, D) of the direct frame head, unit length, turns the frames' point halfway to itself; how much they
+        count beside subtitles stays the same.
         """
         shown = self.frames(frames)
-        if glance is not None:
-            turned = F.normalize(F.normalize(shown.float(), dim=-1) + glance, dim=-1)
+        if direct is not None:
+            turned = F.normalize(F.normalize(shown.float(), dim=-1) + direct, dim=-1)
             shown = shown.float().norm(dim=-1, keepdim=True) * turned
         segment = shown + self.subtitles(words) * has_words[:, None]
         point = torch.where(has_frames[:, None], segment, self.words(words))
@@ -123,7 +123,7 @@ class FrameReader(nn.Module):
         return self.narrow(self.dropout(wide)) + self.path(frames)  # type: ignore[no-any-return]
 
 
-class Glance(nn.Module):
+class DirectFrameHead(nn.Module):
     """Frame features -> the same space in one step: each frame for itself, past the temporal model and BERT.
 
     It learns for itself, so its errors are others than theirs, and the mean of both is better than either (Hansen and

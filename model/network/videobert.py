@@ -10,6 +10,7 @@ always fit the network exactly; training adds what its objectives need.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,25 +21,58 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel, PreTrainedConfig, PreTrainedModel
 
+from model.network.backbone import build_backbone
 from model.network.heads import (
     AlignmentHead,
     ClassNames,
+    DirectFrameHead,
     FrameReader,
-    Glance,
     MaskedFrameHead,
     MaskedWordHead,
     RetrievalHead,
     frame_layers,
 )
-from model.network.inputs import Inputs
 from model.network.temporal import TemporalModel
 from model.network.visual_words import VisualWords
-from model.network.weights import build_backbone
-
-__all__ = ["Inputs", "VideoBertConfig", "VideoBertModel"]
 
 FRAME_INPUTS = ("features", "visual_words")
 _FRAMES_AT_ONCE = 4096  # described at once: 4 MB of class probabilities a thousand
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """A batch for the joint Transformer. Masks are True where something real stands.
+
+    A batch of pure text has T = 0, a batch of silent segments has L = 0, and rows of both kinds may be mixed.
+    """
+
+    word_ids: Tensor  # int64 (N, L), without special tokens
+    word_mask: Tensor  # bool (N, L)
+    features: Tensor  # float (N, T, F)
+    frame_mask: Tensor  # bool (N, T)
+    hidden: Tensor | None = None  # bool (N, T), True where the model must not see the frame but guess it
+
+    def __post_init__(self) -> None:
+        if self.features.ndim != 3 or self.features.shape[0] != self.word_ids.shape[0]:
+            raise ValueError(f"features must be ({len(self.word_ids)}, T, F), got {tuple(self.features.shape)}")
+        for name, shape in (
+            ("word_mask", self.word_ids.shape),
+            ("frame_mask", self.features.shape[:2]),
+            ("hidden", self.features.shape[:2]),
+        ):
+            mask: Tensor | None = getattr(self, name)
+            if mask is not None and (mask.shape != shape or mask.dtype != torch.bool):
+                raise ValueError(f"{name} must be bool {tuple(shape)}, got {mask.dtype} {tuple(mask.shape)}")
+
+    def to(self, device: torch.device) -> Inputs:
+        """The same batch on another device."""
+        return Inputs(
+            self.word_ids.to(device),
+            self.word_mask.to(device),
+            self.features.to(device),
+            self.frame_mask.to(device),
+            None if self.hidden is None else self.hidden.to(device),
+        )
 
 
 class VideoBertConfig(PreTrainedConfig):
@@ -63,7 +97,7 @@ class VideoBertConfig(PreTrainedConfig):
     max_frames: int = 8  # frames of a segment; more are thinned evenly
     # Frames
     backbone: str = "mobilenet_v2"  # or resnet18, resnet50, torchvision:NAME, vision
-    vision: dict[str, Any] | None = None  # the tower of the backbone "vision"; see `model.network.weights`
+    vision: dict[str, Any] | None = None  # the tower of the backbone "vision"; see `model.network.backbone`
     image_size: int = 224  # pixels, a square
     # middle: cropped to that square; whole: as many pixels, in the picture's own shape; both: the mean of both features
     frame_fit: str = "middle"
@@ -84,7 +118,8 @@ class VideoBertConfig(PreTrainedConfig):
     masked_words: bool = False  # whether masked words can be predicted
     # The shared space
     embedding_size: int = 384
-    glance_width: int = 0  # of the layer by which frames are also read past the Transformers; 0 for none
+    query_bank_size: int = 0  # embeddings of training captions that travel with the weights, for hubness
+    glance_width: int = 0  # hidden units of the direct frame head; 0 for none
 
 
 class VideoBertModel(PreTrainedModel):
@@ -93,6 +128,7 @@ class VideoBertModel(PreTrainedModel):
     config_class = VideoBertConfig
     config: VideoBertConfig
     base_model_prefix = "videobert"
+    query_bank: Tensor  # (Q, D), where the configuration says how many
 
     def __init__(self, config: VideoBertConfig) -> None:
         super().__init__(config)
@@ -102,6 +138,8 @@ class VideoBertModel(PreTrainedModel):
             raise ValueError("frame_input 'visual_words' needs visual_branching and visual_depth, got 0")
         hidden = config.hidden_size
         self.backbone = build_backbone(config.backbone, clip_frames=config.clip_frames, vision=config.vision)
+        if config.query_bank_size:
+            self.register_buffer("query_bank", torch.zeros(config.query_bank_size, config.embedding_size))
         if config.class_names:
             self.class_names = ClassNames(self.backbone.feature_dim, len(config.class_names), config.embedding_size)
         self.frame_projection = self._frame_reader(config.frame_width, hidden)
@@ -118,7 +156,8 @@ class VideoBertModel(PreTrainedModel):
         self.retrieval = RetrievalHead(hidden, config.embedding_size)
         self.alignment = AlignmentHead(hidden, config.embedding_size)
         if config.glance_width:
-            self.glance = Glance(self._frame_reader(config.glance_width, config.embedding_size))
+            # The direct frame head; `glance` is its name in stored weights, recipes and config.json.
+            self.glance = DirectFrameHead(self._frame_reader(config.glance_width, config.embedding_size))
         if config.masked_words:
             self.add_masked_words()
         if config.visual_branching:
@@ -192,8 +231,8 @@ class VideoBertModel(PreTrainedModel):
         weights = load_file(folder / "model.safetensors")
         weights = {name.removeprefix("bert."): tensor for name, tensor in weights.items()}
         # What TensorFlow called them, which the checkpoints of the BERT paper have kept.
-        told = (("LayerNorm.gamma", "LayerNorm.weight"), ("LayerNorm.beta", "LayerNorm.bias"))
-        for theirs, ours in told:
+        renamed = (("LayerNorm.gamma", "LayerNorm.weight"), ("LayerNorm.beta", "LayerNorm.bias"))
+        for theirs, ours in renamed:
             weights = {name.replace(theirs, ours): tensor for name, tensor in weights.items()}
         # Positions beyond the longest sequence are never read.
         places = "embeddings.position_embeddings.weight"
@@ -218,11 +257,11 @@ class VideoBertModel(PreTrainedModel):
         # A way around for frames: what a frame shows does not have to pass through layers made for words.
         return torch.where((types == 1)[..., None], tokens + self.frame_gain * states, states), mask, types
 
-    def embed(self, inputs: Inputs, *, glancing: bool = True) -> Tensor:
+    def embed(self, inputs: Inputs, *, direct: bool = True) -> Tensor:
         """One point per row in the space shared by text and video: float32 (N, D), unit length.
 
         Args:
-            glancing: whether the glance counts, where there is one.
+            direct: whether the direct frame head counts, where there is one.
 
         Raises:
             ValueError: a row has neither words nor frames.
@@ -231,11 +270,11 @@ class VideoBertModel(PreTrainedModel):
         if not bool((has_words | has_frames).all()):
             raise ValueError("every row needs a word or a frame to embed; got a row with neither")
         _, words, frames = self._read(inputs)
-        glance = None
-        if glancing and self.config.glance_width:
+        direct_point = None
+        if direct and self.config.glance_width:
             shown = inputs.frame_mask if inputs.hidden is None else inputs.frame_mask & ~inputs.hidden
-            glance = self.glance(self.described(inputs.features), shown)
-        return self.retrieval(words, frames, has_words, has_frames, glance)  # type: ignore[no-any-return]
+            direct_point = self.glance(self.described(inputs.features), shown)
+        return self.retrieval(words, frames, has_words, has_frames, direct_point)  # type: ignore[no-any-return]
 
     def align(self, inputs: Inputs) -> Tensor:
         """How well words and frames of each row belong together: float32 (N,), logits."""

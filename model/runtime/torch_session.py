@@ -7,7 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from model.network.backbone import bf16_is_native, folded
+from model.network.backbone import folded
+from model.runtime.hardware import bf16_is_native
 
 
 class TorchSession:
@@ -20,7 +21,7 @@ class TorchSession:
     runtime = "torch"
 
     def __init__(self, backbone: nn.Module, device: torch.device) -> None:
-        self.precision = "bfloat16" if device.type == "cuda" or bf16_is_native() else "float32"
+        self.precision = "bfloat16" if bf16_is_native(device) else "float32"
         self._device = device
         self._network = folded(backbone)
         if getattr(backbone, "clip_frames", 1) == 1:

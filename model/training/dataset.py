@@ -9,7 +9,7 @@ A captions file is JSON lines, one photo or clip a line:
 `media` is relative to a folder of your choice; several pictures, in order, are frames of one video. `start` and `end`
 (seconds) choose a part of a clip; rows of one `media` that have a `start` are neighbours in time. A `label` instead of
 captions is put into sentence templates, and examples of one label count as right answers for each other. `beliefs` are
-what a classifier takes the picture for, and how likely.
+soft labels: what a classifier takes the picture for, and how likely.
 
 Everything random about a batch comes from the `random.Random` that is handed in, and the order of an epoch from its
 number and the seed: a run that goes on later deals the same batches.
@@ -27,8 +27,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-BELIEF_TEMPLATE = "a photo of a {}"
-LABEL_TEMPLATES = ("a video of a {}", "a photo of a {}", "{}", "a {}", "this is a {}", "a close-up of a {}")
+from model.encoder.prompts import LABEL_TEMPLATES
+
+SOFT_LABEL_TEMPLATE = "a photo of a {}"
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Captioned:
     label: str = ""
     start: float | None = None  # seconds
     end: float | None = None
-    beliefs: Mapping[str, float] = field(default_factory=dict)  # sum to 1 where there are any
+    soft_labels: Mapping[str, float] = field(default_factory=dict)  # sum to 1 where there are any
     following: tuple[str, ...] = ()  # further pictures of the same video, in order
 
 
@@ -53,7 +54,7 @@ class Example:
     label: str = ""
     media: str = ""
     start: float | None = None  # seconds
-    beliefs: Mapping[str, float] = field(default_factory=dict)
+    soft_labels: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,8 @@ class Batch:
     paced_features: NDArray[np.float16]  # (N, T', F), every n-th frame once
     paced_mask: NDArray[np.bool_]  # (N, T')
     same: NDArray[np.bool_]  # (N, N), True where two rows show the same
-    told: NDArray[np.bool_]  # (N, N), True where sentence i tells of row j, wholly or in part
-    beliefs: NDArray[np.float32]  # (N, K), over the names of the set; rows sum to 1, or to 0 where nothing is believed
+    relevant: NDArray[np.bool_]  # (N, N), True where sentence i tells of row j, wholly or in part
+    soft_labels: NDArray[np.float32]  # (N, K), over the names of the set; rows sum to 1, or to 0
 
 
 def read_captions(path: Path) -> tuple[list[Captioned], list[str]]:
@@ -116,11 +117,11 @@ def _captioned(row: object) -> Captioned:
     if not captions and not label.strip():
         raise ValueError("a row needs 'captions' or a 'label'")
     start, end = (None if row.get(key) is None else float(row[key]) for key in ("start", "end"))
-    beliefs = _beliefs(row.get("beliefs", {}))
-    return Captioned(files[0], tuple(captions), label.strip(), start, end, beliefs, tuple(files[1:]))
+    soft_labels = _soft_labels(row.get("beliefs", {}))
+    return Captioned(files[0], tuple(captions), label.strip(), start, end, soft_labels, tuple(files[1:]))
 
 
-def _beliefs(given: object) -> dict[str, float]:
+def _soft_labels(given: object) -> dict[str, float]:
     if not isinstance(given, dict) or not all(isinstance(p, int | float) and p >= 0 for p in given.values()):
         raise ValueError(f"'beliefs' must give names likelihoods of 0 or more, got {given!r}")
     total = sum(given.values())
@@ -134,7 +135,7 @@ class CaptionedSet:
         if not examples:
             raise ValueError("training needs at least one example, got none")
         self.examples = examples
-        self.names = sorted({name for example in examples for name in example.beliefs})
+        self.names = sorted({name for example in examples for name in example.soft_labels})
         self._name_at = {name: i for i, name in enumerate(self.names)}
         self._next = _next_in_time(examples)
 
@@ -144,11 +145,11 @@ class CaptionedSet:
     def texts(self) -> list[str]:
         """Everything that can be a query, and a sentence for everything that is believed, without repetitions."""
         queries = [text for example in self.examples for text in _texts(example)]
-        return list(dict.fromkeys([*queries, *self.believed()]))
+        return list(dict.fromkeys([*queries, *self.label_sentences()]))
 
-    def believed(self) -> list[str]:
+    def label_sentences(self) -> list[str]:
         """A sentence for each of the names, in their order."""
-        return [BELIEF_TEMPLATE.format(name) for name in self.names]
+        return [SOFT_LABEL_TEMPLATE.format(name) for name in self.names]
 
     def order(self, *, seed: int, epoch: int) -> list[int]:
         """The examples in the random order of one epoch."""
@@ -177,11 +178,11 @@ class CaptionedSet:
         labels = np.array([row.label for row in rows])
         same = ((labels[:, None] == labels[None, :]) & (labels != "")[:, None]) | np.eye(len(rows), dtype=bool)
         neighbours = np.array([self._next.get(i, -1) for i in chosen])
-        told = same | (neighbours[:, None] == np.array(chosen)[None, :])
-        beliefs = np.zeros((len(rows), len(self.names)), np.float32)
-        for row, likely in zip(rows, beliefs, strict=True):
-            likely[[self._name_at[name] for name in row.beliefs]] = list(row.beliefs.values())
-        return Batch(queries, subtitles, sentences, *_padded(frames), *_padded(paced), same, told, beliefs)
+        relevant = same | (neighbours[:, None] == np.array(chosen)[None, :])
+        soft_labels = np.zeros((len(rows), len(self.names)), np.float32)
+        for row, likely in zip(rows, soft_labels, strict=True):
+            likely[[self._name_at[name] for name in row.soft_labels]] = list(row.soft_labels.values())
+        return Batch(queries, subtitles, sentences, *_padded(frames), *_padded(paced), same, relevant, soft_labels)
 
 
 def _next_in_time(examples: Sequence[Example]) -> dict[int, int]:

@@ -35,15 +35,15 @@ def begin(start: VideoBertModel, network: Mapping[str, Any], *, seed: int) -> tu
         ValueError: the fields do not fit each other, or the BERT not the network.
         FileNotFoundError: the backbone or the BERT is not on this machine.
     """
-    wanted, bert, seen = dict(network), network.get("bert"), None
+    wanted, bert, found = dict(network), network.get("bert"), None
     wanted.pop("bert", None)
     if wanted.get("backbone", start.config.backbone) != start.config.backbone:
-        seen = find_weights(wanted.pop("backbone"))
-        wanted = dict(seen.fields) | wanted
+        found = find_weights(wanted.pop("backbone"))
+        wanted = dict(found.fields) | wanted
     changes = {name: value for name, value in wanted.items() if getattr(start.config, name) != value}
     model, fresh = _changed(start, changes, seed=seed) if changes else (start, [])
-    if seen:
-        model.backbone.load_state_dict(seen.state)
+    if found:
+        model.backbone.load_state_dict(found.state)
         fresh = [part for part in fresh if part != "backbone"]
     if bert:
         try:
@@ -60,12 +60,12 @@ def check_options(options: TrainingOptions, fresh: list[str]) -> None:
     Raises:
         ValueError: with what to change.
     """
-    asked = [part for part in ("bert", "retrieval") if part in fresh]
-    if asked and options.frozen:
-        raise ValueError(f"bert_learning_rate 0 keeps what a query means, but {asked[0]} begins at random here")
-    if asked and "anchor" in options.weights:
+    random_parts = [part for part in ("bert", "retrieval") if part in fresh]
+    if random_parts and options.frozen:
+        raise ValueError(f"bert_learning_rate 0 keeps what a query means, but {random_parts[0]} begins at random here")
+    if random_parts and "anchor" in options.weights:
         raise ValueError(
-            f"anchor_weight holds queries where they were, but {asked[0]} begins at random here: set it to 0"
+            f"anchor_weight holds queries where they were, but {random_parts[0]} begins at random here: set it to 0"
         )
 
 
@@ -74,10 +74,10 @@ def _changed(start: VideoBertModel, changes: Mapping[str, Any], *, seed: int) ->
     _check(config)
     torch.manual_seed(seed)
     model = VideoBertModel(config)
-    held = _parts(start)
+    parts_of_start = _parts(start)
     fresh = []
     for part, weights in _parts(model).items():
-        before = held.get(part, {})
+        before = parts_of_start.get(part, {})
         if {name: tensor.shape for name, tensor in weights.items()} == {n: t.shape for n, t in before.items()}:
             with torch.no_grad():
                 for name, tensor in weights.items():

@@ -21,9 +21,9 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from model.network.backbone import bf16_is_native
 from model.network.tokenizer import TextTokenizer
 from model.network.videobert import VideoBertModel
+from model.runtime.hardware import bf16_is_native
 from model.training.dataset import CaptionedSet, Sampling
 from model.training.distributed import Processes
 from model.training.objectives import Anchor, Objectives
@@ -68,7 +68,7 @@ def train(
 
     Raises:
         ValueError: there are fewer examples than batches in a step, or visual words are needed and not asked for, or
-            beliefs are to be learned and no example has any.
+            soft labels are to be learned and no example has any.
     """
     parts = processes.count * options.accumulate
     if len(examples) < parts:
@@ -78,7 +78,8 @@ def train(
     torch.manual_seed(options.seed)
     _add_what_is_missing(model, examples, options, fit=run is None or not run.resumed)
     processes.share(model)
-    objectives = Objectives(model, tokenizer, examples.texts(), options, believed=examples.believed(), anchor=anchor)
+    sentences = examples.label_sentences()
+    objectives = Objectives(model, tokenizer, examples.texts(), options, label_sentences=sentences, anchor=anchor)
     sampling = Sampling(
         model.config.max_frames,
         options.drawn_frames,
@@ -93,7 +94,7 @@ def train(
     average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(options.ema)) if options.ema else None
     done = run.restore(model, optimizer, average) if run else 0
 
-    device, bf16 = model.device, model.device.type == "cuda" or bf16_is_native()
+    device, bf16 = model.device, bf16_is_native(model.device)
     steps_an_epoch = max(len(examples) // (options.batch_size * parts), 1)
     steps = options.epochs * steps_an_epoch
     means = _Means()
@@ -177,9 +178,9 @@ def _seed(seed: int, step: int, part: int) -> random.Random:
 def _take(model: VideoBertModel, average: AveragedModel) -> None:
     """The averages of what was trained: the mean of a weight that never moved is off by its last bits, or its sign."""
     own = model.state_dict()
-    kept = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
+    frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
     for name, weight in average.module.state_dict().items():
-        if name not in kept and not name.startswith("backbone."):
+        if name not in frozen and not name.startswith("backbone."):
             own[name].copy_(weight)
 
 

@@ -54,21 +54,21 @@ def alignment(logits: Tensor, aligned: Tensor) -> Tensor:
     return F.binary_cross_entropy_with_logits(logits, aligned.float())
 
 
-def believing(items: Tensor, names: Tensor, beliefs: Tensor, scale: Tensor) -> Tensor:
+def soft_label_loss(items: Tensor, names: Tensor, soft_labels: Tensor, scale: Tensor) -> Tensor:
     """Cross-entropy of the softmax over names against how likely each is held (Hinton et al., 2015).
 
     Args:
         items: (N, D), unit length.
         names: (K, D), unit length, without gradient.
-        beliefs: (N, K); rows sum to 1, or to 0 where nothing is believed.
+        soft_labels: (N, K); rows sum to 1, or to 0 for an item without any.
         scale: inverse temperature, scalar.
 
     Returns:
-        scalar, averaged over the items that something is believed of; 0 where there are none.
+        scalar, averaged over the items with soft labels; 0 where there are none.
     """
     with torch.autocast(items.device.type, enabled=False):
         logits = scale.float() * items.float() @ names.float().T
-    return -(F.log_softmax(logits, dim=1) * beliefs).sum() / beliefs.sum().clamp(min=1.0)
+    return -(F.log_softmax(logits, dim=1) * soft_labels).sum() / soft_labels.sum().clamp(min=1.0)
 
 
 def anchoring(points: Tensor, anchors: Tensor) -> Tensor:

@@ -4,8 +4,8 @@
 - *alignment*: a classifier over [CLS] learns which sentences and frames belong together (Sun et al., 2019);
 - *masked words*, *masked frames*: what was hidden is guessed from what stands around it, in text alone, in video alone
   and in both by turns (Sun et al., 2019);
-- *beliefs*: frames are nearest to the names that a classifier holds likely (Hinton et al., "Distilling the knowledge in
-  a neural network", 2015, with names as the classes);
+- *beliefs*: frames are nearest to the names that soft labels hold likely (Hinton et al., "Distilling the knowledge in a
+  neural network", 2015, with names as the classes);
 - *anchor*: text stays near the sentence encoder it started from: captions cover far fewer words than queries do.
 """
 
@@ -25,15 +25,15 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
 
-from model.network.backbone import bf16_is_native
 from model.network.tokenizer import TextTokenizer
 from model.network.videobert import Inputs, VideoBertModel
+from model.runtime.hardware import bf16_is_native
 from model.training import losses
 from model.training.dataset import Batch
-from model.training.masking import choose, mask_words
 from model.training.options import TrainingOptions
 
 _ANCHORS_AT_ONCE = 64
+_SHARE = 0.15  # of the words and of the frames (Devlin et al., 2019; Sun et al., 2019)
 Frames = tuple[Tensor, Tensor]  # float (N, T, F), bool (N, T)
 
 
@@ -47,13 +47,13 @@ class Objectives:
         texts: list[str],
         options: TrainingOptions,
         *,
-        believed: Sequence[str] = (),
+        label_sentences: Sequence[str] = (),
         anchor: Anchor | None = None,
     ) -> None:
         self.model, self.tokenizer, self.options = model, tokenizer, options
         self.wanted = options.weights.keys()
         self.anchor = anchor or Anchor(model, tokenizer, texts, options.max_words)
-        self.believed = list(believed)  # sentences, among the texts; what the columns of a batch's beliefs stand for
+        self.label_sentences = list(label_sentences)  # among the texts; one a column of soft labels
         self.sentence_words = options.max_words * (2 if options.joined_sentences else 1)
 
     def __call__(self, batch: Batch, *, step: int) -> dict[str, Tensor]:
@@ -92,9 +92,9 @@ class Objectives:
             found = [losses.multi_positive_contrastive(queries, points, target, scale) for points in readings]
             terms["silent"] = torch.stack(found).sum()
         if "beliefs" in wanted:
-            beliefs, names = torch.from_numpy(batch.beliefs).to(model.device), self.anchor(self.believed)
-            held = [losses.believing(points, names, beliefs, scale) for points in readings]
-            terms["beliefs"] = torch.stack(held).sum()
+            soft_labels, names = torch.from_numpy(batch.soft_labels).to(model.device), self.anchor(self.label_sentences)
+            costs = [losses.soft_label_loss(points, names, soft_labels, scale) for points in readings]
+            terms["beliefs"] = torch.stack(costs).sum()
         if "fused" in wanted:
             fused = model.embed(self._inputs(batch.subtitles[:half], (features[:half], frame_mask[:half])))
             terms["fused"] = losses.multi_positive_contrastive(queries[:half], fused, target[:half, :half], scale)
@@ -104,13 +104,13 @@ class Objectives:
         return terms
 
     def _readings(self, frames: Frames) -> list[Tensor]:
-        """Frames alone as points (N, D), by the Transformers unless they are frozen, and by the glance.
+        """Frames alone as points (N, D), by the Transformers unless they are frozen, and by the direct frame head.
 
         Each learns for itself: were their mean to learn, one would leave to the other what that knows already.
         """
         model, readings = self.model, []
         if not (self.options.frames_frozen and model.config.glance_width):
-            readings.append(model.embed(self._inputs([], frames), glancing=False))
+            readings.append(model.embed(self._inputs([], frames), direct=False))
         if model.config.glance_width:
             readings.append(model.glance(model.described(frames[0]), frames[1]))
         return readings
@@ -120,12 +120,12 @@ class Objectives:
             frames = self._frames(batch.paced_features, batch.paced_mask)
         rows = torch.arange(count) % len(batch.queries)  # every other one is shown with a wrong sentence
         aligned = rows % 2 == 0
-        wrong = _hard_negatives(similarity.cpu(), torch.from_numpy(batch.told))
+        wrong = _hard_negatives(similarity.cpu(), torch.from_numpy(batch.relevant))
         shown = torch.where(aligned, rows, wrong[rows])
         sentences = [batch.sentences[i] for i in shown.tolist()]
-        seen = self._inputs(sentences, (frames[0][rows], frames[1][rows]), max_words=self.sentence_words)
-        belief = self.model.align(seen)
-        return losses.alignment(belief, aligned.to(belief.device))
+        inputs = self._inputs(sentences, (frames[0][rows], frames[1][rows]), max_words=self.sentence_words)
+        logits = self.model.align(inputs)
+        return losses.alignment(logits, aligned.to(logits.device))
 
     def _masked(self, batch: Batch, step: int) -> dict[str, Tensor]:
         """Half of the batch as text alone, half as video alone, and a quarter as both, by turns."""
@@ -179,18 +179,46 @@ def masked_losses(model: VideoBertModel, inputs: Inputs, wanted: set[str]) -> di
     return terms
 
 
+def mask_words(ids: Tensor, mask: Tensor, *, mask_token_id: int, vocab_size: int) -> tuple[Tensor, Tensor]:
+    """Choose words to predict; of these 80 % become `[MASK]`, 10 % a random word, 10 % stay.
+
+    Args:
+        ids: int64 (N, L).
+        mask: bool (N, L), True = real.
+
+    Returns:
+        the ids that the model is to see, int64 (N, L), and the chosen words, bool (N, L).
+    """
+    chosen = choose(mask)
+    fate = torch.rand(ids.shape)
+    shown = torch.where(chosen & (fate < 0.8), mask_token_id, ids)
+    anything = torch.randint(vocab_size, ids.shape)
+    return torch.where(chosen & (fate >= 0.9), anything, shown), chosen
+
+
+def choose(mask: Tensor) -> Tensor:
+    """15 % of the real positions, at least one in every row that has any: bool (N, L) -> bool (N, L).
+
+    Randomness comes from torch's global generator on the CPU, which training seeds at every step.
+    """
+    if mask.shape[1] == 0:
+        return mask
+    draw = torch.rand(mask.shape).masked_fill(~mask, 2.0)
+    return mask & ((draw < _SHARE) | (draw == draw.min(dim=1, keepdim=True).values))
+
+
 def _nothing(rows: int, feature_dim: int) -> tuple[NDArray[np.float16], NDArray[np.bool_]]:
     return np.zeros((rows, 0, feature_dim), np.float16), np.zeros((rows, 0), bool)
 
 
-def _hard_negatives(similarity: Tensor, told: Tensor) -> Tensor:
+def _hard_negatives(similarity: Tensor, relevant: Tensor) -> Tensor:
     """For each item the index of a query that is wrong but likely to be mistaken for right: int64 (N,).
 
     Drawn by the model's own similarities, as in ALBEF (Li et al., 2021).
     """
     likely = torch.softmax(10 * similarity.T.float(), dim=1) + 1e-6
     # The floor matters only where a whole batch shows the same, and there is nothing wrong to draw.
-    return torch.multinomial(likely.masked_fill(told.T, 0.0).clamp(min=1e-12), 1).squeeze(1)
+    return torch.multinomial(likely.masked_fill(relevant.T, 0.0).clamp(min=1e-12), 1).squeeze(1)
 
 
 class Anchor:
@@ -222,7 +250,7 @@ class Anchor:
                     self.known = dict(enumerate(file.get_tensor("embeddings").split(_ANCHORS_AT_ONCE)))
                     return
         device = self.bert.device
-        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda" or bf16_is_native()):
+        with torch.autocast(device.type, torch.bfloat16, enabled=bf16_is_native(device)):
             self([self.texts[group * _ANCHORS_AT_ONCE] for group in range(groups)])
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(path.name + ".part")

@@ -26,7 +26,7 @@ class TrainingOptions:
     masked_word_weight: float = 0.0
     masked_frame_weight: float = 0.0
     soft_labels: float = 0.0  # share of a contrast's target that follows how alike the captions are
-    belief_weight: float = 0.0  # frames alone against what a classifier takes them for, where rows have beliefs
+    belief_weight: float = 0.0  # frames alone against the soft labels of a classifier, where rows have "beliefs"
     drawn_frames: int = 0  # frames drawn of an example at most; 0 for as many as the model reads
     right_subtitles: float = 0.45  # share of the examples that get another caption of the same picture as subtitle
     wrong_subtitles: float = 0.15  # share that get a caption of another picture

@@ -66,13 +66,13 @@ class Run:
             return 0
         with safe_open(self.state, framework="pt", device=str(model.device)) as file:
             done = int(file.metadata()["step"])
-            held = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        model.load_state_dict(_under("model/", held))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        model.load_state_dict(_under("model/", tensors))
         if average is not None:
-            average.module.load_state_dict(_under("average/", held))
+            average.module.load_state_dict(_under("average/", tensors))
             average.n_averaged.fill_(done)
         for name, parameter in model.named_parameters():
-            state = _under(f"optimizer/{name}/", held)
+            state = _under(f"optimizer/{name}/", tensors)
             if state:
                 state["step"] = state["step"].cpu()  # AdamW counts there
                 optimizer.state[parameter] = state
@@ -112,8 +112,8 @@ class Run:
     def _forget_losses_after(self, step: int) -> None:
         if self.losses.is_file():
             header, *rows = self.losses.read_text(encoding="utf-8").splitlines(keepends=True)
-            kept = [row for row in rows if row.endswith("\n") and int(row.split(",")[0]) <= step]
-            self.losses.write_text("".join([header, *kept]), encoding="utf-8")
+            rows = [row for row in rows if row.endswith("\n") and int(row.split(",")[0]) <= step]
+            self.losses.write_text("".join([header, *rows]), encoding="utf-8")
 
 
 def _compare(was: dict[str, Any], now: dict[str, Any], folder: Path) -> None:

@@ -80,14 +80,14 @@ def _faiss() -> str:
 def _model() -> str:
     import torch
 
-    from model.encoder.videobert import Encoder
-    from model.network.backbone import bf16_is_native
+    from model.encoder.load import load
+    from model.runtime.hardware import best_device, bf16_is_native
 
-    encoder = Encoder.load()
+    encoder = load()
     encoder.embed_text(["a dog runs on the beach"])
     speed = ", bfloat16 in hardware" if bf16_is_native() else ""
     libraries = f"torch {torch.__version__}, transformers {version('transformers')}"
-    return f"{encoder.fingerprint} on {encoder.device}{speed}; {libraries}"
+    return f"{encoder.fingerprint} on {best_device()}{speed}; {libraries}"
 
 
 def _library(folder: Path | None) -> str:

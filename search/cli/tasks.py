@@ -16,7 +16,7 @@ from search.library import Library
 from search.query.times import clock
 
 if TYPE_CHECKING:
-    from indexer.features.video import Film
+    from indexer.features.video import VideoFeatures
     from model.encoder.classifier import Classifier
     from search.tasks.classification import Classification, Labels
     from search.tasks.summarization import Summary
@@ -161,7 +161,7 @@ def _train_classifier(library: Library, rows: Path, folder: Path) -> bool:
 
     labelled, problems = read_labelled(rows)
 
-    def films() -> Iterator[tuple[Film, str]]:
+    def films() -> Iterator[tuple[VideoFeatures, str]]:
         for path, label in labelled:
             try:
                 yield library.film(path), label

@@ -14,7 +14,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from model.encoder.videobert import Encoder
+from model.encoder.contract import Encoder
 from store.catalog.catalog import Catalog
 from store.types import Segment
 
@@ -109,7 +109,7 @@ class FrameNormalizer:
     def blank_embeddings(self) -> NDArray[np.float32]:
         """Embeddings of segments that show nothing: float32 (B, D), unit rows."""
         clips = [np.repeat(feature[None], 4, axis=0) for feature in blank_features(self.encoder)]
-        return self.encoder.embed_segments(*self.encoder.pad_frames(clips), [""] * len(clips))
+        return self.encoder.embed_segments(clips, [""] * len(clips))
 
     @cached_property
     def _mean(self) -> NDArray[np.float32]:

@@ -14,7 +14,7 @@ from store.types import EncoderInfo
 
 if TYPE_CHECKING:  # these bring torch and FAISS with them
     from indexer.features.clip import Clip
-    from model.encoder.videobert import Encoder
+    from model.encoder.contract import Encoder
     from search.engine.searcher import Searcher
     from search.query.request import SearchRequest, SimilarRequest
     from search.ranking.moments import Moment
@@ -162,10 +162,10 @@ class Engine:
 
     def use_model(self, model: str | Path) -> None:
         """Load another model, which the library is to move to."""
-        from model.encoder.videobert import Encoder
+        from model.encoder.load import load
 
         with self._refreshing:
-            self._model, self._encoder, self._searcher = model, Encoder.load(model), None
+            self._model, self._encoder, self._searcher = model, load(model), None
 
     def rebuild_index(self) -> None:
         """Start the index over, of which every vector has changed, and write it to disk."""
@@ -202,11 +202,11 @@ class Engine:
         self.catalog.close()
 
     def _load_encoder(self) -> Encoder:
-        from model.encoder.videobert import Encoder
+        from model.encoder.load import load
 
         known = self.catalog.encoder()
         chosen = self._model or (known.model if known else "")
-        return Encoder.load(chosen) if chosen else Encoder.load()
+        return load(chosen) if chosen else load()
 
     def _refreshed(self) -> Searcher:
         from search.engine.searcher import Searcher

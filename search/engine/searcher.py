@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.features.clip import Clip, read_clip, read_picture
-from model.encoder.videobert import Encoder
+from model.encoder.contract import Encoder
 from search.clips.frames import FrameNormalizer
 from search.clips.matching import place, query_views
 from search.query.request import SearchRequest, SimilarRequest
@@ -134,4 +134,5 @@ class Searcher:
         sample = (
             ids[np.linspace(0, len(ids) - 1, min(len(ids), _CALIBRATION_SEGMENTS)).astype(int)] if len(ids) else ids
         )
-        return Calibrator(self.catalog.segments.embeddings(sample), len(ids), query_bank(self.catalog, self.encoder))
+        everyday = query_bank(self.catalog, self.encoder)
+        return Calibrator(self.catalog.segments.embeddings(sample), len(ids), everyday, self.encoder.query_bank)

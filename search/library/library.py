@@ -22,12 +22,12 @@ from store.catalog.searches import SavedSearch
 from store.types import FileStamp, Segment, Video
 
 if TYPE_CHECKING:  # these bring torch, FAISS and the decoders with them
-    from indexer.features.video import Film
+    from indexer.features.video import VideoFeatures
     from indexer.pipeline import IndexOptions, Progress, Report
     from indexer.reindex import Report as ReindexReport
     from model.encoder.classifier import Classifier
+    from model.encoder.contract import Encoder
     from model.encoder.fill_mask import Guess
-    from model.encoder.videobert import Encoder
     from search.clips.duplicates import Duplicates
     from search.tasks.classification import Classification, Labels
     from search.tasks.summarization import Summary
@@ -352,13 +352,13 @@ class Library:
             within: only videos at this path or under this folder.
             tell: called with what was found in each video.
         """
-        from indexer.features.video import stored_film
+        from indexer.features.video import stored_video
         from search.tasks.classification import NONE, classify
         from store.catalog.tags import Tag
 
         catalog = self.engine.writable_catalog()
         for video in self.videos(within=within):
-            found = classify(stored_film(catalog, video), by)
+            found = classify(stored_video(catalog, video), by)
             assert video.id is not None  # it came from the catalog
             rows = zip(self.catalog.segments.of(video.id), found.probabilities, strict=True)
             tags = [
@@ -398,19 +398,19 @@ class Library:
             raise ValueError(f"{video} has no frame between these times; it lasts {film.duration:.1f} s")
         return fill(self.encoder, film.features[shown], text, top=top)
 
-    def film(self, video: str | Path) -> Film:
+    def film(self, video: str | Path) -> VideoFeatures:
         """A video as the model saw it: from the library where it holds it unchanged, looked at now otherwise.
 
         Raises:
             MediaError: it cannot be read as video.
         """
-        from indexer.features.video import read_film, stored_film
+        from indexer.features.video import read_video, stored_video
 
         path = Path(absolute(video))
         held = self.catalog.videos.at(str(path))
         if held and not _changed(held):
-            return stored_film(self.engine.writable_catalog(), held)
-        return read_film(path, self.encoder)
+            return stored_video(self.engine.writable_catalog(), held)
+        return read_video(path, self.encoder)
 
 
 def saved_request(saved: SavedSearch) -> SearchRequest:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from indexer.discovery import discover, looks_like_video
 from indexer.pipeline import IndexOptions, Report
-from indexer.text.subtitles import SUBTITLE_SUFFIXES
+from indexer.text.sidecars import SUBTITLE_SUFFIXES
 from store.types import FileStamp
 
 if TYPE_CHECKING:

@@ -29,13 +29,14 @@ from search.ranking.moments import Moment
 from store.catalog.catalog import Catalog
 
 if TYPE_CHECKING:  # it brings torch with it
-    from model.encoder.videobert import Encoder
+    from model.encoder.contract import Encoder
 
 AnswerQuality = Literal["match", "unsure", "nothing"]
 ConfidenceLevel = Literal["high", "medium", "low"]
 
 _NEAREST = 20  # everyday queries, of some two hundred
-_HUBNESS = 0.25  # share of a segment's similarity to them that is taken off
+_HUBNESS = 0.25  # share of a segment's mean cosine with its nearest everyday queries that is taken off
+_BANK_HUBNESS = 0.5  # the same for a query bank of training captions, which are more and written as captions are
 _SLOPE, _OFFSET = 0.96, -4.11  # of the standardized similarity; of 1
 _SAMPLE = 200  # segments that stand for what pictures and clips ask for
 _SAID = 0.9  # confidence where every word of the query is said: a word can mean something else
@@ -58,11 +59,20 @@ class Calibrator:
     Args:
         vectors: float32 (B, D), unit rows; a sample of the segments.
         size: segments in the whole library.
-        query_bank: float32 (R, D), unit rows; everyday queries, see `query_bank`.
+        everyday: float32 (R, D), unit rows; everyday queries, see `query_bank`.
+        bank: float32 (Q, D), unit rows; the encoder's own query bank, which hubness is measured by (querybank
+            normalization; Bogolin et al., CVPR 2022). Without one the everyday queries serve.
     """
 
-    def __init__(self, vectors: NDArray[np.float32], size: int, query_bank: NDArray[np.float32]) -> None:
-        self.vectors, self.size, self.query_bank = vectors, size, query_bank
+    def __init__(
+        self,
+        vectors: NDArray[np.float32],
+        size: int,
+        everyday: NDArray[np.float32],
+        bank: NDArray[np.float32] | None = None,
+    ) -> None:
+        self.vectors, self.size, self.everyday = vectors, size, everyday
+        self._bank, self._share = (bank, _BANK_HUBNESS) if bank is not None and len(bank) else (everyday, _HUBNESS)
         self.document_frequencies: dict[str, int] = {}  # words that were asked for -> segments that hold them
 
     def similarity(
@@ -87,14 +97,14 @@ class Calibrator:
         return np.asarray(1 / (1 + np.exp(-_SLOPE * self.bank_z_scores(similarity, is_text=is_text) - _OFFSET)))
 
     def _hubness(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        nearest = min(_NEAREST, len(self.query_bank))
-        cosines = np.partition(vectors @ self.query_bank.T, -nearest, axis=1)[:, -nearest:]
-        return np.asarray(_HUBNESS * cosines.mean(axis=1))
+        nearest = min(_NEAREST, len(self._bank))
+        cosines = np.partition(vectors @ self._bank.T, -nearest, axis=1)[:, -nearest:]
+        return np.asarray(self._share * cosines.mean(axis=1))
 
     @cached_property
     def _of_texts(self) -> NDArray[np.float32]:
         """Similarities of the query bank with the sample."""
-        return np.asarray((self.vectors @ self.query_bank.T - self._hubness(self.vectors)[:, None]).ravel())
+        return np.asarray((self.vectors @ self.everyday.T - self._hubness(self.vectors)[:, None]).ravel())
 
     @cached_property
     def _of_pictures(self) -> NDArray[np.float32]:
@@ -111,9 +121,11 @@ def _standardized(similarity: NDArray[np.float32], among: NDArray[np.float32]) -
 
 def query_bank(catalog: Catalog, encoder: Encoder) -> NDArray[np.float32]:
     """Embed everyday queries, once for each encoder of a library: float32 (R, D), unit rows."""
-    from model.encoder.prompts import phrase_lines  # torch comes with it, and whoever only reads confidences needs none
+    from model.encoder.prompts import (
+        query_bank_lines,  # torch comes with it, and whoever only reads confidences needs none
+    )
 
-    lines = phrase_lines()
+    lines = query_bank_lines()
     kept = catalog.text_embeddings.get(encoder.fingerprint, lines)
     if kept is None:
         kept = encoder.embed_text(lines)

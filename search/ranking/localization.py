@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from model.encoder.videobert import Encoder
+from model.encoder.contract import Encoder
 from search.ranking.clause import Clause, SearchContext
 from search.ranking.moments import Moment
 from store.catalog.analyzer import normalize
@@ -47,8 +47,8 @@ def localize(
     windows = [_windows(moment, context) for moment in moments]
     if not any(each.features for each in windows):
         return [*moments, *rest]
-    features, mask = encoder.pad_frames([part for each in windows for part in each.features])
-    embeddings = encoder.embed_segments(features, mask, [""] * len(features))
+    features = [part for each in windows for part in each.features]
+    embeddings = encoder.embed_segments(features, [""] * len(features))
     similarity = np.mean([_standardized(clause, embeddings, context) for clause in must], axis=0)
     ends = np.cumsum([len(each.features) for each in windows])
     localized = []

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.features.clip import Clip
-from model.encoder.videobert import Encoder
+from model.encoder.contract import Encoder
 from search.query.language import ParsedQuery, Text
 from search.query.request import SearchRequest
 from search.ranking.clause import Clause, ClauseScores, SearchContext, reciprocal_ranks
@@ -178,9 +178,9 @@ def _aligned(
     if not clause.text or not ids:
         return evidence
     best = np.argsort(-evidence.score, kind="stable")[:count].tolist()
-    features, mask = encoder.pad_frames([context.catalog.segments.frame_features(ids[i])[1] for i in best])
+    segments = [context.catalog.segments.frame_features(ids[i])[1] for i in best]
     scores = np.full(len(ids), -np.inf)
-    scores[best] = encoder.align(features, mask, [clause.text] * len(best))
+    scores[best] = encoder.align(segments, [clause.text] * len(best))
     return replace(evidence, alignment=ALIGNMENT * reciprocal_ranks(scores))
 
 

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.features.video import Film
-from model.encoder.prompts import phrases
-from model.encoder.videobert import Encoder
+from indexer.features.video import VideoFeatures
+from model.encoder.contract import Encoder
+from model.encoder.prompts import query_bank
 
 _PENALTY = 0.3  # of variation, for each chapter more; joins of real clips are found up to 0.4 (benchmarks/summaries.py)
 _FEWEST_WORDS = 3  # of a line that can be a title, if any has as many
@@ -42,7 +42,7 @@ class Chapter:
         return {"start": round(self.start, 3), "end": round(self.end, 3), "title": self.title, "spoken": self.spoken}
 
 
-def outline(film: Film, encoder: Encoder, *, most: int | None = None) -> tuple[Chapter, ...]:
+def outline(film: VideoFeatures, encoder: Encoder, *, most: int | None = None) -> tuple[Chapter, ...]:
     """Divide a film into chapters and title them.
 
     Args:
@@ -58,7 +58,7 @@ def outline(film: Film, encoder: Encoder, *, most: int | None = None) -> tuple[C
     return tuple(_chapter(film, encoder, first, last) for first, last in pairwise(edges))
 
 
-def chapter_edges(film: Film, *, most: int) -> list[int]:
+def chapter_edges(film: VideoFeatures, *, most: int) -> list[int]:
     """Where chapters begin, as numbers of segments, the first 0; and at last the number of segments.
 
     Raises:
@@ -82,7 +82,7 @@ def chapter_edges(film: Film, *, most: int) -> list[int]:
     return edges[::-1]
 
 
-def _scatter(film: Film) -> NDArray[np.float64]:
+def _scatter(film: VideoFeatures) -> NDArray[np.float64]:
     """Variation of the frames of segments i to j - 1 around their mean, as a share of the film: float64 (N+1, N+1).
 
     Infinite where j <= i.
@@ -101,7 +101,7 @@ def _scatter(film: Film) -> NDArray[np.float64]:
     return np.where(np.tri(count + 1, dtype=bool), np.inf, np.maximum(scatter, 0) / seconds[-1])
 
 
-def _chapter(film: Film, encoder: Encoder, first: int, last: int) -> Chapter:
+def _chapter(film: VideoFeatures, encoder: Encoder, first: int, last: int) -> Chapter:
     start, end = float(film.bounds[first]), float(film.bounds[last])
     centre = np.diff(film.bounds)[first:last] @ film.embeddings[first:last]
     lines = [" ".join(cue.text.split()) for cue in film.cues if start <= cue.start < end]
@@ -109,6 +109,6 @@ def _chapter(film: Film, encoder: Encoder, first: int, last: int) -> Chapter:
     if lines:
         title = max(zip(encoder.embed_text(lines[:_LINES]) @ centre, lines, strict=False))[1]
     else:
-        named, vectors = phrases(encoder)
+        named, vectors = query_bank(encoder)
         title = ", ".join(named[i] for i in np.argsort(-(vectors @ centre))[:2])
     return Chapter(start, end, title if len(title) <= _LONGEST else title[: _LONGEST - 1] + "…", bool(lines))

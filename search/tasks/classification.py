@@ -17,11 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.features.video import Film
+from indexer.features.video import VideoFeatures
 from model.encoder.classifier import Classifier, fit, readings
-from model.encoder.prompts import phrases
-from model.encoder.videobert import Encoder
-from model.training.dataset import LABEL_TEMPLATES
+from model.encoder.contract import Encoder
+from model.encoder.prompts import LABEL_TEMPLATES, query_bank
 
 NONE = "none of these"
 # From `python -m benchmarks.classification clips`, which also says how well they do. Few clips decide the margin: half
@@ -84,7 +83,7 @@ class Labels:
         sentences = [template.format(name) for name in names for template in LABEL_TEMPLATES]
         points = encoder.embed_text(sentences).reshape(len(names), len(LABEL_TEMPLATES), -1).mean(axis=1)
         points /= np.linalg.norm(points, axis=1, keepdims=True)
-        _, others = phrases(encoder)
+        _, others = query_bank(encoder)
         foreign = (others @ points.T).max(axis=1) < _SYNONYM
         return cls(tuple(names), points, others[foreign], encoder.scale)
 
@@ -99,14 +98,14 @@ class Labels:
         return np.asarray(odds / odds.sum(axis=1, keepdims=True), np.float32)
 
 
-def classify(film: Film, by: Labels | Classifier) -> Classification:
+def classify(film: VideoFeatures, by: Labels | Classifier) -> Classification:
     """Classify a film by labels nobody trained on, or by a trained classifier."""
     if isinstance(by, Labels):
         return Classification(film.path, (*by.names, NONE), film.bounds, by.probabilities(film.embeddings))
     return Classification(film.path, by.names, film.bounds, by.probabilities(_readings(film)))
 
 
-def train_classifier(films: Iterable[tuple[Film, str]], encoder: Encoder) -> Classifier:
+def train_classifier(films: Iterable[tuple[VideoFeatures, str]], encoder: Encoder) -> Classifier:
     """Fit a classifier to films with a label each; every segment of a film is an example.
 
     Raises:
@@ -144,7 +143,7 @@ def read_labelled(path: Path) -> tuple[list[tuple[Path, str]], list[str]]:
     return rows, problems
 
 
-def _readings(film: Film) -> NDArray[np.float32]:
+def _readings(film: VideoFeatures) -> NDArray[np.float32]:
     of_frame = film.segment_of_frame
     parts = [film.features[of_frame == i] for i in range(len(film.embeddings))]
     return readings(parts, film.embeddings)

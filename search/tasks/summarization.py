@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.features.video import Film
-from model.encoder.videobert import Encoder
+from indexer.features.video import VideoFeatures
+from model.encoder.contract import Encoder
 from search.tasks.chapters import Chapter, outline
 from search.tasks.facility_location import choose, coverage, likeness
 
@@ -65,7 +65,7 @@ class Summary:
 
 
 def summarize(
-    film: Film,
+    film: VideoFeatures,
     encoder: Encoder,
     *,
     frames: int = 12,
@@ -110,7 +110,7 @@ def summarize(
     )
 
 
-def interest(film: Film, query: NDArray[np.float32]) -> NDArray[np.float64]:
+def interest(film: VideoFeatures, query: NDArray[np.float32]) -> NDArray[np.float64]:
     """How much more each frame counts for being about something: e^2z, z the z-score of its segment's cosine with it.
 
     The z-score makes it a matter of this film, since models spread their cosines differently: what stands out by two
@@ -129,17 +129,19 @@ def interest(film: Film, query: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.asarray(np.exp(2 * (cosines - mean) / max(deviation, 1e-6)))
 
 
-def _thinned(film: Film) -> Film:
+def _thinned(film: VideoFeatures) -> VideoFeatures:
     kept = slice(None, None, math.ceil(len(film.pts_seconds) / _MOST_FRAMES))
     return replace(film, pts_seconds=film.pts_seconds[kept], features=film.features[kept])
 
 
-def _seconds_shown(film: Film) -> NDArray[np.float64]:
+def _seconds_shown(film: VideoFeatures) -> NDArray[np.float64]:
     """How long each frame is on screen, until the next one: float64 (T,)."""
     return np.diff(film.pts_seconds, append=film.duration)
 
 
-def _keyframes(film: Film, short: Film, alike: NDArray[np.float32], chosen: list[int]) -> tuple[Keyframe, ...]:
+def _keyframes(
+    film: VideoFeatures, short: VideoFeatures, alike: NDArray[np.float32], chosen: list[int]
+) -> tuple[Keyframe, ...]:
     nearest = alike[:, chosen].argmax(axis=1)
     shares = np.bincount(nearest, weights=_seconds_shown(short), minlength=len(chosen)) / _seconds_shown(short).sum()
     return tuple(
@@ -148,7 +150,7 @@ def _keyframes(film: Film, short: Film, alike: NDArray[np.float32], chosen: list
     )
 
 
-def pieces(film: Film) -> NDArray[np.float64]:
+def pieces(film: VideoFeatures) -> NDArray[np.float64]:
     """What highlights are made of: segments, cut evenly into about 2 seconds each: float64 (C, 2), start and end."""
     starts: list[float] = []
     for start, end in zip(film.bounds[:-1], film.bounds[1:], strict=True):

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from indexer.features.examples import load_examples, look_at, save_examples
+from model.encoder.load import load_videobert
 from model.encoder.videobert import VideoBertEncoder
 from model.network import checkpoint
 from model.training.dataset import CaptionedSet, Example, read_captions
@@ -100,7 +101,7 @@ def train_on(
 
 def starting(start: Path, options: TrainingOptions, network: Mapping[str, Any]) -> tuple[VideoBertEncoder, list[str]]:
     """What to train, as an encoder around it, and the names of its parts that begin at random."""
-    encoder = VideoBertEncoder.load(start)
+    encoder = load_videobert(start)
     model, fresh = begin(encoder.model, network, seed=options.seed)
     check_options(options, fresh)
     if model is not encoder.model:
@@ -138,7 +139,7 @@ def examples_of(
 
 def features_key(captions: Path, encoder: VideoBertEncoder) -> str:
     """Names what kept features were made from."""
-    return f"{fingerprint(captions)} {VIEWS} {encoder.backbone}"
+    return f"{fingerprint(captions)} {VIEWS} {encoder.feature_fingerprint}"
 
 
 def fingerprint(captions: Path) -> str:

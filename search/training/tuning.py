@@ -21,6 +21,7 @@ from optuna.trial import TrialState
 
 from indexer.features.examples import load_examples
 from indexer.workers.process import without_main
+from model.encoder.load import load_videobert
 from model.encoder.videobert import VideoBertEncoder
 from model.training.dataset import CaptionedSet, Example
 from model.training.initialization import begin, check_options
@@ -67,7 +68,7 @@ def tune(
     tuning.output.mkdir(parents=True, exist_ok=True)
     with study.alone(tuning.output):
         study.check_folder(tuning, resume=resume)
-        encoder = VideoBertEncoder.load(tuning.start)
+        encoder = load_videobert(tuning.start)
         examples, problems = examples_of(tuning.captions, tuning.media, encoder, tuning.features, tell=tell_reading)
         split(examples, tuning.held_out)  # says before the long work whether it can be done
         study.begin(tuning, grid)
@@ -99,7 +100,7 @@ def split(examples: Sequence[Example], held_out: float) -> tuple[list[Example], 
 
 def held_out_scores(encoder: VideoBertEncoder, examples: Sequence[Example]) -> dict[str, float]:
     """How well each caption finds its example among the held-out ones, by frames alone: MRR, R@1 and R@10."""
-    segments = encoder.embed_segments(*encoder.pad_frames([e.features for e in examples]), [""] * len(examples))
+    segments = encoder.embed_segments([e.features for e in examples], [""] * len(examples))
     asked = [(text, row) for row, e in enumerate(examples) for text in (e.captions or (e.label,))]
     labels = np.array([example.label for example in examples])
     rows = np.array([row for _, row in asked])
@@ -111,7 +112,7 @@ def held_out_scores(encoder: VideoBertEncoder, examples: Sequence[Example]) -> d
 def _work(tuning: Tuning, most: int, threads: int) -> None:
     """Run trials, one after the other, until there are enough; the body of a worker process."""
     torch.set_num_threads(threads)
-    space, start = read_space(tuning.space), VideoBertEncoder.load(tuning.start)
+    space, start = read_space(tuning.space), load_videobert(tuning.start)
     examples, _ = load_examples(tuning.features, key=features_key(tuning.captions, start))
     trained, held = split(examples, tuning.held_out)
     while (trial := study.next_trial(tuning, most)) is not None:

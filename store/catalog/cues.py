@@ -18,7 +18,8 @@ class Cues:
     def of(self, video_id: int) -> list[Cue]:
         """Return the subtitle lines of a video in order of time."""
         rows = self._database.rows(
-            'SELECT start, "end", text, language FROM cues WHERE video_id = ? ORDER BY start, "end", id', video_id
+            'SELECT start, "end", text, language, source FROM cues WHERE video_id = ? ORDER BY start, "end", id',
+            video_id,
         )
         return [Cue(**row) for row in rows]
 
@@ -33,6 +34,7 @@ class Cues:
                     "end": float(cue.end),
                     "text": storable(cue.text),
                     "language": storable(cue.language),
+                    "source": cue.source,
                 }
                 for cue in cues
             ),
@@ -41,8 +43,8 @@ class Cues:
     def copy(self, source_id: int, video_id: int) -> None:
         """Copy the lines of a video to another one. For ``Catalog.copy_video``."""
         self._database.execute(
-            'INSERT INTO cues (video_id, start, "end", text, language) '
-            'SELECT ?, start, "end", text, language FROM cues WHERE video_id = ? ORDER BY id',
+            'INSERT INTO cues (video_id, start, "end", text, language, source) '
+            'SELECT ?, start, "end", text, language, source FROM cues WHERE video_id = ? ORDER BY id',
             video_id,
             source_id,
         )

@@ -212,6 +212,11 @@ def add_readings(db: Database) -> None:
     db.execute("CREATE TABLE readings (text TEXT PRIMARY KEY, encoder TEXT NOT NULL, vector BLOB NOT NULL)")
 
 
+def add_cue_sources(db: Database) -> None:
+    """Step 9: which text source found a cue."""
+    db.execute("ALTER TABLE cues ADD COLUMN source TEXT NOT NULL DEFAULT 'subtitles'")
+
+
 MIGRATIONS = (
     create_library,
     add_judgements,
@@ -221,6 +226,7 @@ MIGRATIONS = (
     add_searches,
     add_scripts,
     add_readings,
+    add_cue_sources,
 )
 
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from benchmarks import ablation, photos
-from model.encoder.videobert import VideoBertEncoder
+from model.encoder.load import load_videobert
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_auc_is_the_chance_that_the_right_one_is_believed():
 
 
 def test_what_was_seen_is_kept_and_every_regime_is_ranked(tiny_checkpoint, captioned, tmp_path):
-    encoder = VideoBertEncoder.load(tiny_checkpoint)
+    encoder = load_videobert(tiny_checkpoint)
     kept = tmp_path / "kept.safetensors"
     examples = photos.looked_at(captioned, tmp_path, encoder, kept)
     again = photos.looked_at(captioned, tmp_path / "nowhere", encoder, kept)

@@ -69,6 +69,7 @@ def test_indexing_reports_what_it_did(films: Path, tmp_path: Path):
     assert again.stdout.startswith("2 unchanged, 1 failed before")
 
 
+@pytest.mark.slow
 def test_interrupted_it_says_how_to_go_on(tmp_path: Path):
     for number in range(20):
         render(tmp_path / f"{number}.mp4", frames=25 + number)

@@ -9,7 +9,7 @@ from unittest.mock import patch
 
 import pytest
 
-from model.encoder.videobert import Encoder
+from model.encoder.contract import Encoder
 from search.library import Library
 from tests.support import golden
 from tests.support.golden import GOLDEN

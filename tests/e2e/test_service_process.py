@@ -130,6 +130,7 @@ def run(*arguments: object):
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
+@pytest.mark.slow
 @posix
 def test_the_command_line_asks_it_and_says_the_same(library: Path, films: Path):
     asked = [
@@ -151,6 +152,7 @@ def test_the_command_line_asks_it_and_says_the_same(library: Path, films: Path):
     assert read(library) is None
 
 
+@pytest.mark.slow
 @posix
 @pytest.mark.parametrize("program", [SERVE, IMPATIENT])
 def test_it_ends_while_somebody_watches_it_index(program: str, library: Path, tmp_path: Path):
@@ -175,6 +177,7 @@ def test_it_ends_while_somebody_watches_it_index(program: str, library: Path, tm
     assert read(library) is None
 
 
+@pytest.mark.slow
 @posix
 def test_an_address_that_cannot_be_taken_is_told(library: Path):
     with service(library) as running:

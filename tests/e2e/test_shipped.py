@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.encoder.videobert import Encoder
+from model.encoder.contract import Encoder
+from model.encoder.load import load
 from model.network.checkpoint import DEFAULT_CHECKPOINT
 from recipes.demo import make_films
 from search import Library
@@ -29,7 +30,7 @@ QUERIES = {
 
 @pytest.fixture(scope="module")
 def shipped() -> Encoder:
-    return Encoder.load()
+    return load()
 
 
 @pytest.fixture(scope="module")
@@ -94,20 +95,18 @@ def test_alignment_tells_right_from_wrong(silent: Library, shipped: Encoder):
         video = next(video for video in silent.videos() if Path(video.path).stem == film)
         segment = silent.catalog.segments.of(video.id)[0]
         pairs.append((query, silent.catalog.segments.frame_features(segment.id)[1]))
-    features, mask = shipped.pad_frames([frames for _, frames in pairs])
+    segments = [frames for _, frames in pairs]
     texts = [text for text, _ in pairs]
-    beliefs = [shipped.align(features, mask, texts[shift:] + texts[:shift]) for shift in range(len(texts))]
+    beliefs = [shipped.align(segments, texts[shift:] + texts[:shift]) for shift in range(len(texts))]
     assert np.mean(beliefs[0] > np.mean(beliefs[1:], axis=0)) >= 0.75
 
 
 def test_a_subtitle_is_found_by_its_words(silent: Library, shipped: Encoder):
     video = next(video for video in silent.videos() if video.path.endswith("moon.mp4"))
-    features, mask = shipped.pad_frames(
-        [silent.catalog.segments.frame_features(silent.catalog.segments.of(video.id)[0].id)[1]]
-    )
+    frames = silent.catalog.segments.frame_features(silent.catalog.segments.of(video.id)[0].id)[1]
     query = shipped.embed_text(["how to make a good espresso"])[0]
-    spoken = shipped.embed_segments(features, mask, ["now let me show you how to make a good espresso"])[0]
-    mute = shipped.embed_segments(features, mask, [""])[0]
+    spoken = shipped.embed_segments([frames], ["now let me show you how to make a good espresso"])[0]
+    mute = shipped.embed_segments([frames], [""])[0]
     assert float(query @ spoken) > float(query @ mute) + 0.1
 
 

@@ -6,7 +6,6 @@ import os
 import pytest
 
 from indexer.discovery import content_hash, discover
-from indexer.text.natural import natural
 from tests.support.media import DATA
 
 
@@ -123,10 +122,6 @@ def test_every_odd_file_is_tried():
     if not folder.is_dir():
         pytest.skip(f"{folder} is absent")
     assert len(discover([folder], all_files=True).files) == len(list(folder.iterdir()))
-
-
-def test_natural_order():
-    assert sorted(["b1", "a10", "A2", "a2", "10", "9"], key=natural) == ["9", "10", "A2", "a2", "a10", "b1"]
 
 
 def test_hash_is_of_the_whole_file(tmp_path):

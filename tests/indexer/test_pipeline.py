@@ -11,7 +11,7 @@ import pytest
 
 from indexer.features.fusion import fused
 from indexer.pipeline import Indexer, IndexOptions, Progress, Report
-from model.encoder.videobert import Encoder
+from model.encoder.contract import Encoder
 from search import Library
 from store.errors import EncoderMismatch
 from tests.support.media import render

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from indexer.features.fusion import fused
 from indexer.pipeline import IndexOptions, Progress
 from indexer.reindex import _shared_out
-from model.encoder.videobert import Encoder
+from model.encoder.load import load
 from model.network import checkpoint
 from search import Library
 from search.cli.app import app
@@ -76,7 +76,7 @@ def test_the_same_backbone_needs_no_video(library: Library, films: Path, sibling
     assert np.abs(library.catalog.segments.embeddings(ids) - before).max() > 0.01
     segment = library.catalog.segments.get(ids[0])
     features = library.catalog.segments.frame_features(ids[0])[1]
-    expected = fused([features], [segment.text], Encoder.load(sibling))
+    expected = fused([features], [segment.text], load(sibling))
     np.testing.assert_allclose(library.catalog.segments.embeddings(ids[:1]), expected, atol=1e-5)
     with Library(library.folder) as again:
         assert again.encoder.name == str(sibling)

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from model.encoder.videobert import Encoder
+from model.encoder.load import load
 from model.network import checkpoint
 from model.network.efficientnet_lite2 import EfficientNetLite2
 from model.network.videobert import VideoBertModel
 from model.training.dataset import read_captions
-from recipes import assemble, average, captions, promote
+from recipes import assemble, average, captions, promote, query_bank
 from tests.support.tiny_model import tiny_config
 
 
@@ -44,7 +44,7 @@ def test_weights_other_than_the_published_ones_are_refused(tmp_path):
 def test_names_are_embedded_as_queries_are(tiny_checkpoint):
     model, tokenizer = checkpoint.load(tiny_checkpoint)
     points = assemble.embedded(model, tokenizer, ["a red square", "a dog"])
-    expected = Encoder.load(tiny_checkpoint).embed_text(["a red square", "a dog"])
+    expected = load(tiny_checkpoint).embed_text(["a red square", "a dog"])
     assert torch.allclose(points, torch.from_numpy(expected), atol=1e-5)
 
 
@@ -107,3 +107,16 @@ def test_a_promoted_reader_feeds_the_transformers_and_a_fresh_one_stands_beside_
     assert not changed.glance.read.is_fitted
     with pytest.raises(ValueError, match="glance_width must be frame_width, 16, got 8"):
         promote.promoted(VideoBertModel(tiny_config(**(shape | {"glance_width": 8}))), seed=1)
+
+
+def test_a_query_bank_travels_with_the_checkpoint(tiny_checkpoint, tmp_path, monkeypatch):
+    lines = [{"media": f"{word}.png", "captions": [f"a {word}"]} for word in ("cat", "dog", "circle")]
+    lines.append({"media": "x.png", "label": "square"})  # no caption, so it is not drawn
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    folders = {"checkpoint": tiny_checkpoint, "captions": tmp_path / "rows.jsonl", "out": tmp_path / "banked"}
+    run(query_bank.main, monkeypatch, **folders)
+    bank = load(tmp_path / "banked").query_bank
+    expected = load(tiny_checkpoint).embed_text(["a cat", "a dog", "a circle"])
+    assert bank.shape == (3, 24)
+    assert (bank @ expected.T).max(axis=1) == pytest.approx(np.ones(3), abs=1e-3)
+    assert load(tiny_checkpoint).query_bank.shape == (0, 24)

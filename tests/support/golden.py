@@ -26,7 +26,8 @@ import torch
 import typer
 from typer.testing import CliRunner
 
-from model.encoder.videobert import Encoder, VideoBertEncoder
+from model.encoder.contract import Encoder
+from model.encoder.videobert import VideoBertEncoder
 from model.network.videobert import VideoBertModel
 from search.cli.app import app
 from search.library import Library
@@ -82,7 +83,7 @@ def golden_encoder() -> Encoder:
             drawn = torch.from_numpy(numbers.integers(-32, 33, size=tuple(weight.shape)).astype(np.float32))
             weight.copy_(drawn * 2.0 ** round(math.log2(2.4 / 32 / math.sqrt(weight[0].numel()))))
     encoder = VideoBertEncoder(model, tiny_tokenizer(), fingerprint="golden-1", name="golden")
-    with patch("model.runtime.torch_session.bf16_is_native", lambda: False):
+    with patch("model.runtime.torch_session.bf16_is_native", lambda device: False):
         assert encoder.session.precision == "float32"
     return encoder
 

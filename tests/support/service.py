@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from starlette.testclient import TestClient
 
-from model.encoder.videobert import Encoder
+from model.encoder.contract import Encoder
+from model.encoder.load import load
 from model.network import checkpoint
 from search.library import Library
 from search.service.app import create
@@ -26,7 +27,7 @@ DEADLINE = 120.0  # seconds, for whatever runs in the background on a busy machi
 
 def tiny_encoder(folder: Path, *, seed: int = 0) -> Encoder:
     checkpoint.save(tiny_model(seed=seed), tiny_tokenizer(), folder)
-    return Encoder.load(folder)
+    return load(folder)
 
 
 def make_films(folder: Path) -> Path:

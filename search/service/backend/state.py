@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import anyio
 from fastapi import Depends, Request
 
-from indexer.workers.pool import WarmDecoders
+from indexer.workers.pool import DecoderPool
 from search.library import Library
 from search.ranking.moments import Moment
 from search.service.backend.cache import LruCache
@@ -34,9 +34,10 @@ class Parts:
     def __init__(self, settings: Settings, library: Library) -> None:
         self.settings, self.library, self.engine = settings, library, library.engine
         self.jobs = Jobs(self.engine)
-        self.uploads = Uploads(settings, self.engine)
         self.previews = Previews(library.folder, most_bytes=settings.preview_bytes)
-        self.decoders = WarmDecoders(timeout_seconds=settings.decode_seconds)
+        # Two children: a frame of a video does not wait for an upload.
+        self.decoders = DecoderPool(size=2, timeout_seconds=settings.decode_seconds)
+        self.uploads = Uploads(settings, self.engine, self.decoders)
         self.answers: LruCache[list[Moment]] = LruCache(_ANSWERS)
         self.duplicates: LruCache[list[Duplicates]] = LruCache(_COMPARISONS)
         self.storyboards: LruCache[Storyboard] = LruCache(_STORYBOARDS)
@@ -49,7 +50,7 @@ class Parts:
     def close(self) -> None:
         """End what runs in the background, then let go of the library."""
         self.closing.set()
-        for part in (self.jobs, self.previews, self.uploads, self.decoders, self.library):
+        for part in (self.jobs, self.previews, self.decoders, self.library):
             part.close()
 
 

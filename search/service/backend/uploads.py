@@ -18,8 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from indexer.features.clip import Bounds, Clip, TooMuch, read_clip, read_picture
 from indexer.media.container import MediaError
 from indexer.workers.decoders import Decoders
-from indexer.workers.pool import WarmDecoders
-from model.encoder.videobert import Encoder
+from indexer.workers.pool import DecoderPool
+from model.encoder.contract import Encoder
 from search.engine.engine import Engine
 from search.service.backend.cache import LruCache
 from search.service.backend.errors import Refusal
@@ -47,12 +47,12 @@ class Upload(BaseModel):
 class Uploads:
     """What was uploaded last, as vectors. The files themselves are gone once they were looked at."""
 
-    def __init__(self, settings: Settings, engine: Engine) -> None:
+    def __init__(self, settings: Settings, engine: Engine, decoders: DecoderPool) -> None:
         self._engine = engine
         self._bounds = Bounds(settings.upload_seconds, settings.decode_seconds)
         self._most_bytes = settings.upload_bytes
         self._recent = LruCache[tuple[str, Clip]](_MOST)
-        self._decoders = WarmDecoders(timeout_seconds=settings.decode_seconds)
+        self._decoders = decoders
         self.looking = anyio.CapacityLimiter(1)
 
     def look(self, file: IO[bytes], name: str, start: float | None, end: float | None) -> Upload:
@@ -68,7 +68,7 @@ class Uploads:
             Refusal: it is too large or too long (413), no picture or video (415), or cannot be decoded (422).
         """
         encoder = self._engine.searcher().encoder
-        with self._kept(file, name) as path, self._decoders.taken(fps=encoder.fps) as decoders:
+        with self._kept(file, name) as path, self._decoders.taken() as decoders:
             try:
                 kind, clip = self._read(path, encoder, decoders, start, end)
             except TooMuch as error:
@@ -91,10 +91,6 @@ class Uploads:
         """Let an upload go; a 404 where it is not remembered."""
         if not self._recent.drop(token):
             raise Refusal(404, "this upload is not remembered")
-
-    def close(self) -> None:
-        """End the child process."""
-        self._decoders.close()
 
     @contextmanager
     def _kept(self, file: IO[bytes], name: str) -> Iterator[Path]:

@@ -17,7 +17,7 @@ from PIL import Image
 from pydantic import BaseModel, Field
 from starlette.responses import FileResponse, JSONResponse, Response
 
-from indexer.features.video import stored_film
+from indexer.features.video import stored_video
 from search.engine.searcher import Searcher
 from search.service.backend.errors import Refusal
 from search.service.backend.previews import media_type
@@ -155,7 +155,7 @@ def _storyboard(parts: Parts, video_id: int, frames: int) -> Storyboard:
 
 def _drawn(searcher: Searcher, video: types.Video, frames: int) -> Storyboard:
     assert video.id is not None  # it came from the catalog
-    film = stored_film(searcher.catalog, video)
+    film = stored_video(searcher.catalog, video)
     summary: Summary = summarize(film, searcher.encoder, frames=frames)
     ids = [segment.id or 0 for segment in searcher.catalog.segments.of(video.id)]
 

@@ -7,7 +7,7 @@ import pytest
 
 from indexer.features import fusion
 from indexer.features.fusion import fused
-from model.encoder.videobert import Encoder
+from model.encoder.contract import Encoder
 
 DIM = 8
 
@@ -15,29 +15,23 @@ DIM = 8
 class Believing:
     """An encoder whose segments are their first frame, or, where there are words, the words: wrong ones as well."""
 
-    max_frames = None
-    clip_frames = 1
-    feature_dim = DIM
-    pad_frames = Encoder.pad_frames
-    one_a_clip = Encoder.one_a_clip
-
     def __init__(self, meanings: dict[str, np.ndarray], *, reads: bool = True) -> None:
         self.meanings, self.reads = meanings, reads
 
     def embed_text(self, texts: Sequence[str]) -> np.ndarray:
         return np.stack([self.meanings[text] for text in texts]).astype(np.float32)
 
-    def embed_segments(self, features: np.ndarray, mask: np.ndarray, texts: Sequence[str]) -> np.ndarray:
-        first = features[:, 0].astype(np.float32)
+    def embed_segments(self, segments: Sequence[np.ndarray], texts: Sequence[str]) -> np.ndarray:
+        first = np.stack([frames[0] for frames in segments]).astype(np.float32)
         spoken = [self.meanings[text] if text and self.reads else row for text, row in zip(texts, first, strict=True)]
         return np.stack(spoken).astype(np.float32)
 
 
 @pytest.fixture
 def meanings(monkeypatch: pytest.MonkeyPatch) -> dict[str, np.ndarray]:
-    usual = np.random.default_rng(0).normal(size=(50, DIM))
-    usual /= np.linalg.norm(usual, axis=1, keepdims=True)
-    monkeypatch.setattr(fusion, "phrases", lambda encoder: ([], usual.astype(np.float32)))
+    bank = np.random.default_rng(0).normal(size=(50, DIM))
+    bank /= np.linalg.norm(bank, axis=1, keepdims=True)
+    monkeypatch.setattr(fusion, "query_bank", lambda encoder: ([], bank.astype(np.float32)))
     dog, boat = np.eye(DIM)[:2]
     return {"a dog": 0.8 * dog + 0.6 * np.eye(DIM)[2], "a boat": boat}
 

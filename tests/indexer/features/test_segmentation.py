@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.features.segmentation import Segmenter, ShotDetector
-from indexer.media.frames import Frames
+from indexer.features.segmentation import Segmenter
 
 
 def segments(times, cut_at=(), *, end, max_seconds=10.0):
@@ -101,11 +100,3 @@ def test_regular_frames_give_no_slivers(cuts, step):
     segmenter = Segmenter(max_seconds=10)
     found = segmenter.add(times, cuts) + segmenter.finish(end)
     assert all(stop - start >= min(1.0, end) for start, stop in found)
-
-
-def test_detector_finds_the_change_over_chunks():
-    dark, light = np.full((3, 3, 64, 96), 20, np.uint8), np.full((3, 3, 64, 96), 220, np.uint8)
-    dark[:, 0], light[:, 2] = 90, 40
-    detector = ShotDetector()
-    assert detector.cuts(Frames(dark, np.array([0.0, 0.5, 1.0]))) == [False, False, False]
-    assert detector.cuts(Frames(light, np.array([1.5, 2.0, 2.5]))) == [True, False, False]

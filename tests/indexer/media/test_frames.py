@@ -5,8 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from indexer.media.frames import Frames, MediaError, probe, read_frames
-from indexer.media.instants import Instants
+from indexer.media.frames import Frames, Instants, MediaError, probe, read_frames
 from tests.support.media import DATA, add_subtitles, greys, quarters, remux, render, sound
 
 

@@ -1,11 +1,10 @@
 from __future__ import annotations
 
 import codecs
-import os
 
 import pytest
 
-from indexer.text.subtitles import SubtitleError, read_embedded, read_sidecar, sidecars, stamp, text_between
+from indexer.text.subtitles import SubtitleError, read_embedded, read_sidecar
 from store.types import Cue
 from tests.support.media import DATA, add_subtitles, render
 
@@ -27,38 +26,6 @@ def written(path, content):
 def texts(path):
     cues, malformed = read_sidecar(path)
     return [cue.text for cue in cues], malformed
-
-
-def test_names_that_belong_to_a_video(tmp_path):
-    (tmp_path / "Subs").mkdir()
-    belonging = ["film.srt", "Film.EN.srt", "film.en.forced.vtt", "film.pt-BR.ass", "film.mp4.srt", "Subs/film.de.ssa"]
-    for name in [*belonging, "film.part2.srt", "film.txt", "films.srt", "other.en.srt", "Subs/other.srt"]:
-        written(tmp_path / name, SRT)
-    found = sidecars(tmp_path / "film.mp4")
-    assert sorted(str(path.relative_to(tmp_path)) for path in found) == sorted(belonging)
-    assert found == sidecars(tmp_path / "film.mp4")
-    assert sidecars(tmp_path / "film.srt") == []
-    assert sidecars(tmp_path / "nowhere" / "film.mp4") == []
-
-
-def test_a_settled_folder_is_listed_once_until_it_changes(tmp_path):
-    written(tmp_path / "a.srt", SRT)
-    os.utime(tmp_path, (1e9, 1e9))
-    assert len(sidecars(tmp_path / "a.mp4")) == 1
-    written(tmp_path / "a.en.srt", SRT)
-    os.utime(tmp_path, (1e9 + 1, 1e9 + 1))
-    assert len(sidecars(tmp_path / "a.mp4")) == 2
-
-
-def test_stamp_changes_with_names_sizes_and_times(tmp_path):
-    path = written(tmp_path / "a.srt", SRT)
-    os.utime(path, (1e9, 1e9))
-    first = stamp([path])
-    assert stamp([]) == ""
-    assert stamp([path]) == first
-    os.utime(path, (2e9, 2e9))
-    assert stamp([path]) != first
-    assert stamp([path, written(tmp_path / "b.srt", SRT)]) != stamp([path])
 
 
 def test_cues_have_times_text_and_language(tmp_path):
@@ -155,20 +122,3 @@ def test_embedded_times_count_from_the_first_picture():
     cues, _ = read_embedded(path)
     assert [round(cue.start, 3) for cue in cues] == [0.033, 0.083, 0.133]
     assert cues[0].text == "First subtitle - end overlaps second"
-
-
-def test_text_of_an_interval():
-    cues = [Cue(0, 1, "a"), Cue(1, 2, "a\nb"), Cue(2, 3, "b\nc"), Cue(3, 4, "d")]
-    assert text_between(cues, 0.0, 3.0) == "a b c"
-    assert text_between(cues, 3.0, 9.0) == "d"
-    assert text_between(cues, 0.5, 0.6) == "a"
-    assert text_between([], 0, 1) == ""
-
-
-@pytest.mark.parametrize(
-    ("languages", "used"),
-    [(("de", "en-US"), "en-US"), (("ger", "eng"), "eng"), (("de", ""), ""), (("fr", "de"), "fr")],
-)
-def test_one_language_is_used(languages, used):
-    cues = [Cue(0, 5, language or "untagged", language) for language in languages]
-    assert text_between(cues, 0, 1) == (used or "untagged")

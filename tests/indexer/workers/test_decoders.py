@@ -46,7 +46,7 @@ def outcome(stream):
 
 
 def pids(decoders):
-    return [child._process.pid for child in decoders._children]
+    return [child._process.pid for child in decoders._processes]
 
 
 def alive(pid):
@@ -141,7 +141,7 @@ def test_a_stall_costs_one_file(videos):
         for stream in decoders.streams([videos[3], videos[0]]):
             if stream.path == videos[3]:
                 assert stream.header.info.codec == "h264"
-                (child,) = decoders._children
+                (child,) = decoders._processes
                 os.kill(pids(decoders)[0], signal.SIGSTOP)
                 while child._connection.poll(0.2):  # what it had sent before
                     child._connection.recv_bytes()
@@ -194,7 +194,7 @@ def test_children_end_with_the_parent(videos, number):
             with Decoders(workers=2) as decoders:
                 for stream in decoders.streams(map(Path, sys.argv[1:])):
                     next(iter(stream))
-                    print(*(child._process.pid for child in decoders._children), flush=True)
+                    print(*(child._process.pid for child in decoders._processes), flush=True)
                     sys.stdin.read()
     """
     command = [sys.executable, "-c", textwrap.dedent(program), *map(str, reversed(videos))]

@@ -102,18 +102,18 @@ def test_saved_and_loaded_it_is_the_same(model, tmp_path):
         torch.testing.assert_close(loaded.embed(inputs([5], 2)), model.embed(inputs([5], 2)), atol=1e-6, rtol=0)
 
 
-def test_a_glance_turns_what_frames_show_and_nothing_else():
+def test_the_direct_frame_head_turns_what_frames_show_and_nothing_else():
     torch.manual_seed(0)
     model = VideoBertModel(tiny_config(glance_width=16)).eval()
     with torch.inference_mode():
         for words in ([], [5, 6]):
             seen, padded = (model.embed(inputs(words, 4, pad_frames=more)) for more in (0, 2))
             torch.testing.assert_close(padded, seen, atol=1e-5, rtol=0)
-            assert not torch.allclose(model.embed(inputs(words, 4), glancing=False), seen, atol=1e-3)
-        torch.testing.assert_close(model.embed(inputs([5], 0)), model.embed(inputs([5], 0), glancing=False))
+            assert not torch.allclose(model.embed(inputs(words, 4), direct=False), seen, atol=1e-3)
+        torch.testing.assert_close(model.embed(inputs([5], 0)), model.embed(inputs([5], 0), direct=False))
         frames = inputs([], 4)
-        glance = model.glance(frames.features, frames.frame_mask)
-        halfway = torch.nn.functional.normalize(model.embed(frames, glancing=False) + glance, dim=-1)
+        direct = model.glance(frames.features, frames.frame_mask)
+        halfway = torch.nn.functional.normalize(model.embed(frames, direct=False) + direct, dim=-1)
         torch.testing.assert_close(model.embed(frames), halfway)
 
 

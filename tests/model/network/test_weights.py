@@ -23,12 +23,14 @@ from transformers import (
 from typer.testing import CliRunner
 
 from indexer.features.examples import look_at
-from indexer.features.extraction import in_clips
+from indexer.features.extraction import whole_clips
 from indexer.media.frames import Frames
-from model.encoder.videobert import Encoder, VideoBertEncoder
+from model.encoder.load import load
+from model.encoder.videobert import VideoBertEncoder
 from model.network import checkpoint
+from model.network.backbone import Backbone, build_backbone
 from model.network.videobert import VideoBertConfig, VideoBertModel
-from model.network.weights import TorchvisionBackbone, build_backbone, find_weights
+from model.network.weights import find_weights
 from model.registry import lock
 from model.training.dataset import Captioned
 from model.training.initialization import begin
@@ -86,15 +88,15 @@ def test_a_vision_tower_becomes_part_of_the_checkpoint(kind, width, model: Video
     checkpoint.save(begun, tokenizer, tmp_path / "mine")
     for path in tower.iterdir():
         path.unlink()  # the checkpoint needs nothing else
-    encoder = Encoder.load(tmp_path / "mine")
+    encoder = load(tmp_path / "mine")
     assert encoder.feature_dim == width
     frames = np.random.default_rng(0).integers(0, 256, (3, 3, 40, 56), dtype=np.uint8)
     seen = encoder.features(frames)
     assert seen.shape == (3, width)
     before = VideoBertEncoder(begun, tokenizer, fingerprint="").features(frames)
     np.testing.assert_allclose(seen, before, rtol=0, atol=0.02 * np.abs(before).max())  # stored in half precision
-    assert encoder.embed_segments(*encoder.pad_frames([seen]), ["a dog"]).shape == (1, encoder.dim)
-    assert encoder.backbone != VideoBertEncoder(model, tokenizer, fingerprint="").backbone
+    assert encoder.embed_segments([seen], ["a dog"]).shape == (1, encoder.dim)
+    assert encoder.feature_fingerprint != VideoBertEncoder(model, tokenizer, fingerprint="").feature_fingerprint
 
 
 def test_a_tower_sees_what_it_would_see_in_its_own_library(tmp_path: Path):
@@ -134,16 +136,16 @@ def test_networks_of_torchvision_without_their_heads(name, build, width, shelf: 
 
 
 @pytest.fixture(scope="module")
-def s3d() -> TorchvisionBackbone:
+def s3d() -> Backbone:
     torch.manual_seed(0)
-    backbone = TorchvisionBackbone("s3d", 16).eval()
+    backbone = Backbone("torchvision:s3d", clip_frames=16).eval()
     for layer in backbone.modules():  # at random its features are too small to tell apart
         if isinstance(layer, torch.nn.BatchNorm3d):
             torch.nn.init.constant_(layer.weight, 2.0)
     return backbone
 
 
-def test_s3d_gives_the_frames_of_a_clip_its_feature(s3d: TorchvisionBackbone):
+def test_s3d_gives_the_frames_of_a_clip_its_feature(s3d: Backbone):
     frames = torch.rand(20, 3, 224, 224) * 2 - 1
     with torch.inference_mode():
         features = s3d(frames)
@@ -160,7 +162,7 @@ def test_a_clip_depends_on_no_chunk():
     data = np.arange(11, dtype=np.uint8)[:, None, None, None].repeat(3, axis=1).repeat(2, axis=2).repeat(2, axis=3)
     pts, cuts = np.arange(11) / 4, [False] * 10 + [True]
     stream = [(Frames(data[a:b], pts[a:b]), cuts[a:b]) for a, b in ((0, 3), (3, 4), (4, 10), (10, 11))]
-    chunks = list(in_clips(stream, 4))
+    chunks = list(whole_clips(stream, 4))
     assert [len(frames) for frames, _ in chunks] == [4, 4, 3]
     assert np.concatenate([frames.data for frames, _ in chunks]).tolist() == data.tolist()
     assert np.concatenate([frames.pts_seconds for frames, _ in chunks]).tolist() == pts.tolist()
@@ -191,7 +193,7 @@ def test_an_encoder_of_clips_reads_each_clip_once(tokenizer, tmp_path: Path):
     assert np.diff(pts) == pytest.approx(1 / 12, abs=0.05)  # the encoder's own pace
     assert calls == [16, 8]  # whole clips, though the decoder gave other chunks
     assert features[:, 0].tolist() == [10] * 16 + [20] * 8
-    padded, mask = encoder.pad_frames([features])
+    padded, mask = encoder.pad([features])
     assert (padded[0, :, 0].tolist(), mask.tolist()) == ([10, 20], [[True, True]])
     clip, photo = (Captioned(name, ("a dog",)) for name in ("film.mp4", "photo.png"))
     Image.fromarray(np.zeros((40, 40, 3), np.uint8)).save(tmp_path / "photo.png")
@@ -205,7 +207,7 @@ def test_an_encoder_of_clips_reads_each_clip_once(tokenizer, tmp_path: Path):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"backbone": "torchvision:vgg16"}, "is one of mobilenet_v3_large, resnet50, s3d, got 'vgg16'"),
+        ({"backbone": "torchvision:vgg16"}, "torchvision:resnet50, torchvision:s3d, vision, got 'torchvision:vgg16'"),
         ({"backbone": "torchvision:s3d", "clip_frames": 8}, "clip_frames of s3d must be at least 16, got 8"),
         ({"backbone": "torchvision:resnet50", "clip_frames": 8}, "clip_frames of resnet50 must be 1, got 8"),
         ({"clip_frames": 8}, "clip_frames of mobilenet_v2 must be 1, got 8"),

@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from torchvision import models as torchvision_models
 from typer.testing import CliRunner
 
-from model.encoder.videobert import Encoder
+from model.encoder.load import load
 from model.registry import download as fetch
 from model.registry import lock, registry
 from search.cli.app import app
@@ -92,7 +92,7 @@ def test_a_model_of_the_hub_is_fetched_pinned_and_loaded_by_name(clip, folder: P
     }
     assert {name: file["sha256"] for name, file in pinned["files"].items()} == expected
     assert sorted(path.name for path in (folder / "clip-vit-b32").iterdir()) == sorted([*expected, "lock.json"])
-    encoder = Encoder.load("clip-vit-b32")
+    encoder = load("clip-vit-b32")
     assert (encoder.name, encoder.tier) == ("clip-vit-b32", "fetched, pinned")
     assert encoder.embed_text(["a dog"]).shape == (1, 20)
     again = run("fetch", "clip-vit-b32")
@@ -127,8 +127,8 @@ def test_pickled_weights_become_safetensors(clip, folder: Path, monkeypatch, tmp
         fetch.fetch(registry.entry("clip-vit-b32"))
     assert not (folder / "clip-vit-b32" / "pytorch_model.bin").exists()
     seen = np.zeros((1, 3, 32, 32), np.uint8)
-    expected = Encoder.load(tmp_path / "clip").features(seen)
-    np.testing.assert_array_equal(Encoder.load("clip-vit-b32").features(seen), expected)
+    expected = load(tmp_path / "clip").features(seen)
+    np.testing.assert_array_equal(load("clip-vit-b32").features(seen), expected)
 
 
 def test_bytes_other_than_promised_are_not_used(clip, folder: Path, monkeypatch):
@@ -177,12 +177,12 @@ def test_a_file_that_changed_since_it_was_fetched_is_noticed(clip, folder: Path,
     save_file({name: tensor * 2 for name, tensor in load_file(weights).items()}, weights, metadata={"format": "pt"})
     (folder / "clip-vit-b32" / "extra.json").write_text("{}")
     with pytest.raises(ValueError, match=r"extra\.json, model\.safetensors differs from lock\.json"):
-        Encoder.load("clip-vit-b32")
+        load("clip-vit-b32")
 
 
 def test_without_a_network_it_says_what_to_do(folder: Path, monkeypatch):
     with pytest.raises(registry.NotFetched, match="`videobert models fetch siglip2-base` downloads it"):
-        Encoder.load("siglip2-base")
+        load("siglip2-base")
     point_to(monkeypatch, "http://127.0.0.1:9")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     done = run("fetch", "siglip2-base")
@@ -197,9 +197,9 @@ def test_what_comes_with_the_program_stays():
         assert done.exit_code == 1
         assert "comes with the program" in done.stderr
     with pytest.raises(ValueError, match="a configuration to train with, not a model to load"):
-        Encoder.load("videobert-paper")
+        load("videobert-paper")
     with pytest.raises(FileNotFoundError, match="neither the name of one"):
-        Encoder.load("nowhere")
+        load("nowhere")
 
 
 def test_the_list_is_for_people():

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from model.training.dataset import Batch, CaptionedSet, Example, Sampling, read_captions
-from model.training.masking import choose, mask_words
+from model.training.objectives import choose, mask_words
 
 
 def test_captions_with_bad_rows(tmp_path):
@@ -32,7 +32,7 @@ def test_captions_with_bad_rows(tmp_path):
         ("e.jpg", (), "cat", None, None),
     ]
     assert [problem.split(":")[1] for problem in problems] == ["2", "4", "5", "7", "9", "10"]
-    assert [row.beliefs for row in good] == [{}, {}, {"tabby": 0.75, "lynx": 0.25}]
+    assert [row.soft_labels for row in good] == [{}, {}, {"tabby": 0.75, "lynx": 0.25}]
 
 
 def example(i: int, **kwargs) -> Example:
@@ -80,16 +80,16 @@ def test_wrong_and_missing_subtitles_come_in_the_asked_shares():
 
 def test_beliefs_stand_in_the_columns_of_their_names():
     examples = [
-        example(0, captions=("x",), beliefs={"tabby": 0.75, "lynx": 0.25}),
+        example(0, captions=("x",), soft_labels={"tabby": 0.75, "lynx": 0.25}),
         example(1, captions=("y",)),
-        example(2, captions=("z",), beliefs={"dog": 1.0}),
+        example(2, captions=("z",), soft_labels={"dog": 1.0}),
     ]
     of = CaptionedSet(examples)
     assert of.names == ["dog", "lynx", "tabby"]
-    assert of.believed() == ["a photo of a dog", "a photo of a lynx", "a photo of a tabby"]
-    assert set(of.texts()) == {"x", "y", "z", *of.believed()}
-    assert drawn(examples).beliefs.tolist() == [[0, 0.25, 0.75], [0, 0, 0], [1, 0, 0]]
-    assert drawn(examples[1:2]).beliefs.shape == (1, 0)
+    assert of.label_sentences() == ["a photo of a dog", "a photo of a lynx", "a photo of a tabby"]
+    assert set(of.texts()) == {"x", "y", "z", *of.label_sentences()}
+    assert drawn(examples).soft_labels.tolist() == [[0, 0.25, 0.75], [0, 0, 0], [1, 0, 0]]
+    assert drawn(examples[1:2]).soft_labels.shape == (1, 0)
 
 
 def test_examples_of_one_label_are_right_for_each_other():
@@ -112,7 +112,7 @@ def test_sentences_go_on_with_the_neighbour_in_time():
     # What a sentence tells of is no wrong pair for it.
     expected = np.eye(6, dtype=bool)
     expected[0, 2] = expected[1, 0] = True
-    assert batch.told.tolist() == expected.tolist()
+    assert batch.relevant.tolist() == expected.tolist()
     assert drawn([*clip, other, photo, label]).sentences == drawn([*clip, other, photo, label]).queries
 
 

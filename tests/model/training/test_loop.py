@@ -114,7 +114,7 @@ def test_the_reading_of_frames_can_be_frozen(tiny_checkpoint):
 
 
 @pytest.mark.parametrize("frames_frozen", [True, False])
-def test_a_glance_learns_beside_the_transformers_or_alone(frames_frozen, tiny_checkpoint):
+def test_the_direct_frame_head_learns_beside_the_transformers_or_alone(frames_frozen, tiny_checkpoint):
     model, tokenizer = checkpoint.load(tiny_checkpoint)
     model, fresh = begin(model, {"glance_width": 16}, seed=0)
     assert fresh == ["glance"]

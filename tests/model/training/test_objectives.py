@@ -23,9 +23,9 @@ def examples() -> CaptionedSet:
     rng = np.random.default_rng(0)
     looks = 2 * rng.normal(size=(len(LOOKS), 1, 1280))
     frames = (looks + 0.1 * rng.normal(size=(len(LOOKS), 6, 1280))).astype(np.float16)
-    beliefs = [{"dog": 1.0} if "dog" in look else {"cat": 0.5, "square": 0.5} for look in LOOKS]
+    soft_labels = [{"dog": 1.0} if "dog" in look else {"cat": 0.5, "square": 0.5} for look in LOOKS]
     return CaptionedSet(
-        [Example(f, (look,), beliefs=belief) for f, look, belief in zip(frames, LOOKS, beliefs, strict=True)]
+        [Example(f, (look,), soft_labels=belief) for f, look, belief in zip(frames, LOOKS, soft_labels, strict=True)]
     )
 
 
@@ -61,11 +61,11 @@ def test_an_objective_alone_lowers_its_own_loss(tiny_checkpoint, name, epochs):
 
 def test_believing_is_a_cross_entropy_over_names():
     names = torch.eye(3)
-    beliefs = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.5, 0.5], [0.0, 0.0, 0.0]])
-    loss = losses.believing(names, names, beliefs, torch.tensor(2.0))
+    soft_labels = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.5, 0.5], [0.0, 0.0, 0.0]])
+    loss = losses.soft_label_loss(names, names, soft_labels, torch.tensor(2.0))
     of_all = np.log(np.exp(2) + 2)
     assert loss.item() == pytest.approx(((of_all - 2) + (of_all - 1)) / 2)  # the third believes nothing
-    assert losses.believing(names, names, torch.zeros(3, 3), torch.tensor(2.0)).item() == 0
+    assert losses.soft_label_loss(names, names, torch.zeros(3, 3), torch.tensor(2.0)).item() == 0
 
 
 def test_beliefs_decide_what_frames_are_near_to(tiny_checkpoint):
@@ -73,7 +73,7 @@ def test_beliefs_decide_what_frames_are_near_to(tiny_checkpoint):
     seen, options = examples(), only("belief", epochs=80)
     train(model, tokenizer, seen, options)
     batch = seen.batch(range(6), rng=random.Random(0), sampling=Sampling(8))
-    objectives = Objectives(model, tokenizer, seen.texts(), options, believed=seen.believed())
+    objectives = Objectives(model, tokenizer, seen.texts(), options, label_sentences=seen.label_sentences())
     frames = model.embed(
         Inputs(
             *tokenizer([""] * 6, max_tokens=20),
@@ -81,7 +81,7 @@ def test_beliefs_decide_what_frames_are_near_to(tiny_checkpoint):
             torch.tensor(batch.frame_mask),
         )
     )
-    nearest = (frames @ objectives.anchor(seen.believed()).T).argmax(dim=1)
+    nearest = (frames @ objectives.anchor(seen.label_sentences()).T).argmax(dim=1)
     dogs = [seen.names[i] == "dog" for i in nearest]
     assert dogs == ["dog" in look for look in LOOKS]
     bare = CaptionedSet([Example(e.features, e.captions) for e in seen.examples])

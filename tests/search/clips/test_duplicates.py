@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from model.encoder.videobert import Encoder
+from model.encoder.contract import Encoder
 from search.clips.duplicates import Duplicates, candidates, find
 from search.clips.frames import FrameNormalizer
 from store.catalog.catalog import Catalog

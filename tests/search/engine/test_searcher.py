@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from indexer.features.clip import Clip
-from model.encoder.videobert import Encoder
+from model.encoder.contract import Encoder
 from search.engine.searcher import Searcher
 from search.query.request import SearchRequest, SimilarRequest
 from search.ranking.moments import Moment

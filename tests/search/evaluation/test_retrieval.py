@@ -33,11 +33,8 @@ class BagOfWords:
         counts[~counts.any(axis=1)] = 1  # what it has no word for is as near to all it knows
         return counts / np.linalg.norm(counts, axis=1, keepdims=True)
 
-    def pad_frames(self, segments: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        return np.stack([frames[:1] for frames in segments]), np.ones((len(segments), 1), bool)
-
-    def embed_segments(self, features: np.ndarray, mask: np.ndarray, texts: Sequence[str]) -> np.ndarray:
-        return np.tile(np.eye(1, self.dim, dtype=np.float32), (len(features), 1))
+    def embed_segments(self, segments: Sequence[np.ndarray], texts: Sequence[str]) -> np.ndarray:
+        return np.tile(np.eye(1, self.dim, dtype=np.float32), (len(segments), 1))
 
 
 @pytest.fixture

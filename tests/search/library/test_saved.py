@@ -7,7 +7,7 @@ from PIL import Image
 
 from indexer.features.clip import read_picture
 from indexer.media.container import MediaError
-from model.encoder.videobert import Encoder
+from model.encoder.contract import Encoder
 from search.query.request import SearchRequest
 from store.catalog.catalog import Catalog
 from store.catalog.searches import SavedSearch

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from model.encoder.videobert import Encoder
+from model.encoder.contract import Encoder
 from search.library import Library
 from search.library.watch import Update, Watch, changes
 from tests.support.media import quarters, render
@@ -239,6 +239,7 @@ def test_changes_of_a_real_folder_are_told_under_its_own_name(tmp_path: Path):
         timer.join()
 
 
+@pytest.mark.slow
 def test_the_command_follows_a_folder_until_it_is_interrupted(tmp_path: Path, film: bytes):
     folder = tmp_path / "films"
     folder.mkdir()

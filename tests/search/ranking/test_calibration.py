@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from model.encoder.prompts import phrase_lines
-from model.encoder.videobert import Encoder
+from model.encoder.contract import Encoder
+from model.encoder.prompts import query_bank_lines
 from search.ranking.calibration import (
     HIGH,
     MATCH,
@@ -59,7 +59,7 @@ def calibrator() -> Calibrator:
 def test_confidence_is_the_same_for_models_that_use_less_of_the_scale(calibrator: Calibrator) -> None:
     similarity = np.array([-0.2, 0.1, 0.4, 0.9], np.float32)
     bias = np.ones((430, 1), np.float32)  # a component that all have: cosines between 0.8 and 1
-    narrow = np.concatenate([3 * bias, np.concatenate([calibrator.vectors, calibrator.query_bank])], axis=1) / 10**0.5
+    narrow = np.concatenate([3 * bias, np.concatenate([calibrator.vectors, calibrator.everyday])], axis=1) / 10**0.5
     squeezed = Calibrator(narrow[:400], 400, narrow[400:])
     shifted = 0.1 * similarity + 0.9 * (1 - 0.25)  # as cosines and what is taken off them change
     np.testing.assert_allclose(calibrator.confidence(similarity), squeezed.confidence(shifted), atol=1e-3)
@@ -73,8 +73,8 @@ def test_confidence_grows_with_similarity(calibrator: Calibrator) -> None:
 
 
 def test_what_is_near_to_every_query_is_less_alike(calibrator: Calibrator) -> None:
-    query = calibrator.query_bank[:1]
-    hub = calibrator.query_bank.mean(axis=0, keepdims=True)
+    query = calibrator.everyday[:1]
+    hub = calibrator.everyday.mean(axis=0, keepdims=True)
     hub /= np.linalg.norm(hub)
     plain = query + 0.1 * calibrator.vectors[:1]
     pair = np.concatenate([hub, plain / np.linalg.norm(plain)])
@@ -92,7 +92,7 @@ def test_pictures_are_read_against_pictures(calibrator: Calibrator) -> None:
 def test_everyday_queries_are_read_once_for_a_library(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
     with Catalog.open(":memory:") as catalog:
         read = query_bank(catalog, encoder)
-        assert read.shape == (len(phrase_lines()), encoder.dim)
+        assert read.shape == (len(query_bank_lines()), encoder.dim)
         monkeypatch.setattr(encoder, "embed_text", None)
         np.testing.assert_array_equal(query_bank(catalog, encoder), read)
 

@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel
 from starlette.testclient import TestClient
 
-from model.encoder.videobert import Encoder
+from model.encoder.contract import Encoder
 from search.export.formats import MEDIA_TYPES
 from search.library import Library
 from search.ranking.calibration import MIN_CONFIDENCES, answer_quality, confidence_level

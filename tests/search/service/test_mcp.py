@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from model.encoder.videobert import Encoder
+from model.encoder.contract import Encoder
 from search import Library
 from tests.support.media import quarters, render
 

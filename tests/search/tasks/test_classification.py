@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from model.encoder.classifier import Classifier, fit
-from model.encoder.videobert import Encoder
+from model.encoder.contract import Encoder
 from search import Library
 from search.cli.app import app
 from search.tasks.classification import NONE, Classification, Labels, read_labelled, read_labels

@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from indexer.features.video import Film, read_film, stored_film
+from indexer.features.video import VideoFeatures, read_video, stored_video
 from indexer.media.container import probe
+from model.encoder.contract import Encoder
 from model.encoder.prompts import PHRASES
-from model.encoder.videobert import Encoder
 from search.cli.app import app
 from search.library import Library
 from search.tasks import summarization as module
@@ -27,14 +27,14 @@ from tests.support.media import quarters, render
 WIDTH = 24  # of features, and of embeddings as the tiny model has them
 
 
-def film(*shots: tuple[int, float], cues: tuple[Cue, ...] = (), embeddings: np.ndarray | None = None) -> Film:
+def film(*shots: tuple[int, float], cues: tuple[Cue, ...] = (), embeddings: np.ndarray | None = None) -> VideoFeatures:
     """Shots, each of a look (a number) and a length in seconds, two frames a second, each one segment."""
     looks = np.repeat([look for look, _ in shots], [round(2 * seconds) for _, seconds in shots])
     bounds = np.cumsum([0.0, *(seconds for _, seconds in shots)])
     if embeddings is None:
         embeddings = np.eye(WIDTH, dtype=np.float32)[[look for look, _ in shots]]
     features = np.eye(WIDTH, dtype=np.float16)[looks]
-    return Film(Path("film.mp4"), np.arange(len(looks)) / 2, features, bounds, embeddings, cues)
+    return VideoFeatures(Path("film.mp4"), np.arange(len(looks)) / 2, features, bounds, embeddings, cues)
 
 
 def test_keyframes_stand_for_what_is_shown(encoder: Encoder):
@@ -65,7 +65,7 @@ def test_highlights_keep_to_their_time_and_join_what_touches(encoder: Encoder):
 
 
 def test_a_still_that_stands_for_long_can_be_a_highlight(encoder: Encoder):
-    slide = Film(
+    slide = VideoFeatures(
         Path("slides.mp4"),
         np.array([0.0, 30.0]),
         np.eye(2, WIDTH, dtype=np.float16),
@@ -206,7 +206,7 @@ def test_a_film_of_the_library_is_the_film_of_its_file(video: Path, encoder: Enc
     with Library(tmp_path / "library", encoder=encoder) as library:
         library.index([video])
         (held,) = library.videos()
-        stored, read = stored_film(library.catalog, held), read_film(video, encoder)
+        stored, read = stored_video(library.catalog, held), read_video(video, encoder)
         summary = library.summarize(video, frames=3)
     for name in ("pts_seconds", "bounds", "features", "embeddings"):
         np.testing.assert_allclose(getattr(stored, name), getattr(read, name), atol=1e-3)

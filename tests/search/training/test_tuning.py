@@ -15,7 +15,8 @@ from optuna.trial import TrialState
 from PIL import Image
 from typer.testing import CliRunner
 
-from model.encoder.videobert import Encoder
+from model.encoder.contract import Encoder
+from model.encoder.load import load
 from model.training.dataset import Example
 from model.training.options import TrainingOptions
 from model.training.recipe import read_recipe
@@ -158,9 +159,10 @@ def test_scores_by_hand(encoder: Encoder, monkeypatch):
     monkeypatch.setattr(
         encoder, "embed_text", lambda texts: np.array([[np.cos(angles[t]), np.sin(angles[t])] for t in texts])
     )
-    monkeypatch.setattr(encoder, "pad_frames", lambda rows: (np.array([row[0, 0] for row in rows]), None))
     monkeypatch.setattr(
-        encoder, "embed_segments", lambda rows, mask, texts: np.stack([np.cos(rows), np.sin(rows)], axis=1)
+        encoder,
+        "embed_segments",
+        lambda segments, texts: np.array([[np.cos(rows[0, 0]), np.sin(rows[0, 0])] for rows in segments]),
     )
 
     def example(angle: float, *captions: str, label: str = "") -> Example:
@@ -177,6 +179,7 @@ def test_scores_by_hand(encoder: Encoder, monkeypatch):
     assert scores == pytest.approx({"MRR": (1 / 2 + 1 / 3 + 1 / 3 + 1 + 1) / 5, "R@1": 2 / 5, "R@10": 1.0})
 
 
+@pytest.mark.slow
 def test_from_a_space_to_a_trained_model(photos: Path, tiny_checkpoint: Path, tmp_path: Path):
     done = tune(photos, tiny_checkpoint, "--sampler", "random", "--trials", 3)
     assert done.exit_code == 0, done.output
@@ -200,9 +203,10 @@ def test_from_a_space_to_a_trained_model(photos: Path, tiny_checkpoint: Path, tm
     assert f"# {command}" in (output / "best.toml").read_text()
     trained = CliRunner().invoke(app, command.replace("FOLDER", str(tmp_path / "best")).split()[1:])
     assert trained.exit_code == 0, trained.output
-    assert Encoder.load(tmp_path / "best").model.config.temporal == best.network["temporal"]
+    assert load(tmp_path / "best").model.config.temporal == best.network["temporal"]
 
 
+@pytest.mark.slow
 def test_an_interrupted_search_goes_on(photos: Path, tiny_checkpoint: Path, tmp_path: Path, monkeypatch):
     real = tuning.held_out_scores
 
@@ -278,6 +282,7 @@ def test_trials_below_the_median_are_given_up(photos: Path, tiny_checkpoint: Pat
     assert (last["state"], last["epochs"], last["MRR"]) == ("pruned", 1, 0.1)
 
 
+@pytest.mark.slow
 def test_what_is_tried_follows_from_the_seed_whoever_runs_it(photos: Path, tiny_checkpoint: Path, tmp_path: Path):
     alone, _ = tuning.tune(search(photos, tiny_checkpoint, trials=2))
     (tmp_path / "search").rename(tmp_path / "first")
@@ -287,6 +292,7 @@ def test_what_is_tried_follows_from_the_seed_whoever_runs_it(photos: Path, tiny_
     np.testing.assert_allclose([t.value for t in beside.get_trials()], [t.value for t in alone.get_trials()], atol=0.05)
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_is_noticed(photos: Path, tiny_checkpoint: Path, tmp_path: Path, monkeypatch):
     begin = study.begin
 

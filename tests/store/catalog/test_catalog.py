@@ -500,6 +500,25 @@ def test_any_text_is_a_safe_query(one_line: Catalog, words: str) -> None:
     assert set(one_line.fulltext.matched([words], [1])) <= {1}
 
 
+def test_cues_keep_their_source_and_older_ones_are_subtitles(tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as before:
+        before.setattr(migrations, "MIGRATIONS", migrations.MIGRATIONS[:8])
+        db = Database(tmp_path / "library.db")
+        migrations.migrate(db)
+        db.execute("INSERT INTO videos SELECT 1, '/v/beach.mp4', 1, 1, '', '', '', 9, 25, 1, 1, 0, '', '', '' ")
+        db.execute("INSERT INTO cues VALUES (1, 1, 0, 2, 'the onions', 'en')")
+        db.conn.commit()
+        db.close()
+    with Catalog(tmp_path / "library.db") as catalog:
+        assert catalog.cues(1) == [Cue(0, 2, "the onions", "en", "subtitles")]
+        catalog.bind_encoder("mini@1", DIM)
+        heard = [Cue(0, 1, "the onions", "en"), Cue(1, 2, "a door shuts", "en", "sounds")]
+        stored = catalog.put_video(a_video("/v/other.mp4"), some_segments(), heard)
+        assert catalog.cues(stored.id) == heard
+        copied = catalog.copy_video(stored.id, a_video("/v/copy.mp4"))
+        assert catalog.cues(copied.id) == heard
+
+
 def test_a_very_long_query_is_answered(catalog: Catalog) -> None:
     lines(catalog, "word 4000 is here")
     assert found(catalog, " ".join(map(str, range(5000)))) == ["word 4000 is here"]

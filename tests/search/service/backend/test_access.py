@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from model.encoder.videobert import Encoder
+from model.encoder.contract import Encoder
 from search.service.backend.settings import Settings
 from tests.support.service import ADDRESS, filled, make_films, serving, tiny_encoder
 

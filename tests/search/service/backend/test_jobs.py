@@ -12,7 +12,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from indexer.pipeline import Progress
-from model.encoder.videobert import Encoder
+from model.encoder.contract import Encoder
 from search.library import Library
 from search.service.app import create
 from search.service.backend.jobs import ENDED

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from model.encoder.videobert import Encoder
+from model.encoder.contract import Encoder
 from search.library import Library
 from tests.support.media import render, sound
 from tests.support.service import filled, make_films, serving, tiny_encoder

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from fastapi import FastAPI
 
-from model.encoder.videobert import Encoder
+from model.encoder.contract import Encoder
 from search import Library
 from search.service.app import create
 from search.service.backend.settings import Settings

@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.features.clip import read_clip
-from indexer.features.views import View, Views, inside_bars
+from indexer.features.clip import View, ViewExtractor, inside_bars, read_clip
 from indexer.media.frames import Frames
-from model.encoder.videobert import Encoder
+from model.encoder.contract import Encoder
 from tests.support.media import render
 
 
@@ -59,15 +58,12 @@ class Eye:
         halves = [half for rows in np.array_split(frames, 2, axis=2) for half in np.array_split(rows, 2, axis=3)]
         return np.concatenate([half.mean(axis=(2, 3)) for half in halves], axis=1).astype(np.float16)
 
-    def pad_frames(self, segments: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        return np.stack(segments), np.ones((len(segments), len(segments[0])), bool)
-
-    def embed_segments(self, features: np.ndarray, mask: np.ndarray, texts: Sequence[str]) -> np.ndarray:
-        return features.mean(axis=1).astype(np.float32)
+    def embed_segments(self, segments: Sequence[np.ndarray], texts: Sequence[str]) -> np.ndarray:
+        return np.stack(segments).mean(axis=1).astype(np.float32)
 
 
 def looked_at(data: np.ndarray) -> dict[tuple[bool, bool, bool], View]:
-    views = Views(Eye())
+    views = ViewExtractor(Eye())
     frames = Frames(data, np.arange(len(data)) / 2)
     (same,) = views.watching([(frames, [False] * len(data))])
     np.testing.assert_array_equal(same[0].data, data)

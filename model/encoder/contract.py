@@ -1,0 +1,77 @@
+"""Encoder: what a model offers to index and to search with. Arrays in, arrays out.
+
+It hides torch, devices and batching. `model.encoder.load` makes one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Encoder(Protocol):
+    """Frames, segments and texts -> unit vectors in one space.
+
+    Vectors compare where `fingerprint` is equal. Stored frame features can be reused where `feature_fingerprint` is,
+    which is "backbone digest:precision"; one that was stored without a precision fits any.
+    """
+
+    name: str  # what `load` takes to get the encoder again
+    tier: str  # where its weights come from, for people
+    fingerprint: str  # of all weights
+    dim: int  # D, of an embedding
+    feature_dim: int  # F, of a frame feature
+    scale: float  # of cosines, as they were compared in training
+    query_bank: NDArray[np.float32]  # (Q, D), unit length; captions of its training, for hubness; Q is 0 for none
+    fps: float  # frames per second of video that it is made for
+    clip_frames: int  # consecutive frames that share one feature; callers give whole clips
+
+    def __hash__(self) -> int:
+        """By identity: some results are kept by encoder."""
+
+    @property
+    def feature_fingerprint(self) -> str:
+        """A name for what decides frame features: "backbone digest:precision"."""
+
+    def features(self, frames: NDArray[np.uint8]) -> NDArray[np.float16]:
+        """Compute frame features.
+
+        Args:
+            frames: uint8 (T, 3, H, W), RGB, any size.
+
+        Returns:
+            float16 (T, F).
+        """
+
+    def embed_segments(self, segments: Sequence[NDArray[np.float16]], texts: Sequence[str]) -> NDArray[np.float32]:
+        """Embed segments, each of its frames and its subtitles.
+
+        Args:
+            segments: N arrays of frame features, float16 (T_i, F); T_i may be 0. Long ones are thinned evenly.
+            texts: N strings, the subtitles; "" for a segment without words.
+
+        Returns:
+            float32 (N, D), unit length.
+
+        Raises:
+            ValueError: there is not one text per segment, or a segment has neither frames nor words.
+        """
+
+    def embed_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Embed queries: float32 (N, D), unit length.
+
+        Raises:
+            ValueError: a text has no word in it.
+        """
+
+    def align(self, segments: Sequence[NDArray[np.float16]], texts: Sequence[str]) -> NDArray[np.float32]:
+        """Score how well N pairs of segment and text belong together: float32 (N,), the higher the better.
+
+        Arguments as in `embed_segments`.
+
+        Raises:
+            ValueError: there is not one text per segment.
+        """

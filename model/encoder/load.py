@@ -1,0 +1,31 @@
+"""Loads encoders: by their name in the table of models, or from a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from model.encoder.contract import Encoder
+from model.encoder.two_tower import FAMILIES, TwoTowerEncoder
+from model.encoder.videobert import VideoBertEncoder
+from model.registry.registry import DEFAULT_MODEL, locate
+
+
+def load(source: str | Path = DEFAULT_MODEL) -> Encoder:
+    """Load a model by its name in the table of models, or from a folder.
+
+    Raises:
+        FileNotFoundError: it is not on this machine; the message says what to do.
+        ValueError: the folder holds something else, or files other than those that were fetched.
+    """
+    place = locate(source)
+    return TwoTowerEncoder.read(place) if place.family in FAMILIES else VideoBertEncoder.read(place)
+
+
+def load_videobert(source: str | Path = DEFAULT_MODEL) -> VideoBertEncoder:
+    """Load VideoBERT, by name or from a checkpoint folder (`config.json`, `model.safetensors`, `tokenizer.json`).
+
+    Raises:
+        FileNotFoundError: it is not on this machine, or the folder lacks a file that the message names.
+        ValueError: the folder holds another model.
+    """
+    return VideoBertEncoder.read(locate(source))
