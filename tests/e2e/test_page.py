@@ -125,6 +125,7 @@ def picture(tmp_path: Path) -> Callable[[Page, str], None]:
     return lambda page, name: page.screenshot(path=folder / f"{name}.png", animations="disabled") and None
 
 
+@pytest.mark.slow
 @in_browser
 def test_first_start(
     playwright: Playwright, films: Path, tiny: Path, tmp_path: Path, picture: Callable[[Page, str], None]
@@ -263,6 +264,7 @@ def test_a_phone(browser: Browser, service: str, picture: Callable[[Page, str], 
         picture(page, "phone-player")
 
 
+@pytest.mark.slow
 @in_browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_stands_in_the_way_of_a_screen_reader(

@@ -27,6 +27,8 @@ QUERIES = {
     "old coins": "coins",
 }
 
+pytestmark = pytest.mark.slow  # they load and run the shipped model
+
 
 @pytest.fixture(scope="module")
 def shipped() -> Encoder:

@@ -176,6 +176,7 @@ def test_the_encoder_it_has_already_is_nothing_to_do(library: Library, tiny_chec
     assert library.encoder.name == str(tiny_checkpoint)
 
 
+@pytest.mark.slow
 def test_the_whole_way_on_the_command_line(films: Path, tiny_checkpoint: Path, tmp_path: Path):
     home, clip = tmp_path / "home", save_towers("clip", tmp_path)
     assert run("index", films, "--library", home, "--model", tiny_checkpoint).exit_code == 0

@@ -48,6 +48,7 @@ def test_alignment_and_anchor_losses_by_hand():
     assert losses.anchoring(points, points.flip(0)) == pytest.approx(1.0)
 
 
+@pytest.mark.slow
 def test_training_learns_to_find_the_right_clip(model, tokenizer):
     rng = np.random.default_rng(0)
     names = ["red square", "green square", "blue square", "red circle", "green circle", "blue circle", "dog", "cat"]

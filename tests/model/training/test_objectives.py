@@ -44,6 +44,7 @@ def labelled(count: int) -> CaptionedSet:
     return CaptionedSet([Example(f.astype(np.float16), (), label) for label in looks for f in frames[label]])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "epochs"), [("silent", 40), ("fused", 40), ("masked_word", 200), ("masked_frame", 40), ("belief", 80)]
 )
@@ -89,6 +90,7 @@ def test_beliefs_decide_what_frames_are_near_to(tiny_checkpoint):
         train(model, tokenizer, bare, options)
 
 
+@pytest.mark.slow
 def test_alignment_is_learned_beside_retrieval(tiny_checkpoint):
     model, tokenizer = checkpoint.load(tiny_checkpoint)
     history = []

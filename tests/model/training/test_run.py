@@ -217,6 +217,7 @@ processes.wait()
 """
 
 
+@pytest.mark.slow
 def test_two_processes_do_what_one_does_with_two_batches(tiny_checkpoint, tmp_path):
     pytest.importorskip("accelerate")
     with socket.socket() as free:

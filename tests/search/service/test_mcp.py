@@ -161,6 +161,7 @@ def test_over_pipes_nothing_but_the_protocol_is_on_standard_output(library: Libr
     assert picture(seen.content[1]).size[0] >= 216
 
 
+@pytest.mark.slow
 def test_the_server_ends_with_its_input(tmp_path: Path):
     command = [Path(sys.executable).with_name("videobert"), "mcp", "--library", tmp_path]
     ended = subprocess.run(

@@ -155,6 +155,7 @@ def films(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_videos_are_classified_tagged_and_found_by_their_tags(films: Path, tmp_path: Path):
     library, folder = tmp_path / "library", tmp_path / "looks"
     table = tmp_path / "looks.csv"
@@ -195,6 +196,7 @@ def test_a_file_outside_of_the_library_is_looked_at_and_a_broken_one_named(films
     assert "broken.mp4" in result.stderr
 
 
+@pytest.mark.slow
 def test_labels_that_fit_nothing_leave_no_tag(films: Path, tmp_path: Path):
     library = tmp_path / "library"
     assert run("index", films / "bright0.mp4", "--library", library).exit_code == 0
