@@ -149,7 +149,7 @@ def look(library: Library, path: Path) -> Clip:
 def compared(library: Library, query: Clip, found: Clip) -> str:
     from search.clips.matching import match_kind
 
-    normalizer = library.engine.normalizer
+    normalizer = library.engine.searcher().normalizer
     there = normalizer.sequence(found.pts_seconds, found.features, float(found.pts_seconds[-1]) + 0.5)
     best = "similar"
     order = ["similar", "same scene", "near copy", "copy"]
@@ -185,7 +185,7 @@ def fit(library: Library, queries: list[Query]) -> None:
 
 def _bare(library: Library, query: Query) -> tuple[float, float] | None:
     """Likeness and agreement of a copy as it is with the part of the film it is of."""
-    normalizer, clip = library.engine.normalizer, look(library, query.path)
+    normalizer, clip = library.engine.searcher().normalizer, look(library, query.path)
     video = library.catalog.videos.at(str(query.film.absolute()))
     assert video is not None
     assert video.id is not None
@@ -197,7 +197,7 @@ def _bare(library: Library, query: Query) -> tuple[float, float] | None:
 
 def _halves(library: Library, number: int) -> list[tuple[float, float]]:
     """The first two fifths of a segment with its last two fifths."""
-    normalizer, segment = library.engine.normalizer, library.catalog.segments.get(number)
+    normalizer, segment = library.engine.searcher().normalizer, library.catalog.segments.get(number)
     assert segment is not None
     frames = normalizer.of_segments([segment])
     fifth = (frames.end - float(frames.pts_seconds[0])) / 5
@@ -211,7 +211,7 @@ def _halves(library: Library, number: int) -> list[tuple[float, float]]:
 
 def _neighbour(library: Library, number: int) -> list[tuple[float, float]]:
     """A segment with the one of another film that is most like it."""
-    normalizer, segment = library.engine.normalizer, library.catalog.segments.get(number)
+    normalizer, segment = library.engine.searcher().normalizer, library.catalog.segments.get(number)
     assert segment is not None
     moments = library.similar(number, top=20)
     other = next((moment for moment in moments if moment.hits[0].video_id != segment.video_id), None)

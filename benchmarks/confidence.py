@@ -35,8 +35,8 @@ from benchmarks.library import indexed
 from indexer.features.clip import read_picture
 from model.encoder.load import load
 from model.encoder.prompts import query_bank
-from search.ranking.calibration import LOOKED_AT, WORDS_ENOUGH, Background, standing
-from search.ranking.smoothing import Surroundings, surroundings
+from search.ranking.calibration import LOOKED_AT, WORDS_ENOUGH, Calibrator, top_confidence
+from search.ranking.smoothing import Neighbours, neighbours_of
 from store.catalog.analyzer import TOKENIZER, analyze, match_expression, terms
 
 SIZES = (100, 300, 1000)
@@ -71,7 +71,7 @@ def main() -> None:
 def measure(truth: list[dict[str, str]], folder: Path, library: Path) -> None:
     with indexed([folder], library) as held:
         ids = held.catalog.segments.ids()
-        around = surroundings(held.catalog, ids.tolist())
+        neighbours = neighbours_of(held.catalog, ids.tolist())
         names = np.array([Path(each.path).name for each in held.catalog.segments.located(ids.tolist())])
         captions, missing, short = (
             held.encoder.embed_text(texts) for texts in ([row["caption"] for row in truth], ABSENT[1::2], SHORT)
@@ -82,15 +82,15 @@ def measure(truth: list[dict[str, str]], folder: Path, library: Path) -> None:
     own = names[None] == np.array([row["clip"] for row in truth])[:, None]
     alike = own | np.array([[noun.rstrip("s") in words[name] for name in names] for noun in nouns])
     things = np.array([noun not in _PEOPLE for noun in nouns])
-    shown = asked(captions, around, everyday)
-    absent = asked(missing, around, everyday)
+    shown = asked(captions, neighbours, everyday)
+    absent = asked(missing, neighbours, everyday)
     print(f"{len(captions)} captions over {len(words)} videos; best cosine -> mean confidence of {LOOKED_AT}")
     for what, positive, negative in (
-        ("clip taken out", shown, asked(captions, around, everyday, ~own)),
+        ("clip taken out", shown, asked(captions, neighbours, everyday, ~own)),
         (
             "topic taken out",
             [each[things] for each in shown],
-            asked(captions[things], around, everyday, ~alike[things]),
+            asked(captions[things], neighbours, everyday, ~alike[things]),
         ),
         ("absent things", shown, absent),
     ):
@@ -103,7 +103,7 @@ def measure(truth: list[dict[str, str]], folder: Path, library: Path) -> None:
     nothing, match = np.quantile(shown[1], 0.1), np.quantile(absent[1], 0.95)
     print(f"MATCH, NOTHING = {match:.2f}, {nothing:.2f}")
     for what, means in (
-        ("captions", shown[1]), ("short queries", asked(short, around, everyday)[1]), ("absent things", absent[1])
+        ("captions", shown[1]), ("short queries", asked(short, neighbours, everyday)[1]), ("absent things", absent[1])
     ):  # fmt: skip
         shares = np.mean(means >= match), np.mean((means < match) & (means >= nothing)), np.mean(means < nothing)
         print(f"{what:>16}: match {shares[0]:.0%}, unsure {shares[1]:.0%}, nothing {shares[2]:.0%}")
@@ -111,7 +111,7 @@ def measure(truth: list[dict[str, str]], folder: Path, library: Path) -> None:
 
 def asked(
     queries: NDArray[np.float32],
-    around: Surroundings,
+    neighbours: Neighbours,
     everyday: NDArray[np.float32],
     kept: NDArray[np.bool_] | None = None,
 ) -> list[NDArray[np.float64]]:
@@ -120,14 +120,14 @@ def asked(
     A video is kept or taken out as a whole, so what is left keeps its surroundings.
     """
     cosines, means = [], []
-    vectors = around.embeddings
-    whole = Background(vectors, len(vectors), everyday)
+    vectors = neighbours.embeddings
+    whole = Calibrator(vectors, len(vectors), everyday)
     for i, query in enumerate(queries):
         left = np.ones(len(vectors), bool) if kept is None else kept[i]
-        background = whole if kept is None else Background(vectors[left], int(left.sum()), everyday)
-        likeness = around.mean(background.likeness(query[None], vectors))[left]
+        calibrator = whole if kept is None else Calibrator(vectors[left], int(left.sum()), everyday)
+        similarity = neighbours.smooth(calibrator.similarity(query[None], vectors))[left]
         cosines.append((vectors[left] @ query).max())
-        means.append(standing(background.confidence(likeness)))
+        means.append(top_confidence(calibrator.confidence(similarity)))
     return [np.array(cosines), np.array(means)]
 
 
@@ -159,12 +159,12 @@ def fit(truth: dict[str, dict[str, Any]], folder: Path) -> None:
     logits, answers, counted = [], [], []
     for size in SIZES:
         chosen = np.random.default_rng(size).permutation(len(rows))[:size]
-        background = Background(vectors[chosen], size, everyday, encoder.query_bank)
+        calibrator = Calibrator(vectors[chosen], size, everyday, encoder.query_bank)
         for query, marked, weight in zip(queries, right[:, chosen], weights, strict=True):
-            likeness = background.likeness(query[None], vectors[chosen])
+            similarity = calibrator.similarity(query[None], vectors[chosen])
             if marked.any() or weight != 1:
-                best = np.argsort(-likeness)[:LOOKED_AT]
-                logits += background.usual(likeness)[best].tolist()
+                best = np.argsort(-similarity)[:LOOKED_AT]
+                logits += calibrator.bank_z_scores(similarity)[best].tolist()
                 answers += marked[best].tolist()
                 counted += [weight] * len(best)
     variables = np.stack([logits, np.ones(len(logits))], axis=1)

@@ -118,7 +118,7 @@ def copies(clips: Path, made: Path, count: int) -> Iterator[tuple[str, tuple[str
 
 def blank(folder: Path) -> None:
     with Library(folder) as library:
-        normalizer = library.engine.normalizer
+        normalizer = library.engine.searcher().normalizer
         painted = normalizer.painted
         nearest = [
             (
@@ -164,7 +164,7 @@ def scale(folder: Path, segments: int) -> None:
     with Library(folder, encoder=load()) as library:
         if not library.catalog.counts().videos:
             fill(library, segments)
-        engine = library.engine
+        engine = library.engine.searcher()
         ids = library.catalog.segments.ids()
         queries = ids[:: len(ids) // 50].tolist()
         vectors = library.catalog.segments.embeddings(queries)

@@ -70,8 +70,8 @@ def compare(a: Path, b: Path) -> None:
             raise SystemExit(f"{b} differs from {a}")
         for library in (one, other):
             ids = library.catalog.segments.ids()
-            library.engine  # noqa: B018 - brings the vector index up to date
-            if sorted(library.vectors.ids().tolist()) != ids.tolist():
+            library.engine.searcher()  # brings the vector index up to date
+            if sorted(library.engine.index.ids().tolist()) != ids.tolist():
                 raise SystemExit(f"the vector index of {library.folder} does not hold its segments")
 
 

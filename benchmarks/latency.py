@@ -81,8 +81,8 @@ def measure(library: Library, times: int) -> None:
     vector = library.encoder.embed_text([QUERY])
     some = library.catalog.segments.ids()[:: PER_VIDEO // 2 + 1][:3].tolist()
     ways: dict[str, Callable[[], object]] = {
-        "bare vector search": lambda: library.vectors.search(vector, 10),
-        "the same, up to date": lambda: library.engine.index.search(vector, 10),
+        "bare vector search": lambda: library.engine.index.search(vector, 10),
+        "the same, up to date": lambda: library.engine.searcher().index.search(vector, 10),
         "reading the query": lambda: library.encoder.embed_text([QUERY]),
         "visual": lambda: library.search(QUERY, only="visual"),
         "words": lambda: library.search(QUERY, only="words"),
@@ -101,8 +101,8 @@ def measure(library: Library, times: int) -> None:
         "100 moments": lambda: library.search(QUERY, top=100),
         "similar to a segment": lambda: library.similar(some[2]),
     }
-    assert isinstance(library.vectors, FaissIndex)
-    print(f"{library.catalog.counts().segments} segments, index {library.vectors.kind}")
+    assert isinstance(library.engine.index, FaissIndex)
+    print(f"{library.catalog.counts().segments} segments, index {library.engine.index.kind}")
     bare = 0.0
     for name, ask in ways.items():
         ask()

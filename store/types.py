@@ -132,13 +132,17 @@ class EncoderInfo:
         """Whether vectors of both can be compared."""
         return (self.fingerprint, self.dim) == (other.fingerprint, other.dim)
 
+    def same_features(self, other: EncoderInfo) -> bool:
+        """Whether frame features stored under this encoder serve another one."""
+        return self.backbone != "" and same_features(self.backbone, other.backbone)
+
     def origin(self) -> dict[str, str]:
         """Return where it comes from, under the names of the settings `encoder_origin` and `successor_origin`."""
         return {"model": self.model, "tier": self.tier, "backbone": self.backbone}
 
 
 def same_features(stored: str, wanted: str) -> bool:
-    """Return whether features stored under one feature fingerprint serve an encoder of another.
+    """Whether features kept under one feature fingerprint serve an encoder of another.
 
     A fingerprint that was stored without a precision fits any precision of the same digest.
     """

@@ -98,7 +98,7 @@ def _library(folder: Path | None) -> str:
             raise ValueError(
                 f"{library.folder} was made with {held.fingerprint}, this program has {library.encoder.fingerprint}"
             )
-        in_index = len(library.engine.index) if counts.segments else 0
+        in_index = len(library.engine.searcher().index) if counts.segments else 0
         return (
             f"{library.folder}: {counted(counts.videos, 'video')}, {counted(in_index, 'segment')} in the vector index"
         )

@@ -64,9 +64,9 @@ def _tenths(seconds: float) -> str:
 
 
 def why(explanation: Explanation) -> str:
-    """Shares and words of an explanation: "looks 60%, words 40% (said: dogs)"."""
+    """Shares and words of an explanation: "visual 60%, words 40% (said: dogs)"."""
     shares = [
-        ("looks", explanation.visual),
+        ("visual", explanation.visual),
         ("words", explanation.words),
         ("both read together", explanation.alignment),
     ]

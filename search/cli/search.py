@@ -13,7 +13,7 @@ from search.cli.formatting import moment_lines
 from search.export.formats import export, format_of
 from search.query.request import Only, SearchRequest, SimilarRequest
 from search.query.times import ClipRange
-from search.ranking.calibration import verdict
+from search.ranking.calibration import answer_quality
 from search.ranking.moments import Moment
 from search.service.client import Upload, running
 
@@ -268,7 +268,7 @@ def _tell(held: Library, moments: list[Moment], pictures: Sequence[Path | None])
     if not moments:
         filled = held.catalog.counts().segments
         err.print("No moment matches." if filled else "The library is empty; `videobert index FOLDER` fills it.")
-    elif (worth := verdict(moments)) in _SAID:
+    elif (worth := answer_quality(moments)) in _SAID:
         err.print(_SAID[worth])
     for rank, (moment, picture) in enumerate(zip(moments, pictures, strict=True), start=1):
         for line in moment_lines(rank, moment, picture):

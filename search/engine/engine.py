@@ -1,93 +1,130 @@
-"""A library that is searched and filled at the same time, by many threads."""
+"""One open library folder: catalog, vector index and encoder, searched and filled at the same time by many threads."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
-from search.engine.searcher import SearchEngine
-from search.library import Library
+from store.catalog.catalog import Catalog
 from store.errors import NotInLibrary
-from store.vectors.sync import sync
+from store.types import EncoderInfo
+
+if TYPE_CHECKING:  # these bring torch and FAISS with them
+    from indexer.features.clip import Clip
+    from model.encoder.contract import Encoder
+    from search.engine.searcher import Searcher
+    from search.query.request import SearchRequest, SimilarRequest
+    from search.ranking.moments import Moment
+    from store.vectors.index import VectorIndex
+
+CATALOG_FILE, INDEX_FILE = "catalog.sqlite", "vectors.faiss"
 
 Answer = TypeVar("Answer")
 
 _log = logging.getLogger(__name__)
-_MAKE_WAY_SECONDS = 0.5  # that indexing waits for searches, at a time
+_YIELD_SECONDS = 0.5  # that indexing waits for searches, at a time
+_CLOSE_SECONDS = 10.0  # that closing waits for a refresh
 
 
-class NoModel(Exception):  # noqa: N818 - the name says the state found
+class NoModel(ValueError):  # noqa: N818 - the name says the state found
     """The model of the library cannot be loaded."""
 
 
-class Live:
-    """The search over a library as it is at the moment.
+class Engine:
+    """Owns catalog, vector index and encoder of a library folder; any thread may call anything.
 
-    The model is loaded once. What was indexed, by this process or another one, is found by the next search. A search
-    that comes while another one brings the vectors up to date does not wait for it.
+    The encoder and the index are loaded when first needed. What was indexed, by this process or another one, is found
+    by the next search. A search that comes while another thread refreshes the index does not wait for it.
+
+    Args:
+        folder: is made when missing.
+        encoder: to search and index with; loaded by `model` where None.
+        model: name or folder of the encoder; that of the library where None, and for a new one what comes with the
+            program.
+
+    Attributes:
+        catalog: of the library; it takes no vectors, see `writable_catalog`.
     """
 
-    def __init__(self, library: Library) -> None:
-        self.library = library
-        self._engine: SearchEngine | None = None
-        self._seen: tuple[int, int] | None = None  # the stamp of the catalog that the engine knows
+    def __init__(self, folder: Path, *, encoder: Encoder | None = None, model: str | Path | None = None) -> None:
+        self.folder = folder
+        self.catalog = Catalog.open(folder / CATALOG_FILE)
+        self._model, self._encoder = model, encoder
+        self._index: VectorIndex | None = None
+        self._searcher: Searcher | None = None
+        self._seen: tuple[int, int] | None = None  # the data version that the searcher knows
         self._refreshing = threading.RLock()
-        self._unsaved = False
+        self._stale = self._unsaved = False  # the searcher lacks what the index has; so does the file
         self._searches = 0
         self._quiet = threading.Condition()
 
-    def warm_up(self) -> threading.Thread:
-        """Load the model in the background, so that the first search does not wait for it."""
+    @property
+    def encoder(self) -> Encoder:
+        """The loaded model.
 
-        def load() -> None:
-            try:
-                self.engine().encoder.embed_text(["warm"])
-            except Exception as error:  # whoever searches is told
-                _log.warning("searches cannot be answered yet: %s", error)
+        Raises:
+            OSError, ValueError: it is not on this machine, or is damaged.
+        """
+        encoder = self._encoder
+        if encoder is None:
+            with self._refreshing:
+                if self._encoder is None:
+                    self._encoder = self._load_encoder()
+                encoder = self._encoder
+        return encoder
 
-        thread = threading.Thread(target=load, name="warm-up", daemon=True)
-        thread.start()
-        return thread
+    @property
+    def index(self) -> VectorIndex:
+        """The vector index as it stands; `searcher` and `refresh` bring it up to date."""
+        from store.vectors.faiss_index import FaissIndex
+
+        with self._refreshing:
+            if self._index is None:
+                known = self.catalog.encoder()
+                dim = known.dim if known else self.encoder.dim
+                self._index = FaissIndex.open(self.folder / INDEX_FILE, dim, resolve=self.catalog.segments.ids)
+            return self._index
 
     @property
     def loaded(self) -> bool:
         """Whether a search would be answered at once."""
-        return self._engine is not None
+        return self._searcher is not None
 
-    def stamp(self) -> tuple[int, int]:
-        """What changes whenever the library does."""
-        return self.library.catalog.stamp()
+    def data_version(self) -> tuple[int, int]:
+        """Return what is another pair after every change of the library."""
+        return self.catalog.stamp()
 
-    def engine(self) -> SearchEngine:
-        """The search over what the library holds.
+    def writable_catalog(self) -> Catalog:
+        """Return the catalog that takes vectors of the encoder.
+
+        Raises:
+            EncoderMismatch: it holds vectors of another encoder.
+        """
+        return self.catalog.with_encoder(EncoderInfo(self.encoder.fingerprint, self.encoder.dim))
+
+    def searcher(self) -> Searcher:
+        """Return a snapshot of what is committed; it never waits for another thread's refresh.
 
         Raises:
             EncoderMismatch: the library was made by other weights than those that its model has now.
             NoModel: the model is not on this machine, or is damaged.
         """
-        engine = self._engine
-        if engine is not None and self.stamp() == self._seen:
-            return engine
-        if not self._refreshing.acquire(blocking=engine is None):
-            assert engine is not None
-            return engine
+        searcher = self._searcher
+        if searcher is not None and self.data_version() == self._seen:
+            return searcher
+        if not self._refreshing.acquire(blocking=searcher is None):
+            assert searcher is not None
+            return searcher
         try:
             return self._refreshed()
         finally:
             self._refreshing.release()
 
-    def refresh(self, *, save: bool = False) -> None:
-        """Make what was indexed known now, and keep the vector index as a file if told to."""
-        with self._refreshing:
-            self._refreshed()
-            if save and self._unsaved:
-                self.library.vectors.save()
-                self._unsaved = False
-
-    def ask(self, question: Callable[[SearchEngine], Answer]) -> Answer:
-        """Put a question to the engine; once more where what it found was removed meanwhile.
+    def run(self, question: Callable[[Searcher], Answer]) -> Answer:
+        """Put a question to a snapshot; once more where what it found was removed meanwhile.
 
         Raises:
             NotInLibrary: the question names what the library does not hold.
@@ -95,52 +132,116 @@ class Live:
         with self._quiet:
             self._searches += 1
         try:
-            before = self.stamp()
+            before = self.data_version()
             try:
-                return question(self.engine())
+                return question(self.searcher())
             except NotInLibrary:
-                if self.stamp() == before:
+                if self.data_version() == before:
                     raise
-                return question(self.engine())
+                return question(self.searcher())
         finally:
             with self._quiet:
                 self._searches -= 1
                 self._quiet.notify_all()
 
-    def make_way(self) -> None:
-        """Wait, but not for long, until no search is running: indexing calls this between its pieces of work."""
+    def search(self, request: SearchRequest, *, clips: Sequence[Clip] = ()) -> list[Moment]:
+        """Return moments that answer a request, best first; see `Searcher.search`."""
+        return self.run(lambda searcher: searcher.search(request, clips=clips))
+
+    def similar(self, request: SimilarRequest, *, clip: Clip | None = None) -> list[Moment]:
+        """Return moments that look like a clip, best first; see `Searcher.similar`."""
+        return self.run(lambda searcher: searcher.similar(request, clip=clip))
+
+    def refresh(self, *, save: bool = False) -> None:
+        """Give the index what was indexed, and write it to disk if `save`."""
+        with self._refreshing:
+            if self._index is not None or self.catalog.encoder() is not None:
+                self._sync()
+            if save:
+                self._save()
+
+    def use_model(self, model: str | Path) -> None:
+        """Load another model, which the library is to move to."""
+        from model.encoder.load import load
+
+        with self._refreshing:
+            self._model, self._encoder, self._searcher = model, load(model), None
+
+    def rebuild_index(self) -> None:
+        """Start the index over, of which every vector has changed, and write it to disk."""
+        with self._refreshing:
+            self._index = self._searcher = None
+            (self.folder / INDEX_FILE).unlink(missing_ok=True)
+            self.refresh(save=True)
+
+    def warm_up(self) -> threading.Thread:
+        """Load the model in the background, so that the first search does not wait for it."""
+
+        def load() -> None:
+            try:
+                self.searcher().encoder.embed_text(["warm"])
+            except Exception as error:  # whoever searches is told
+                _log.warning("searches cannot be answered yet: %s", error)
+
+        thread = threading.Thread(target=load, name="warm-up", daemon=True)
+        thread.start()
+        return thread
+
+    def yield_to_searches(self) -> None:
+        """Pause indexing for up to 0.5 s while searches run; called between its pieces of work."""
         with self._quiet:
-            self._quiet.wait_for(lambda: not self._searches, _MAKE_WAY_SECONDS)
+            self._quiet.wait_for(lambda: not self._searches, _YIELD_SECONDS)
 
     def close(self) -> None:
-        """Keep the vector index and close the library."""
-        if self._refreshing.acquire(timeout=10):
+        """Write the index to disk and close the catalog; what was committed is safe without it."""
+        if self._refreshing.acquire(timeout=_CLOSE_SECONDS):
             try:
-                if self._unsaved:
-                    self.library.vectors.save()
+                self._save()
             finally:
                 self._refreshing.release()
-        self.library.close()
+        self.catalog.close()
 
-    def _refreshed(self) -> SearchEngine:
-        library, seen = self.library, self.stamp()
+    def _load_encoder(self) -> Encoder:
+        from model.encoder.load import load
+
+        known = self.catalog.encoder()
+        chosen = self._model or (known.model if known else "")
+        return load(chosen) if chosen else load()
+
+    def _refreshed(self) -> Searcher:
+        from search.engine.searcher import Searcher
+
+        seen = self.data_version()
         try:
-            library.encoder  # noqa: B018 - loaded when first needed
+            encoder = self.encoder
         except (OSError, ValueError) as error:
             raise NoModel(str(error)) from error
-        if self._engine is not None and seen == self._seen:
-            return self._engine
-        held = library.catalog.encoder()
-        if self._engine is not None and held is not None and held.fingerprint != library.encoder.fingerprint:
-            for name in ("encoder", "vectors"):  # `videobert reindex` moved the library to another model
-                library.__dict__.pop(name, None)
-            self._engine = None
-        if self._engine is None:
-            library.catalog_of_encoder()
-            seen = self.stamp()
-        changed = any(sync(library.vectors, library.catalog))
-        if changed or self._engine is None:
-            self._engine = SearchEngine(library.catalog, library.vectors, library.encoder)
-        self._unsaved |= changed
+        if self._searcher is not None and seen == self._seen:
+            return self._searcher
+        known = self.catalog.encoder()
+        if self._searcher is not None and known is not None and known.fingerprint != encoder.fingerprint:
+            # `videobert reindex` moved the library to another model.
+            self._encoder = self._index = self._searcher = None
+            encoder = self.encoder
+        if self._searcher is None:
+            self.writable_catalog()
+            seen = self.data_version()
+        self._sync()
+        if self._stale or self._searcher is None:  # it remembers what the library looks like as a whole
+            self._searcher, self._stale = Searcher(self.catalog, self.index, encoder), False
         self._seen = seen
-        return self._engine
+        return self._searcher
+
+    def _sync(self) -> None:
+        from store.vectors.sync import sync
+
+        known = self.catalog.encoder()
+        if self._index is not None and known is not None and known.dim != self._index.dim:
+            self._index = None
+        if any(sync(self.index, self.catalog)):
+            self._stale = self._unsaved = True
+
+    def _save(self) -> None:
+        if self._unsaved:
+            self.index.save()
+            self._unsaved = False

@@ -16,20 +16,20 @@ from search.clips.frames import FrameNormalizer
 from search.clips.matching import place, query_views
 from search.query.request import SearchRequest, SimilarRequest
 from search.query.times import ClipRange
-from search.ranking.calibration import Background, everyday
-from search.ranking.clause import Ground
+from search.ranking.calibration import Calibrator, query_bank
+from search.ranking.clause import SearchContext
 from search.ranking.moments import HITS_PER_MOMENT, Hit, Moment, located_hits, merge
-from search.ranking.ranker import answer
+from search.ranking.ranker import rank
 from store.catalog.catalog import Catalog
 from store.filters import Filter
 from store.vectors.index import VectorIndex
 
-_BACKGROUND = 2000  # segments: a mean to 0.02 standard deviations
+_CALIBRATION_SEGMENTS = 2000  # segments: a mean to 0.02 standard deviations
 _LOOKED_AT = 200  # hits whose frames are compared with a clip's one by one: a tenth of a second
 
 
-class SearchEngine:
-    """Ranks the moments of a catalog with its vector index and encoder."""
+class Searcher:
+    """Ranks the moments of a catalog with its vector index and encoder: one snapshot of an `Engine`."""
 
     def __init__(self, catalog: Catalog, index: VectorIndex, encoder: Encoder) -> None:
         self.catalog, self.index, self.encoder = catalog, index, encoder
@@ -54,13 +54,13 @@ class SearchEngine:
             *map(self._clip, request.clips),
             *(read_picture(Path(image).expanduser(), self.encoder) for image in request.images),
         ]
-        ground = Ground(self.catalog, self.index, self._background, query.filters, request.only)
-        return answer(request, query, every, ground, self.encoder)
+        context = SearchContext(self.catalog, self.index, self._calibrator, query.filters, request.only)
+        return rank(request, query, every, context, self.encoder)
 
     def similar(self, request: SimilarRequest, *, clip: Clip | None = None) -> list[Moment]:
         """Moments that look like a clip, best first, each with where it matches.
 
-        The vector index proposes, the frames decide: the score is the likeness of frames, -1 to 1. A segment of the
+        The vector index proposes, the frames decide: the score is the similarity of frames, -1 to 1. A segment of the
         library that is the query is itself left out.
 
         Args:
@@ -129,8 +129,10 @@ class SearchEngine:
         return located_hits(self.catalog, ranked, [best[segment_id] for segment_id in ranked])
 
     @cached_property
-    def _background(self) -> Background:
+    def _calibrator(self) -> Calibrator:
         ids = self.index.ids()
-        sample = ids[np.linspace(0, len(ids) - 1, min(len(ids), _BACKGROUND)).astype(int)] if len(ids) else ids
-        read = everyday(self.catalog, self.encoder)
-        return Background(self.catalog.segments.embeddings(sample), len(ids), read, self.encoder.query_bank)
+        sample = (
+            ids[np.linspace(0, len(ids) - 1, min(len(ids), _CALIBRATION_SEGMENTS)).astype(int)] if len(ids) else ids
+        )
+        everyday = query_bank(self.catalog, self.encoder)
+        return Calibrator(self.catalog.segments.embeddings(sample), len(ids), everyday, self.encoder.query_bank)

@@ -8,27 +8,29 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import platformdirs
 
-from search.library.films import Films
+from search.engine.engine import Engine
 from search.query.language import parse
 from search.query.request import Only, SearchRequest, SimilarRequest, absolute
+from search.query.times import ClipRange
 from search.ranking.moments import Moment
-from store.catalog.catalog import Catalog
 from store.catalog.searches import SavedSearch
-from store.types import Segment, Video
+from store.types import FileStamp, Segment, Video
 
 if TYPE_CHECKING:  # these bring torch, FAISS and the decoders with them
+    from indexer.features.video import VideoFeatures
     from indexer.pipeline import IndexOptions, Progress, Report
     from indexer.reindex import Report as ReindexReport
+    from model.encoder.classifier import Classifier
     from model.encoder.contract import Encoder
+    from model.encoder.fill_mask import Guess
     from search.clips.duplicates import Duplicates
-    from search.engine.searcher import SearchEngine
-    from store.vectors.index import VectorIndex
+    from search.tasks.classification import Classification, Labels
+    from search.tasks.summarization import Summary
 
 LIBRARY_VARIABLE = "VIDEOBERT_LIBRARY"
 
@@ -39,24 +41,26 @@ def default_folder() -> Path:
     return Path(chosen).expanduser() if chosen else Path(platformdirs.user_data_dir("videobert")) / "library"
 
 
-class Library(Films):
+class Library:
     """Videos that were indexed, and the search over them.
 
     Args:
         folder: where the library lives; `default_folder()` if not given. It is made when missing.
         encoder: the model to index and search with; loaded by `model` if not given.
         model: its name or folder; that of the library if not given, and for a new one what comes with the program.
+
+    Attributes:
+        folder: where the library lives.
+        engine: owns catalog, vector index and encoder, for all threads.
+        catalog: what the library knows.
     """
 
     def __init__(
         self, folder: str | Path | None = None, *, encoder: Encoder | None = None, model: str | Path | None = None
     ) -> None:
         self.folder = Path(folder).expanduser() if folder is not None else default_folder()
-        super().__init__(Catalog.open(self.folder / "catalog.sqlite"), model)
-        self._engine: SearchEngine | None = None
-        self._asked: tuple[int, int] | None = None  # the catalog's stamp when the engine was brought up to date
-        if encoder is not None:
-            self.encoder = encoder
+        self.engine = Engine(self.folder, encoder=encoder, model=model)
+        self.catalog = self.engine.catalog
 
     def __enter__(self) -> Self:
         return self
@@ -66,28 +70,12 @@ class Library(Films):
 
     def close(self) -> None:
         """Release the files; what was committed is safe without it."""
-        self.catalog.close()
-
-    @cached_property
-    def vectors(self) -> VectorIndex:
-        """The vector index, brought up to date with the catalog."""
-        from store.vectors.faiss_index import FaissIndex
-
-        held = self.catalog.encoder()
-        dim = held.dim if held else self.encoder.dim
-        return FaissIndex.open(self.folder / "vectors.faiss", dim, resolve=self.catalog.segments.ids)
+        self.engine.close()
 
     @property
-    def engine(self) -> SearchEngine:
-        """The search over what the catalog holds now."""
-        from search.engine.searcher import SearchEngine
-
-        if self._engine is None or self._asked != self.catalog.stamp():
-            catalog = self.catalog_of_encoder()
-            if self._refresh_vectors() or self._engine is None:  # it remembers what the library looks like as a whole
-                self._engine = SearchEngine(catalog, self.vectors, self.encoder)
-            self._asked = self.catalog.stamp()
-        return self._engine
+    def encoder(self) -> Encoder:
+        """The model, loaded when first needed."""
+        return self.engine.encoder
 
     def duplicates(self, *, min_seconds: float = 2.0, within: str | Path | None = None) -> list[Duplicates]:
         """Clusters of videos that show the same, and what could be deleted of them; nothing is deleted.
@@ -101,13 +89,11 @@ class Library(Films):
         """
         from search.clips.duplicates import find
 
-        engine = self.engine
-        return find(
-            self.catalog,
-            self.vectors,
-            engine.normalizer,
-            min_seconds=min_seconds,
-            within=None if within is None else absolute(within),
+        folder = None if within is None else absolute(within)
+        return self.engine.run(
+            lambda searcher: find(
+                searcher.catalog, searcher.index, searcher.normalizer, min_seconds=min_seconds, within=folder
+            )
         )
 
     def index(
@@ -127,7 +113,7 @@ class Library(Films):
         try:
             return Indexer(self.catalog, self.encoder, options or IndexOptions()).run(targets, tell=tell)
         finally:
-            self._refresh_vectors()  # after an interruption too: what was committed can be found at once
+            self.engine.refresh(save=True)  # after an interruption too: what was committed can be found at once
 
     def reindex(
         self,
@@ -148,17 +134,14 @@ class Library(Films):
         """
         from indexer.pipeline import IndexOptions
         from indexer.reindex import Reindexer
-        from model.encoder.load import load
 
         if model is not None:
-            self._model, self.encoder = model, load(model)
+            self.engine.use_model(model)
         report = Reindexer(self.catalog, self.encoder, options or IndexOptions()).run(
             forget_missing=forget_missing, tell=tell
         )
         if report.done:
-            self.__dict__.pop("vectors", None)  # of the old encoder, and maybe of another length
-            (self.folder / "vectors.faiss").unlink(missing_ok=True)
-            self._refresh_vectors()
+            self.engine.rebuild_index()  # of the old encoder, and maybe of another length
         return report
 
     def search(
@@ -288,7 +271,7 @@ class Library(Films):
         for target in targets:
             self.catalog.failures.remove([failure.path for failure in self.catalog.failures.all(absolute(target))])
         removed = self.catalog.videos.remove(ids)
-        self._refresh_vectors()
+        self.engine.refresh(save=True)
         return removed
 
     def status(self) -> dict[str, str | int | float]:
@@ -310,16 +293,134 @@ class Library(Films):
             path.write_bytes(self.catalog.segments.thumbnail(moment.segment_id)[0])
         return paths
 
-    def _refresh_vectors(self) -> bool:
-        from store.vectors.sync import sync
+    def videos(self, *, within: str | Path | None = None) -> list[Video]:
+        """The videos held, ordered by path."""
+        return self.catalog.videos.all(within=None if within is None else absolute(within))
 
-        changed = any(sync(self.vectors, self.catalog))
-        if changed:
-            self.vectors.save()
-            self._engine = None
-        return changed
+    def summarize(
+        self,
+        video: str | Path,
+        *,
+        frames: int = 12,
+        seconds: float | None = None,
+        about: str | None = None,
+        chapters: int | None = None,
+    ) -> Summary:
+        """Keyframes, chapters and highlights of a video of this library, or of any file.
+
+        Args:
+            frames: keyframes at most.
+            seconds: highlights at most; none where not given.
+            about: what to show more of; whatever the video shows where not given.
+            chapters: at most; by the length of the video where not given.
+
+        Raises:
+            ValueError: a number is not positive, or `about` has no word in it.
+            MediaError: a file that the library does not hold cannot be read as video.
+        """
+        from search.tasks.summarization import summarize
+
+        film = self.film(video)
+        return summarize(film, self.encoder, frames=frames, seconds=seconds, about=about, chapters=chapters)
+
+    def classify(self, video: str | Path, by: Labels | Classifier) -> Classification:
+        """How likely labels are in a video of this library, or of any file.
+
+        Raises:
+            MediaError: a file that the library does not hold cannot be read as video.
+        """
+        from search.tasks.classification import classify
+
+        return classify(self.film(video), by)
+
+    def tag(
+        self,
+        by: Labels | Classifier,
+        *,
+        origin: str,
+        least: float = 0.5,
+        within: str | Path | None = None,
+        tell: Callable[[Classification], None] = lambda found: None,
+    ) -> None:
+        """Give every segment of the library the labels that are at least so probable, for searches to filter by.
+
+        What the same origin said of these videos before is replaced, video by video.
+
+        Args:
+            origin: who says so, such as a classifier's name.
+            least: probability, 0 to 1.
+            within: only videos at this path or under this folder.
+            tell: called with what was found in each video.
+        """
+        from indexer.features.video import stored_video
+        from search.tasks.classification import NONE, classify
+        from store.catalog.tags import Tag
+
+        catalog = self.engine.writable_catalog()
+        for video in self.videos(within=within):
+            found = classify(stored_video(catalog, video), by)
+            assert video.id is not None  # it came from the catalog
+            rows = zip(self.catalog.segments.of(video.id), found.probabilities, strict=True)
+            tags = [
+                Tag(segment.id, name, float(share), origin)
+                for segment, row in rows
+                for name, share in zip(found.names, row, strict=True)
+                if share >= least and name != NONE and segment.id is not None
+            ]
+            self.catalog.tags.put(tags, origin=origin, video_ids=[video.id])
+            tell(found)
+
+    def fill(self, video: str | Path, text: str, *, top: int = 5) -> list[list[Guess]]:
+        """Guess the words that are missing from a sentence about a video.
+
+        Args:
+            video: of this library or any other file, `PATH@START-END` for a part of it.
+            text: with `[MASK]` for each word to guess.
+            top: guesses for each blank.
+
+        Raises:
+            ValueError: the text has no blank, no frame lies in the part, or the model cannot predict words.
+            MediaError: a file that the library does not hold cannot be read as video.
+        """
+        from model.encoder.fill_mask import fill
+        from model.encoder.videobert import VideoBertEncoder
+
+        if not isinstance(self.encoder, VideoBertEncoder):
+            raise ValueError(  # noqa: TRY004 - of what the user chose, not of an argument
+                f"only VideoBERT can fill in words; this library uses {self.encoder.fingerprint}"
+            )
+        part = ClipRange.parse(str(video))
+        film = self.film(part.path)
+        shown = film.pts_seconds >= (part.start or 0.0)
+        if part.end is not None:
+            shown &= film.pts_seconds < part.end
+        if not shown.any():
+            raise ValueError(f"{video} has no frame between these times; it lasts {film.duration:.1f} s")
+        return fill(self.encoder, film.features[shown], text, top=top)
+
+    def film(self, video: str | Path) -> VideoFeatures:
+        """A video as the model saw it: from the library where it holds it unchanged, looked at now otherwise.
+
+        Raises:
+            MediaError: it cannot be read as video.
+        """
+        from indexer.features.video import read_video, stored_video
+
+        path = Path(absolute(video))
+        held = self.catalog.videos.at(str(path))
+        if held and not _changed(held):
+            return stored_video(self.engine.writable_catalog(), held)
+        return read_video(path, self.encoder)
 
 
 def saved_request(saved: SavedSearch) -> SearchRequest:
     """Return what is asked under a name."""
     return SearchRequest.from_parameters({name: value for name, value in vars(saved).items() if name != "name"})
+
+
+def _changed(video: Video) -> bool:
+    """Whether the file of a video is another one now than when it was indexed; one that is gone has not changed."""
+    try:
+        return FileStamp.of(os.stat(video.path)) != video.file_stamp
+    except OSError:
+        return False

@@ -31,8 +31,8 @@ _GRAMMAR = rf"""
 query: step (_THEN limit? step)*
 limit: _WITHIN DURATION
 step: clause (_AND clause)*
-clause: _part+ unwanted* | unwanted+
-unwanted: _NOT _part+
+clause: _part+ must_not* | must_not+
+must_not: _NOT _part+
 _part: WORD | PHRASE | FILTER
 
 _THEN.3: /THEN(?!\S)/
@@ -73,8 +73,8 @@ class Text:
 class Step:
     """What one moment must show and say, all of it, and what it must not, none of it."""
 
-    wanted: tuple[Text, ...] = ()
-    unwanted: tuple[Text, ...] = ()
+    must: tuple[Text, ...] = ()
+    must_not: tuple[Text, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -109,11 +109,11 @@ def parse(text: str) -> ParsedQuery:
         if steps:
             limits.append(limit)
         step = _step(child, text, filters)
-        if not step.wanted and (step.unwanted or len(tree.children) > 1):
+        if not step.must and (step.must_not or len(tree.children) > 1):
             raise QueryError("there is nothing to look for here", text, child.meta.start_pos)
         steps.append(step)
         limit = None
-    if not steps[0].wanted and not filters:
+    if not steps[0].must and not filters:
         raise QueryError("a query needs at least one word", text, 0)
     return ParsedQuery(tuple(steps), tuple(limits), tuple(filters))
 
@@ -124,19 +124,19 @@ def _parser() -> Lark:
 
 
 def _step(tree: Tree[Token], query: str, filters: list[Filter]) -> Step:
-    wanted, unwanted = [], []
+    must, must_not = [], []
     for clause in tree.children:
         assert isinstance(clause, Tree)
         words, excluded = _clause(clause, query, filters)
-        wanted += words
-        unwanted += excluded
-    return Step(tuple(wanted), tuple(unwanted))
+        must += words
+        must_not += excluded
+    return Step(tuple(must), tuple(must_not))
 
 
 def _clause(tree: Tree[Token], query: str, filters: list[Filter]) -> tuple[list[Text], list[Text]]:
-    """The texts of one clause, wanted and unwanted; its filters go where all filters go."""
+    """The texts of one clause that must and must not match; its filters go where all filters go."""
     plain = [child for child in tree.children if isinstance(child, Token)]
-    unwanted = []
+    must_not = []
     for negated in tree.children:
         if isinstance(negated, Token):
             continue
@@ -145,8 +145,8 @@ def _clause(tree: Tree[Token], query: str, filters: list[Filter]) -> tuple[list[
             filters.append(replace(_filter(first, query), negated=True))
             plain += rest
         else:
-            unwanted += _texts([first, *rest], query, filters)
-    return _texts(plain, query, filters), unwanted
+            must_not += _texts([first, *rest], query, filters)
+    return _texts(plain, query, filters), must_not
 
 
 def _texts(tokens: list[Token], query: str, filters: list[Filter]) -> list[Text]:

@@ -1,13 +1,13 @@
 """Cosines -> confidence: how likely a hit shows what was asked for, on one scale for all queries, libraries and models.
 
-What a cosine is worth depends on the model, on the library and on how a query is put. So a library keeps two
-backgrounds: a sample of its segments, and what people ask for every day (`model.encoder.prompts`) as its encoder reads
-it. Three things are computed with them.
+What a cosine is worth depends on the model, on the library and on how a query is put. So cosines are compared with
+those of a sample of the library's segments and of a query bank, everyday queries (`model.encoder.prompts`) embedded by
+its encoder (querybank normalization). Three things are computed with them.
 
-- The likeness of a query and a segment is their cosine less a part of the segment's mean cosine with the everyday
+- The similarity of a query and a segment is their cosine less a part of the segment's mean cosine with the everyday
   queries that are nearest to it: some segments are near to everything (cross-domain similarity local scaling; Conneau
   and others, "Word Translation Without Parallel Data", 2018).
-- A likeness is standardized by those of all everyday queries with all segments of the sample, so that it means the
+- A similarity is standardized by those of all everyday queries with all segments of the sample, so that it means the
   same for a model whose cosines lie between 0.2 and 0.3 and for one that uses all of them. Standardized by those of the
   query itself it would say less: the best of anything stands out among the rest (measured, docs/measured.md).
 - A logistic regression reads it (Platt, "Probabilistic Outputs for Support Vector Machines", 1999). Its coefficients
@@ -31,13 +31,13 @@ from store.catalog.catalog import Catalog
 if TYPE_CHECKING:  # it brings torch with it
     from model.encoder.contract import Encoder
 
-Verdict = Literal["match", "unsure", "nothing"]
+AnswerQuality = Literal["match", "unsure", "nothing"]
 ConfidenceLevel = Literal["high", "medium", "low"]
 
 _NEAREST = 20  # everyday queries, of some two hundred
 _HUBNESS = 0.25  # share of a segment's mean cosine with its nearest everyday queries that is taken off
 _BANK_HUBNESS = 0.5  # the same for a query bank of training captions, which are more and written as captions are
-_SLOPE, _OFFSET = 0.96, -4.11  # of the standardized likeness; of 1
+_SLOPE, _OFFSET = 0.96, -4.11  # of the standardized similarity; of 1
 _SAMPLE = 200  # segments that stand for what pictures and clips ask for
 _SAID = 0.9  # confidence where every word of the query is said: a word can mean something else
 WORDS_ENOUGH = 0.5  # share of a query's words, by information, below which a segment holds some of them by chance
@@ -53,13 +53,13 @@ MEDIUM = 0.1  # most moments below it are not what was asked for
 MIN_CONFIDENCES = (0.1, 0.25, 0.5)  # offered as the least confidence of a search
 
 
-class Background:
-    """What the cosines of a query are read against. Queries are texts, or pictures and clips where not `told`.
+class Calibrator:
+    """Cosines -> similarities, z-scores and confidences (Platt scaling), of texts or, where not `is_text`, of clips.
 
     Args:
         vectors: float32 (B, D), unit rows; a sample of the segments.
         size: segments in the whole library.
-        everyday: float32 (R, D), unit rows; everyday queries.
+        everyday: float32 (R, D), unit rows; everyday queries, see `query_bank`.
         bank: float32 (Q, D), unit rows; the encoder's own query bank, which hubness is measured by (querybank
             normalization; Bogolin et al., CVPR 2022). Without one the everyday queries serve.
     """
@@ -73,28 +73,28 @@ class Background:
     ) -> None:
         self.vectors, self.size, self.everyday = vectors, size, everyday
         self._bank, self._share = (bank, _BANK_HUBNESS) if bank is not None and len(bank) else (everyday, _HUBNESS)
-        self.known: dict[str, int] = {}  # words that were asked for -> segments that hold them
+        self.document_frequencies: dict[str, int] = {}  # words that were asked for -> segments that hold them
 
-    def likeness(
-        self, queries: NDArray[np.float32], vectors: NDArray[np.float32], *, told: bool = True
+    def similarity(
+        self, queries: NDArray[np.float32], vectors: NDArray[np.float32], *, is_text: bool = True
     ) -> NDArray[np.float32]:
-        """How much segments (C, D) are like any of the queries (Q, D): (C,), about -1 to 1."""
+        """Return the best similarity of segments (C, D) to any of the queries (Q, D): float32 (C,), about -1 to 1."""
         cosines = (vectors @ queries.T).max(axis=1)
-        return np.asarray(cosines - self._hubness(vectors) if told else cosines)
+        return np.asarray(cosines - self._hubness(vectors) if is_text else cosines)
 
-    def deviations(
-        self, likeness: NDArray[np.float32], queries: NDArray[np.float32], *, told: bool = True
+    def query_z_scores(
+        self, similarity: NDArray[np.float32], queries: NDArray[np.float32], *, is_text: bool = True
     ) -> NDArray[np.float64]:
-        """The same likeness (C,) in standard deviations above the mean of this query: (C,)."""
-        return _standardized(likeness, self.likeness(queries, self.vectors, told=told))
+        """Standardize similarities (C,) by those of these queries with the sample: float64 (C,)."""
+        return _standardized(similarity, self.similarity(queries, self.vectors, is_text=is_text))
 
-    def usual(self, likeness: NDArray[np.float32], *, told: bool = True) -> NDArray[np.float64]:
-        """The same likeness (C,) in standard deviations above what everyday queries have: (C,)."""
-        return _standardized(likeness, self._of_texts if told else self._of_pictures)
+    def bank_z_scores(self, similarity: NDArray[np.float32], *, is_text: bool = True) -> NDArray[np.float64]:
+        """Standardize similarities (C,) by those of the query bank with the sample: float64 (C,)."""
+        return _standardized(similarity, self._of_texts if is_text else self._of_pictures)
 
-    def confidence(self, likeness: NDArray[np.float32], *, told: bool = True) -> NDArray[np.float64]:
-        """How likely segments of this likeness (C,) show what was asked for: (C,), 0 to 1."""
-        return np.asarray(1 / (1 + np.exp(-_SLOPE * self.usual(likeness, told=told) - _OFFSET)))
+    def confidence(self, similarity: NDArray[np.float32], *, is_text: bool = True) -> NDArray[np.float64]:
+        """How likely segments of this similarity (C,) show what was asked for: (C,), 0 to 1."""
+        return np.asarray(1 / (1 + np.exp(-_SLOPE * self.bank_z_scores(similarity, is_text=is_text) - _OFFSET)))
 
     def _hubness(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         nearest = min(_NEAREST, len(self._bank))
@@ -103,24 +103,24 @@ class Background:
 
     @cached_property
     def _of_texts(self) -> NDArray[np.float32]:
-        """What everyday queries and the sample are like."""
+        """Similarities of the query bank with the sample."""
         return np.asarray((self.vectors @ self.everyday.T - self._hubness(self.vectors)[:, None]).ravel())
 
     @cached_property
     def _of_pictures(self) -> NDArray[np.float32]:
-        """What segments of the sample are like among each other."""
+        """Cosines of segments of the sample among each other."""
         cosines = self.vectors[:_SAMPLE] @ self.vectors[:_SAMPLE].T
         return np.asarray(cosines[~np.eye(len(cosines), dtype=bool)])
 
 
-def _standardized(likeness: NDArray[np.float32], among: NDArray[np.float32]) -> NDArray[np.float64]:
+def _standardized(similarity: NDArray[np.float32], among: NDArray[np.float32]) -> NDArray[np.float64]:
     if len(among) < 2:
-        return np.asarray(likeness, np.float64)
-    return np.asarray((likeness - among.mean()) / max(float(among.std()), 1e-6), np.float64)
+        return np.asarray(similarity, np.float64)
+    return np.asarray((similarity - among.mean()) / max(float(among.std()), 1e-6), np.float64)
 
 
-def everyday(catalog: Catalog, encoder: Encoder) -> NDArray[np.float32]:
-    """What people ask for every day as the encoder reads it, kept in the library: float32 (R, D), unit rows."""
+def query_bank(catalog: Catalog, encoder: Encoder) -> NDArray[np.float32]:
+    """Embed everyday queries, once for each encoder of a library: float32 (R, D), unit rows."""
     from model.encoder.prompts import (
         query_bank_lines,  # torch comes with it, and whoever only reads confidences needs none
     )
@@ -133,7 +133,7 @@ def everyday(catalog: Catalog, encoder: Encoder) -> NDArray[np.float32]:
     return kept
 
 
-def confidence_of_words(coverage: NDArray[np.float64]) -> NDArray[np.float64]:
+def text_confidence(coverage: NDArray[np.float64]) -> NDArray[np.float64]:
     """How likely segments that hold this share of the words of a query are what was asked for: (C,), 0 to 1."""
     return np.where(coverage >= WORDS_ENOUGH, _SAID * coverage**2, 0.0)
 
@@ -143,14 +143,14 @@ def confidence_level(confidence: float) -> ConfidenceLevel:
     return "high" if confidence >= HIGH else "medium" if confidence >= MEDIUM else "low"
 
 
-def standing(confidences: ArrayLike) -> float:
-    """The mean confidence of the best few, 0 to 1; 0 where there is none."""
+def top_confidence(confidences: ArrayLike) -> float:
+    """Average the five highest confidences: 0 to 1; 0 where there is none."""
     best = np.sort(np.asarray(confidences, np.float64))[-LOOKED_AT:]
     return float(best.mean()) if len(best) else 0.0
 
 
-def verdict(moments: Sequence[Moment]) -> Verdict:
-    """Say what moments that answer one query are worth: "match", "unsure", or "nothing" of what was asked for.
+def answer_quality(moments: Sequence[Moment]) -> AnswerQuality:
+    """Judge an answer as a whole: "match", "unsure", or "nothing" where no moment is likely what was asked for.
 
     Moments without a confidence, which filters alone or a clip found, are what was asked for.
     """
@@ -159,5 +159,5 @@ def verdict(moments: Sequence[Moment]) -> Verdict:
     confidences = [moment.confidence for moment in moments if moment.confidence is not None]
     if not confidences or max(confidences) >= SURE:
         return "match"
-    mean = standing(confidences)
+    mean = top_confidence(confidences)
     return "match" if mean >= MATCH else "unsure" if mean >= NOTHING else "nothing"

@@ -1,4 +1,4 @@
-"""One description in a search: what it looks for, which segments may be it, and what speaks for each."""
+"""One clause of a query: its candidates by vectors and words, and their scores by reciprocal rank fusion."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.query.request import Only
-from search.ranking.calibration import MATCH, NOTHING, WORDS_ENOUGH, Background, confidence_of_words, standing
-from search.ranking.smoothing import Surroundings
+from search.ranking.calibration import MATCH, NOTHING, WORDS_ENOUGH, Calibrator, text_confidence, top_confidence
+from search.ranking.smoothing import Neighbours
 from store.catalog.catalog import Catalog
 from store.filters import Filter
 from store.vectors.index import VectorIndex
@@ -38,8 +38,8 @@ class Clause:
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """What speaks for candidates to be what one clause looks for: arrays (C,), one place for each candidate."""
+class ClauseScores:
+    """Scores of C candidates for one clause: float64 (C,) each."""
 
     visual: NDArray[np.float64]  # parts of reciprocal rank fusion
     words: NDArray[np.float64]
@@ -53,12 +53,12 @@ class Evidence:
 
 
 @dataclass(frozen=True)
-class Ground:
-    """What a clause is searched in."""
+class SearchContext:
+    """What clauses are searched in: catalog, index, calibrator and the filters of the request."""
 
     catalog: Catalog
     index: VectorIndex
-    background: Background
+    calibrator: Calibrator
     filters: tuple[Filter, ...] = ()
     only: Only | None = None
 
@@ -81,34 +81,34 @@ class Ground:
             )
         return found
 
-    def evidence(self, clause: Clause, ids: Sequence[int], around: Surroundings) -> Evidence:
-        """Weigh candidates.
+    def scores(self, clause: Clause, ids: Sequence[int], neighbours: Neighbours) -> ClauseScores:
+        """Score candidates.
 
         Args:
             ids: C segments.
-            around: them and what stands beside them.
+            neighbours: of them, themselves among them.
         """
-        told = bool(clause.text)
-        likeness = self.background.likeness(clause.vectors, around.embeddings, told=told)
-        # A clip is looked for frame by frame afterwards; what is beside a copy of it need not be.
-        likeness = around.mean(likeness) if told else around.own(likeness)
+        is_text = bool(clause.text)
+        similarity = self.calibrator.similarity(clause.vectors, neighbours.embeddings, is_text=is_text)
+        # A clip is matched frame by frame afterwards, and the neighbours of a copy need not be like it.
+        similarity = neighbours.smooth(similarity) if is_text else neighbours.own(similarity)
         coverage = self._coverage(clause, ids)
-        looks, says = self.only != "words", self.only != "visual"
+        by_vectors, by_words = self.only != "words", self.only != "visual"
         lost = self._without_phrases(clause, ids)
-        visual = reciprocal_ranks(likeness.astype(np.float64)) if looks else np.zeros(len(ids))
+        visual = reciprocal_ranks(similarity.astype(np.float64)) if by_vectors else np.zeros(len(ids))
         seen = np.zeros(len(ids))
-        if looks:
-            seen = self.background.confidence(likeness, told=told)
-        words = weight_of_words(seen) * reciprocal_ranks(np.where(coverage >= WORDS_ENOUGH, coverage, -np.inf))
-        said = confidence_of_words(coverage) if says else np.zeros(len(ids))
+        if by_vectors:
+            seen = self.calibrator.confidence(similarity, is_text=is_text)
+        words = text_weight(seen) * reciprocal_ranks(np.where(coverage >= WORDS_ENOUGH, coverage, -np.inf))
+        said = text_confidence(coverage) if by_words else np.zeros(len(ids))
         keep = ~lost
-        return Evidence(visual * keep, words * keep, np.zeros(len(ids)), (1 - (1 - seen) * (1 - said)) * keep)
+        return ClauseScores(visual * keep, words * keep, np.zeros(len(ids)), (1 - (1 - seen) * (1 - said)) * keep)
 
-    def against(self, clause: Clause, ids: Sequence[int], around: Surroundings) -> NDArray[np.float64]:
-        """How likely candidates are what must not be: (C,), 0 to 1; certain where a phrase is said, and only there."""
+    def rejection(self, clause: Clause, ids: Sequence[int], neighbours: Neighbours) -> NDArray[np.float64]:
+        """How likely candidates match a clause that must not: (C,), 0 to 1; of phrases 1 where said, else 0."""
         if clause.phrases:
             return (~self._without_phrases(clause, ids)).astype(np.float64)
-        return self.evidence(clause, ids, around).confidence
+        return self.scores(clause, ids, neighbours).confidence
 
     def _coverage(self, clause: Clause, ids: Sequence[int]) -> NDArray[np.float64]:
         """Which share of the words of the clause each segment holds, rare ones counting more: (C,), 0 to 1."""
@@ -124,11 +124,11 @@ class Ground:
 
     def _weights(self, words: Sequence[str]) -> dict[str, float]:
         """The inverse document frequencies of words, as in BM25."""
-        size = self.background.size
+        size = self.calibrator.size
         for word in words:
-            if word not in self.background.known:
-                self.background.known[word] = self.catalog.fulltext.document_frequency(word, limit=size)
-        known = [self.background.known[word] for word in words]
+            if word not in self.calibrator.document_frequencies:
+                self.calibrator.document_frequencies[word] = self.catalog.fulltext.document_frequency(word, limit=size)
+        known = [self.calibrator.document_frequencies[word] for word in words]
         return {
             word: math.log(1 + (size - number + 0.5) / (number + 0.5))
             for word, number in zip(words, known, strict=True)
@@ -167,11 +167,11 @@ def reciprocal_ranks(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(np.isneginf(scores), 0.0, 1.0 / (_K + ranks))
 
 
-def weight_of_words(seen: NDArray[np.float64]) -> float:
+def text_weight(seen: NDArray[np.float64]) -> float:
     """How much the ranking by words counts beside the ranking by looks, of candidates that are so likely (C,) by looks.
 
     1 where nothing that is shown answers the query, since then it is about what is said; less, the likelier it is that
     something shown does: what is said beside another picture should not come before it.
     """
-    shown = np.clip((standing(seen) - NOTHING) / (MATCH - NOTHING), 0.0, 1.0)
+    shown = np.clip((top_confidence(seen) - NOTHING) / (MATCH - NOTHING), 0.0, 1.0)
     return float(1 - (1 - _WORDS_BESIDE_PICTURES) * shown)

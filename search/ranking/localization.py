@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.encoder.contract import Encoder
-from search.ranking.clause import Clause, Ground
+from search.ranking.clause import Clause, SearchContext
 from search.ranking.moments import Moment
 from store.catalog.analyzer import normalize
 
@@ -33,38 +33,38 @@ class _Windows:
     features: list[NDArray[np.float16]]  # W times (<= 4, F)
 
 
-def refine(
-    moments: Sequence[Moment], wanted: Sequence[Clause], spoken: Collection[int], ground: Ground, encoder: Encoder
+def localize(
+    moments: Sequence[Moment], must: Sequence[Clause], spoken: Collection[int], context: SearchContext, encoder: Encoder
 ) -> list[Moment]:
-    """Narrow moments to the stretch that answers, and give each its best frame.
+    """Narrow moments to the stretch that matches, and give each its best frame.
 
     Args:
-        wanted: what was asked for.
+        must: clauses that the moments match.
         spoken: segments that were found by their words; a moment with one is narrowed to the lines that hold them.
     """
     rest = list(moments[_MOST_MOMENTS:])
     moments = moments[:_MOST_MOMENTS]
-    windows = [_windows(moment, ground) for moment in moments]
+    windows = [_windows(moment, context) for moment in moments]
     if not any(each.features for each in windows):
         return [*moments, *rest]
     features = [part for each in windows for part in each.features]
     embeddings = encoder.embed_segments(features, [""] * len(features))
-    likeness = np.mean([_standardized(clause, embeddings, ground) for clause in wanted], axis=0)
+    similarity = np.mean([_standardized(clause, embeddings, context) for clause in must], axis=0)
     ends = np.cumsum([len(each.features) for each in windows])
-    refined = []
-    for moment, each, scores in zip(moments, windows, np.split(likeness, ends[:-1]), strict=True):
+    localized = []
+    for moment, each, scores in zip(moments, windows, np.split(similarity, ends[:-1]), strict=True):
         if not each.features:
-            refined.append(moment)
+            localized.append(moment)
         else:
             found_by_words = any(hit.segment_id in spoken for hit in moment.hits)
-            lines = _spoken(moment, wanted, ground) if found_by_words else None
-            refined.append(_narrowed(moment, each, scores, lines))
-    return refined + rest
+            lines = _spoken(moment, must, context) if found_by_words else None
+            localized.append(_narrowed(moment, each, scores, lines))
+    return localized + rest
 
 
-def _windows(moment: Moment, ground: Ground) -> _Windows:
+def _windows(moment: Moment, context: SearchContext) -> _Windows:
     hits = sorted(moment.hits, key=lambda hit: hit.start)
-    stored = [ground.catalog.segments.frame_features(hit.segment_id) for hit in hits]
+    stored = [context.catalog.segments.frame_features(hit.segment_id) for hit in hits]
     pts = np.concatenate([pts for pts, _ in stored])
     if not len(pts):
         return _Windows(pts, pts, pts, [])
@@ -82,22 +82,22 @@ def _windows(moment: Moment, ground: Ground) -> _Windows:
     )
 
 
-def _standardized(clause: Clause, embeddings: NDArray[np.float32], ground: Ground) -> NDArray[np.float64]:
-    told = bool(clause.text)
-    likeness = ground.background.likeness(clause.vectors, embeddings, told=told)
-    return ground.background.deviations(likeness, clause.vectors, told=told)
+def _standardized(clause: Clause, embeddings: NDArray[np.float32], context: SearchContext) -> NDArray[np.float64]:
+    is_text = bool(clause.text)
+    similarity = context.calibrator.similarity(clause.vectors, embeddings, is_text=is_text)
+    return context.calibrator.query_z_scores(similarity, clause.vectors, is_text=is_text)
 
 
-def _spoken(moment: Moment, wanted: Sequence[Clause], ground: Ground) -> tuple[float, float] | None:
+def _spoken(moment: Moment, must: Sequence[Clause], context: SearchContext) -> tuple[float, float] | None:
     """From when to when the words of the query are said, None where they are not."""
-    words = [word for clause in wanted for word in clause.words]
-    matched = ground.catalog.fulltext.matched(words, [hit.segment_id for hit in moment.hits])
+    words = [word for clause in must for word in clause.words]
+    matched = context.catalog.fulltext.matched(words, [hit.segment_id for hit in moment.hits])
     said = {word for each in matched.values() for word in each.said}
     if not said:
         return None
     lines = [
         cue
-        for cue in ground.catalog.cues.of(moment.hits[0].video_id)
+        for cue in context.catalog.cues.of(moment.hits[0].video_id)
         if cue.start < moment.end and cue.end > moment.start and any(word in normalize(cue.text) for word in said)
     ]
     if not lines:

@@ -11,8 +11,8 @@ from store.catalog.catalog import Catalog
 
 HITS_PER_MOMENT = 4  # neighbours merge, so more hits are fetched than moments are wanted
 TOUCHING_SECONDS = 0.05  # segments of one video tile it; what is left between two is rounding
-_KIN = 0.8  # a neighbour joins a moment if it scores at least this share of the moment's best hit
-_EQUALLY_LIKELY = 0.5  # the same for confidences, where hits have them: they fall off faster
+_MIN_SCORE_RATIO = 0.8  # a neighbour joins a moment if it scores at least this share of the moment's best hit
+_MIN_CONFIDENCE_RATIO = 0.5  # the same for confidences, where hits have them: they fall off faster
 
 
 @dataclass(frozen=True)
@@ -136,20 +136,20 @@ def _runs(hits: Sequence[Hit]) -> list[list[Hit]]:
     runs: list[list[Hit]] = []
     for hit in hits:
         run = runs[-1] if runs else []
-        if run and hit.start <= run[-1].end + TOUCHING_SECONDS and _kin([*run, hit]):
+        if run and hit.start <= run[-1].end + TOUCHING_SECONDS and _answer_equally([*run, hit]):
             run.append(hit)
         else:
             runs.append([hit])
     return runs
 
 
-def _kin(hits: Sequence[Hit]) -> bool:
+def _answer_equally(hits: Sequence[Hit]) -> bool:
     """Whether hits answer the query about equally well."""
     confidences = [hit.confidence for hit in hits if hit.confidence is not None]
     if len(confidences) == len(hits):
-        return min(confidences) >= _EQUALLY_LIKELY * max(confidences)
+        return min(confidences) >= _MIN_CONFIDENCE_RATIO * max(confidences)
     scores = [hit.score for hit in hits]
-    return min(scores) >= _KIN * max(scores)
+    return min(scores) >= _MIN_SCORE_RATIO * max(scores)
 
 
 def _moment(run: Sequence[Hit]) -> Moment:

@@ -1,4 +1,4 @@
-"""A request -> the moments that answer it.
+"""A parsed request -> ranked moments.
 
 Vectors and words propose segments, each in its own ranking; the rankings are fused, clause by clause, and clauses are
 combined as the query says. What is found is merged into moments, whose start and end are then looked for inside.
@@ -17,31 +17,31 @@ from indexer.features.clip import Clip
 from model.encoder.contract import Encoder
 from search.query.language import ParsedQuery, Text
 from search.query.request import SearchRequest
-from search.ranking.clause import Clause, Evidence, Ground, reciprocal_ranks
-from search.ranking.localization import refine
+from search.ranking.clause import Clause, ClauseScores, SearchContext, reciprocal_ranks
+from search.ranking.localization import localize
 from search.ranking.moments import HITS_PER_MOMENT, Explanation, Hit, Moment, located_hits, merge
-from search.ranking.sequences import chains, combine
-from search.ranking.smoothing import Surroundings, surroundings
+from search.ranking.sequences import best_sequences, combine
+from search.ranking.smoothing import Neighbours, neighbours_of
 from store.catalog.analyzer import terms
 
 ALIGNMENT = 0.1  # of a ranking by alignment, beside 1 for looks: with more it lowers what it re-ranks (measured)
 _MORE, _LESS = 0.75, 0.15  # of Rocchio's formula, beside 1 for the query itself
 _LEAST_CANDIDATES = 200  # of each ranking: the ranks of what both propose have to be known
 _MOST_CANDIDATES = 20_000
-_MOST_OF_STEPS = 800  # candidates of one step of several: whole videos are weighed for them
-_LEAST_VIDEOS = 40  # that are weighed as a whole
+_MOST_OF_STEPS = 800  # candidates of one step of several: whole videos are scored for them
+_LEAST_VIDEOS = 40  # that are scored as a whole
 
 
 @dataclass(frozen=True)
-class Weighed:
-    """What one step of a query found: hits, and for each segment what looks, words and alignment gave to its score."""
+class StepResult:
+    """Hits of one step of a query, and for each segment the parts of its score: visual, words, alignment."""
 
     hits: list[Hit]
     parts: dict[int, NDArray[np.float64]]  # (3,)
 
 
-def answer(
-    request: SearchRequest, query: ParsedQuery, clips: Sequence[Clip], ground: Ground, encoder: Encoder
+def rank(
+    request: SearchRequest, query: ParsedQuery, clips: Sequence[Clip], context: SearchContext, encoder: Encoder
 ) -> list[Moment]:
     """Return the moments that answer a request, best first, at most `request.top`.
 
@@ -49,41 +49,41 @@ def answer(
         query: of the request.
         clips: that moments have to look like, all of them.
     """
-    steps = _clauses(request, query, clips, ground, encoder)
+    steps = _clauses(request, query, clips, context, encoder)
     if not steps[0][0]:
-        return _listed(request, ground)
-    among = ground.among()
-    most = len(ground.index) if among is None else len(among)
+        return _listed(request, context)
+    among = context.among()
+    most = len(context.index) if among is None else len(among)
     most = min(most, _MOST_CANDIDATES if len(steps) == 1 else _MOST_OF_STEPS)
     limit = max(request.top * HITS_PER_MOMENT, _LEAST_CANDIDATES, request.rerank)
     while True:
-        weighed = _weigh(request, steps, ground, encoder, among, limit)
-        moments = _per_video(_joined(query, weighed), request.per_video)
+        results = _step_results(request, steps, context, encoder, among, limit)
+        moments = _per_video(_joined(query, results), request.per_video)
         if len(moments) >= request.top or limit >= most:
             break
         limit *= 4
     best = [moment for moment in moments[: request.top] if (moment.confidence or 0.0) >= request.min_confidence]
-    wanted = [clause for clauses, _ in steps for clause in clauses]
+    must = [clause for clauses, _ in steps for clause in clauses]
     if len(steps) == 1:
-        spoken = {number for number, (_, words, _) in weighed[0].parts.items() if words}
-        best = refine(best, wanted, spoken, ground, encoder)
-    return [_explained(moment, weighed, wanted, ground) for moment in best] if request.explain else best
+        spoken = {number for number, (_, words, _) in results[0].parts.items() if words}
+        best = localize(best, must, spoken, context, encoder)
+    return [_explained(moment, results, must, context) for moment in best] if request.explain else best
 
 
 def _clauses(
-    request: SearchRequest, query: ParsedQuery, clips: Sequence[Clip], ground: Ground, encoder: Encoder
+    request: SearchRequest, query: ParsedQuery, clips: Sequence[Clip], context: SearchContext, encoder: Encoder
 ) -> list[tuple[list[Clause], list[Clause]]]:
-    """For each step, what is wanted and what is not."""
-    texts = [text for step in query.steps for text in (*step.wanted, *step.unwanted)]
+    """For each step, the clauses that must match and those that must not."""
+    texts = [text for step in query.steps for text in (*step.must, *step.must_not)]
     rows = iter(encoder.embed_text([text.words for text in texts])) if texts else iter(())
     steps = []
     for step in query.steps:
-        wanted = [_with_feedback(_clause(text, next(rows)), request, ground) for text in step.wanted]
-        steps.append((wanted, [_clause(text, next(rows)) for text in step.unwanted]))
+        must = [_with_feedback(_clause(text, next(rows)), request, context) for text in step.must]
+        steps.append((must, [_clause(text, next(rows)) for text in step.must_not]))
     steps[0][0].extend(Clause(clip.embeddings) for clip in clips)
     if request.more and not steps[0][0]:
-        mean = ground.catalog.segments.embeddings(request.more).mean(axis=0)
-        steps[0][0].append(_with_feedback(Clause(_unit(mean)[None]), replace(request, more=()), ground))
+        mean = context.catalog.segments.embeddings(request.more).mean(axis=0)
+        steps[0][0].append(_with_feedback(Clause(_unit(mean)[None]), replace(request, more=()), context))
     return steps
 
 
@@ -91,7 +91,7 @@ def _clause(text: Text, vector: NDArray[np.float32]) -> Clause:
     return Clause(vector[None], tuple(terms(text.words)), text.phrases, text.words)
 
 
-def _with_feedback(clause: Clause, request: SearchRequest, ground: Ground) -> Clause:
+def _with_feedback(clause: Clause, request: SearchRequest, context: SearchContext) -> Clause:
     """Move a clause towards segments it should find and away from others.
 
     Rocchio, "Relevance feedback in information retrieval", 1971, with the weights of Manning, Raghavan and Schütze,
@@ -100,7 +100,7 @@ def _with_feedback(clause: Clause, request: SearchRequest, ground: Ground) -> Cl
     vector = clause.vectors[0]
     for ids, weight in ((request.more, _MORE), (request.less, -_LESS)):
         if ids:
-            vector = vector + weight * ground.catalog.segments.embeddings(ids).mean(axis=0)
+            vector = vector + weight * context.catalog.segments.embeddings(ids).mean(axis=0)
     return replace(clause, vectors=_unit(vector)[None])
 
 
@@ -108,100 +108,98 @@ def _unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-9), np.float32)
 
 
-def _weigh(
+def _step_results(
     request: SearchRequest,
     steps: Sequence[tuple[list[Clause], list[Clause]]],
-    ground: Ground,
+    context: SearchContext,
     encoder: Encoder,
     among: NDArray[np.int64] | None,
     limit: int,
-) -> list[Weighed]:
+) -> list[StepResult]:
     """What each step finds among the candidates of all."""
-    by_step = [
-        {number for clause in wanted for number in ground.candidates(clause, among, limit)} for wanted, _ in steps
-    ]
+    by_step = [{number for clause in must for number in context.candidates(clause, among, limit)} for must, _ in steps]
     found = set().union(*by_step)
     if len(steps) > 1:
-        of_videos = _of_likely_videos(by_step, ground, max(_LEAST_VIDEOS, 2 * request.top))
+        of_videos = _of_likely_videos(by_step, context, max(_LEAST_VIDEOS, 2 * request.top))
         found = set((of_videos if among is None else np.intersect1d(of_videos, among)).tolist())
-    hits = located_hits(ground.catalog, sorted(found))
+    hits = located_hits(context.catalog, sorted(found))
     ids = [hit.segment_id for hit in hits]
-    around = surroundings(ground.catalog, ids)
-    return [_weighed(request, *clauses, hits, ground, encoder, around) for clauses in steps]
+    neighbours = neighbours_of(context.catalog, ids)
+    return [_step_result(request, *clauses, hits, context, encoder, neighbours) for clauses in steps]
 
 
-def _of_likely_videos(by_step: Sequence[set[int]], ground: Ground, most: int) -> NDArray[np.int64]:
+def _of_likely_videos(by_step: Sequence[set[int]], context: SearchContext, most: int) -> NDArray[np.int64]:
     """All segments of the videos in which most steps, and then most segments, were found.
 
-    What one step finds in a video, the next may find weakly, so all of a video is weighed; for that there must not be
+    What one step finds in a video, the next may find weakly, so all of a video is scored; for that there must not be
     too many.
     """
     found = sorted(set().union(*by_step))
-    hits = located_hits(ground.catalog, found)
+    hits = located_hits(context.catalog, found)
     steps: dict[int, int] = defaultdict(int)
     for hit in hits:
         steps[hit.video_id] |= sum(1 << i for i, step in enumerate(by_step) if hit.segment_id in step)
     counts = Counter(hit.video_id for hit in hits)
     best = sorted(steps, key=lambda video: (-steps[video].bit_count(), -counts[video], video))
     kept = set(best[:most])
-    return ground.catalog.segments.siblings(hit.segment_id for hit in hits if hit.video_id in kept)
+    return context.catalog.segments.siblings(hit.segment_id for hit in hits if hit.video_id in kept)
 
 
-def _weighed(
+def _step_result(
     request: SearchRequest,
-    wanted: Sequence[Clause],
-    unwanted: Sequence[Clause],
+    must: Sequence[Clause],
+    must_not: Sequence[Clause],
     hits: Sequence[Hit],
-    ground: Ground,
+    context: SearchContext,
     encoder: Encoder,
-    around: Surroundings,
-) -> Weighed:
+    neighbours: Neighbours,
+) -> StepResult:
     ids = [hit.segment_id for hit in hits]
-    for_it = [ground.evidence(clause, ids, around) for clause in wanted]
+    for_it = [context.scores(clause, ids, neighbours) for clause in must]
     if request.rerank:
         for_it = [
-            _aligned(each, clause, ids, ground, encoder, request.rerank)
-            for each, clause in zip(for_it, wanted, strict=True)
+            _aligned(each, clause, ids, context, encoder, request.rerank)
+            for each, clause in zip(for_it, must, strict=True)
         ]
-    against_it = [ground.against(clause, ids, around) for clause in unwanted]
+    against_it = [context.rejection(clause, ids, neighbours) for clause in must_not]
     scores, confidences = combine(for_it, against_it)
     parts = np.sum([[each.visual, each.words, each.alignment] for each in for_it], axis=0).T
     kept = np.flatnonzero(scores > 0).tolist()
-    return Weighed(
+    return StepResult(
         [replace(hits[i], score=float(scores[i]), confidence=float(confidences[i])) for i in kept],
         {ids[i]: parts[i] for i in kept},
     )
 
 
 def _aligned(
-    evidence: Evidence, clause: Clause, ids: Sequence[int], ground: Ground, encoder: Encoder, count: int
-) -> Evidence:
+    evidence: ClauseScores, clause: Clause, ids: Sequence[int], context: SearchContext, encoder: Encoder, count: int
+) -> ClauseScores:
     """Read the best candidates again, each together with the text, and fuse that ranking too."""
     if not clause.text or not ids:
         return evidence
     best = np.argsort(-evidence.score, kind="stable")[:count].tolist()
-    segments = [ground.catalog.segments.frame_features(ids[i])[1] for i in best]
+    segments = [context.catalog.segments.frame_features(ids[i])[1] for i in best]
     scores = np.full(len(ids), -np.inf)
     scores[best] = encoder.align(segments, [clause.text] * len(best))
     return replace(evidence, alignment=ALIGNMENT * reciprocal_ranks(scores))
 
 
-def _joined(query: ParsedQuery, weighed: Sequence[Weighed]) -> list[Moment]:
+def _joined(query: ParsedQuery, results: Sequence[StepResult]) -> list[Moment]:
     """Hits as moments, best first: neighbours in one, or a moment for each sequence of steps."""
-    if len(weighed) == 1:
-        return merge(weighed[0].hits)
+    if len(results) == 1:
+        return merge(results[0].hits)
     moments = []
-    for chain in chains([each.hits for each in weighed], query.limits):
-        first, last = chain.hits[0], chain.hits[-1]
+    for sequence in best_sequences([each.hits for each in results], query.limits):
+        first, last = sequence.hits[0], sequence.hits[-1]
         moments.append(
             Moment(
                 path=first.path,
                 start=first.start,
                 end=last.end,
-                score=chain.score,
-                text=" ".join(dict.fromkeys(hit.text for hit in chain.hits if hit.text)),
-                hits=tuple(sorted(chain.hits, key=lambda hit: -hit.score)),
-                confidence=chain.confidence,
+                score=sequence.score,
+                text=" ".join(dict.fromkeys(hit.text for hit in sequence.hits if hit.text)),
+                hits=tuple(sorted(sequence.hits, key=lambda hit: -hit.score)),
+                confidence=sequence.confidence,
                 keyframe=(first.start + first.end) / 2,
             )
         )
@@ -221,19 +219,19 @@ def _per_video(moments: list[Moment], most: int | None) -> list[Moment]:
     return kept
 
 
-def _listed(request: SearchRequest, ground: Ground) -> list[Moment]:
+def _listed(request: SearchRequest, context: SearchContext) -> list[Moment]:
     """What the filters leave, in order of path and time: the answer to a query without a description."""
-    ids = ground.catalog.segments.ids(ground.filters).tolist()
-    moments = merge(located_hits(ground.catalog, ids))
+    ids = context.catalog.segments.ids(context.filters).tolist()
+    moments = merge(located_hits(context.catalog, ids))
     return _per_video(moments, request.per_video)[: request.top]
 
 
-def _explained(moment: Moment, weighed: Sequence[Weighed], wanted: Sequence[Clause], ground: Ground) -> Moment:
+def _explained(moment: Moment, results: Sequence[StepResult], must: Sequence[Clause], context: SearchContext) -> Moment:
     """Say what a moment was found by."""
     ids = [hit.segment_id for hit in moment.hits]
-    parts = np.sum([each.parts[number] for each in weighed for number in ids if number in each.parts], axis=0)
+    parts = np.sum([each.parts[number] for each in results for number in ids if number in each.parts], axis=0)
     visual, words, alignment = (parts / parts.sum()).tolist()
-    matched = ground.catalog.fulltext.matched([word for clause in wanted for word in clause.words], ids).values()
+    matched = context.catalog.fulltext.matched([word for clause in must for word in clause.words], ids).values()
     said = tuple(dict.fromkeys(word for each in matched for word in each.said))
     named = tuple(dict.fromkeys(word for each in matched for word in each.named))
     return replace(moment, why=Explanation(visual, words, alignment, said, named))

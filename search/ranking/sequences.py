@@ -1,4 +1,4 @@
-"""Evidence for the clauses of a query -> scores for segments, and for sequences of segments.
+"""Scores of the clauses of a query -> scores of segments, and of sequences of segments (THEN).
 
 Scores multiply: a segment that must be two things is as good as the product of what speaks for each, and what it must
 not be takes away by how likely it is that. They are geometric means, so that queries of one clause and of many have
@@ -16,12 +16,12 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
-from search.ranking.clause import Evidence
+from search.ranking.clause import ClauseScores
 from search.ranking.moments import TOUCHING_SECONDS, Hit
 
 
 @dataclass(frozen=True)
-class Chain:
+class HitSequence:
     """Hits of one video in order of time, one for each step of a query."""
 
     hits: tuple[Hit, ...]
@@ -30,21 +30,21 @@ class Chain:
 
 
 def combine(
-    wanted: Sequence[Evidence], unwanted: Sequence[NDArray[np.float64]]
+    must: Sequence[ClauseScores], must_not: Sequence[NDArray[np.float64]]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Scores and confidences (C,) of candidates.
 
     Args:
-        wanted: what speaks for them to be each thing that is wanted, at least one.
-        unwanted: how likely they are each thing that is not, 0 to 1.
+        must: scores of each clause that must match, at least one.
+        must_not: how likely they match each clause that must not, float64 (C,), 0 to 1.
     """
-    scores = np.prod([each.score for each in wanted], axis=0) ** (1 / len(wanted))
-    confidences = np.min([each.confidence for each in wanted], axis=0)
-    without = reduce(np.multiply, [1 - each for each in unwanted], np.ones(len(scores)))
+    scores = np.prod([each.score for each in must], axis=0) ** (1 / len(must))
+    confidences = np.min([each.confidence for each in must], axis=0)
+    without = reduce(np.multiply, [1 - each for each in must_not], np.ones(len(scores)))
     return scores * without, confidences * without
 
 
-def chains(steps: Sequence[Sequence[Hit]], limits: Sequence[float | None]) -> list[Chain]:
+def best_sequences(steps: Sequence[Sequence[Hit]], limits: Sequence[float | None]) -> list[HitSequence]:
     """The best sequence of each video that has a hit for every step, one after the other, best first.
 
     Dynamic programming over the hits in order of time, as for a path through a trellis (Viterbi, 1967).
@@ -57,11 +57,13 @@ def chains(steps: Sequence[Sequence[Hit]], limits: Sequence[float | None]) -> li
     for position, hits in enumerate(steps):
         for hit in hits:
             by_video[hit.video_id][position].append(hit)
-    found = [_best_chain(candidates, limits) for candidates in by_video.values() if all(candidates)]
-    return sorted((chain for chain in found if chain), key=lambda chain: (-chain.score, chain.hits[0].path))
+    found = [_best_sequence(candidates, limits) for candidates in by_video.values() if all(candidates)]
+    return sorted(
+        (sequence for sequence in found if sequence), key=lambda sequence: (-sequence.score, sequence.hits[0].path)
+    )
 
 
-def _best_chain(steps: Sequence[Sequence[Hit]], limits: Sequence[float | None]) -> Chain | None:
+def _best_sequence(steps: Sequence[Sequence[Hit]], limits: Sequence[float | None]) -> HitSequence | None:
     ordered = [sorted(hits, key=lambda hit: hit.start) for hits in steps]
     best = np.array([hit.score for hit in ordered[0]])
     previous: list[NDArray[np.intp]] = []
@@ -80,4 +82,4 @@ def _best_chain(steps: Sequence[Sequence[Hit]], limits: Sequence[float | None]) 
     hits = tuple(ordered[i][place] for i, place in enumerate(reversed(places)))
     confidence = min(hit.confidence or 0.0 for hit in hits)
     score = float(best[last] ** (1 / len(hits)))
-    return Chain(hits, score, confidence)
+    return HitSequence(hits, score, confidence)

@@ -1,9 +1,9 @@
-"""What stands before and after a segment in its video speaks for it too.
+"""Smooth text scores over time.
 
-A few frames say less of what is going on than the scene they are part of. So the likeness of a segment to a text is a
-mean over it and the segments beside it. Each counts the more the longer it is, the nearer in time, and the more it
-looks like the segment in question: a bilateral filter along the video (Tomasi and Manduchi, "Bilateral filtering for
-gray and color images", 1998), which does not reach across a cut to something else.
+A few frames say less of what is going on than the scene they are part of. So the similarity of a segment to a text is a
+mean over it and its neighbours in the video. A neighbour's weight grows with its length, its nearness in time and its
+likeness to the segment: a bilateral filter along the video (Tomasi and Manduchi, "Bilateral filtering for gray and
+color images", 1998), which does not reach across a cut to something else.
 """
 
 from __future__ import annotations
@@ -22,30 +22,30 @@ _SHORTEST_SECONDS = 1e-3  # a segment of one frame at the end of a video may be 
 
 
 @dataclass(frozen=True, eq=False)
-class Surroundings:
-    """C segments and what stands beside them, N distinct segments in all.
+class Neighbours:
+    """C segments and their neighbours in time, N distinct segments in all.
 
     Attributes:
         embeddings: float32 (N, D), unit rows.
-        rows: int64 (C, B), which of the N stand beside each of the C.
-        weights: float64 (C, B), rows sum to 1; 0 where nothing stands.
+        rows: int64 (C, B), which of the N are neighbours of each of the C, itself among them.
+        weights: float64 (C, B), rows sum to 1; 0 where there is no neighbour.
     """
 
     embeddings: NDArray[np.float32]
     rows: NDArray[np.int64]
     weights: NDArray[np.float64]
 
-    def own(self, likeness: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The likeness (N,) of the segments themselves: (C,)."""
-        return np.asarray(likeness[self.rows[:, _BESIDE]])
+    def own(self, similarity: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Pick from similarities (N,) those of the segments themselves: float32 (C,)."""
+        return np.asarray(similarity[self.rows[:, _BESIDE]])
 
-    def mean(self, likeness: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The likeness (N,) of the segments with their surroundings: (C,)."""
-        return np.asarray((likeness[self.rows] * self.weights).sum(axis=1), np.float32)
+    def smooth(self, similarity: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Average similarities (N,) over the neighbours of each segment: float32 (C,)."""
+        return np.asarray((similarity[self.rows] * self.weights).sum(axis=1), np.float32)
 
 
-def surroundings(catalog: Catalog, ids: Sequence[int]) -> Surroundings:
-    """Look around segments of a library.
+def neighbours_of(catalog: Catalog, ids: Sequence[int]) -> Neighbours:
+    """Find the neighbours of C segments and their weights.
 
     Raises:
         NotInLibrary: some ids are unknown.
@@ -60,4 +60,4 @@ def surroundings(catalog: Catalog, ids: Sequence[int]) -> Surroundings:
     near = np.exp(-np.abs(middles - middles[:, _BESIDE : _BESIDE + 1]) / _FADING_SECONDS)
     alike = np.stack([(embeddings[own] * embeddings[column]).sum(axis=1) for column in rows.T], axis=1)
     weights = there * near * seconds * alike.clip(min=0.0) ** 2
-    return Surroundings(embeddings, rows, weights / weights.sum(axis=1, keepdims=True))
+    return Neighbours(embeddings, rows, weights / weights.sum(axis=1, keepdims=True))

@@ -58,7 +58,7 @@ def create(library: Library, settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        parts.live.warm_up()
+        parts.engine.warm_up()
         try:
             yield
         finally:

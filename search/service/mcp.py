@@ -25,7 +25,7 @@ from search import __version__
 from search.library import Library
 from search.query.request import Only, SearchRequest, SimilarRequest
 from search.query.times import clock
-from search.ranking.calibration import verdict
+from search.ranking.calibration import answer_quality
 from search.ranking.moments import Moment
 from search.tasks.storyboard import SHORT_SIDE, board, stills
 from store.errors import StoreError
@@ -159,7 +159,7 @@ def server(library: Library) -> MCPServer[Any]:
 
 def _answer(found: list[Moment]) -> dict[str, Any]:
     rows = [moment.as_dict() | {"clock": f"{clock(moment.start)}–{clock(moment.end)}"} for moment in found]
-    return {"verdict": verdict(found), "moments": rows}
+    return {"verdict": answer_quality(found), "moments": rows}
 
 
 def _row(segment: Segment) -> dict[str, Any]:

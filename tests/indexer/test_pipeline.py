@@ -69,7 +69,7 @@ def test_a_folder_becomes_a_library(library: Library, films: Path):
     vectors = library.catalog.segments.embeddings([segment.id for segment in segments])
     expected = fused([features], [segments[0].text], library.encoder)
     np.testing.assert_allclose(vectors[:1], expected, atol=1e-5)
-    assert len(library.engine.index) == library.catalog.counts().segments
+    assert len(library.engine.searcher().index) == library.catalog.counts().segments
 
 
 def test_a_second_run_has_nothing_to_do(library: Library, films: Path):
@@ -87,7 +87,7 @@ def test_a_changed_file_replaces_its_rows(library: Library, films: Path):
     assert (report.indexed, report.unchanged) == (1, 1)
     assert library.show(films / "one.mp4")[0].duration == pytest.approx(1.0, abs=0.05)
     assert len(library.videos()) == 2
-    assert len(library.engine.index) == library.catalog.counts().segments
+    assert len(library.engine.searcher().index) == library.catalog.counts().segments
 
 
 def test_a_touched_file_is_not_decoded_again(library: Library, films: Path):
@@ -193,7 +193,7 @@ def test_vanished_files_are_reported_and_pruned_on_request(library: Library, fil
     assert len(library.videos()) == 2
     assert run(library, films, prune=True).pruned == 1
     assert names(library) == ["two.mkv"]
-    assert len(library.engine.index) == library.catalog.counts().segments
+    assert len(library.engine.searcher().index) == library.catalog.counts().segments
 
 
 def test_what_lies_outside_the_targets_is_left_alone(library: Library, films: Path):
@@ -211,7 +211,7 @@ def test_an_interruption_leaves_what_was_committed(library: Library, films: Path
     with pytest.raises(KeyboardInterrupt):
         library.index([films], tell=stop)
     assert len(library.videos()) == 1
-    assert len(library.vectors) == library.catalog.counts().segments > 0
+    assert len(library.engine.index) == library.catalog.counts().segments > 0
     report = run(library, films)
     assert (report.indexed, report.unchanged) == (1, 1)
 

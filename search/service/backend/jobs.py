@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from indexer.pipeline import Indexer, IndexOptions, Progress, Report
-from search.engine.engine import Live
+from search.engine.engine import CATALOG_FILE, Engine
 from search.service.backend.errors import Refusal
 from search.service.backend.schemas import shown_path
 from store.catalog.catalog import Catalog
@@ -98,8 +98,8 @@ class Jobs:
     searches, for which they make way between two chunks of frames.
     """
 
-    def __init__(self, live: Live) -> None:
-        self._live = live
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
         self._jobs: dict[str, Job] = {}
         self._options: dict[str, IndexOptions] = {}
         self._cancels: dict[str, threading.Event] = {}
@@ -218,12 +218,12 @@ class Jobs:
             if cancel.is_set():
                 raise Cancelled
             self._update(job.id, **_counts(progress))
-            self._live.make_way()
+            self._engine.yield_to_searches()
 
-        encoder = self._live.engine().encoder
+        encoder = self._engine.searcher().encoder
         if cancel.is_set():
             raise Cancelled
-        with Catalog.open(self._live.library.folder / "catalog.sqlite") as self._catalog:
+        with Catalog.open(self._engine.folder / CATALOG_FILE) as self._catalog:
             try:
                 return Indexer(self._catalog, encoder, options).run(job.targets, tell=tell)
             finally:
@@ -234,7 +234,7 @@ class Jobs:
         if self._closed:
             return
         try:
-            self._live.refresh(save=True)
+            self._engine.refresh(save=True)
         except Exception:  # the next search tries again, and tells its client
             _log.exception("the vectors could not be brought up to date")
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import PurePath
-from typing import Annotated, Any, Generic, Literal, Self, TypeVar
+from typing import Annotated, Any, Generic, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from search.ranking import moments
-from search.ranking.calibration import MIN_CONFIDENCES, ConfidenceLevel, confidence_level
+from search.ranking.calibration import MIN_CONFIDENCES, AnswerQuality, ConfidenceLevel, confidence_level
 from search.service.backend.previews import is_playable
 from store import types
 from store.catalog.videos import Extent
@@ -18,7 +18,6 @@ API = "/api/v1"
 LARGEST_ID = 2**53 - 1  # that JavaScript counts to
 
 Item = TypeVar("Item")
-Verdict = Literal["match", "unsure", "nothing"]
 Id = Annotated[int, Field(ge=1, le=LARGEST_ID, examples=[1])]
 
 
@@ -121,7 +120,7 @@ class Moment(BaseModel):
 class Moments(Page[Moment]):
     """Moments, best first."""
 
-    verdict: Verdict = Field(description="Whether the best of them is likely what was asked for.")
+    verdict: AnswerQuality = Field(description="Whether the best of them is likely what was asked for.")
 
 
 class Segment(BaseModel):

@@ -9,7 +9,6 @@ import anyio
 from fastapi import Depends, Request
 
 from indexer.workers.pool import DecoderPool
-from search.engine.engine import Live
 from search.library import Library
 from search.ranking.moments import Moment
 from search.service.backend.cache import LruCache
@@ -33,12 +32,12 @@ class Parts:
     """What the requests to one service share."""
 
     def __init__(self, settings: Settings, library: Library) -> None:
-        self.settings, self.live = settings, Live(library)
-        self.jobs = Jobs(self.live)
+        self.settings, self.library, self.engine = settings, library, library.engine
+        self.jobs = Jobs(self.engine)
         self.previews = Previews(library.folder, most_bytes=settings.preview_bytes)
         # Two children: a frame of a video does not wait for an upload.
         self.decoders = DecoderPool(size=2, timeout_seconds=settings.decode_seconds)
-        self.uploads = Uploads(settings, self.live, self.decoders)
+        self.uploads = Uploads(settings, self.engine, self.decoders)
         self.answers: LruCache[list[Moment]] = LruCache(_ANSWERS)
         self.duplicates: LruCache[list[Duplicates]] = LruCache(_COMPARISONS)
         self.storyboards: LruCache[Storyboard] = LruCache(_STORYBOARDS)
@@ -51,7 +50,7 @@ class Parts:
     def close(self) -> None:
         """End what runs in the background, then let go of the library."""
         self.closing.set()
-        for part in (self.jobs, self.previews, self.decoders, self.live):
+        for part in (self.jobs, self.previews, self.decoders, self.library):
             part.close()
 
 

@@ -20,7 +20,7 @@ from indexer.media.container import MediaError
 from indexer.workers.decoders import Decoders
 from indexer.workers.pool import DecoderPool
 from model.encoder.contract import Encoder
-from search.engine.engine import Live
+from search.engine.engine import Engine
 from search.service.backend.cache import LruCache
 from search.service.backend.errors import Refusal
 from search.service.backend.settings import Settings
@@ -47,8 +47,8 @@ class Upload(BaseModel):
 class Uploads:
     """What was uploaded last, as vectors. The files themselves are gone once they were looked at."""
 
-    def __init__(self, settings: Settings, live: Live, decoders: DecoderPool) -> None:
-        self._live = live
+    def __init__(self, settings: Settings, engine: Engine, decoders: DecoderPool) -> None:
+        self._engine = engine
         self._bounds = Bounds(settings.upload_seconds, settings.decode_seconds)
         self._most_bytes = settings.upload_bytes
         self._recent = LruCache[tuple[str, Clip]](_MOST)
@@ -67,7 +67,7 @@ class Uploads:
         Raises:
             Refusal: it is too large or too long (413), no picture or video (415), or cannot be decoded (422).
         """
-        encoder = self._live.engine().encoder
+        encoder = self._engine.searcher().encoder
         with self._kept(file, name) as path, self._decoders.taken() as decoders:
             try:
                 kind, clip = self._read(path, encoder, decoders, start, end)
@@ -83,7 +83,7 @@ class Uploads:
     def clip(self, token: str) -> Clip:
         """What an upload shows; a 404 where it is not remembered."""
         held = self._recent.get(token)
-        if held is None or held[0] != self._live.engine().encoder.fingerprint:
+        if held is None or held[0] != self._engine.searcher().encoder.fingerprint:
             raise Refusal(404, "this upload is not remembered; send it again")
         return held[1]
 

@@ -58,11 +58,11 @@ async def duplicates(
 
 def _found(parts: Parts, min_seconds: float) -> list[Duplicates]:
     """What there is in the library as it is now; kept until it changes."""
-    key = (parts.live.stamp(), min_seconds)
+    key = (parts.engine.data_version(), min_seconds)
     found = parts.duplicates.get(key)
     if found is None:
-        found = parts.live.ask(
-            lambda engine: find(engine.catalog, engine.index, engine.normalizer, min_seconds=min_seconds)
+        found = parts.engine.run(
+            lambda searcher: find(searcher.catalog, searcher.index, searcher.normalizer, min_seconds=min_seconds)
         )
         parts.duplicates.put(key, found)
     return found

@@ -85,7 +85,7 @@ async def export_search(question: Annotated[ExportQuestion, Query()], parts: Sha
 
 def _moment(parts: Parts, stretch: Stretch) -> Moment:
     """A stretch as a moment, whose segment is the one named, or the one at its start."""
-    catalog = parts.live.library.catalog
+    catalog = parts.library.catalog
     if (stretch.segment is None) == (stretch.video is None):
         raise Refusal(422, "each moment has either a segment or a video")
     if stretch.end <= stretch.start:
@@ -104,7 +104,7 @@ def _moment(parts: Parts, stretch: Stretch) -> Moment:
 
 
 def _file(parts: Parts, moments: Sequence[Moment], format: Format, *, local: bool) -> Response:
-    videos = {moment.path: parts.live.library.catalog.videos.at(moment.path) for moment in moments}
+    videos = {moment.path: parts.library.catalog.videos.at(moment.path) for moment in moments}
     if not local:
         moments = [replace(moment, path=shown_path(moment.path, local=False)) for moment in moments]
         videos = {shown_path(path, local=False): video for path, video in videos.items()}

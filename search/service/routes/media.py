@@ -18,7 +18,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import FileResponse, JSONResponse, Response
 
 from indexer.features.video import stored_video
-from search.engine.searcher import SearchEngine
+from search.engine.searcher import Searcher
 from search.service.backend.errors import Refusal
 from search.service.backend.previews import media_type
 from search.service.backend.schemas import API, Storyboard, StoryChapter, StoryFrame, thumbnail_url
@@ -44,7 +44,7 @@ _SLOW = 5.0  # frames a second, where the rate is unknown
 )
 def thumbnail(segment_id: SegmentId, request: Request, parts: Shared) -> Response:
     """Show a picture of a segment."""
-    jpeg, _ = parts.live.library.catalog.segments.thumbnail(segment_id)
+    jpeg, _ = parts.library.catalog.segments.thumbnail(segment_id)
     headers = {"etag": f'"{hashlib.blake2b(jpeg, digest_size=8).hexdigest()}"', "cache-control": KEPT}
     known = [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]
     if headers["etag"] in known or "*" in known:
@@ -148,16 +148,16 @@ def _storyboard(parts: Parts, video_id: int, frames: int) -> Storyboard:
     key = ("storyboard", video_id, video.indexed_at, frames)
     held = parts.storyboards.get(key)
     if held is None:
-        held = parts.live.ask(lambda engine: _drawn(engine, video, frames))
+        held = parts.engine.run(lambda searcher: _drawn(searcher, video, frames))
         parts.storyboards.put(key, held)
     return held
 
 
-def _drawn(engine: SearchEngine, video: types.Video, frames: int) -> Storyboard:
+def _drawn(searcher: Searcher, video: types.Video, frames: int) -> Storyboard:
     assert video.id is not None  # it came from the catalog
-    film = stored_video(engine.catalog, video)
-    summary: Summary = summarize(film, engine.encoder, frames=frames)
-    ids = [segment.id or 0 for segment in engine.catalog.segments.of(video.id)]
+    film = stored_video(searcher.catalog, video)
+    summary: Summary = summarize(film, searcher.encoder, frames=frames)
+    ids = [segment.id or 0 for segment in searcher.catalog.segments.of(video.id)]
 
     def segment_at(seconds: float) -> int:
         return ids[int(np.clip(np.searchsorted(film.bounds, seconds, side="right") - 1, 0, len(ids) - 1))]

@@ -10,11 +10,11 @@ from anyio import to_thread
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from search.engine.searcher import SearchEngine
+from search.engine.searcher import Searcher
 from search.library.library import saved_request
 from search.query.request import Only, SearchRequest, SimilarRequest
 from search.ranking import moments
-from search.ranking.calibration import verdict
+from search.ranking.calibration import answer_quality
 from search.service.backend.errors import Refusal
 from search.service.backend.paging import MOST_OFFSET, Limit, same_from
 from search.service.backend.schemas import Id, Moment, Moments, Page
@@ -122,7 +122,7 @@ async def answered(question: Question, request: Request, parts: Parts, *, local:
         items=[Moment.of(moment, local=local) for moment in found[question.offset : end]],
         total=None if more else len(found),
         next=same_from(request, end) if (more or end < len(found)) and end <= MOST_OFFSET else None,
-        verdict=verdict(found),
+        verdict=answer_quality(found),
     )
 
 
@@ -130,18 +130,18 @@ def find(parts: Parts, question: Question) -> list[moments.Moment]:
     """All moments that a question asks for, from the first; kept for its next page."""
     request = question.request()
     clip = None if question.upload is None else parts.uploads.clip(question.upload)
-    key = (parts.live.stamp(), request, question.upload)
+    key = (parts.engine.data_version(), request, question.upload)
     found = parts.answers.get(key)
     if found is None:
 
-        def ask(engine: SearchEngine) -> list[moments.Moment]:
-            if question.segment is not None and engine.catalog.segments.get(question.segment) is None:
+        def ask(searcher: Searcher) -> list[moments.Moment]:
+            if question.segment is not None and searcher.catalog.segments.get(question.segment) is None:
                 raise Refusal(404, f"no segment {question.segment} in this library")
             if isinstance(request, SimilarRequest):
-                return engine.similar(request, clip=clip)
-            return engine.search(request, clips=() if clip is None else [clip])
+                return searcher.similar(request, clip=clip)
+            return searcher.search(request, clips=() if clip is None else [clip])
 
-        found = parts.live.ask(ask)
+        found = parts.engine.run(ask)
         parts.answers.put(key, found)
     return found
 
@@ -168,7 +168,7 @@ class SavedSearch(Kept):
 @router.get("/searches")
 def list_searches(parts: Shared) -> Page[SavedSearch]:
     """List the searches that were kept."""
-    items = [_shown(each) for each in parts.live.library.catalog.searches.all()]
+    items = [_shown(each) for each in parts.library.catalog.searches.all()]
     return Page(items=items, total=len(items), next=None)
 
 
@@ -191,21 +191,21 @@ async def ask_search(
 @router.put("/searches/{name:path}")
 def keep_search(name: Name, kept: Kept, parts: Shared) -> SavedSearch:
     """Keep a search under a name, in place of what was kept under it; what it was taught stays."""
-    before = parts.live.library.catalog.searches.get(name)
+    before = parts.library.catalog.searches.get(name)
     taught = {"more": before.more, "less": before.less} if before else {}
-    parts.live.library.save_search(name.strip(), SearchRequest.from_parameters(kept.model_dump() | taught))
+    parts.library.save_search(name.strip(), SearchRequest.from_parameters(kept.model_dump() | taught))
     return _shown(_held(parts, name))
 
 
 @router.delete("/searches/{name:path}", status_code=204)
 def forget_search(name: Name, parts: Shared) -> None:
     """Forget a search."""
-    if not parts.live.library.catalog.searches.remove(name):
+    if not parts.library.catalog.searches.remove(name):
         raise Refusal(404, "no search of this name")
 
 
 def _held(parts: Parts, name: str) -> searches.SavedSearch:
-    held = parts.live.library.catalog.searches.get(name)
+    held = parts.library.catalog.searches.get(name)
     if held is None:
         raise Refusal(404, "no search of this name")
     return held

@@ -19,7 +19,7 @@ _OFFERED = ("Videos", "Movies", "Pictures", "Downloads")  # folders of a home wh
 @router.get("/status")
 def status(parts: Shared, local: IsLocal) -> Status:
     """Say what the library holds and which model made it."""
-    facts: dict[str, Any] = {**parts.live.library.status()}
+    facts: dict[str, Any] = {**parts.library.status()}
     if not local:
         facts["library"] = Path(str(facts["library"])).name
         facts["model"] = Path(str(facts["model"])).name
@@ -27,7 +27,7 @@ def status(parts: Shared, local: IsLocal) -> Status:
     return Status(
         **facts,
         version=__version__,
-        ready=parts.live.loaded,
+        ready=parts.engine.loaded,
         local=local,
         previews=parts.previews.possible,
         uploads=limits,

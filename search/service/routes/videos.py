@@ -44,7 +44,7 @@ def list_videos(
     """List the videos of the library."""
     if within is not None and not (local and os.path.isabs(within)):
         raise Refusal(422, "within is an absolute path" if local else "paths are not known here")
-    videos, total = parts.live.library.catalog.videos.page(
+    videos, total = parts.library.catalog.videos.page(
         within=within, newest_first=order == "added", limit=limit, offset=offset
     )
     items = shown_videos(parts, videos, local=local)
@@ -54,7 +54,7 @@ def list_videos(
 @router.get("/videos/{video_id}")
 def show_video(video_id: VideoId, parts: Shared, local: IsLocal) -> WholeVideo:
     """Show what the library knows of one video."""
-    video, catalog = held_video(parts, video_id), parts.live.library.catalog
+    video, catalog = held_video(parts, video_id), parts.library.catalog
     (shown,) = shown_videos(parts, [video], local=local)
     return WholeVideo(
         **shown.model_dump(),
@@ -69,15 +69,15 @@ def forget_video(video_id: VideoId, parts: Shared, local: IsLocal) -> None:
     if not local:
         raise Refusal(403, "videos are forgotten on the machine that has them")
     video = held_video(parts, video_id)
-    parts.live.library.catalog.videos.remove([video_id])
-    if not parts.live.library.catalog.videos.with_hash(video.content_hash):
+    parts.library.catalog.videos.remove([video_id])
+    if not parts.library.catalog.videos.with_hash(video.content_hash):
         parts.previews.forget(video)
 
 
 @router.get("/segments/{segment_id}")
 def show_segment(segment_id: SegmentId, parts: Shared, local: IsLocal) -> PlacedSegment:
     """Show a segment and the video it is of."""
-    segment = parts.live.library.catalog.segments.get(segment_id)
+    segment = parts.library.catalog.segments.get(segment_id)
     if segment is None:
         raise Refusal(404, f"no segment {segment_id} in this library")
     (video,) = shown_videos(parts, [held_video(parts, segment.video_id)], local=local)
@@ -87,7 +87,7 @@ def show_segment(segment_id: SegmentId, parts: Shared, local: IsLocal) -> Placed
 @router.get("/folders")
 def list_folders(parts: Shared, local: IsLocal) -> Page[Folder]:
     """List the folders that videos lie in."""
-    folders = parts.live.library.catalog.videos.folders()
+    folders = parts.library.catalog.videos.folders()
     items = [
         Folder(folder=shown_path(each.path, local=local), videos=each.videos, seconds=each.seconds) for each in folders
     ]
@@ -99,7 +99,7 @@ def list_failures(
     request: Request, parts: Shared, local: IsLocal, limit: Limit = 20, offset: Offset = 0
 ) -> Page[Failure]:
     """List the files that could not be indexed, with reasons."""
-    failures, total = parts.live.library.catalog.failures.page(limit=limit, offset=offset)
+    failures, total = parts.library.catalog.failures.page(limit=limit, offset=offset)
     items = [
         Failure(
             path=shown_path(each.path, local=local),
@@ -115,7 +115,7 @@ def list_failures(
 
 def held_video(parts: Parts, video_id: int) -> types.Video:
     """A video of the library; a 404 where there is none."""
-    video = parts.live.library.catalog.videos.get(video_id)
+    video = parts.library.catalog.videos.get(video_id)
     if video is None:
         raise Refusal(404, f"no video {video_id} in this library")
     return video
@@ -123,7 +123,7 @@ def held_video(parts: Parts, video_id: int) -> types.Video:
 
 def shown_videos(parts: Parts, videos: Sequence[types.Video], *, local: bool) -> list[Video]:
     """Videos as a client is told them."""
-    extents = parts.live.library.catalog.videos.extents([video.id for video in videos if video.id is not None])
+    extents = parts.library.catalog.videos.extents([video.id for video in videos if video.id is not None])
     return [
         Video.of(video, extents.get(video.id or 0), local=local, previews=parts.previews.possible) for video in videos
     ]

@@ -7,7 +7,7 @@ import pytest
 
 from indexer.features.clip import Clip
 from model.encoder.contract import Encoder
-from search.engine.searcher import SearchEngine
+from search.engine.searcher import Searcher
 from search.query.request import SearchRequest, SimilarRequest
 from search.ranking.moments import Moment
 from store.catalog.catalog import Catalog
@@ -43,7 +43,7 @@ def put_film(catalog: Catalog, path: str, embeddings: np.ndarray, rng: np.random
 
 
 @pytest.fixture
-def engine(encoder: Encoder) -> SearchEngine:
+def engine(encoder: Encoder) -> Searcher:
     rng = np.random.default_rng(0)
     catalog = Catalog.open(":memory:", EncoderInfo(encoder.fingerprint, encoder.dim))
     query = encoder.embed_text(["a red dog"])[0]
@@ -55,14 +55,14 @@ def engine(encoder: Encoder) -> SearchEngine:
     put_film(catalog, "/films/b/two.mp4", np.stack([away[1], 0.6 * query + 0.8 * away[2], away[3]]), rng)
     index = FaissIndex(encoder.dim)
     sync(index, catalog)
-    return SearchEngine(catalog, index, encoder)
+    return Searcher(catalog, index, encoder)
 
 
-def ask(engine: SearchEngine, query: str, **wishes: object) -> list[Moment]:
+def ask(engine: Searcher, query: str, **wishes: object) -> list[Moment]:
     return engine.search(SearchRequest(query, **wishes))
 
 
-def test_text_finds_the_moment_and_merges_its_neighbour(engine: SearchEngine):
+def test_text_finds_the_moment_and_merges_its_neighbour(engine: Searcher):
     best, second = ask(engine, "a red dog", top=2)
     assert (best.path, [(hit.start, hit.end) for hit in best.hits]) == (
         "/films/a/one.mp4",
@@ -74,19 +74,19 @@ def test_text_finds_the_moment_and_merges_its_neighbour(engine: SearchEngine):
     assert (second.path, second.hits[0].start, second.score) == ("/films/b/two.mp4", 10.0, pytest.approx(1 / 63))
 
 
-def test_within_searches_only_there_and_still_fills_the_answer(engine: SearchEngine):
+def test_within_searches_only_there_and_still_fills_the_answer(engine: Searcher):
     moments = ask(engine, "a red dog in:/films/b", top=2)
     assert {moment.path for moment in moments} == {"/films/b/two.mp4"}
     assert len(moments) == 2
     assert ask(engine, "a red dog in:/films/c", top=2) == []
 
 
-def test_top_is_filled_although_hits_merge(engine: SearchEngine):
+def test_top_is_filled_although_hits_merge(engine: Searcher):
     assert len(ask(engine, "a red dog", top=5)) == 5
     assert sum(len(moment.hits) for moment in ask(engine, "a red dog", top=100)) == 6
 
 
-def test_a_clip_says_where_it_matches(engine: SearchEngine):
+def test_a_clip_says_where_it_matches(engine: Searcher):
     wanted = engine.catalog.segments.of(engine.catalog.videos.all()[1].id)[2]
     pts, features = engine.catalog.segments.frame_features(wanted.id)
     clip = Clip(pts[4:10] - pts[4], features[4:10], (6,), engine.catalog.segments.embeddings([wanted.id]))
@@ -99,14 +99,14 @@ def test_a_clip_says_where_it_matches(engine: SearchEngine):
     assert best.as_dict()["match"]["similarity"] == pytest.approx(1.0, abs=0.05)
 
 
-def test_a_segment_does_not_find_itself(engine: SearchEngine):
+def test_a_segment_does_not_find_itself(engine: Searcher):
     segment = engine.catalog.segments.of(engine.catalog.videos.all()[0].id)[1]
     moments = engine.similar(SimilarRequest(segment=segment.id, top=10))
     assert segment.id not in {hit.segment_id for moment in moments for hit in moment.hits}
     assert sum(len(moment.hits) for moment in moments) == 5
 
 
-def test_frames_decide_what_is_most_like_a_clip(engine: SearchEngine):
+def test_frames_decide_what_is_most_like_a_clip(engine: Searcher):
     """The index proposes by one vector a segment; the clip shows what two others show, one after the other."""
     one, two = (engine.catalog.segments.of(video.id) for video in engine.catalog.videos.all())
     shown = [engine.catalog.segments.frame_features(segment.id)[1][:8] for segment in (one[0], two[2])]
@@ -119,7 +119,7 @@ def test_frames_decide_what_is_most_like_a_clip(engine: SearchEngine):
     assert third.score < 0.2
 
 
-def test_an_unknown_segment_is_an_error(engine: SearchEngine):
+def test_an_unknown_segment_is_an_error(engine: Searcher):
     with pytest.raises(ValueError, match="no segment 999"):
         engine.similar(SimilarRequest(segment=999, top=1))
 
@@ -127,4 +127,4 @@ def test_an_unknown_segment_is_an_error(engine: SearchEngine):
 def test_an_empty_library_finds_nothing(encoder: Encoder, tmp_path: Path):
     catalog = Catalog.open(tmp_path / "catalog.sqlite", EncoderInfo(encoder.fingerprint, encoder.dim))
     with catalog:
-        assert ask(SearchEngine(catalog, FaissIndex(encoder.dim), encoder), "a dog") == []
+        assert ask(Searcher(catalog, FaissIndex(encoder.dim), encoder), "a dog") == []

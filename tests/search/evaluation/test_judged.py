@@ -26,7 +26,7 @@ from tests.support.media import render
 @pytest.fixture
 def library(tmp_path: Path) -> Iterator[Library]:
     with Library(tmp_path / "library", encoder=BagOfWords()) as opened:
-        opened.catalog = opened.catalog_of_encoder()
+        opened.catalog = opened.engine.writable_catalog()
         put(opened, "one.mp4", "cat", "dog")
         put(opened, "two.mp4", "dog dog dog cat", "circle")
         yield opened

@@ -40,7 +40,7 @@ class BagOfWords:
 @pytest.fixture
 def library(tmp_path: Path) -> Iterator[Library]:
     with Library(tmp_path / "library", encoder=BagOfWords()) as opened:
-        opened.catalog = opened.catalog_of_encoder()
+        opened.catalog = opened.engine.writable_catalog()
         yield opened
 
 

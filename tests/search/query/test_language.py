@@ -10,36 +10,36 @@ from search.query.language import ParsedQuery, QueryError, Step, Text, parse
 from store.filters import Filter
 
 
-def wanted(*texts: str) -> Step:
+def must(*texts: str) -> Step:
     return Step(tuple(Text(text) for text in texts))
 
 
 @pytest.mark.parametrize(
     ("text", "query"),
     [
-        ("a dog on the beach", ParsedQuery((wanted("a dog on the beach"),))),
-        ("and then not within", ParsedQuery((wanted("and then not within"),))),
-        ("THENCE NOTE ANDES", ParsedQuery((wanted("THENCE NOTE ANDES"),))),
-        ("a WITHIN 20s", ParsedQuery((wanted("a WITHIN 20s"),))),
-        ("it's 12:30, http://x.org/?q=1", ParsedQuery((wanted("it's 12:30, http://x.org/?q=1"),))),
+        ("a dog on the beach", ParsedQuery((must("a dog on the beach"),))),
+        ("and then not within", ParsedQuery((must("and then not within"),))),
+        ("THENCE NOTE ANDES", ParsedQuery((must("THENCE NOTE ANDES"),))),
+        ("a WITHIN 20s", ParsedQuery((must("a WITHIN 20s"),))),
+        ("it's 12:30, http://x.org/?q=1", ParsedQuery((must("it's 12:30, http://x.org/?q=1"),))),
         ('say "happy birthday" loud', ParsedQuery((Step((Text("say happy birthday loud", ("happy birthday",)),)),))),
         ("cat NOT dog", ParsedQuery((Step((Text("cat"),), (Text("dog"),)),))),
         ("cat NOT a dog NOT rain", ParsedQuery((Step((Text("cat"),), (Text("a dog"), Text("rain"))),))),
         ("lake AND boat NOT fog", ParsedQuery((Step((Text("lake"), Text("boat")), (Text("fog"),)),))),
-        ("a THEN b", ParsedQuery((wanted("a"), wanted("b")), (None,))),
-        ("a THEN b THEN WITHIN 1.5m c", ParsedQuery((wanted("a"), wanted("b"), wanted("c")), (None, 90.0))),
-        ("a THEN WITHIN 500ms b", ParsedQuery((wanted("a"), wanted("b")), (0.5,))),
+        ("a THEN b", ParsedQuery((must("a"), must("b")), (None,))),
+        ("a THEN b THEN WITHIN 1.5m c", ParsedQuery((must("a"), must("b"), must("c")), (None, 90.0))),
+        ("a THEN WITHIN 500ms b", ParsedQuery((must("a"), must("b")), (0.5,))),
         (
             'cat in:"my films" tag:pet NOT type:.mp4 sleeping',
             ParsedQuery(
-                (wanted("cat sleeping"),),
+                (must("cat sleeping"),),
                 (),
                 (Filter("type", "mp4", negated=True), Filter("in", "my films"), Filter("tag", "pet")),
             ),
         ),
         (
             "x longer:10s SHORTER:2m",
-            ParsedQuery((wanted("x"),), (), (Filter("longer", 10.0), Filter("shorter", 120.0))),
+            ParsedQuery((must("x"),), (), (Filter("longer", 10.0), Filter("shorter", 120.0))),
         ),
         ("x NOT y has:subtitles", ParsedQuery((Step((Text("x"),), (Text("y"),)),), (), (Filter("has", "subtitles"),))),
         ("tag:beach", ParsedQuery((Step(),), (), (Filter("tag", "beach"),))),

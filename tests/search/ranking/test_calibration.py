@@ -11,11 +11,11 @@ from search.ranking.calibration import (
     MEDIUM,
     NOTHING,
     SURE,
-    Background,
-    Verdict,
+    AnswerQuality,
+    Calibrator,
+    answer_quality,
     confidence_level,
-    everyday,
-    verdict,
+    query_bank,
 )
 from search.ranking.moments import Hit, Moment
 from store.catalog.catalog import Catalog
@@ -39,8 +39,8 @@ def moments(*confidences: float | None) -> list[Moment]:
         ((0.0,) * 20 + (MATCH,) * 5, "match"),  # whatever the order
     ],
 )
-def test_the_verdict_on_moments(confidences: tuple[float | None, ...], said: Verdict) -> None:
-    assert verdict(moments(*confidences)) == said
+def test_the_verdict_on_moments(confidences: tuple[float | None, ...], said: AnswerQuality) -> None:
+    assert answer_quality(moments(*confidences)) == said
 
 
 def test_the_level_of_a_confidence() -> None:
@@ -49,63 +49,52 @@ def test_the_level_of_a_confidence() -> None:
 
 
 @pytest.fixture
-def background() -> Background:
+def calibrator() -> Calibrator:
     rng = np.random.default_rng(0)
     vectors = rng.normal(size=(430, 16)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    return Background(vectors[:400], 400, vectors[400:])
+    return Calibrator(vectors[:400], 400, vectors[400:])
 
 
-def test_confidence_is_the_same_for_models_that_use_less_of_the_scale(background: Background) -> None:
-    likeness = np.array([-0.2, 0.1, 0.4, 0.9], np.float32)
+def test_confidence_is_the_same_for_models_that_use_less_of_the_scale(calibrator: Calibrator) -> None:
+    similarity = np.array([-0.2, 0.1, 0.4, 0.9], np.float32)
     bias = np.ones((430, 1), np.float32)  # a component that all have: cosines between 0.8 and 1
-    narrow = np.concatenate([3 * bias, np.concatenate([background.vectors, background.everyday])], axis=1) / 10**0.5
-    squeezed = Background(narrow[:400], 400, narrow[400:])
-    shifted = 0.1 * likeness + 0.9 * (1 - 0.25)  # as cosines and what is taken off them change
-    np.testing.assert_allclose(background.confidence(likeness), squeezed.confidence(shifted), atol=1e-3)
+    narrow = np.concatenate([3 * bias, np.concatenate([calibrator.vectors, calibrator.everyday])], axis=1) / 10**0.5
+    squeezed = Calibrator(narrow[:400], 400, narrow[400:])
+    shifted = 0.1 * similarity + 0.9 * (1 - 0.25)  # as cosines and what is taken off them change
+    np.testing.assert_allclose(calibrator.confidence(similarity), squeezed.confidence(shifted), atol=1e-3)
 
 
-def test_confidence_grows_with_likeness(background: Background) -> None:
-    confidence = background.confidence(np.linspace(-1, 1, 20, dtype=np.float32))
+def test_confidence_grows_with_similarity(calibrator: Calibrator) -> None:
+    confidence = calibrator.confidence(np.linspace(-1, 1, 20, dtype=np.float32))
     assert (np.diff(confidence) > 0).all()
     assert 0 < confidence[0] < 0.05
     assert 0.3 < confidence[-1] < 1
 
 
-def test_what_is_near_to_every_query_is_less_alike(background: Background) -> None:
-    query = background.everyday[:1]
-    hub = background.everyday.mean(axis=0, keepdims=True)
+def test_what_is_near_to_every_query_is_less_alike(calibrator: Calibrator) -> None:
+    query = calibrator.everyday[:1]
+    hub = calibrator.everyday.mean(axis=0, keepdims=True)
     hub /= np.linalg.norm(hub)
-    plain = query + 0.1 * background.vectors[:1]
+    plain = query + 0.1 * calibrator.vectors[:1]
     pair = np.concatenate([hub, plain / np.linalg.norm(plain)])
-    taken = (pair @ query.T).ravel() - background.likeness(query, pair)
+    taken = (pair @ query.T).ravel() - calibrator.similarity(query, pair)
     assert taken[0] > taken[1]
-    np.testing.assert_array_equal(background.likeness(query, pair, told=False), (pair @ query.T).ravel())
+    np.testing.assert_array_equal(calibrator.similarity(query, pair, is_text=False), (pair @ query.T).ravel())
 
 
-def test_hubness_is_measured_by_the_query_bank_of_the_encoder(background: Background) -> None:
-    query, others = background.everyday[:1], background.vectors[:5]
-    same = Background(background.vectors, 400, background.everyday, np.zeros((0, 16), np.float32))
-    np.testing.assert_array_equal(same.likeness(query, others), background.likeness(query, others))
-    bank = -background.vectors[5:30]
-    banked = Background(background.vectors, 400, background.everyday, bank)
-    nearest = np.sort(others @ bank.T, axis=1)[:, -20:].mean(axis=1)
-    expected = (others @ query.T).ravel() - 0.5 * nearest
-    np.testing.assert_allclose(banked.likeness(query, others), expected, atol=1e-6)
-
-
-def test_pictures_are_read_against_pictures(background: Background) -> None:
-    usual = background.usual(np.array([0.0, 0.5], np.float32), told=False)
+def test_pictures_are_read_against_pictures(calibrator: Calibrator) -> None:
+    usual = calibrator.bank_z_scores(np.array([0.0, 0.5], np.float32), is_text=False)
     assert abs(usual[0]) < 0.2  # random directions
     assert usual[1] > 1.5
 
 
 def test_everyday_queries_are_read_once_for_a_library(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
     with Catalog.open(":memory:") as catalog:
-        read = everyday(catalog, encoder)
+        read = query_bank(catalog, encoder)
         assert read.shape == (len(query_bank_lines()), encoder.dim)
         monkeypatch.setattr(encoder, "embed_text", None)
-        np.testing.assert_array_equal(everyday(catalog, encoder), read)
+        np.testing.assert_array_equal(query_bank(catalog, encoder), read)
 
 
 def test_readings_belong_to_their_encoder_and_texts() -> None:

@@ -6,10 +6,10 @@ import pytest
 from indexer.features.clip import Clip
 from model.encoder.contract import Encoder
 from model.encoder.prompts import query_bank_lines
-from search.engine.searcher import SearchEngine
+from search.engine.searcher import Searcher
 from search.query.request import SearchRequest
 from search.ranking.calibration import MATCH, NOTHING
-from search.ranking.clause import rarest_terms, weight_of_words
+from search.ranking.clause import rarest_terms, text_weight
 from search.ranking.moments import Moment
 from store.catalog.catalog import Catalog
 from store.errors import NotInLibrary
@@ -38,7 +38,7 @@ def a_film(path: str, embeddings: np.ndarray, rng: np.random.Generator, encoder:
 
 
 @pytest.fixture
-def engine(encoder: Encoder) -> SearchEngine:
+def engine(encoder: Encoder) -> Searcher:
     """Three films: 1 dog, nothing, boat; 2 boat, nothing, dog; 3 nothing but words. Segments are numbered from 1."""
     rng = np.random.default_rng(0)
     basis = np.linalg.qr(np.concatenate([encoder.embed_text(TEXTS), rng.normal(size=(12, encoder.dim))]).T)[0].T
@@ -64,10 +64,10 @@ def engine(encoder: Encoder) -> SearchEngine:
     )
     index = FaissIndex(encoder.dim)
     sync(index, catalog)
-    return SearchEngine(catalog, index, encoder)
+    return Searcher(catalog, index, encoder)
 
 
-def ask(engine: SearchEngine, query: str, **wishes: object) -> list[Moment]:
+def ask(engine: Searcher, query: str, **wishes: object) -> list[Moment]:
     return engine.search(SearchRequest(query, **wishes))
 
 
@@ -91,7 +91,7 @@ def test_a_text_asks_for_the_scene_too_and_a_clip_for_itself(encoder: Encoder) -
     )
     index = FaissIndex(encoder.dim)
     sync(index, catalog)
-    engine = SearchEngine(catalog, index, encoder)
+    engine = Searcher(catalog, index, encoder)
     clip = Clip(np.zeros(1), np.ones((1, encoder.feature_dim), np.float16), (1,), dog[None])
     for request, clips in ((SearchRequest(TEXTS[0], only="visual"), []), (SearchRequest(), [clip])):
         found = engine.search(request, clips=clips)
@@ -102,33 +102,33 @@ def test_a_text_asks_for_the_scene_too_and_a_clip_for_itself(encoder: Encoder) -
             assert sure[4] > sure[3] > sure[1] + 0.002
 
 
-def test_what_is_seen_and_what_is_said_are_both_found(engine: SearchEngine) -> None:
+def test_what_is_seen_and_what_is_said_are_both_found(engine: Searcher) -> None:
     assert set(ids(ask(engine, "a red dog"))[:3]) == {1, 6, 7}
     assert ids(ask(engine, "a red dog", only="words")) == [7]
     assert set(ids(ask(engine, "a red dog", only="visual"))[:2]) == {1, 6}
 
 
-def test_names_of_folders_are_words(engine: SearchEngine) -> None:
+def test_names_of_folders_are_words(engine: Searcher) -> None:
     assert sorted(ids(ask(engine, "harbour", only="words"))) == [7, 8, 9]
 
 
-def test_half_of_the_words_is_needed(engine: SearchEngine) -> None:
+def test_half_of_the_words_is_needed(engine: Searcher) -> None:
     assert ids(ask(engine, "a blue elephant with a trombone", only="words")) == []
 
 
-def test_a_phrase_must_be_said(engine: SearchEngine) -> None:
+def test_a_phrase_must_be_said(engine: Searcher) -> None:
     assert ids(ask(engine, '"happy birthday"')) == [9]
     assert ids(ask(engine, '"birthday happy"')) == []
     assert 8 not in ids(ask(engine, '"red dog"'))
 
 
-def test_a_moment_of_words_is_where_they_are_said(engine: SearchEngine) -> None:
+def test_a_moment_of_words_is_where_they_are_said(engine: Searcher) -> None:
     (moment,) = ask(engine, '"happy birthday"')
     assert (moment.start, moment.end) == (25.0, 26.0)
     assert 25.0 <= moment.keyframe <= 26.0
 
 
-def test_not_pushes_away_and_excludes_phrases(engine: SearchEngine) -> None:
+def test_not_pushes_away_and_excludes_phrases(engine: Searcher) -> None:
     order = ids(ask(engine, "a red dog NOT a blue boat", only="visual", top=20))
     assert order.index(2) < order.index(3)  # what is neither comes before what is excluded
     plain, without = (ask(engine, query, top=20) for query in ("harbour", 'harbour NOT "red dog"'))
@@ -136,12 +136,12 @@ def test_not_pushes_away_and_excludes_phrases(engine: SearchEngine) -> None:
     assert 7 not in ids(without)
 
 
-def test_and_wants_both(engine: SearchEngine) -> None:
+def test_and_wants_both(engine: Searcher) -> None:
     best = ask(engine, "dog AND blue", only="words")[0]
     assert best.segment_id == 8
 
 
-def test_then_wants_one_after_the_other(engine: SearchEngine) -> None:
+def test_then_wants_one_after_the_other(engine: Searcher) -> None:
     best = ask(engine, "a red dog THEN a blue boat", only="visual")[0]
     assert (best.path, best.start, best.end) == ("/films/one.mp4", 0.0, 30.0)
     best = ask(engine, "a blue boat THEN a red dog", only="visual")[0]
@@ -150,24 +150,24 @@ def test_then_wants_one_after_the_other(engine: SearchEngine) -> None:
     assert all({hit.segment_id for hit in moment.hits} != {1, 3} for moment in close)
 
 
-def test_filters_narrow_what_is_searched(engine: SearchEngine) -> None:
+def test_filters_narrow_what_is_searched(engine: Searcher) -> None:
     assert set(ids(ask(engine, "a red dog in:films/two", top=5))) == {4, 5, 6}
     assert ids(ask(engine, "a red dog in:nowhere")) == []
     assert ids(ask(engine, "in:harbour")) == [7, 8, 9] or sorted(ids(ask(engine, "in:harbour"))) == [7, 8, 9]
     assert ids(ask(engine, "in:harbour has:subtitles NOT in:three")) == []
 
 
-def test_clips_are_wanted_too(engine: SearchEngine) -> None:
+def test_clips_are_wanted_too(engine: Searcher) -> None:
     clip = engine.segment(8)
     assert ids(engine.search(SearchRequest("dog", top=1), clips=[clip])) == [8]
 
 
-def test_at_most_so_many_of_one_video(engine: SearchEngine) -> None:
+def test_at_most_so_many_of_one_video(engine: Searcher) -> None:
     moments = ask(engine, "a red dog", per_video=1, top=20)
     assert len({moment.path for moment in moments}) == len(moments) == 8
 
 
-def test_confidence_tells_answers_from_the_rest(engine: SearchEngine) -> None:
+def test_confidence_tells_answers_from_the_rest(engine: Searcher) -> None:
     likely = {each.segment_id: each.confidence or 0.0 for each in ask(engine, "a red dog", top=20)}
     least = min(likely[number] for number in (1, 6, 7))  # seen, seen, said
     assert all(confidence < least for number, confidence in likely.items() if number not in (1, 6, 7))
@@ -176,7 +176,7 @@ def test_confidence_tells_answers_from_the_rest(engine: SearchEngine) -> None:
     assert ask(engine, "a red dog", min_confidence=1.0) == []
 
 
-def test_feedback_moves_the_answers(engine: SearchEngine) -> None:
+def test_feedback_moves_the_answers(engine: Searcher) -> None:
     plain, taught = (ids(ask(engine, "a red dog", more=more, only="visual", top=20)) for more in ((), (5,)))
     assert taught.index(5) < plain.index(5)
     away = engine.search(SearchRequest("a red dog", less=(1,), only="visual"))
@@ -186,7 +186,7 @@ def test_feedback_moves_the_answers(engine: SearchEngine) -> None:
         engine.search(SearchRequest("a red dog", more=(999,)))
 
 
-def test_explanations_name_what_was_found(engine: SearchEngine) -> None:
+def test_explanations_name_what_was_found(engine: Searcher) -> None:
     by_words = next(moment for moment in ask(engine, "a red dog", explain=True) if 7 in ids([moment]))
     assert by_words.why is not None
     assert {"red", "dog"} <= set(by_words.why.said)
@@ -196,7 +196,7 @@ def test_explanations_name_what_was_found(engine: SearchEngine) -> None:
     assert ask(engine, "a red dog")[0].why is None
 
 
-def test_reading_again_adds_a_ranking(engine: SearchEngine) -> None:
+def test_reading_again_adds_a_ranking(engine: Searcher) -> None:
     best = ask(engine, "a red dog", rerank=3, explain=True, top=20)
     shares = [moment.why.alignment for moment in best if moment.why]
     assert sum(share > 0 for share in shares) == 3
@@ -230,6 +230,6 @@ def test_words_are_looked_for_by_the_rare_ones() -> None:
 
 
 def test_words_weigh_less_where_pictures_answer() -> None:
-    assert weight_of_words(np.zeros(300)) == weight_of_words(np.array([NOTHING])) == 1
-    assert weight_of_words(np.full(300, MATCH)) == pytest.approx(0.4)
-    assert 0.4 < weight_of_words(np.full(300, (MATCH + NOTHING) / 2)) < 1
+    assert text_weight(np.zeros(300)) == text_weight(np.array([NOTHING])) == 1
+    assert text_weight(np.full(300, MATCH)) == pytest.approx(0.4)
+    assert 0.4 < text_weight(np.full(300, (MATCH + NOTHING) / 2)) < 1

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from search.ranking.smoothing import surroundings
+from search.ranking.smoothing import neighbours_of
 from store.catalog.catalog import Catalog
 from store.errors import NotInLibrary
 from store.types import EncoderInfo, NewSegment, Video
@@ -41,28 +41,28 @@ def catalog() -> Catalog:
 
 
 def test_a_neighbour_counts_as_far_as_it_is_near_and_looks_like_the_segment(catalog: Catalog) -> None:
-    around = surroundings(catalog, [1])
-    likeness = around.embeddings @ WAVES
-    assert around.own(likeness).tolist() == [0.0]
+    neighbours = neighbours_of(catalog, [1])
+    similarity = neighbours.embeddings @ WAVES
+    assert neighbours.own(similarity).tolist() == [0.0]
     beside = np.exp(-1) * 0.8**2  # four seconds away, at a cosine of 0.8; as long as the segment itself
-    assert around.mean(likeness) == pytest.approx(0.6 * beside / (1 + beside), rel=1e-5)
+    assert neighbours.smooth(similarity) == pytest.approx(0.6 * beside / (1 + beside), rel=1e-5)
 
 
 def test_what_looks_like_something_else_and_what_is_of_another_video_do_not_count(catalog: Catalog) -> None:
-    around = surroundings(catalog, [3, 4])
-    likeness = around.embeddings @ OFFICE
-    np.testing.assert_allclose(around.mean(likeness), [1.0, 1.0], rtol=1e-6)
-    np.testing.assert_allclose(around.weights.sum(axis=1), [1.0, 1.0])
+    neighbours = neighbours_of(catalog, [3, 4])
+    similarity = neighbours.embeddings @ OFFICE
+    np.testing.assert_allclose(neighbours.smooth(similarity), [1.0, 1.0], rtol=1e-6)
+    np.testing.assert_allclose(neighbours.weights.sum(axis=1), [1.0, 1.0])
 
 
 def test_neighbours_count_less_the_shorter_and_the_farther_they_are() -> None:
     catalog = Catalog.open(":memory:", EncoderInfo("made by hand", 8))
     put(catalog, "/two.mp4", BEACH, BEACH, ends=[6.0, 8.0])
-    assert surroundings(catalog, [1]).weights.max() == pytest.approx(3 / (3 + np.exp(-1)))
+    assert neighbours_of(catalog, [1]).weights.max() == pytest.approx(3 / (3 + np.exp(-1)))
     put(catalog, "/long.mp4", *[BEACH] * 12, ends=[float(end) for end in range(1, 13)])
-    around = surroundings(catalog, [8])
-    assert around.rows.shape == (1, 9)  # four before, four after
-    weights = around.weights[0]
+    neighbours = neighbours_of(catalog, [8])
+    assert neighbours.rows.shape == (1, 9)  # four before, four after
+    weights = neighbours.weights[0]
     assert weights.argmax() == 4
     assert (np.diff(weights[:5]) > 0).all()
     assert (np.diff(weights[4:]) < 0).all()
@@ -71,12 +71,12 @@ def test_neighbours_count_less_the_shorter_and_the_farther_they_are() -> None:
 def test_segments_without_looks_in_common_stand_for_themselves() -> None:
     catalog = Catalog.open(":memory:", EncoderInfo("made by hand", 8))
     put(catalog, "/cuts.mp4", BEACH, -BEACH, BEACH)
-    around = surroundings(catalog, [2])
-    assert around.mean(around.embeddings @ BEACH) == pytest.approx([-1.0])
+    neighbours = neighbours_of(catalog, [2])
+    assert neighbours.smooth(neighbours.embeddings @ BEACH) == pytest.approx([-1.0])
 
 
 def test_no_segments_have_no_surroundings_and_unknown_ones_are_named(catalog: Catalog) -> None:
-    nothing = surroundings(catalog, [])
-    assert nothing.mean(nothing.embeddings @ BEACH).shape == (0,)
+    nothing = neighbours_of(catalog, [])
+    assert nothing.smooth(nothing.embeddings @ BEACH).shape == (0,)
     with pytest.raises(NotInLibrary, match="99"):
-        surroundings(catalog, [1, 99])
+        neighbours_of(catalog, [1, 99])

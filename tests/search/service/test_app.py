@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from model.encoder.contract import Encoder
 from search.export.formats import MEDIA_TYPES
 from search.library import Library
-from search.ranking.calibration import MIN_CONFIDENCES, confidence_level, verdict
+from search.ranking.calibration import MIN_CONFIDENCES, answer_quality, confidence_level
 from search.service.backend import schemas as answers
 from search.service.backend.jobs import Job, JobRequest
 from search.service.backend.uploads import Upload
@@ -90,7 +90,7 @@ def test_search_finds_what_the_library_finds(client: TestClient, library: Path, 
     assert first["text"] == "a red square moves left"
     assert first["why"]["said"] == ["red", "square"]
     assert client.get(first["thumbnail"]).content.startswith(b"\xff\xd8")
-    assert found["verdict"] == verdict(wanted)
+    assert found["verdict"] == answer_quality(wanted)
     levels = [confidence_level(moment["confidence"]) for moment in found["items"]]
     assert [moment["confidence_level"] for moment in found["items"]] == levels
     assert found["next"] is None

@@ -68,8 +68,8 @@ def gate(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[thread
     """Indexing stands still after its first file until this is set; `gate.reached` says that it does."""
     opened, reached = threading.Event(), threading.Event()
     opened.reached = reached  # type: ignore[attr-defined]
-    live = parts_of(client).live
-    monkeypatch.setattr(live, "make_way", lambda: (reached.set(), opened.wait(DEADLINE)))
+    engine = parts_of(client).engine
+    monkeypatch.setattr(engine, "yield_to_searches", lambda: (reached.set(), opened.wait(DEADLINE)))
     yield opened
     opened.set()
 
@@ -102,11 +102,11 @@ def test_searches_are_answered_while_it_indexes(client: TestClient, films: Path,
 
 def test_what_is_committed_is_found_before_the_end(client: TestClient, films: Path, monkeypatch: pytest.MonkeyPatch):
     seen = []
-    live = parts_of(client).live
+    engine = parts_of(client).engine
 
     def look(progress: Progress) -> dict:
         if progress.indexed == 2 and not seen:
-            seen.append(len(live.ask(lambda engine: engine.index.ids())))
+            seen.append(len(engine.run(lambda searcher: searcher.index.ids())))
         return {"done": progress.done}
 
     monkeypatch.setattr("search.service.backend.jobs._counts", look)
@@ -183,7 +183,7 @@ def test_a_library_that_moves_to_another_model_is_served_with_it(encoder: Encode
             assert moving.reindex(tmp_path / "other").done
         after = client.get(f"{API}/search?q=square").json()["items"]
         assert {moment["name"] for moment in before} == {moment["name"] for moment in after}
-        assert parts_of(client).live.engine().encoder.fingerprint == other.fingerprint
+        assert parts_of(client).engine.encoder.fingerprint == other.fingerprint
 
 
 def test_a_model_that_is_gone_is_told(encoder: Encoder, films: Path, tmp_path: Path):

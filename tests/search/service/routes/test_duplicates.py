@@ -23,7 +23,7 @@ from store.types import NewSegment, Video
 def app(encoder: Encoder, tmp_path: Path) -> Iterator[FastAPI]:
     """Serves a library with one video twice, and a third one."""
     library = Library(tmp_path, encoder=encoder)
-    library.catalog = library.catalog_of_encoder()
+    library.catalog = library.engine.writable_catalog()
     for name, content, size in (("one", "a", 10), ("two", "a", 10), ("three", "b", 30)):
         rng = np.random.default_rng(ord(content))
         embedding = rng.normal(size=encoder.dim).astype(np.float32)
@@ -82,7 +82,7 @@ def test_what_is_there_twice_is_listed_with_what_to_keep(app: FastAPI):
         ("one.mp4", True, 10.0),
         ("two.mp4", False, 10.0),
     ]
-    app.state.parts.live.library.catalog.videos.remove([group["videos"][1]["video"]["id"]])
+    app.state.parts.library.catalog.videos.remove([group["videos"][1]["video"]["id"]])
     assert get(app, "/api/v1/duplicates")[1]["items"] == []
 
 
