@@ -122,10 +122,10 @@ def _standardized(likeness: NDArray[np.float32], among: NDArray[np.float32]) -> 
 def everyday(catalog: Catalog, encoder: Encoder) -> NDArray[np.float32]:
     """What people ask for every day as the encoder reads it, kept in the library: float32 (R, D), unit rows."""
     from model.encoder.prompts import (
-        query_bank_lines,  # torch comes with it, and whoever only reads confidences needs none
+        everyday_query_lines,  # torch comes with it, and whoever only reads confidences needs none
     )
 
-    lines = query_bank_lines()
+    lines = everyday_query_lines()
     kept = catalog.readings(encoder.fingerprint, lines)
     if kept is None:
         kept = encoder.embed_text(lines)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from model.encoder.contract import Encoder
-from model.encoder.prompts import query_bank_lines
+from model.encoder.prompts import everyday_query_lines
 from search.ranking.calibration import (
     HIGH,
     MATCH,
@@ -103,7 +103,7 @@ def test_pictures_are_read_against_pictures(background: Background) -> None:
 def test_everyday_queries_are_read_once_for_a_library(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
     with Catalog(":memory:") as catalog:
         read = everyday(catalog, encoder)
-        assert read.shape == (len(query_bank_lines()), encoder.dim)
+        assert read.shape == (len(everyday_query_lines()), encoder.dim)
         monkeypatch.setattr(encoder, "embed_text", None)
         np.testing.assert_array_equal(everyday(catalog, encoder), read)
 

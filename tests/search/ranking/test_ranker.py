@@ -5,7 +5,7 @@ import pytest
 
 from indexer.features.clip import Clip
 from model.encoder.contract import Encoder
-from model.encoder.prompts import query_bank_lines
+from model.encoder.prompts import everyday_query_lines
 from search.engine.searcher import SearchEngine
 from search.query.request import SearchRequest
 from search.ranking.calibration import MATCH, NOTHING
@@ -57,8 +57,12 @@ def engine(encoder: Encoder) -> SearchEngine:
     for path, embeddings, cues in films:
         video, segments = a_film(path, np.stack(embeddings), rng, encoder)
         catalog.put_video(video, segments, cues)
-    usual = rng.normal(size=(len(query_bank_lines()), encoder.dim)).astype(np.float32)  # as an encoder that knows words
-    catalog.put_readings(encoder.fingerprint, query_bank_lines(), usual / np.linalg.norm(usual, axis=1, keepdims=True))
+    usual = rng.normal(size=(len(everyday_query_lines()), encoder.dim)).astype(
+        np.float32
+    )  # as an encoder that knows words
+    catalog.put_readings(
+        encoder.fingerprint, everyday_query_lines(), usual / np.linalg.norm(usual, axis=1, keepdims=True)
+    )
     index = FaissIndex(encoder.dim)
     bring_up_to_date(index, catalog)
     return SearchEngine(catalog, index, encoder)
@@ -82,9 +86,11 @@ def test_a_text_asks_for_the_scene_too_and_a_clip_for_itself(encoder: Encoder) -
     for path, shown in (("/alone.mp4", [half[0], others[2]]), ("/beside.mp4", [half[1], dog])):
         video, segments = a_film(path, np.stack(shown), rng, encoder)
         catalog.put_video(video, segments, [])
-    usual = rng.normal(size=(len(query_bank_lines()), encoder.dim)).astype(np.float32)
+    usual = rng.normal(size=(len(everyday_query_lines()), encoder.dim)).astype(np.float32)
     usual[:40] += 3 * dog  # people ask for dogs, so that one is nothing out of the ordinary
-    catalog.put_readings(encoder.fingerprint, query_bank_lines(), usual / np.linalg.norm(usual, axis=1, keepdims=True))
+    catalog.put_readings(
+        encoder.fingerprint, everyday_query_lines(), usual / np.linalg.norm(usual, axis=1, keepdims=True)
+    )
     index = FaissIndex(encoder.dim)
     bring_up_to_date(index, catalog)
     engine = SearchEngine(catalog, index, encoder)
