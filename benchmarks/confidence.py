@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 from benchmarks.library import indexed
 from indexer.features.clip import read_picture
 from model.encoder.load import load
-from model.encoder.prompts import query_bank
+from model.encoder.prompts import everyday_queries
 from search.ranking.calibration import LOOKED_AT, WORDS_ENOUGH, Calibrator, top_confidence
 from search.ranking.smoothing import Neighbours, neighbours_of
 from store.catalog.analyzer import TOKENIZER, analyze, match_expression, terms
@@ -76,7 +76,7 @@ def measure(truth: list[dict[str, str]], folder: Path, library: Path) -> None:
         captions, missing, short = (
             held.encoder.embed_text(texts) for texts in ([row["caption"] for row in truth], ABSENT[1::2], SHORT)
         )
-        everyday = query_bank(held.encoder)[1]
+        everyday = everyday_queries(held.encoder)[1]
     nouns = [subject(row["caption"]) for row in truth]
     words = {row["clip"]: row["caption"].lower() for row in truth}
     own = names[None] == np.array([row["clip"] for row in truth])[:, None]
@@ -148,7 +148,7 @@ def fit(truth: dict[str, dict[str, Any]], folder: Path) -> None:
     encoder = load()
     rows = [(name, row["captions"]) for name, row in sorted(truth.items()) if row["split"] == "test"][: max(SIZES)]
     vectors = np.concatenate([read_picture(folder / name, encoder).embeddings for name, _ in rows])
-    everyday = query_bank(encoder)[1]
+    everyday = everyday_queries(encoder)[1]
     draw = random.Random(0)
     texts = [beginning(draw.choice(captions), draw.randint(1, 3)) for _, captions in rows[:QUERIES]]
     right = relevant(texts, [" ".join(captions) for _, captions in rows])

@@ -21,7 +21,7 @@ import numpy as np
 
 from model.encoder.contract import Encoder
 from model.encoder.load import load
-from model.encoder.prompts import query_bank_lines
+from model.encoder.prompts import everyday_query_lines
 from search import Library
 from store.catalog.catalog import Catalog
 from store.types import Cue, EncoderInfo, NewSegment, Video
@@ -50,7 +50,7 @@ def main() -> None:
 
 def films(count: int, encoder: Encoder) -> Iterator[tuple[Video, list[NewSegment], list[Cue]]]:
     rng = np.random.default_rng(0)
-    words = list(dict.fromkeys(" ".join(query_bank_lines()).split())) + [f"word{i}" for i in range(20_000)]
+    words = list(dict.fromkeys(" ".join(everyday_query_lines()).split())) + [f"word{i}" for i in range(20_000)]
     centres = rng.normal(size=(500, encoder.dim))
     for number in range(count // PER_VIDEO):
         spread = centres[rng.integers(len(centres), size=PER_VIDEO)] + rng.normal(size=(PER_VIDEO, encoder.dim))

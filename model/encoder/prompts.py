@@ -1,6 +1,6 @@
-"""Texts that an encoder reads for a reason: sentences for labels, and the query bank.
+"""Texts that every encoder embeds: sentences for labels, and everyday queries.
 
-The query bank holds what people film and ask for, in their words; scores of other queries are read against it.
+Everyday queries are what people film and ask for, in their words; scores of others are standardized against them.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from numpy.typing import NDArray
 from model.encoder.contract import Encoder
 
 LABEL_TEMPLATES = ("a video of a {}", "a photo of a {}", "{}", "a {}", "this is a {}", "a close-up of a {}")
-QUERY_BANK = Path(__file__).parent / "querybank.txt"
+EVERYDAY_QUERIES = Path(__file__).parent / "querybank.txt"
 
 
-def query_bank_lines() -> list[str]:
-    """The query bank as texts."""
-    lines = QUERY_BANK.read_text(encoding="utf-8").split("\n")
+def everyday_query_lines() -> list[str]:
+    """The everyday queries as texts."""
+    lines = EVERYDAY_QUERIES.read_text(encoding="utf-8").split("\n")
     return [line for line in lines if line and not line.startswith("#")]
 
 
 @lru_cache(maxsize=1)
-def query_bank(encoder: Encoder) -> tuple[list[str], NDArray[np.float32]]:
-    """The query bank as texts and as embeddings: N, and float32 (N, D), unit length."""
-    lines = query_bank_lines()
+def everyday_queries(encoder: Encoder) -> tuple[list[str], NDArray[np.float32]]:
+    """The everyday queries as texts and as embeddings: N, and float32 (N, D), unit length."""
+    lines = everyday_query_lines()
     return lines, encoder.embed_text(lines)

@@ -158,8 +158,8 @@ def _published(name: str, feature_dim: int, head: str, colours: Colours, *, min_
 
 
 CNNS = {
-    "mobilenet_v2": Cnn(1280, _mobilenet_v2),
     "efficientnet_lite2": Cnn(efficientnet_lite2.FEATURE_DIM, efficientnet_lite2.EfficientNetLite2),
+    "mobilenet_v2": Cnn(1280, _mobilenet_v2),
     "resnet18": Cnn(512, _resnet(models.resnet18)),
     "resnet50": Cnn(2048, _resnet(models.resnet50)),
     "torchvision:mobilenet_v3_large": _published("mobilenet_v3_large", 960, "classifier", _IMAGENET),

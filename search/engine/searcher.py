@@ -16,7 +16,7 @@ from search.clips.frames import FrameNormalizer
 from search.clips.matching import place, query_views
 from search.query.request import SearchRequest, SimilarRequest
 from search.query.times import ClipRange
-from search.ranking.calibration import Calibrator, query_bank
+from search.ranking.calibration import Calibrator, everyday_embeddings
 from search.ranking.clause import SearchContext
 from search.ranking.moments import HITS_PER_MOMENT, Hit, Moment, located_hits, merge
 from search.ranking.ranker import rank
@@ -134,5 +134,5 @@ class Searcher:
         sample = (
             ids[np.linspace(0, len(ids) - 1, min(len(ids), _CALIBRATION_SEGMENTS)).astype(int)] if len(ids) else ids
         )
-        everyday = query_bank(self.catalog, self.encoder)
+        everyday = everyday_embeddings(self.catalog, self.encoder)
         return Calibrator(self.catalog.segments.embeddings(sample), len(ids), everyday, self.encoder.query_bank)

@@ -59,7 +59,7 @@ class Calibrator:
     Args:
         vectors: float32 (B, D), unit rows; a sample of the segments.
         size: segments in the whole library.
-        everyday: float32 (R, D), unit rows; everyday queries, see `query_bank`.
+        everyday: float32 (R, D), unit rows; everyday queries, see `everyday_embeddings`.
         bank: float32 (Q, D), unit rows; the encoder's own query bank, which hubness is measured by (querybank
             normalization; Bogolin et al., CVPR 2022). Without one the everyday queries serve.
     """
@@ -119,13 +119,13 @@ def _standardized(similarity: NDArray[np.float32], among: NDArray[np.float32]) -
     return np.asarray((similarity - among.mean()) / max(float(among.std()), 1e-6), np.float64)
 
 
-def query_bank(catalog: Catalog, encoder: Encoder) -> NDArray[np.float32]:
+def everyday_embeddings(catalog: Catalog, encoder: Encoder) -> NDArray[np.float32]:
     """Embed everyday queries, once for each encoder of a library: float32 (R, D), unit rows."""
     from model.encoder.prompts import (
-        query_bank_lines,  # torch comes with it, and whoever only reads confidences needs none
+        everyday_query_lines,  # torch comes with it, and whoever only reads confidences needs none
     )
 
-    lines = query_bank_lines()
+    lines = everyday_query_lines()
     kept = catalog.text_embeddings.get(encoder.fingerprint, lines)
     if kept is None:
         kept = encoder.embed_text(lines)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from indexer.features.video import VideoFeatures
 from model.encoder.contract import Encoder
-from model.encoder.prompts import query_bank
+from model.encoder.prompts import everyday_queries
 
 _PENALTY = 0.3  # of variation, for each chapter more; joins of real clips are found up to 0.4 (benchmarks/summaries.py)
 _FEWEST_WORDS = 3  # of a line that can be a title, if any has as many
@@ -109,6 +109,6 @@ def _chapter(film: VideoFeatures, encoder: Encoder, first: int, last: int) -> Ch
     if lines:
         title = max(zip(encoder.embed_text(lines[:_LINES]) @ centre, lines, strict=False))[1]
     else:
-        named, vectors = query_bank(encoder)
+        named, vectors = everyday_queries(encoder)
         title = ", ".join(named[i] for i in np.argsort(-(vectors @ centre))[:2])
     return Chapter(start, end, title if len(title) <= _LONGEST else title[: _LONGEST - 1] + "…", bool(lines))

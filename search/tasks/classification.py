@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from indexer.features.video import VideoFeatures
 from model.encoder.classifier import Classifier, fit, readings
 from model.encoder.contract import Encoder
-from model.encoder.prompts import LABEL_TEMPLATES, query_bank
+from model.encoder.prompts import LABEL_TEMPLATES, everyday_queries
 
 NONE = "none of these"
 # From `python -m benchmarks.classification clips`, which also says how well they do. Few clips decide the margin: half
@@ -83,7 +83,7 @@ class Labels:
         sentences = [template.format(name) for name in names for template in LABEL_TEMPLATES]
         points = encoder.embed_text(sentences).reshape(len(names), len(LABEL_TEMPLATES), -1).mean(axis=1)
         points /= np.linalg.norm(points, axis=1, keepdims=True)
-        _, others = query_bank(encoder)
+        _, others = everyday_queries(encoder)
         foreign = (others @ points.T).max(axis=1) < _SYNONYM
         return cls(tuple(names), points, others[foreign], encoder.scale)
 

@@ -31,7 +31,7 @@ class Believing:
 def meanings(monkeypatch: pytest.MonkeyPatch) -> dict[str, np.ndarray]:
     bank = np.random.default_rng(0).normal(size=(50, DIM))
     bank /= np.linalg.norm(bank, axis=1, keepdims=True)
-    monkeypatch.setattr(fusion, "query_bank", lambda encoder: ([], bank.astype(np.float32)))
+    monkeypatch.setattr(fusion, "everyday_queries", lambda encoder: ([], bank.astype(np.float32)))
     dog, boat = np.eye(DIM)[:2]
     return {"a dog": 0.8 * dog + 0.6 * np.eye(DIM)[2], "a boat": boat}
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from model.encoder.contract import Encoder
-from model.encoder.prompts import query_bank_lines
+from model.encoder.prompts import everyday_query_lines
 from search.ranking.calibration import (
     HIGH,
     MATCH,
@@ -15,7 +15,7 @@ from search.ranking.calibration import (
     Calibrator,
     answer_quality,
     confidence_level,
-    query_bank,
+    everyday_embeddings,
 )
 from search.ranking.moments import Hit, Moment
 from store.catalog.catalog import Catalog
@@ -91,10 +91,10 @@ def test_pictures_are_read_against_pictures(calibrator: Calibrator) -> None:
 
 def test_everyday_queries_are_read_once_for_a_library(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
     with Catalog.open(":memory:") as catalog:
-        read = query_bank(catalog, encoder)
-        assert read.shape == (len(query_bank_lines()), encoder.dim)
+        read = everyday_embeddings(catalog, encoder)
+        assert read.shape == (len(everyday_query_lines()), encoder.dim)
         monkeypatch.setattr(encoder, "embed_text", None)
-        np.testing.assert_array_equal(query_bank(catalog, encoder), read)
+        np.testing.assert_array_equal(everyday_embeddings(catalog, encoder), read)
 
 
 def test_readings_belong_to_their_encoder_and_texts() -> None:

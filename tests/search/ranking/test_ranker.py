@@ -5,7 +5,7 @@ import pytest
 
 from indexer.features.clip import Clip
 from model.encoder.contract import Encoder
-from model.encoder.prompts import query_bank_lines
+from model.encoder.prompts import everyday_query_lines
 from search.engine.searcher import Searcher
 from search.query.request import SearchRequest
 from search.ranking.calibration import MATCH, NOTHING
@@ -58,9 +58,11 @@ def engine(encoder: Encoder) -> Searcher:
     for path, embeddings, cues in films:
         video, segments = a_film(path, np.stack(embeddings), rng, encoder)
         catalog.put_video(video, segments, cues)
-    usual = rng.normal(size=(len(query_bank_lines()), encoder.dim)).astype(np.float32)  # as an encoder that knows words
+    usual = rng.normal(size=(len(everyday_query_lines()), encoder.dim)).astype(
+        np.float32
+    )  # as an encoder that knows words
     catalog.text_embeddings.put(
-        encoder.fingerprint, query_bank_lines(), usual / np.linalg.norm(usual, axis=1, keepdims=True)
+        encoder.fingerprint, everyday_query_lines(), usual / np.linalg.norm(usual, axis=1, keepdims=True)
     )
     index = FaissIndex(encoder.dim)
     sync(index, catalog)
@@ -84,10 +86,10 @@ def test_a_text_asks_for_the_scene_too_and_a_clip_for_itself(encoder: Encoder) -
     for path, shown in (("/alone.mp4", [half[0], others[2]]), ("/beside.mp4", [half[1], dog])):
         video, segments = a_film(path, np.stack(shown), rng, encoder)
         catalog.put_video(video, segments, [])
-    usual = rng.normal(size=(len(query_bank_lines()), encoder.dim)).astype(np.float32)
+    usual = rng.normal(size=(len(everyday_query_lines()), encoder.dim)).astype(np.float32)
     usual[:40] += 3 * dog  # people ask for dogs, so that one is nothing out of the ordinary
     catalog.text_embeddings.put(
-        encoder.fingerprint, query_bank_lines(), usual / np.linalg.norm(usual, axis=1, keepdims=True)
+        encoder.fingerprint, everyday_query_lines(), usual / np.linalg.norm(usual, axis=1, keepdims=True)
     )
     index = FaissIndex(encoder.dim)
     sync(index, catalog)
