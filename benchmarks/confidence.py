@@ -76,21 +76,21 @@ def measure(truth: list[dict[str, str]], folder: Path, library: Path) -> None:
         captions, missing, short = (
             held.encoder.embed_text(texts) for texts in ([row["caption"] for row in truth], ABSENT[1::2], SHORT)
         )
-        everyday = everyday_queries(held.encoder)[1]
+        banks = (everyday_queries(held.encoder)[1], held.encoder.query_bank)
     nouns = [subject(row["caption"]) for row in truth]
     words = {row["clip"]: row["caption"].lower() for row in truth}
     own = names[None] == np.array([row["clip"] for row in truth])[:, None]
     alike = own | np.array([[noun.rstrip("s") in words[name] for name in names] for noun in nouns])
     things = np.array([noun not in _PEOPLE for noun in nouns])
-    shown = asked(captions, neighbours, everyday)
-    absent = asked(missing, neighbours, everyday)
+    shown = asked(captions, neighbours, banks)
+    absent = asked(missing, neighbours, banks)
     print(f"{len(captions)} captions over {len(words)} videos; best cosine -> mean confidence of {LOOKED_AT}")
     for what, positive, negative in (
-        ("clip taken out", shown, asked(captions, neighbours, everyday, ~own)),
+        ("clip taken out", shown, asked(captions, neighbours, banks, ~own)),
         (
             "topic taken out",
             [each[things] for each in shown],
-            asked(captions[things], neighbours, everyday, ~alike[things]),
+            asked(captions[things], neighbours, banks, ~alike[things]),
         ),
         ("absent things", shown, absent),
     ):
@@ -103,7 +103,7 @@ def measure(truth: list[dict[str, str]], folder: Path, library: Path) -> None:
     nothing, match = np.quantile(shown[1], 0.1), np.quantile(absent[1], 0.95)
     print(f"MATCH, NOTHING = {match:.2f}, {nothing:.2f}")
     for what, means in (
-        ("captions", shown[1]), ("short queries", asked(short, neighbours, everyday)[1]), ("absent things", absent[1])
+        ("captions", shown[1]), ("short queries", asked(short, neighbours, banks)[1]), ("absent things", absent[1])
     ):  # fmt: skip
         shares = np.mean(means >= match), np.mean((means < match) & (means >= nothing)), np.mean(means < nothing)
         print(f"{what:>16}: match {shares[0]:.0%}, unsure {shares[1]:.0%}, nothing {shares[2]:.0%}")
@@ -112,7 +112,7 @@ def measure(truth: list[dict[str, str]], folder: Path, library: Path) -> None:
 def asked(
     queries: NDArray[np.float32],
     neighbours: Neighbours,
-    everyday: NDArray[np.float32],
+    banks: tuple[NDArray[np.float32], NDArray[np.float32]],
     kept: NDArray[np.bool_] | None = None,
 ) -> list[NDArray[np.float64]]:
     """The best cosine of each query, and the mean confidence of its best segments, among those `kept` for it.
@@ -121,10 +121,10 @@ def asked(
     """
     cosines, means = [], []
     vectors = neighbours.embeddings
-    whole = Calibrator(vectors, len(vectors), everyday)
+    whole = Calibrator(vectors, len(vectors), *banks)
     for i, query in enumerate(queries):
         left = np.ones(len(vectors), bool) if kept is None else kept[i]
-        calibrator = whole if kept is None else Calibrator(vectors[left], int(left.sum()), everyday)
+        calibrator = whole if kept is None else Calibrator(vectors[left], int(left.sum()), *banks)
         similarity = neighbours.smooth(calibrator.similarity(query[None], vectors))[left]
         cosines.append((vectors[left] @ query).max())
         means.append(top_confidence(calibrator.confidence(similarity)))

@@ -10,7 +10,7 @@ always fit the network exactly; training adds what its objectives need.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +116,9 @@ class VideoBertConfig(PreTrainedConfig):
     visual_branching: int = 0
     visual_depth: int = 0
     masked_words: bool = False  # whether masked words can be predicted
+    # Whether they are read without frames beside them, which then count through their point alone: for frame tokens
+    # much longer than those of words, beside which BERT loses what a word means.
+    masked_words_alone: bool = False
     # The shared space
     embedding_size: int = 384
     query_bank_size: int = 0  # embeddings of training captions that travel with the weights, for hubness
@@ -311,7 +314,13 @@ class VideoBertModel(PreTrainedModel):
         words = frames = states.new_zeros(0, 0, dtype=torch.float32)
         shown = states[:, 2 + length : -1]
         if words_wanted:
-            point = self.retrieval.frames(_mean(shown, inputs.frame_mask)) * inputs.frame_mask.any(dim=1)[:, None]
+            if self.config.masked_words_alone and inputs.features.shape[1]:
+                shown_alone, _, _ = self(_frames_of(inputs))
+                point = self.retrieval.frames(_mean(shown_alone[:, 2:-1], inputs.frame_mask))
+                states, _, _ = self(_words_of(inputs))
+            else:
+                point = self.retrieval.frames(_mean(shown, inputs.frame_mask))
+            point = point * inputs.frame_mask.any(dim=1)[:, None]
             read = states[:, 1 : 1 + length][words_at]
             words = self.masked_words(
                 read, point[words_at.nonzero()[:, 0]], self.bert.embeddings.word_embeddings.weight
@@ -354,6 +363,14 @@ class VideoBertModel(PreTrainedModel):
                 raise ValueError("frames can only be hidden from a checkpoint with visual words; this one has none")
             tokens = torch.where(inputs.hidden[..., None], self.hidden_frame.to(tokens.dtype), tokens)
         return self.temporal(tokens, inputs.frame_mask)  # type: ignore[no-any-return]
+
+
+def _frames_of(inputs: Inputs) -> Inputs:
+    return replace(inputs, word_ids=inputs.word_ids[:, :0], word_mask=inputs.word_mask[:, :0])
+
+
+def _words_of(inputs: Inputs) -> Inputs:
+    return replace(inputs, features=inputs.features[:, :0], frame_mask=inputs.frame_mask[:, :0], hidden=None)
 
 
 def _mean(states: Tensor, mask: Tensor) -> Tensor:

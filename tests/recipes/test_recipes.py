@@ -12,7 +12,7 @@ from model.network import checkpoint
 from model.network.efficientnet_lite2 import EfficientNetLite2
 from model.network.videobert import VideoBertModel
 from model.training.dataset import read_captions
-from recipes import assemble, average, captions, promote, query_bank
+from recipes import assemble, average, captions, promote, query_bank, subtitle_weight
 from tests.support.tiny_model import tiny_config
 
 
@@ -120,3 +120,12 @@ def test_a_query_bank_travels_with_the_checkpoint(tiny_checkpoint, tmp_path, mon
     assert bank.shape == (3, 24)
     assert (bank @ expected.T).max(axis=1) == pytest.approx(np.ones(3), abs=1e-3)
     assert load(tiny_checkpoint).query_bank.shape == (0, 24)
+
+
+def test_the_weight_of_subtitles_changes_nothing_else(tiny_checkpoint, tmp_path, monkeypatch):
+    before, _ = checkpoint.load(tiny_checkpoint)
+    run(subtitle_weight.main, monkeypatch, checkpoint=tiny_checkpoint, factor=1.5, out=tmp_path / "out")
+    after, _ = checkpoint.load(tmp_path / "out")
+    for name, weight in after.state_dict().items():
+        factor = 1.5 if name.startswith("retrieval.subtitles.") else 1
+        torch.testing.assert_close(weight, factor * before.state_dict()[name], atol=1e-3, rtol=1e-3)

@@ -169,3 +169,20 @@ def test_frames_are_read_with_noise_in_training_only():
     assert torch.equal(reader(described), reader(described))
     reader.train()
     assert not torch.equal(reader(described), reader(described))
+
+
+def test_masked_words_can_be_read_without_frames_beside_them():
+    torch.manual_seed(0)
+    model = VideoBertModel(tiny_config(masked_words=True, masked_words_alone=True)).eval()
+    shown, others = inputs([5, 6, 7], 4), inputs([5, 6, 7], 3)
+    at = torch.tensor([[False, True, False]])
+
+    def logits(row: Inputs) -> torch.Tensor:
+        return model.masked_logits(row, at, torch.zeros_like(row.frame_mask))[0]
+
+    assert not torch.allclose(logits(shown), logits(others))  # frames count through their point
+    with torch.no_grad():
+        model.retrieval.frames.weight.zero_()
+        model.retrieval.frames.bias.zero_()
+    torch.testing.assert_close(logits(shown), logits(others))  # and through nothing else
+    torch.testing.assert_close(logits(shown), logits(inputs([5, 6, 7], 0)))

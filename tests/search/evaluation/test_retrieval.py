@@ -27,6 +27,7 @@ class BagOfWords:
 
     fingerprint, words = "words@1", ("dog", "cat", "circle", "left")
     dim = len(words)
+    query_bank = np.zeros((0, dim), np.float32)
 
     def embed_text(self, texts: Sequence[str]) -> np.ndarray:
         counts = np.array([[text.split().count(word) for word in self.words] for text in texts], np.float32)

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from indexer.features.video import VideoFeatures, read_video, stored_video
 from indexer.media.container import probe
 from model.encoder.contract import Encoder
-from model.encoder.prompts import PHRASES
+from model.encoder.prompts import EVERYDAY_QUERIES
 from search.cli.app import app
 from search.library import Library
 from search.tasks import summarization as module
@@ -164,7 +164,7 @@ def test_without_lines_a_title_is_what_the_pictures_look_like(encoder: Encoder):
 
 
 def test_phrases_are_distinct():
-    phrases = [line for line in PHRASES.read_text().splitlines() if not line.startswith("#")]
+    phrases = [line for line in EVERYDAY_QUERIES.read_text().splitlines() if not line.startswith("#")]
     assert len(phrases) == len(set(phrases)) > 150
     assert all(phrase == phrase.strip() != "" for phrase in phrases)
 
