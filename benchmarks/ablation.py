@@ -2,7 +2,7 @@
 
     python -m benchmarks.ablation --captions TRAIN --held TEST --photos FOLDER --start START --kept FOLDER
 
-`TRAIN` and `TEST` are captions files as `recipes/beliefs.py` and `recipes/captions.py` write them, `START` is the
+`TRAIN` and `TEST` are captions files as `recipes/captions.py` writes them, `START` is the
 checkpoint that `recipes/assemble.py` makes. What the backbone saw is kept in the folder `--kept`, and so is every
 finished row: an interrupted table goes on where it stopped. Every row of the table trains on the same batches, for
 `--epochs` passes over the same `--rows` examples, by `recipes/videobert-mini/everything.toml` with the row's changes.

@@ -12,7 +12,7 @@ seconds (median, and what nine of ten stay below), how often the film is found f
 and the kind is right. With `--pairs` it says what the pairs of a benchmark file are called.
 
 `fit` takes the other clips and prints, from their likeness and agreement, where copies, near copies, other moments of
-the same shot and other clips part: the constants of search/clips/kinship.py.
+the same shot and other clips part: the constants of search/clips/matching.py.
 """
 
 from __future__ import annotations
