@@ -39,8 +39,8 @@ class View:
     features: NDArray[np.float16]  # (T, F)
     embeddings: NDArray[np.float32]  # (N, D), one a segment, unit length
     mirrored: bool
-    trimmed: bool  # bars were cut away
-    close: bool  # only the middle of the picture
+    letterbox_removed: bool  # bars were cut away
+    center_crop: bool  # only the middle of the picture
 
 
 @dataclass(frozen=True)
@@ -167,32 +167,37 @@ class ViewExtractor:
         for frames, cuts in whole_clips(stream, self._encoder.clip_frames):
             if not self._decided:
                 self._picture, self._decided = inside_bars(frames.data[:_LOOKED_AT]), True
-            self._look(frames.data, trimmed=False)
+            self._look(frames.data, letterbox_removed=False)
             if self._picture is not None:
-                self._look(frames.data[:, :, *self._picture], trimmed=True)
-            self._keep(_middle(frames.data), close=True)
+                self._look(frames.data[:, :, *self._picture], letterbox_removed=True)
+            self._keep(_middle(frames.data), center_crop=True)
             yield frames, cuts
 
     def seen(self, lengths: Sequence[int]) -> tuple[View, ...]:
         """The views of a clip whose segments have so many frames each."""
         return tuple(self._view(*which, lengths) for which in self._features)
 
-    def _look(self, data: NDArray[np.uint8], *, trimmed: bool) -> None:
-        if trimmed:
-            self._keep(data, trimmed=True)
-        self._keep(data[..., ::-1], mirrored=True, trimmed=trimmed)
+    def _look(self, data: NDArray[np.uint8], *, letterbox_removed: bool) -> None:
+        if letterbox_removed:
+            self._keep(data, letterbox_removed=True)
+        self._keep(data[..., ::-1], mirrored=True, letterbox_removed=letterbox_removed)
 
     def _keep(
-        self, data: NDArray[np.uint8], *, mirrored: bool = False, trimmed: bool = False, close: bool = False
+        self,
+        data: NDArray[np.uint8],
+        *,
+        mirrored: bool = False,
+        letterbox_removed: bool = False,
+        center_crop: bool = False,
     ) -> None:
         features = self._encoder.features(np.ascontiguousarray(data))
-        self._features.setdefault((mirrored, trimmed, close), []).append(features)
+        self._features.setdefault((mirrored, letterbox_removed, center_crop), []).append(features)
 
-    def _view(self, mirrored: bool, trimmed: bool, close: bool, lengths: Sequence[int]) -> View:
-        features = np.concatenate(self._features[mirrored, trimmed, close])
+    def _view(self, mirrored: bool, letterbox_removed: bool, center_crop: bool, lengths: Sequence[int]) -> View:
+        features = np.concatenate(self._features[mirrored, letterbox_removed, center_crop])
         parts = np.split(features, np.cumsum(lengths)[:-1])
         embeddings = self._encoder.embed_segments(parts, [""] * len(parts))
-        return View(features, embeddings, mirrored, trimmed, close)
+        return View(features, embeddings, mirrored, letterbox_removed, center_crop)
 
 
 def _middle(data: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -74,7 +74,7 @@ def query_views(clip: Clip, normalizer: FrameNormalizer) -> list[QueryView]:
 
     views = [view(clip.features)]
     for each in clip.views:
-        penalties = (_CENTER_CROP, _CENTER_CROP) if each.close else (_EDITED, 0.0)
+        penalties = (_CENTER_CROP, _CENTER_CROP) if each.center_crop else (_EDITED, 0.0)
         views.append(view(each.features, mirrored=each.mirrored, penalty=penalties[0], maxsim_penalty=penalties[1]))
     return views
 
@@ -103,7 +103,7 @@ def match_kind(alignment: Alignment | None, *, edited: bool = False) -> Kind:
     scene": another take, or another moment of the same shot. "similar": nothing more than what a search finds.
 
     Args:
-        edited: whether the query had to be mirrored or trimmed to match.
+        edited: whether the query had to be mirrored or its letterbox removed to match.
     """
     if alignment is None or alignment.similarity < SCENE:
         return "similar"

@@ -17,7 +17,7 @@ from search.service.backend.access import Guard
 from search.service.backend.errors import MEDIA_TYPE, Problem, add_handlers
 from search.service.backend.schemas import API
 from search.service.backend.settings import Settings
-from search.service.backend.state import Parts
+from search.service.backend.state import ServiceState
 from search.service.routes import duplicates, export, jobs, media, search, status, uploads, videos, vocabulary
 
 PAGE = Path(__file__).parents[1] / "page"
@@ -54,15 +54,15 @@ class _Described(FastAPI):
 
 def create(library: Library, settings: Settings) -> FastAPI:
     """Build the application that serves a library, which it closes when it ends."""
-    parts = Parts(settings, library)
+    state = ServiceState(settings, library)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        parts.engine.warm_up()
+        state.engine.warm_up()
         try:
             yield
         finally:
-            parts.close()
+            state.close()
 
     app = _Described(
         title="videobert",
@@ -75,7 +75,7 @@ def create(library: Library, settings: Settings) -> FastAPI:
         lifespan=lifespan,
         responses=_PROBLEM,
     )
-    app.state.parts = parts
+    app.state.service = state
     for routes in _ROUTES:
         app.include_router(routes.router, prefix=API)
     add_handlers(app)

@@ -17,7 +17,7 @@ from model.network import checkpoint
 from search.library import Library
 from search.service.app import create
 from search.service.backend.settings import Settings
-from search.service.backend.state import Parts
+from search.service.backend.state import ServiceState
 from tests.support.media import render
 from tests.support.tiny_model import tiny_model, tiny_tokenizer
 
@@ -55,10 +55,10 @@ def serving(folder: Path, encoder: Encoder, *, base_url: str = ADDRESS, **settin
         yield client
 
 
-def parts_of(client: TestClient) -> Parts:
-    parts = client.app.state.parts  # type: ignore[attr-defined]
-    assert isinstance(parts, Parts)
-    return parts
+def state_of(client: TestClient) -> ServiceState:
+    state = client.app.state.service  # type: ignore[attr-defined]
+    assert isinstance(state, ServiceState)
+    return state
 
 
 def until(condition: Callable[[], object]) -> bool:

@@ -37,7 +37,7 @@ class Problem(BaseModel):
     character: int | None = Field(default=None, description="Of the query, from 0: where it stops making sense.")
 
 
-class Refusal(HTTPException):
+class ApiError(HTTPException):
     """A request that is not answered, for a reason that may be told to anyone."""
 
     def __init__(self, status: int, detail: str, headers: dict[str, str] | None = None) -> None:

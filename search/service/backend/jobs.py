@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from indexer.pipeline import Indexer, IndexOptions, Progress, Report
 from search.engine.engine import CATALOG_FILE, Engine
-from search.service.backend.errors import Refusal
+from search.service.backend.errors import ApiError
 from search.service.backend.schemas import shown_path
 from store.catalog.catalog import Catalog
 
@@ -113,12 +113,12 @@ class Jobs:
         """Put a run in the queue.
 
         Raises:
-            Refusal: a target is no absolute path, or too many runs are waiting.
+            ApiError: a target is no absolute path, or too many runs are waiting.
         """
         targets = [os.path.expanduser(target) for target in request.targets]
         for target in targets:
             if not os.path.isabs(target) or "\0" in target:
-                raise Refusal(422, f"targets are absolute paths, got {target[:200]!a}")
+                raise ApiError(422, f"targets are absolute paths, got {target[:200]!a}")
         job = Job(id=secrets.token_hex(6), state="queued", targets=targets)
         options = IndexOptions(retry_failed=request.retry_failed, prune=request.prune)
         return self._enqueue(job, options)
@@ -127,12 +127,12 @@ class Jobs:
         """Run the same targets again; what was indexed already is skipped.
 
         Raises:
-            Refusal: there is no such run, or it has not ended.
+            ApiError: there is no such run, or it has not ended.
         """
         with self._lock:
             job = self.job(number)
             if job.state not in ENDED:
-                raise Refusal(409, f"this run is {job.state}; only one that has ended can be resumed")
+                raise ApiError(409, f"this run is {job.state}; only one that has ended can be resumed")
             fresh = Job(id=job.id, state="queued", targets=job.targets)
             return self._enqueue(fresh, self._options[number])
 
@@ -140,7 +140,7 @@ class Jobs:
         """Tell a run to end; what it has indexed stays.
 
         Raises:
-            Refusal: there is no such run.
+            ApiError: there is no such run.
         """
         with self._lock:
             job = self.job(number)
@@ -153,7 +153,7 @@ class Jobs:
         """A run as it stands; a 404 where there is none of this id."""
         with self._lock:
             if number not in self._jobs:
-                raise Refusal(404, "no such job")
+                raise ApiError(404, "no such job")
             return self._jobs[number]
 
     def jobs(self) -> list[Job]:
@@ -178,7 +178,7 @@ class Jobs:
     def _enqueue(self, job: Job, options: IndexOptions) -> Job:
         with self._lock:
             if sum(each.state == "queued" for each in self._jobs.values()) >= _MOST_WAITING:
-                raise Refusal(429, f"{_MOST_WAITING} runs are waiting already")
+                raise ApiError(429, f"{_MOST_WAITING} runs are waiting already")
             self._jobs.pop(job.id, None)
             for number in [each.id for each in self._jobs.values() if each.state in ENDED][: -_MOST_KEPT + 1]:
                 del self._jobs[number], self._options[number], self._cancels[number]

@@ -28,7 +28,7 @@ _STORYBOARDS = 64
 _FRAMES = 512  # some 20 KB each
 
 
-class Parts:
+class ServiceState:
     """What the requests to one service share."""
 
     def __init__(self, settings: Settings, library: Library) -> None:
@@ -54,15 +54,15 @@ class Parts:
             part.close()
 
 
-def _parts(request: Request) -> Parts:
-    parts = request.app.state.parts
-    assert isinstance(parts, Parts)
-    return parts
+def _state(request: Request) -> ServiceState:
+    state = request.app.state.service
+    assert isinstance(state, ServiceState)
+    return state
 
 
 def _local(request: Request) -> bool:
     return bool(request.scope.get(LOCAL))
 
 
-Shared = Annotated[Parts, Depends(_parts)]
+Shared = Annotated[ServiceState, Depends(_state)]
 IsLocal = Annotated[bool, Depends(_local)]

@@ -22,7 +22,7 @@ from indexer.workers.pool import DecoderPool
 from model.encoder.contract import Encoder
 from search.engine.engine import Engine
 from search.service.backend.cache import LruCache
-from search.service.backend.errors import Refusal
+from search.service.backend.errors import ApiError
 from search.service.backend.settings import Settings
 
 _MOST = 64  # uploads that are remembered: some 300 KB each
@@ -65,17 +65,17 @@ class Uploads:
             end: seconds; to the end where None.
 
         Raises:
-            Refusal: it is too large or too long (413), no picture or video (415), or cannot be decoded (422).
+            ApiError: it is too large or too long (413), no picture or video (415), or cannot be decoded (422).
         """
         encoder = self._engine.searcher().encoder
         with self._kept(file, name) as path, self._decoders.taken() as decoders:
             try:
                 kind, clip = self._read(path, encoder, decoders, start, end)
             except TooMuch as error:
-                raise Refusal(413, str(error)) from error
+                raise ApiError(413, str(error)) from error
             except MediaError as error:
                 reason = str(error).replace(f"{path}: ", "").replace(str(path), "the file")
-                raise Refusal(415 if error.stage == "open" else 422, reason) from error
+                raise ApiError(415 if error.stage == "open" else 422, reason) from error
         token = secrets.token_urlsafe(16)
         self._recent.put(token, (encoder.fingerprint, clip))
         return Upload(upload=token, kind=kind, name=_shown(name), seconds=0.0 if kind == "picture" else _length(clip))
@@ -84,13 +84,13 @@ class Uploads:
         """What an upload shows; a 404 where it is not remembered."""
         held = self._recent.get(token)
         if held is None or held[0] != self._engine.searcher().encoder.fingerprint:
-            raise Refusal(404, "this upload is not remembered; send it again")
+            raise ApiError(404, "this upload is not remembered; send it again")
         return held[1]
 
     def forget(self, token: str) -> None:
         """Let an upload go; a 404 where it is not remembered."""
         if not self._recent.drop(token):
-            raise Refusal(404, "this upload is not remembered")
+            raise ApiError(404, "this upload is not remembered")
 
     @contextmanager
     def _kept(self, file: IO[bytes], name: str) -> Iterator[Path]:
@@ -101,7 +101,7 @@ class Uploads:
             with path.open("wb") as copy:
                 shutil.copyfileobj(file, copy)
             if path.stat().st_size > self._most_bytes:
-                raise Refusal(413, f"the file has more than {self._most_bytes:,} bytes")
+                raise ApiError(413, f"the file has more than {self._most_bytes:,} bytes")
             yield path
 
     def _read(

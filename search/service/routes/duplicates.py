@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from search.clips.duplicates import LEAST_SECONDS, Duplicates, find
 from search.service.backend.paging import Limit, Offset, next_part
 from search.service.backend.schemas import Page, Video
-from search.service.backend.state import IsLocal, Parts, Shared
+from search.service.backend.state import IsLocal, ServiceState, Shared
 from search.service.routes.videos import shown_videos
 
 router = APIRouter(tags=["library"])
@@ -42,7 +42,7 @@ class SameVideos(BaseModel):
 @router.get("/duplicates")
 async def duplicates(
     request: Request,
-    parts: Shared,
+    state: Shared,
     local: IsLocal,
     min_seconds: Annotated[
         float, Query(ge=0.5, le=1e6, allow_inf_nan=False, description="What two videos share has to be so long.")
@@ -51,25 +51,25 @@ async def duplicates(
     offset: Offset = 0,
 ) -> Page[SameVideos]:
     """List videos that show the same, those that take most room first; nothing is deleted."""
-    found = await to_thread.run_sync(partial(_found, parts, min_seconds), limiter=parts.comparing)
-    items = [_shown(parts, group, local=local) for group in found[offset : offset + limit]]
+    found = await to_thread.run_sync(partial(_found, state, min_seconds), limiter=state.comparing)
+    items = [_shown(state, group, local=local) for group in found[offset : offset + limit]]
     return Page(items=items, total=len(found), next=next_part(request, offset, len(items), len(found)))
 
 
-def _found(parts: Parts, min_seconds: float) -> list[Duplicates]:
+def _found(state: ServiceState, min_seconds: float) -> list[Duplicates]:
     """What there is in the library as it is now; kept until it changes."""
-    key = (parts.engine.data_version(), min_seconds)
-    found = parts.duplicates.get(key)
+    key = (state.engine.data_version(), min_seconds)
+    found = state.duplicates.get(key)
     if found is None:
-        found = parts.engine.run(
+        found = state.engine.run(
             lambda searcher: find(searcher.catalog, searcher.index, searcher.normalizer, min_seconds=min_seconds)
         )
-        parts.duplicates.put(key, found)
+        state.duplicates.put(key, found)
     return found
 
 
-def _shown(parts: Parts, group: Duplicates, *, local: bool) -> SameVideos:
-    videos = shown_videos(parts, [copy.video for copy in group.videos], local=local)
+def _shown(state: ServiceState, group: Duplicates, *, local: bool) -> SameVideos:
+    videos = shown_videos(state, [copy.video for copy in group.videos], local=local)
     return SameVideos(
         kind=group.kind,
         videos=[

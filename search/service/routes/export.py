@@ -15,9 +15,9 @@ from starlette.responses import Response
 
 from search.export.formats import MEDIA_TYPES, export
 from search.ranking.moments import Moment, located_hits
-from search.service.backend.errors import Refusal
+from search.service.backend.errors import ApiError
 from search.service.backend.schemas import Id, shown_path
-from search.service.backend.state import IsLocal, Parts, Shared
+from search.service.backend.state import IsLocal, ServiceState, Shared
 from search.service.routes.media import BINARY
 from search.service.routes.search import SearchQuestion, find
 from search.service.routes.videos import held_video
@@ -68,43 +68,43 @@ class ExportQuestion(SearchQuestion):
 
 
 @router.post("/export", response_class=Response, responses=_FILE)  # type: ignore[arg-type]
-def export_moments(request: ExportRequest, parts: Shared, local: IsLocal) -> Response:
+def export_moments(request: ExportRequest, state: Shared, local: IsLocal) -> Response:
     """Write moments into a file that other programs read."""
-    return _file(parts, [_moment(parts, stretch) for stretch in request.moments], request.format, local=local)
+    return _file(state, [_moment(state, stretch) for stretch in request.moments], request.format, local=local)
 
 
 @router.get("/export", response_class=Response, responses=_FILE)  # type: ignore[arg-type]
-async def export_search(question: Annotated[ExportQuestion, Query()], parts: Shared, local: IsLocal) -> Response:
+async def export_search(question: Annotated[ExportQuestion, Query()], state: Shared, local: IsLocal) -> Response:
     """Write the moments that a search finds into a file that other programs read."""
     if question.within is not None and not (local and os.path.isabs(question.within)):
-        raise Refusal(422, "within is an absolute path" if local else "paths are not known here; in: narrows a query")
-    found = await to_thread.run_sync(partial(find, parts, question), limiter=parts.searching)
+        raise ApiError(422, "within is an absolute path" if local else "paths are not known here; in: narrows a query")
+    found = await to_thread.run_sync(partial(find, state, question), limiter=state.searching)
     moments = found[question.offset : question.offset + question.limit]
-    return await to_thread.run_sync(partial(_file, parts, moments, question.format, local=local))
+    return await to_thread.run_sync(partial(_file, state, moments, question.format, local=local))
 
 
-def _moment(parts: Parts, stretch: Stretch) -> Moment:
+def _moment(state: ServiceState, stretch: Stretch) -> Moment:
     """A stretch as a moment, whose segment is the one named, or the one at its start."""
-    catalog = parts.library.catalog
+    catalog = state.library.catalog
     if (stretch.segment is None) == (stretch.video is None):
-        raise Refusal(422, "each moment has either a segment or a video")
+        raise ApiError(422, "each moment has either a segment or a video")
     if stretch.end <= stretch.start:
-        raise Refusal(422, f"a moment must end after it starts, got {stretch.start:g}-{stretch.end:g}")
+        raise ApiError(422, f"a moment must end after it starts, got {stretch.start:g}-{stretch.end:g}")
     number = stretch.segment
     if stretch.video is not None:
-        held_video(parts, stretch.video)
+        held_video(state, stretch.video)
         segments = [each for each in catalog.segments.of(stretch.video) if each.start <= stretch.start]
         number = segments[-1].id if segments else None
     hits = [] if number is None else located_hits(catalog, [number])
     if not hits:
-        raise Refusal(404, "no such segment in this library")
+        raise ApiError(404, "no such segment in this library")
     (hit,) = hits
     middle = (stretch.start + stretch.end) / 2
     return Moment(hit.path, stretch.start, stretch.end, 0.0, hit.text, tuple(hits), keyframe=middle)
 
 
-def _file(parts: Parts, moments: Sequence[Moment], format: Format, *, local: bool) -> Response:
-    videos = {moment.path: parts.library.catalog.videos.at(moment.path) for moment in moments}
+def _file(state: ServiceState, moments: Sequence[Moment], format: Format, *, local: bool) -> Response:
+    videos = {moment.path: state.library.catalog.videos.at(moment.path) for moment in moments}
     if not local:
         moments = [replace(moment, path=shown_path(moment.path, local=False)) for moment in moments]
         videos = {shown_path(path, local=False): video for path, video in videos.items()}

@@ -10,10 +10,10 @@ import anyio
 from fastapi import APIRouter, Path
 from starlette.responses import StreamingResponse
 
-from search.service.backend.errors import Refusal
+from search.service.backend.errors import ApiError
 from search.service.backend.jobs import ENDED, Job, JobRequest
 from search.service.backend.schemas import Page
-from search.service.backend.state import IsLocal, Parts, Shared
+from search.service.backend.state import IsLocal, ServiceState, Shared
 
 router = APIRouter(tags=["jobs"])
 
@@ -24,40 +24,40 @@ JobId = Annotated[str, Path(max_length=40, examples=["3f2a90c1d4e5"])]
 
 
 @router.post("/jobs", status_code=202)
-def index(request: JobRequest, parts: Shared, local: IsLocal) -> Job:
+def index(request: JobRequest, state: Shared, local: IsLocal) -> Job:
     """Index files, folders and globs of this machine."""
     if not local:
-        raise Refusal(403, "videos are added on the machine that has them")
-    return parts.jobs.start(request)
+        raise ApiError(403, "videos are added on the machine that has them")
+    return state.jobs.start(request)
 
 
 @router.get("/jobs")
-def list_jobs(parts: Shared, local: IsLocal) -> Page[Job]:
+def list_jobs(state: Shared, local: IsLocal) -> Page[Job]:
     """List the runs of this service, the newest first."""
-    jobs = [job.shown(local=local) for job in parts.jobs.jobs()]
+    jobs = [job.shown(local=local) for job in state.jobs.jobs()]
     return Page(items=jobs, total=len(jobs), next=None)
 
 
 @router.get("/jobs/{job_id}")
-def show_job(job_id: JobId, parts: Shared, local: IsLocal) -> Job:
+def show_job(job_id: JobId, state: Shared, local: IsLocal) -> Job:
     """Show how far a run is."""
-    return parts.jobs.job(job_id).shown(local=local)
+    return state.jobs.job(job_id).shown(local=local)
 
 
 @router.post("/jobs/{job_id}/cancel", status_code=202)
-def cancel_job(job_id: JobId, parts: Shared, local: IsLocal) -> Job:
+def cancel_job(job_id: JobId, state: Shared, local: IsLocal) -> Job:
     """Tell a run to end; what it has indexed stays."""
     if not local:
-        raise Refusal(403, "runs are cancelled on the machine that has the videos")
-    return parts.jobs.cancel(job_id)
+        raise ApiError(403, "runs are cancelled on the machine that has the videos")
+    return state.jobs.cancel(job_id)
 
 
 @router.post("/jobs/{job_id}/resume", status_code=202)
-def resume_job(job_id: JobId, parts: Shared, local: IsLocal) -> Job:
+def resume_job(job_id: JobId, state: Shared, local: IsLocal) -> Job:
     """Run a job again under its id; what it has indexed already is skipped."""
     if not local:
-        raise Refusal(403, "runs are resumed on the machine that has the videos")
-    return parts.jobs.resume(job_id)
+        raise ApiError(403, "runs are resumed on the machine that has the videos")
+    return state.jobs.resume(job_id)
 
 
 @router.get(
@@ -70,19 +70,19 @@ def resume_job(job_id: JobId, parts: Shared, local: IsLocal) -> Job:
         }
     },
 )
-def job_events(job_id: JobId, parts: Shared, local: IsLocal) -> StreamingResponse:
+def job_events(job_id: JobId, state: Shared, local: IsLocal) -> StreamingResponse:
     """Follow a run; the stream ends with it."""
-    parts.jobs.job(job_id)
+    state.jobs.job(job_id)
     return StreamingResponse(
-        _events(job_id, parts, local=local), media_type="text/event-stream", headers={"cache-control": "no-store"}
+        _events(job_id, state, local=local), media_type="text/event-stream", headers={"cache-control": "no-store"}
     )
 
 
-async def _events(job_id: str, parts: Parts, *, local: bool) -> AsyncIterator[str]:
+async def _events(job_id: str, state: ServiceState, *, local: bool) -> AsyncIterator[str]:
     told: Job | None = None
     spoke = time.monotonic()
-    while not parts.closing.is_set():
-        job = parts.jobs.job(job_id)
+    while not state.closing.is_set():
+        job = state.jobs.job(job_id)
         if job != told:
             event = "done" if job.state in ENDED else "progress"
             yield f"event: {event}\ndata: {job.shown(local=local).model_dump_json()}\n\n"

@@ -19,10 +19,10 @@ from starlette.responses import FileResponse, JSONResponse, Response
 
 from indexer.features.video import stored_video
 from search.engine.searcher import Searcher
-from search.service.backend.errors import Refusal
+from search.service.backend.errors import ApiError
 from search.service.backend.previews import media_type
 from search.service.backend.schemas import API, Storyboard, StoryChapter, StoryFrame, thumbnail_url
-from search.service.backend.state import Parts, Shared
+from search.service.backend.state import ServiceState, Shared
 from search.service.routes.videos import SegmentId, VideoId, held_video
 from search.tasks.summarization import Summary, summarize
 from store import types
@@ -42,9 +42,9 @@ _SLOW = 5.0  # frames a second, where the rate is unknown
     response_class=Response,
     responses={200: {"content": {"image/jpeg": {"schema": BINARY}}}, 304: {"description": "You have it already."}},
 )
-def thumbnail(segment_id: SegmentId, request: Request, parts: Shared) -> Response:
+def thumbnail(segment_id: SegmentId, request: Request, state: Shared) -> Response:
     """Show a picture of a segment."""
-    jpeg, _ = parts.library.catalog.segments.thumbnail(segment_id)
+    jpeg, _ = state.library.catalog.segments.thumbnail(segment_id)
     headers = {"etag": f'"{hashlib.blake2b(jpeg, digest_size=8).hexdigest()}"', "cache-control": KEPT}
     known = [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]
     if headers["etag"] in known or "*" in known:
@@ -62,9 +62,9 @@ def thumbnail(segment_id: SegmentId, request: Request, parts: Shared) -> Respons
         416: {"description": "The file has no such part."},
     },
 )
-def media(video_id: VideoId, parts: Shared) -> FileResponse:
+def media(video_id: VideoId, state: Shared) -> FileResponse:
     """Send the file of a video, or the part of it that a Range header names."""
-    video = held_video(parts, video_id)
+    video = held_video(state, video_id)
     return FileResponse(
         video.path,
         stat_result=state_as_indexed(video),
@@ -81,9 +81,9 @@ def state_as_indexed(video: types.Video) -> os.stat_result:
     try:
         state = os.stat(video.path)
     except (OSError, ValueError):
-        raise Refusal(404, "the file is gone") from None
+        raise ApiError(404, "the file is gone") from None
     if not stat.S_ISREG(state.st_mode) or types.FileStamp.of(state) != video.file_stamp:
-        raise Refusal(409, "the file has changed since it was indexed; index it again")
+        raise ApiError(409, "the file has changed since it was indexed; index it again")
     return state
 
 
@@ -106,26 +106,26 @@ class Making(BaseModel):
         416: {"description": "The film has no such part."},
     },
 )
-def preview(video_id: VideoId, parts: Shared) -> Response:
+def preview(video_id: VideoId, state: Shared) -> Response:
     """Send a film of a video that browsers play; it is made when first asked for."""
-    video = held_video(parts, video_id)
-    ready = parts.previews.ready(video)
+    video = held_video(state, video_id)
+    ready = state.previews.ready(video)
     if ready is not None:
         return FileResponse(ready, media_type="video/mp4", headers={"cache-control": "private, no-cache"})
-    if not parts.previews.possible:
-        raise Refusal(404, "previews need ffmpeg, which is not on this machine")
+    if not state.previews.possible:
+        raise ApiError(404, "previews need ffmpeg, which is not on this machine")
     state_as_indexed(video)
-    seconds = parts.previews.want(video)
+    seconds = state.previews.want(video)
     making = Making(state="waiting" if seconds is None else "making", seconds=seconds or 0.0, duration=video.duration)
     return JSONResponse(making.model_dump(), 202, {"retry-after": "1", "cache-control": "no-store"})
 
 
 @router.get("/videos/{video_id}/storyboard")
 async def storyboard(
-    video_id: VideoId, parts: Shared, frames: Annotated[int, Query(ge=1, le=50, description="Pictures at most.")] = 12
+    video_id: VideoId, state: Shared, frames: Annotated[int, Query(ge=1, le=50, description="Pictures at most.")] = 12
 ) -> Storyboard:
     """Show what a video shows: pictures that stand for its parts, and its chapters."""
-    return await to_thread.run_sync(partial(_storyboard, parts, video_id, frames), limiter=parts.searching)
+    return await to_thread.run_sync(partial(_storyboard, state, video_id, frames), limiter=state.searching)
 
 
 @router.get(
@@ -135,21 +135,21 @@ async def storyboard(
 )
 async def frame(
     video_id: VideoId,
-    parts: Shared,
+    state: Shared,
     at: Annotated[float, Query(ge=0, le=1e6, allow_inf_nan=False, description="Seconds.")],
 ) -> Response:
     """Show the picture that is on screen at an instant."""
-    jpeg = await to_thread.run_sync(partial(_frame, parts, video_id, at), limiter=parts.framing)
+    jpeg = await to_thread.run_sync(partial(_frame, state, video_id, at), limiter=state.framing)
     return Response(jpeg, media_type="image/jpeg", headers={"cache-control": KEPT})
 
 
-def _storyboard(parts: Parts, video_id: int, frames: int) -> Storyboard:
-    video = held_video(parts, video_id)
+def _storyboard(state: ServiceState, video_id: int, frames: int) -> Storyboard:
+    video = held_video(state, video_id)
     key = ("storyboard", video_id, video.indexed_at, frames)
-    held = parts.storyboards.get(key)
+    held = state.storyboards.get(key)
     if held is None:
-        held = parts.engine.run(lambda searcher: _drawn(searcher, video, frames))
-        parts.storyboards.put(key, held)
+        held = state.engine.run(lambda searcher: _drawn(searcher, video, frames))
+        state.storyboards.put(key, held)
     return held
 
 
@@ -165,7 +165,7 @@ def _drawn(searcher: Searcher, video: types.Video, frames: int) -> Storyboard:
     try:
         state_as_indexed(video)
         at = f"{API}/videos/{video.id}/frame?at="
-    except Refusal:  # without the file there are the pictures of the segments
+    except ApiError:  # without the file there are the pictures of the segments
         at = ""
     return Storyboard(
         frames=[
@@ -191,17 +191,17 @@ def _drawn(searcher: Searcher, video: types.Video, frames: int) -> Storyboard:
     )
 
 
-def _frame(parts: Parts, video_id: int, at: float) -> bytes:
-    video = held_video(parts, video_id)
+def _frame(state: ServiceState, video_id: int, at: float) -> bytes:
+    video = held_video(state, video_id)
     state_as_indexed(video)
     at = max(0.0, min(at, video.duration - 1.5 / (video.fps or _SLOW)))  # where the last frame is still on screen
     key = (video_id, video.indexed_at, round(at, 3))
-    held = parts.frames.get(key)
+    held = state.frames.get(key)
     if held is None:
-        with parts.decoders.taken() as decoders:
+        with state.decoders.taken() as decoders:
             (still,) = decoders.stills(Path(video.path), [at])
         file = io.BytesIO()
         Image.fromarray(np.ascontiguousarray(still.data[0].transpose(1, 2, 0))).save(file, "JPEG", quality=_QUALITY)
         held = file.getvalue()
-        parts.frames.put(key, held)
+        state.frames.put(key, held)
     return held

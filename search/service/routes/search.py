@@ -15,10 +15,10 @@ from search.library.library import saved_request
 from search.query.request import Only, SearchRequest, SimilarRequest
 from search.ranking import moments
 from search.ranking.calibration import answer_quality
-from search.service.backend.errors import Refusal
+from search.service.backend.errors import ApiError
 from search.service.backend.paging import MOST_OFFSET, Limit, same_from
 from search.service.backend.schemas import Id, Moment, Moments, Page
-from search.service.backend.state import IsLocal, Parts, Shared
+from search.service.backend.state import IsLocal, ServiceState, Shared
 from store.catalog import searches
 
 router = APIRouter(tags=["search"])
@@ -97,25 +97,25 @@ class SearchQuestion(Question):
 
 @router.get("/search", response_model=Moments)
 async def search(
-    question: Annotated[SearchQuestion, Query()], request: Request, parts: Shared, local: IsLocal
+    question: Annotated[SearchQuestion, Query()], request: Request, state: Shared, local: IsLocal
 ) -> Moments:
     """Find moments by what they show or say, by what they look like, or by both."""
-    return await answered(question, request, parts, local=local)
+    return await answered(question, request, state, local=local)
 
 
 @router.get("/similar", response_model=Moments)
-async def similar(question: Annotated[Question, Query()], request: Request, parts: Shared, local: IsLocal) -> Moments:
+async def similar(question: Annotated[Question, Query()], request: Request, state: Shared, local: IsLocal) -> Moments:
     """Find moments that look like a segment or an upload, and where in them it matches."""
     if (question.segment is None) == (question.upload is None):
-        raise Refusal(422, "say what it should be similar to: either segment or upload")
-    return await answered(question, request, parts, local=local)
+        raise ApiError(422, "say what it should be similar to: either segment or upload")
+    return await answered(question, request, state, local=local)
 
 
-async def answered(question: Question, request: Request, parts: Parts, *, local: bool) -> Moments:
+async def answered(question: Question, request: Request, state: ServiceState, *, local: bool) -> Moments:
     """The part of an answer that a client asked for."""
     if question.within is not None and not (local and os.path.isabs(question.within)):
-        raise Refusal(422, "within is an absolute path" if local else "paths are not known here; in: narrows a query")
-    found = await to_thread.run_sync(partial(find, parts, question), limiter=parts.searching)
+        raise ApiError(422, "within is an absolute path" if local else "paths are not known here; in: narrows a query")
+    found = await to_thread.run_sync(partial(find, state, question), limiter=state.searching)
     end = question.offset + question.limit
     more = question.top is None and len(found) >= question.depth  # or none: the next part may be empty
     return Moments(
@@ -126,23 +126,23 @@ async def answered(question: Question, request: Request, parts: Parts, *, local:
     )
 
 
-def find(parts: Parts, question: Question) -> list[moments.Moment]:
+def find(state: ServiceState, question: Question) -> list[moments.Moment]:
     """All moments that a question asks for, from the first; kept for its next page."""
     request = question.request()
-    clip = None if question.upload is None else parts.uploads.clip(question.upload)
-    key = (parts.engine.data_version(), request, question.upload)
-    found = parts.answers.get(key)
+    clip = None if question.upload is None else state.uploads.clip(question.upload)
+    key = (state.engine.data_version(), request, question.upload)
+    found = state.answers.get(key)
     if found is None:
 
         def ask(searcher: Searcher) -> list[moments.Moment]:
             if question.segment is not None and searcher.catalog.segments.get(question.segment) is None:
-                raise Refusal(404, f"no segment {question.segment} in this library")
+                raise ApiError(404, f"no segment {question.segment} in this library")
             if isinstance(request, SimilarRequest):
                 return searcher.similar(request, clip=clip)
             return searcher.search(request, clips=() if clip is None else [clip])
 
-        found = parts.engine.run(ask)
-        parts.answers.put(key, found)
+        found = state.engine.run(ask)
+        state.answers.put(key, found)
     return found
 
 
@@ -166,9 +166,9 @@ class SavedSearch(Kept):
 
 
 @router.get("/searches")
-def list_searches(parts: Shared) -> Page[SavedSearch]:
+def list_searches(state: Shared) -> Page[SavedSearch]:
     """List the searches that were kept."""
-    items = [_shown(each) for each in parts.library.catalog.searches.all()]
+    items = [_shown(each) for each in state.library.catalog.searches.all()]
     return Page(items=items, total=len(items), next=None)
 
 
@@ -176,38 +176,38 @@ def list_searches(parts: Shared) -> Page[SavedSearch]:
 async def ask_search(
     name: Name,
     request: Request,
-    parts: Shared,
+    state: Shared,
     local: IsLocal,
     limit: Limit = 20,
     offset: Annotated[int, Query(ge=0, le=MOST_OFFSET, description="How many to leave out before them.")] = 0,
     explain: Annotated[bool, Query(description="Say why each moment was found.")] = False,
 ) -> Moments:
     """Ask a saved search again."""
-    kept = _held(parts, name)
+    kept = _held(state, name)
     question = SearchQuestion(**saved_request(kept).to_parameters(), limit=limit, offset=offset, explain=explain)
-    return await answered(question, request, parts, local=local)
+    return await answered(question, request, state, local=local)
 
 
 @router.put("/searches/{name:path}")
-def keep_search(name: Name, kept: Kept, parts: Shared) -> SavedSearch:
+def keep_search(name: Name, kept: Kept, state: Shared) -> SavedSearch:
     """Keep a search under a name, in place of what was kept under it; what it was taught stays."""
-    before = parts.library.catalog.searches.get(name)
+    before = state.library.catalog.searches.get(name)
     taught = {"more": before.more, "less": before.less} if before else {}
-    parts.library.save_search(name.strip(), SearchRequest.from_parameters(kept.model_dump() | taught))
-    return _shown(_held(parts, name))
+    state.library.save_search(name.strip(), SearchRequest.from_parameters(kept.model_dump() | taught))
+    return _shown(_held(state, name))
 
 
 @router.delete("/searches/{name:path}", status_code=204)
-def forget_search(name: Name, parts: Shared) -> None:
+def forget_search(name: Name, state: Shared) -> None:
     """Forget a search."""
-    if not parts.library.catalog.searches.remove(name):
-        raise Refusal(404, "no search of this name")
+    if not state.library.catalog.searches.remove(name):
+        raise ApiError(404, "no search of this name")
 
 
-def _held(parts: Parts, name: str) -> searches.SavedSearch:
-    held = parts.library.catalog.searches.get(name)
+def _held(state: ServiceState, name: str) -> searches.SavedSearch:
+    held = state.library.catalog.searches.get(name)
     if held is None:
-        raise Refusal(404, "no search of this name")
+        raise ApiError(404, "no search of this name")
     return held
 
 

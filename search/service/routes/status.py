@@ -17,19 +17,19 @@ _OFFERED = ("Videos", "Movies", "Pictures", "Downloads")  # folders of a home wh
 
 
 @router.get("/status")
-def status(parts: Shared, local: IsLocal) -> Status:
+def status(state: Shared, local: IsLocal) -> Status:
     """Say what the library holds and which model made it."""
-    facts: dict[str, Any] = {**parts.library.status()}
+    facts: dict[str, Any] = {**state.library.status()}
     if not local:
         facts["library"] = Path(str(facts["library"])).name
         facts["model"] = Path(str(facts["model"])).name
-    limits = UploadLimits(max_bytes=parts.settings.upload_bytes, max_seconds=parts.settings.upload_seconds)
+    limits = UploadLimits(max_bytes=state.settings.upload_bytes, max_seconds=state.settings.upload_seconds)
     return Status(
         **facts,
         version=__version__,
-        ready=parts.engine.loaded,
+        ready=state.engine.loaded,
         local=local,
-        previews=parts.previews.possible,
+        previews=state.previews.possible,
         uploads=limits,
         suggested_folders=_offered() if local else [],
     )

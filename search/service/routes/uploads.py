@@ -8,7 +8,7 @@ from typing import Annotated
 from anyio import to_thread
 from fastapi import APIRouter, Form, Path, UploadFile
 
-from search.service.backend.errors import Refusal
+from search.service.backend.errors import ApiError
 from search.service.backend.state import Shared
 from search.service.backend.uploads import Upload
 
@@ -18,15 +18,15 @@ Instant = Annotated[float | None, Form(ge=0, le=1e6, allow_inf_nan=False, descri
 
 
 @router.post("/uploads", status_code=201)
-async def upload(file: UploadFile, parts: Shared, start: Instant = None, end: Instant = None) -> Upload:
+async def upload(file: UploadFile, state: Shared, start: Instant = None, end: Instant = None) -> Upload:
     """Look at a clip or picture, to search by it; the file is deleted at once."""
     if start is not None and end is not None and end <= start:
-        raise Refusal(422, f"a clip must end after it starts, got {start:g}-{end:g}")
-    look = partial(parts.uploads.look, file.file, file.filename or "", start, end)
-    return await to_thread.run_sync(look, limiter=parts.uploads.looking)
+        raise ApiError(422, f"a clip must end after it starts, got {start:g}-{end:g}")
+    look = partial(state.uploads.look, file.file, file.filename or "", start, end)
+    return await to_thread.run_sync(look, limiter=state.uploads.looking)
 
 
 @router.delete("/uploads/{token}", status_code=204)
-def forget_upload(token: Annotated[str, Path(max_length=100, examples=["x1Zr"])], parts: Shared) -> None:
+def forget_upload(token: Annotated[str, Path(max_length=100, examples=["x1Zr"])], state: Shared) -> None:
     """Forget an upload before its time."""
-    parts.uploads.forget(token)
+    state.uploads.forget(token)

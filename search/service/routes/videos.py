@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Request
 
-from search.service.backend.errors import Refusal
+from search.service.backend.errors import ApiError
 from search.service.backend.paging import Limit, Offset, next_part
 from search.service.backend.schemas import (
     LARGEST_ID,
@@ -22,7 +22,7 @@ from search.service.backend.schemas import (
     WholeVideo,
     shown_path,
 )
-from search.service.backend.state import IsLocal, Parts, Shared
+from search.service.backend.state import IsLocal, ServiceState, Shared
 from store import types
 
 router = APIRouter(tags=["library"])
@@ -34,7 +34,7 @@ SegmentId = Annotated[int, Path(ge=1, le=LARGEST_ID, examples=[1])]
 @router.get("/videos")
 def list_videos(
     request: Request,
-    parts: Shared,
+    state: Shared,
     local: IsLocal,
     limit: Limit = 20,
     offset: Offset = 0,
@@ -43,19 +43,19 @@ def list_videos(
 ) -> Page[Video]:
     """List the videos of the library."""
     if within is not None and not (local and os.path.isabs(within)):
-        raise Refusal(422, "within is an absolute path" if local else "paths are not known here")
-    videos, total = parts.library.catalog.videos.page(
+        raise ApiError(422, "within is an absolute path" if local else "paths are not known here")
+    videos, total = state.library.catalog.videos.page(
         within=within, newest_first=order == "added", limit=limit, offset=offset
     )
-    items = shown_videos(parts, videos, local=local)
+    items = shown_videos(state, videos, local=local)
     return Page(items=items, total=total, next=next_part(request, offset, len(items), total))
 
 
 @router.get("/videos/{video_id}")
-def show_video(video_id: VideoId, parts: Shared, local: IsLocal) -> WholeVideo:
+def show_video(video_id: VideoId, state: Shared, local: IsLocal) -> WholeVideo:
     """Show what the library knows of one video."""
-    video, catalog = held_video(parts, video_id), parts.library.catalog
-    (shown,) = shown_videos(parts, [video], local=local)
+    video, catalog = held_video(state, video_id), state.library.catalog
+    (shown,) = shown_videos(state, [video], local=local)
     return WholeVideo(
         **shown.model_dump(),
         segment_list=[Segment.of(segment) for segment in catalog.segments.of(video_id)],
@@ -64,30 +64,30 @@ def show_video(video_id: VideoId, parts: Shared, local: IsLocal) -> WholeVideo:
 
 
 @router.delete("/videos/{video_id}", status_code=204)
-def forget_video(video_id: VideoId, parts: Shared, local: IsLocal) -> None:
+def forget_video(video_id: VideoId, state: Shared, local: IsLocal) -> None:
     """Take a video out of the library; its file is not touched."""
     if not local:
-        raise Refusal(403, "videos are forgotten on the machine that has them")
-    video = held_video(parts, video_id)
-    parts.library.catalog.videos.remove([video_id])
-    if not parts.library.catalog.videos.with_hash(video.content_hash):
-        parts.previews.forget(video)
+        raise ApiError(403, "videos are forgotten on the machine that has them")
+    video = held_video(state, video_id)
+    state.library.catalog.videos.remove([video_id])
+    if not state.library.catalog.videos.with_hash(video.content_hash):
+        state.previews.forget(video)
 
 
 @router.get("/segments/{segment_id}")
-def show_segment(segment_id: SegmentId, parts: Shared, local: IsLocal) -> PlacedSegment:
+def show_segment(segment_id: SegmentId, state: Shared, local: IsLocal) -> PlacedSegment:
     """Show a segment and the video it is of."""
-    segment = parts.library.catalog.segments.get(segment_id)
+    segment = state.library.catalog.segments.get(segment_id)
     if segment is None:
-        raise Refusal(404, f"no segment {segment_id} in this library")
-    (video,) = shown_videos(parts, [held_video(parts, segment.video_id)], local=local)
+        raise ApiError(404, f"no segment {segment_id} in this library")
+    (video,) = shown_videos(state, [held_video(state, segment.video_id)], local=local)
     return PlacedSegment(**Segment.of(segment).model_dump(), of_video=video)
 
 
 @router.get("/folders")
-def list_folders(parts: Shared, local: IsLocal) -> Page[Folder]:
+def list_folders(state: Shared, local: IsLocal) -> Page[Folder]:
     """List the folders that videos lie in."""
-    folders = parts.library.catalog.videos.folders()
+    folders = state.library.catalog.videos.folders()
     items = [
         Folder(folder=shown_path(each.path, local=local), videos=each.videos, seconds=each.seconds) for each in folders
     ]
@@ -96,10 +96,10 @@ def list_folders(parts: Shared, local: IsLocal) -> Page[Folder]:
 
 @router.get("/failures")
 def list_failures(
-    request: Request, parts: Shared, local: IsLocal, limit: Limit = 20, offset: Offset = 0
+    request: Request, state: Shared, local: IsLocal, limit: Limit = 20, offset: Offset = 0
 ) -> Page[Failure]:
     """List the files that could not be indexed, with reasons."""
-    failures, total = parts.library.catalog.failures.page(limit=limit, offset=offset)
+    failures, total = state.library.catalog.failures.page(limit=limit, offset=offset)
     items = [
         Failure(
             path=shown_path(each.path, local=local),
@@ -113,17 +113,17 @@ def list_failures(
     return Page(items=items, total=total, next=next_part(request, offset, len(items), total))
 
 
-def held_video(parts: Parts, video_id: int) -> types.Video:
+def held_video(state: ServiceState, video_id: int) -> types.Video:
     """A video of the library; a 404 where there is none."""
-    video = parts.library.catalog.videos.get(video_id)
+    video = state.library.catalog.videos.get(video_id)
     if video is None:
-        raise Refusal(404, f"no video {video_id} in this library")
+        raise ApiError(404, f"no video {video_id} in this library")
     return video
 
 
-def shown_videos(parts: Parts, videos: Sequence[types.Video], *, local: bool) -> list[Video]:
+def shown_videos(state: ServiceState, videos: Sequence[types.Video], *, local: bool) -> list[Video]:
     """Videos as a client is told them."""
-    extents = parts.library.catalog.videos.extents([video.id for video in videos if video.id is not None])
+    extents = state.library.catalog.videos.extents([video.id for video in videos if video.id is not None])
     return [
-        Video.of(video, extents.get(video.id or 0), local=local, previews=parts.previews.possible) for video in videos
+        Video.of(video, extents.get(video.id or 0), local=local, previews=state.previews.possible) for video in videos
     ]

@@ -45,9 +45,9 @@ _OPERATORS = [
 
 
 @router.get("/vocabulary")
-def vocabulary(parts: Shared, local: IsLocal) -> Vocabulary:
+def vocabulary(state: Shared, local: IsLocal) -> Vocabulary:
     """List the filters and operators of the query language, and the names they can be used with."""
-    catalog = parts.library.catalog
+    catalog = state.library.catalog
     folders = dict.fromkeys(shown_path(each.path, local=local) for each in catalog.videos.folders())
     held = {
         "folders": list(folders)[:_MOST],

@@ -67,7 +67,7 @@ def looked_at(data: np.ndarray) -> dict[tuple[bool, bool, bool], View]:
     frames = Frames(data, np.arange(len(data)) / 2)
     (same,) = views.watching([(frames, [False] * len(data))])
     np.testing.assert_array_equal(same[0].data, data)
-    return {(view.mirrored, view.trimmed, view.close): view for view in views.seen([2, len(data) - 2])}
+    return {(view.mirrored, view.letterbox_removed, view.center_crop): view for view in views.seen([2, len(data) - 2])}
 
 
 def test_a_clip_is_looked_at_mirrored_and_without_its_bars():
@@ -76,13 +76,13 @@ def test_a_clip_is_looked_at_mirrored_and_without_its_bars():
     framed = np.full((4, 3, 120, 160), 16, np.uint8)
     framed[:, :, 15:105] = inside
     views = looked_at(framed)
-    mirror, bars, both, close = (True, False, False), (False, True, False), (True, True, False), (False, False, True)
-    assert views.keys() == {mirror, bars, both, close}
+    mirror, bars, both, middle = (True, False, False), (False, True, False), (True, True, False), (False, False, True)
+    assert views.keys() == {mirror, bars, both, middle}
     np.testing.assert_array_equal(views[bars].features, Eye().features(inside))
     np.testing.assert_array_equal(views[both].features, Eye().features(inside[..., ::-1]))
     np.testing.assert_array_equal(views[mirror].features, Eye().features(framed[..., ::-1]))
     assert views[bars].embeddings.shape == (2, 12)
-    assert looked_at(inside).keys() == {mirror, close}
+    assert looked_at(inside).keys() == {mirror, middle}
 
 
 def test_a_clip_is_looked_at_from_close_by_as_a_screen_in_it_is():
@@ -94,7 +94,9 @@ def test_a_clip_is_looked_at_from_close_by_as_a_screen_in_it_is():
 
 def test_a_clip_brings_its_views_along(encoder: Encoder, tmp_path: Path):
     clip = read_clip(render(tmp_path / "film.mp4"), encoder)
-    assert [(view.mirrored, view.close, view.features.shape) for view in clip.views if not view.trimmed] == [
+    assert [
+        (view.mirrored, view.center_crop, view.features.shape) for view in clip.views if not view.letterbox_removed
+    ] == [
         (True, False, clip.features.shape),
         (False, True, clip.features.shape),
     ]

@@ -18,7 +18,7 @@ from search.service.app import create
 from search.service.backend.jobs import ENDED
 from search.service.backend.settings import Settings
 from tests.support.media import render
-from tests.support.service import ADDRESS, DEADLINE, filled, parts_of, serving, tiny_encoder, until
+from tests.support.service import ADDRESS, DEADLINE, filled, serving, state_of, tiny_encoder, until
 
 API = "/api/v1"
 
@@ -51,7 +51,7 @@ def start(client: TestClient, *targets: object) -> str:
 
 
 def finished(client: TestClient, job: str) -> dict:
-    until(lambda: parts_of(client).jobs.job(job).state in ENDED)
+    until(lambda: state_of(client).jobs.job(job).state in ENDED)
     return client.get(f"{API}/jobs/{job}").json()
 
 
@@ -68,7 +68,7 @@ def gate(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[thread
     """Indexing stands still after its first file until this is set; `gate.reached` says that it does."""
     opened, reached = threading.Event(), threading.Event()
     opened.reached = reached  # type: ignore[attr-defined]
-    engine = parts_of(client).engine
+    engine = state_of(client).engine
     monkeypatch.setattr(engine, "yield_to_searches", lambda: (reached.set(), opened.wait(DEADLINE)))
     yield opened
     opened.set()
@@ -102,7 +102,7 @@ def test_searches_are_answered_while_it_indexes(client: TestClient, films: Path,
 
 def test_what_is_committed_is_found_before_the_end(client: TestClient, films: Path, monkeypatch: pytest.MonkeyPatch):
     seen = []
-    engine = parts_of(client).engine
+    engine = state_of(client).engine
 
     def look(progress: Progress) -> dict:
         if progress.indexed == 2 and not seen:
@@ -183,7 +183,7 @@ def test_a_library_that_moves_to_another_model_is_served_with_it(encoder: Encode
             assert moving.reindex(tmp_path / "other").done
         after = client.get(f"{API}/search?q=square").json()["items"]
         assert {moment["name"] for moment in before} == {moment["name"] for moment in after}
-        assert parts_of(client).engine.encoder.fingerprint == other.fingerprint
+        assert state_of(client).engine.encoder.fingerprint == other.fingerprint
 
 
 def test_a_model_that_is_gone_is_told(encoder: Encoder, films: Path, tmp_path: Path):
@@ -199,7 +199,7 @@ def test_a_model_that_is_gone_is_told(encoder: Encoder, films: Path, tmp_path: P
 
 def test_the_service_ends_while_it_indexes(encoder: Encoder, films: Path, tmp_path: Path):
     with serving(tmp_path / "library", encoder) as client:
-        jobs = parts_of(client).jobs
+        jobs = state_of(client).jobs
         job = start(client, films)
     assert until(lambda: jobs.job(job).state in ("cancelled", "done"))
     assert not list((tmp_path / "library").glob("service.json"))

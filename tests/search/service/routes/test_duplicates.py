@@ -42,7 +42,7 @@ def app(encoder: Encoder, tmp_path: Path) -> Iterator[FastAPI]:
         library.catalog.put_video(video, [segment], [])
     application = create(library, Settings())
     yield application
-    application.state.parts.close()
+    application.state.service.close()
 
 
 def get(app: FastAPI, path: str, query: str = "") -> tuple[int, Any]:
@@ -82,7 +82,7 @@ def test_what_is_there_twice_is_listed_with_what_to_keep(app: FastAPI):
         ("one.mp4", True, 10.0),
         ("two.mp4", False, 10.0),
     ]
-    app.state.parts.library.catalog.videos.remove([group["videos"][1]["video"]["id"]])
+    app.state.service.library.catalog.videos.remove([group["videos"][1]["video"]["id"]])
     assert get(app, "/api/v1/duplicates")[1]["items"] == []
 
 
