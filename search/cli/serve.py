@@ -70,7 +70,7 @@ def serve(
         server = Server(
             app,
             started=started,
-            ending=app.state.parts.closing.set,
+            ending=app.state.service.closing.set,
             ended=partial(withdraw, held.folder),
             verbose=verbose,
         )
