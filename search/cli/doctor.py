@@ -93,10 +93,10 @@ def _model() -> str:
 def _library(folder: Path | None) -> str:
     with Library(folder) as library:
         counts = library.catalog.counts()
-        held = library.catalog.encoder()
-        if held and held.fingerprint != library.encoder.fingerprint:
+        stored = library.catalog.encoder()
+        if stored and stored.fingerprint != library.encoder.fingerprint:
             raise ValueError(
-                f"{library.folder} was made with {held.fingerprint}, this program has {library.encoder.fingerprint}"
+                f"{library.folder} was made with {stored.fingerprint}, this program has {library.encoder.fingerprint}"
             )
         in_index = len(library.engine.searcher().index) if counts.segments else 0
         return (

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def duplicates(
-    library: LibraryOption = None,
+    folder: LibraryOption = None,
     min_seconds: Annotated[
         float, typer.Option("--min-seconds", min=0.5, help="What two videos share has to be so long.")
     ] = 2.0,
@@ -24,8 +24,8 @@ def duplicates(
     json_: JsonOption = False,
 ) -> None:
     """List videos that show the same, and what could be deleted; nothing is."""
-    with opened(library) as held:
-        found = held.duplicates(min_seconds=min_seconds, within=within)
+    with opened(folder) as library:
+        found = library.duplicates(min_seconds=min_seconds, within=within)
     if json_:
         print_json([cluster.as_dict() for cluster in found])
         return

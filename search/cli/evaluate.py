@@ -28,29 +28,29 @@ if TYPE_CHECKING:
 def judge(
     text: Annotated[str, typer.Argument(help="The query.")],
     video: Annotated[str, typer.Argument(help="A video of the library, or VIDEO@START-END for a part of it.")],
-    library: LibraryOption = None,
+    folder: LibraryOption = None,
     wrong: Annotated[bool, typer.Option("--wrong", help="It is no answer and should not be found.")] = False,
     forget: Annotated[bool, typer.Option("--forget", help="Take a judgement back.")] = False,
 ) -> None:
     """Keep a query with a right or wrong answer, for `videobert evaluate --judged`."""
     if wrong and forget:
         raise typer.BadParameter("--wrong and --forget exclude each other")
-    with opened(library) as held:
+    with opened(folder) as library:
         place = ClipRange.parse(video)
         path = os.path.abspath(place.path.expanduser())
         judgement = Judgement(text.strip(), path, not wrong, place.start, place.end)
         if forget:
-            if not held.catalog.judgements.remove(judgement):
+            if not library.catalog.judgements.remove(judgement):
                 raise ValueError(f"nothing was judged of {video} as an answer to “{text}”")
         else:
             if not judgement.text:
                 raise ValueError(f"a query needs at least one word, got {text!r}")
-            duration = held.show(path)[0].duration
+            duration = library.show(path)[0].duration
             if judgement.start is not None and judgement.start >= duration:
                 raise ValueError(f"{path} ends at {duration:.1f} s, before the judged part begins")
-            held.catalog.judgements.put(judgement)
-        kept = len(held.catalog.judgements.all())
-    out.print(f"The library has {counted(kept, 'judged answer')}.")
+            library.catalog.judgements.put(judgement)
+        count = len(library.catalog.judgements.all())
+    out.print(f"The library has {counted(count, 'judged answer')}.")
 
 
 _SCORING = "a video scores as its best segment; a tie is lost"

@@ -43,7 +43,7 @@ def run_index(library: Library, targets: Sequence[str | Path], options: IndexOpt
 
 def index(
     targets: Annotated[list[str], typer.Argument(help="Video files, folders and globs.")],
-    library: LibraryOption = None,
+    folder: LibraryOption = None,
     model: ModelOption = None,
     fps: Annotated[
         float | None,
@@ -73,8 +73,8 @@ def index(
         retry_failed=retry_failed,
         prune=prune,
     )
-    with opened(library, model=model) as held:
-        report = run_index(held, targets, options, quiet=json_)
+    with opened(folder, model=model) as library:
+        report = run_index(library, targets, options, quiet=json_)
     if json_:
         print_json(asdict(report))
     else:
@@ -86,7 +86,7 @@ def index(
 
 def watch(
     folders: Annotated[list[Path], typer.Argument(help="Are followed to the bottom.")],
-    library: LibraryOption = None,
+    folder: LibraryOption = None,
     model: ModelOption = None,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Decoding processes.")] = 1,
     settle: Annotated[
@@ -101,12 +101,12 @@ def watch(
     from indexer.pipeline import IndexOptions, Report
     from search.library.watch import Watch, changes
 
-    with opened(library, model=model) as held:
+    with opened(folder, model=model) as library:
         options = IndexOptions(workers=workers, prune=prune)
-        follower = Watch(held, folders, options=options, settle_seconds=settle)
+        follower = Watch(library, folders, options=options, settle_seconds=settle)
         sets = changes(follower.folders, poll=poll)
         first = next(sets)  # from here on nothing is missed
-        for line in report_lines(run_index(held, follower.folders, options, quiet=False)):
+        for line in report_lines(run_index(library, follower.folders, options, quiet=False)):
             out.print(line, markup=False)
         try:
             err.print(f"Watching {counted(len(folders), 'folder')}; Ctrl-C ends it.")
@@ -120,7 +120,7 @@ def watch(
 
 
 def reindex(
-    library: LibraryOption = None,
+    folder: LibraryOption = None,
     model: ModelOption = None,
     fps: Annotated[
         float | None,
@@ -139,14 +139,14 @@ def reindex(
     from search.cli.progress import progress
 
     options = IndexOptions(fps=fps, workers=workers)
-    with opened(library) as held:
+    with opened(folder) as library:
         try:
             with progress(err, quiet=json_) as tell:
-                report = held.reindex(model, options=options, forget_missing=forget_missing, tell=tell)
+                report = library.reindex(model, options=options, forget_missing=forget_missing, tell=tell)
         except KeyboardInterrupt:
             err.print("Interrupted. The library is as it was; run the same command again to go on.")
             raise typer.Exit(INTERRUPTED) from None
-        facts = held.status()
+        facts = library.status()
     if json_:
         print_json(asdict(report) | {"model": facts["model"]})
     else:

@@ -13,10 +13,10 @@ from search.cli.formatting import counted
 from search.query.times import clock
 
 
-def list_(library: LibraryOption = None, within: WithinOption = None, json_: JsonOption = False) -> None:
+def list_(folder: LibraryOption = None, within: WithinOption = None, json_: JsonOption = False) -> None:
     """List the videos of the library."""
-    with opened(library) as held:
-        videos = held.videos(within=within)
+    with opened(folder) as library:
+        videos = library.videos(within=within)
     if json_:
         print_json([asdict(video) for video in videos])
         return
@@ -28,12 +28,12 @@ def list_(library: LibraryOption = None, within: WithinOption = None, json_: Jso
 
 def show(
     video: Annotated[str, typer.Argument(help="Path of a video of the library, or the id of a segment.")],
-    library: LibraryOption = None,
+    folder: LibraryOption = None,
     json_: JsonOption = False,
 ) -> None:
     """Show what the library knows of one video: its data, segments and subtitles."""
-    with opened(library) as held:
-        known, segments = held.show(int(video) if video.isdecimal() and not Path(video).exists() else video)
+    with opened(folder) as library:
+        known, segments = library.show(int(video) if video.isdecimal() and not Path(video).exists() else video)
     if json_:
         print_json({"video": asdict(known), "segments": [asdict(segment) for segment in segments]})
         return
@@ -49,20 +49,20 @@ def show(
 
 
 def remove(
-    targets: Annotated[list[Path], typer.Argument(help="Videos or folders.")], library: LibraryOption = None
+    targets: Annotated[list[Path], typer.Argument(help="Videos or folders.")], folder: LibraryOption = None
 ) -> None:
     """Take videos out of the library; the files themselves are not touched."""
-    with opened(library) as held:
-        removed = held.remove(targets)
+    with opened(folder) as library:
+        removed = library.remove(targets)
     out.print(f"Removed {counted(removed, 'video')} from the library.")
     if not removed:
         raise typer.Exit(FAILED)
 
 
-def failures(library: LibraryOption = None, json_: JsonOption = False) -> None:
+def failures(folder: LibraryOption = None, json_: JsonOption = False) -> None:
     """List the files that could not be indexed, with reasons."""
-    with opened(library) as held:
-        failed = held.catalog.failures.all()
+    with opened(folder) as library:
+        failed = library.catalog.failures.all()
     if json_:
         print_json([asdict(failure) for failure in failed])
         return
@@ -70,10 +70,10 @@ def failures(library: LibraryOption = None, json_: JsonOption = False) -> None:
         out.print(f"{failure.path}: {failure.reason}", markup=False)
 
 
-def status(library: LibraryOption = None, json_: JsonOption = False) -> None:
+def status(folder: LibraryOption = None, json_: JsonOption = False) -> None:
     """Say what the library holds and which model made it."""
-    with opened(library) as held:
-        facts = held.status()
+    with opened(folder) as library:
+        facts = library.status()
     if json_:
         print_json(facts)
         return

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from search.cli.console import SOME_FAILED, JsonOption, LibraryOption, WithinOption, err, opened, out, print_json
 from search.cli.formatting import moment_lines
 from search.export.formats import export, format_of
+from search.library import Library
 from search.query.request import Only, SearchRequest, SimilarRequest
 from search.query.times import ClipRange
 from search.ranking.calibration import answer_quality
@@ -19,9 +21,8 @@ from search.service.client import Upload, running
 
 if TYPE_CHECKING:
     from search.export.cuts import CutResult
-    from search.library import Library
 
-_SAID = {  # before moments that are not clearly what was asked for
+_WARNINGS = {  # before moments that are not clearly what was asked for
     "unsure": "These may not be what you asked for:",
     "nothing": "Probably nothing in this library matches; the nearest moments:",
 }
@@ -44,8 +45,6 @@ ThumbnailsOption = Annotated[
     Path | None,
     typer.Option("--thumbnails", help="Write a JPEG of each moment into this folder.", show_default=False),
 ]
-
-
 ExportOption = Annotated[
     Path | None,
     typer.Option(
@@ -59,7 +58,7 @@ ExportOption = Annotated[
 CutOption = Annotated[
     Path | None,
     typer.Option(
-        "--cut", metavar="FOLDER", help="Also write a film of each moment into this folder.", show_default=False
+        "--cut", metavar="FOLDER", help="Also write a video of each moment into this folder.", show_default=False
     ),
 ]
 MoreOption = Annotated[
@@ -71,9 +70,32 @@ LessOption = Annotated[
 ExplainOption = Annotated[bool, typer.Option("--explain", help="Say why each moment was found.")]
 
 
+def _prints_moments(find: Callable[..., list[Moment]]) -> Callable[..., None]:
+    """Turn a function of an open library that finds moments into a command that prints, exports and cuts them."""
+
+    def command(
+        folder: LibraryOption = None,
+        thumbnails: ThumbnailsOption = None,
+        exported: ExportOption = None,
+        cut_into: CutOption = None,
+        json_: JsonOption = False,
+        **options: Any,
+    ) -> None:
+        with opened(folder) as library:
+            moments = find(library, **options)
+            _show_moments(library, moments, thumbnails, exported, cut_into, as_json=json_)
+
+    _, argument, *options = inspect.signature(find, eval_str=True).parameters.values()
+    folder, *outputs, _ = inspect.signature(command, eval_str=True).parameters.values()
+    command.__name__, command.__doc__ = find.__name__, find.__doc__
+    command.__signature__ = inspect.Signature([argument, folder, *options, *outputs])  # type: ignore[attr-defined]
+    return command
+
+
+@_prints_moments
 def search(
+    library: Library,
     query: Annotated[str, typer.Argument(help="What the moment shows or says; see docs/search.md.")] = "",
-    library: LibraryOption = None,
     top: TopOption = 10,
     image: Annotated[
         list[Path] | None, typer.Option("--image", help="A picture it has to look like.", show_default=False)
@@ -105,95 +127,78 @@ def search(
     save: Annotated[
         str | None, typer.Option("--save", metavar="NAME", help="Keep this search; see `videobert searches`.")
     ] = None,
-    thumbnails: ThumbnailsOption = None,
-    exported: ExportOption = None,
-    cut_into: CutOption = None,
-    json_: JsonOption = False,
-) -> None:
+) -> list[Moment]:
     """Find moments by what they show or say."""
     if not (query or image or clip or more):
         raise typer.BadParameter("say what to look for: a query, --image, --clip or --more")
-    with opened(library) as held:
-        request = SearchRequest.from_parameters(
-            {
-                "query": query,
-                "within": within,
-                "tag": tag,
-                "only": only,
-                "top": top,
-                "rerank": rerank,
-                "min_confidence": min_confidence,
-                "per_video": per_video,
-                "more": more,
-                "less": less,
-                "clips": [_clip(each) for each in clip or ()],
-                "images": image,
-                "explain": explain,
-            }
-        )
-        if save is not None:
-            held.save_search(save, request)
-        moments = _found(held, request)
-        _show_moments(held, moments, thumbnails=thumbnails, exported=exported, cut_into=cut_into, as_json=json_)
+    request = SearchRequest.from_parameters(
+        {
+            "query": query,
+            "within": within,
+            "tag": tag,
+            "only": only,
+            "top": top,
+            "rerank": rerank,
+            "min_confidence": min_confidence,
+            "per_video": per_video,
+            "more": more,
+            "less": less,
+            "clips": [_clip(each) for each in clip or ()],
+            "images": image,
+            "explain": explain,
+        }
+    )
+    if save is not None:
+        library.save_search(save, request)
+    return _found(library, request)
 
 
+@_prints_moments
 def similar(
+    library: Library,
     clip: Annotated[str, typer.Argument(help="A file, PATH@START-END for a part of it, or the id of a segment.")],
-    library: LibraryOption = None,
     top: TopOption = 10,
     within: WithinOption = None,
-    thumbnails: ThumbnailsOption = None,
-    exported: ExportOption = None,
-    cut_into: CutOption = None,
-    json_: JsonOption = False,
-) -> None:
+) -> list[Moment]:
     """Find moments that look like a clip, and where in them it matches."""
-    with opened(library) as held:
-        request = SimilarRequest.from_parameters({"clip": _clip(clip), "top": top, "within": within})
-        moments = _found(held, request)
-        _show_moments(held, moments, thumbnails=thumbnails, exported=exported, cut_into=cut_into, as_json=json_)
+    return _found(library, SimilarRequest.from_parameters({"clip": _clip(clip), "top": top, "within": within}))
 
 
 searches = typer.Typer(name="searches", help="Searches that were kept with `videobert search --save NAME`.")
 
 
 @searches.callback(invoke_without_command=True)
-def _list(context: typer.Context, library: LibraryOption = None) -> None:
+def _list(context: typer.Context, folder: LibraryOption = None) -> None:
     if context.invoked_subcommand is not None:
         return
-    with opened(library) as held:
-        for each in held.catalog.searches.all():
+    with opened(folder) as library:
+        for each in library.catalog.searches.all():
             taught = [f"{sign}{number}" for sign, ids in (("+", each.more), ("-", each.less)) for number in ids]
             out.print("  ".join([f"{each.name}: {each.query}", *taught]), markup=False)
 
 
 @searches.command()
+@_prints_moments
 def run(
+    library: Library,
     name: Annotated[str, typer.Argument(help="Of the search.")],
-    library: LibraryOption = None,
     top: TopOption = 10,
     more: MoreOption = None,
     less: LessOption = None,
     explain: ExplainOption = False,
-    thumbnails: ThumbnailsOption = None,
-    exported: ExportOption = None,
-    cut_into: CutOption = None,
-    json_: JsonOption = False,
-) -> None:
+) -> list[Moment]:
     """Ask a saved search again; what it should find more or less of is kept with it."""
-    with opened(library) as held:
-        moments = held.run_search(name, more=more or (), less=less or (), top=top, explain=explain)
-        _show_moments(held, moments, thumbnails=thumbnails, exported=exported, cut_into=cut_into, as_json=json_)
+    return library.run_search(name, more=more or (), less=less or (), top=top, explain=explain)
 
 
 @searches.command()
 def remove(
     name: Annotated[str, typer.Argument(help="Of the search.")],
-    library: LibraryOption = None,
+    folder: LibraryOption = None,
 ) -> None:
     """Forget a saved search."""
-    with opened(library) as held:
-        if not held.catalog.searches.remove(name):
+    with opened(folder) as library:
+        if not library.catalog.searches.remove(name):
             raise ValueError(f"no saved search {name!r}")
 
 
@@ -201,7 +206,7 @@ def _clip(clip: str) -> str | int:
     return int(clip) if clip.isdecimal() and not Path(clip).exists() else clip
 
 
-def _found(held: Library, request: SearchRequest | SimilarRequest) -> list[Moment]:
+def _found(library: Library, request: SearchRequest | SimilarRequest) -> list[Moment]:
     """Search by a running service of the library where there is one, by the library itself otherwise."""
     if isinstance(request, SimilarRequest):
         clips, uploads = 1, [] if request.clip is None else [_upload(request.clip)]
@@ -209,83 +214,83 @@ def _found(held: Library, request: SearchRequest | SimilarRequest) -> list[Momen
         uploads = [_upload(clip) for clip in request.clips]
         uploads += [Upload("picture", Path(image).expanduser()) for image in request.images]
         clips = len(request.segments) + len(uploads)
-    if clips <= 1 and (service := running(held.folder, held.catalog)):  # it takes one at a time
+    if clips <= 1 and (service := running(library.folder, library.catalog)):  # it takes one at a time
         found = service.moments(request, upload=uploads[0] if uploads else None)
         if found is not None:
             return found
-    return held.engine.similar(request) if isinstance(request, SimilarRequest) else held.engine.search(request)
+    return library.engine.similar(request) if isinstance(request, SimilarRequest) else library.engine.search(request)
 
 
 def _upload(clip: str) -> Upload:
     try:
         part = ClipRange.parse(clip)
-    except ValueError:  # told by the library, in its words
+    except ValueError:  # the library reports it
         return Upload("clip", Path(clip))
     return Upload("clip", part.path.expanduser(), part.start, part.end)
 
 
 def _show_moments(
-    held: Library,
+    library: Library,
     moments: list[Moment],
+    thumbnails: Path | None,
+    exported: Path | None,
+    cut_into: Path | None,
     *,
-    thumbnails: Path | None = None,
-    exported: Path | None = None,
-    cut_into: Path | None = None,
     as_json: bool,
 ) -> None:
-    """Print moments, as JSON or for people; those are told as well when there is none, or none that is likely.
+    """Print moments as JSON, or as text with a warning where none is likely.
 
     Args:
-        thumbnails: folder for a picture of each.
-        exported: file to write the moments into, in the format that its suffix names.
-        cut_into: folder for a film of each.
+        thumbnails: folder for a JPEG of each.
+        exported: file for all moments; its suffix names the format.
+        cut_into: folder for a video of each.
 
     Raises:
-        typer.Exit: some of the films could not be written.
+        typer.Exit: some videos could not be written.
     """
     if exported:
-        exported.write_bytes(export(moments, format_of(exported), video_of=held.catalog.videos.at))
-    pieces = _cut(moments, cut_into) if cut_into else []
-    pictures = held.write_thumbnails(moments, thumbnails) if thumbnails else [None] * len(moments)
+        exported.write_bytes(export(moments, format_of(exported), video_of=library.catalog.videos.at))
+    cuts = _cut(moments, cut_into) if cut_into else []
+    pictures = library.write_thumbnails(moments, thumbnails) if thumbnails else [None] * len(moments)
     if as_json:
         rows = [moment.as_dict() for moment in moments]
         for row, picture in zip(rows, pictures, strict=True):
             if picture:
                 row["thumbnail"] = str(picture)
-        for row, piece in zip(rows, pieces, strict=False):
-            row["film"] = None if piece.path is None else str(piece.path)
+        for row, each in zip(rows, cuts, strict=False):
+            row["film"] = None if each.path is None else str(each.path)
         print_json(rows)
     else:
-        _tell(held, moments, pictures)
-        for piece in pieces:
-            if piece.path:
-                out.print(str(piece.path), markup=False)
-    if any(piece.path is None for piece in pieces):
+        _print_moments(library, moments, pictures)
+        for each in cuts:
+            if each.path:
+                out.print(str(each.path), markup=False)
+    if any(each.path is None for each in cuts):
         raise typer.Exit(SOME_FAILED)
 
 
-def _tell(held: Library, moments: list[Moment], pictures: Sequence[Path | None]) -> None:
+def _print_moments(library: Library, moments: list[Moment], pictures: Sequence[Path | None]) -> None:
     if not moments:
-        filled = held.catalog.counts().segments
-        err.print("No moment matches." if filled else "The library is empty; `videobert index FOLDER` fills it.")
-    elif (worth := answer_quality(moments)) in _SAID:
-        err.print(_SAID[worth])
+        segments = library.catalog.counts().segments
+        err.print("No moment matches." if segments else "The library is empty; `videobert index FOLDER` fills it.")
+    elif (quality := answer_quality(moments)) in _WARNINGS:
+        err.print(_WARNINGS[quality])
     for rank, (moment, picture) in enumerate(zip(moments, pictures, strict=True), start=1):
         for line in moment_lines(rank, moment, picture):
             out.print(line, markup=False)
 
 
 def _cut(moments: list[Moment], folder: Path) -> list[CutResult]:
-    """A film of each moment, with a word on those that are not what was expected."""
+    """Cut a video of each moment, and print a note on those that begin early or were encoded."""
     from search.export.cuts import cut
 
-    pieces = []
+    cuts = []
     with err.status("cutting") as status:
-        for rank, piece in enumerate(cut(moments, folder), start=1):
-            pieces.append(piece)
+        for rank, each in enumerate(cut(moments, folder), start=1):
+            cuts.append(each)
             status.update(f"cutting {rank} of {len(moments)}")
-            early = piece.moment.start - piece.begins
-            note = piece.note or (f"begins {early:.1f} s early, at a key frame" if early >= _EARLY_SECONDS else "")
+            early = each.moment.start - each.begins
+            note = each.note or (f"begins {early:.1f} s early, at a key frame" if early >= _EARLY_SECONDS else "")
             if note:
-                err.print(f"{piece.path or piece.moment.path}: {note}", markup=False)
-    return pieces
+                err.print(f"{each.path or each.moment.path}: {note}", markup=False)
+    return cuts

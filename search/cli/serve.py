@@ -19,7 +19,7 @@ from search.cli.console import LibraryOption, ModelOption, err, opened, out
 
 
 def serve(
-    library: LibraryOption = None,
+    folder: LibraryOption = None,
     model: ModelOption = None,
     host: Annotated[
         str, typer.Option(help="Address to listen on; any but this machine's own needs the token.")
@@ -49,17 +49,17 @@ def serve(
     from search.service.backend.settings import Settings, is_loopback
     from search.service.server import Server, listen
 
-    with opened(library, model=model) as held:
+    with opened(folder, model=model) as library:
         if token is None and not is_loopback(host):
             token = secrets.token_urlsafe(16)
         socket = listen(host, port)
         settings = Settings(host=host, port=socket.getsockname()[1], token=token)
-        app = create(held, settings)
+        app = create(library, settings)
         address = settings.url if token is None else f"{settings.url}/?token={settings.local_token}"
 
         def started() -> None:
-            publish(held.folder, Endpoint(settings.url, settings.local_token, os.getpid(), __version__))
-            out.print(f"Serving {held.folder} at {address}", markup=False)
+            publish(library.folder, Endpoint(settings.url, settings.local_token, os.getpid(), __version__))
+            out.print(f"Serving {library.folder} at {address}", markup=False)
             if not settings.loopback:
                 out.print(f"From other machines: http://HOST:{settings.port}/?token={token}", markup=False)
             err.print("Ctrl-C ends it.")
@@ -71,7 +71,7 @@ def serve(
             app,
             started=started,
             ending=app.state.service.closing.set,
-            ended=partial(withdraw, held.folder),
+            ended=partial(withdraw, library.folder),
             verbose=verbose,
         )
         with suppress(KeyboardInterrupt):  # the way to end it
@@ -90,12 +90,12 @@ def _leave() -> None:
         os._exit(0)
 
 
-def mcp(library: LibraryOption = None, model: ModelOption = None) -> None:
+def mcp(folder: LibraryOption = None, model: ModelOption = None) -> None:
     """Offer the library to an assistant: a server of the Model Context Protocol on standard input and output."""
-    with opened(library, model=model) as held:
+    with opened(folder, model=model) as library:
         if find_spec("mcp") is None:
             raise ValueError('assistants need the SDK of their protocol: pip install "videobert-search[mcp]"')
         from search.service.mcp import server
 
         with suppress(KeyboardInterrupt):  # one of the ways to end it
-            server(held).run()
+            server(library).run()

@@ -26,7 +26,7 @@ _HIGHLIGHT_SECONDS = 30.0  # where only a file for them is given
 
 def summarize(
     video: Annotated[Path, typer.Argument(help="A video of the library, or any other file.")],
-    library: LibraryOption = None,
+    folder: LibraryOption = None,
     about: Annotated[
         str | None, typer.Option(help="Show more of what these words describe.", show_default=False)
     ] = None,
@@ -41,23 +41,23 @@ def summarize(
         Path | None,
         typer.Option("--output", "-o", help="Film of the highlights: .mp4, .mov or .mkv.", show_default=False),
     ] = None,
-    folder: Annotated[Path, typer.Option(help="Where the storyboard goes.")] = Path(),
+    output_folder: Annotated[Path, typer.Option("--folder", help="Where the storyboard goes.")] = Path(),
     json_: JsonOption = False,
 ) -> None:
     """Show what a video shows: a storyboard, its chapters, and a cut of its highlights."""
     from search.export.cuts import check_film_name, write_parts
     from search.tasks.storyboard import SHORT_SIDE, stills, write_page, write_picture
 
-    with opened(library) as held:
-        folder.mkdir(parents=True, exist_ok=True)
+    with opened(folder) as library:
+        output_folder.mkdir(parents=True, exist_ok=True)
         if output is None and seconds is not None:
-            output = folder / f"{video.stem}.highlights.mp4"
+            output = output_folder / f"{video.stem}.highlights.mp4"
         if output is not None:
             check_film_name(output, source=video)
             seconds = seconds or _HIGHLIGHT_SECONDS
-        summary = held.summarize(video, frames=frames, seconds=seconds, about=about, chapters=chapters)
+        summary = library.summarize(video, frames=frames, seconds=seconds, about=about, chapters=chapters)
         pictures = stills(summary.path, [frame.seconds for frame in summary.keyframes], short_side=SHORT_SIDE)
-        files = [folder / f"{video.stem}.storyboard.{suffix}" for suffix in ("png", "html")]
+        files = [output_folder / f"{video.stem}.storyboard.{suffix}" for suffix in ("png", "html")]
         write_picture(summary, pictures, files[0])
         write_page(summary, pictures, files[1])
         if output is not None:
@@ -109,7 +109,7 @@ def classify(
         Path | None,
         typer.Option("--train", help="CSV (video,label): train a classifier, into --classifier.", show_default=False),
     ] = None,
-    library: LibraryOption = None,
+    folder: LibraryOption = None,
     least: Annotated[float, typer.Option(min=0.0, max=1.0, help="Probability from which a label is a tag.")] = 0.5,
     json_: JsonOption = False,
 ) -> None:
@@ -120,25 +120,25 @@ def classify(
         if train is not None and classifier is None:
             raise ValueError("--train needs --classifier, the folder to write")
     failed = False
-    with opened(library) as held:
+    with opened(folder) as library:
         if train is not None and classifier is not None:
-            failed = _train_classifier(held, train, classifier)
+            failed = _train_classifier(library, train, classifier)
             if not videos:
                 raise typer.Exit(SOME_FAILED if failed else 0)
-        by = _labels_or_classifier(held, labels, classifier)
+        by = _labels_or_classifier(library, labels, classifier)
         found: list[Classification] = []
         if videos:
-            failed |= _classify_each(held, videos, by, found)
+            failed |= _classify_each(library, videos, by, found)
         else:
             origin = _ORIGIN if classifier is None else classifier.name
-            held.tag(by, origin=origin, least=least, tell=found.append)
+            library.tag(by, origin=origin, least=least, tell=found.append)
         if json_:
             print_json([one.as_dict() for one in found])
         elif videos:
             for one in found:
                 _show_classification(one)
         else:
-            for name, count in held.catalog.tags.counts().items():
+            for name, count in library.catalog.tags.counts().items():
                 out.print(f"{count:>8,}  {name}", markup=False)
             out.print(f"Classified {counted(len(found), 'video')}; `videobert search TEXT --tag NAME` filters them.")
     if failed:
@@ -208,13 +208,13 @@ def fill(
     text: Annotated[
         str, typer.Argument(help='A sentence with blanks: "now let me show you how to [MASK] the [MASK]".')
     ],
-    library: LibraryOption = None,
+    folder: LibraryOption = None,
     top: Annotated[int, typer.Option("--top", "-n", min=1, help="Guesses for each blank.")] = 5,
     json_: JsonOption = False,
 ) -> None:
     """Guess the words that are missing from a sentence about a video."""
-    with opened(library) as held:
-        guesses = held.fill(video, text, top=top)
+    with opened(folder) as library:
+        guesses = library.fill(video, text, top=top)
     if json_:
         print_json([[asdict(guess) for guess in blank] for blank in guesses])
         return
