@@ -111,11 +111,11 @@ class _Walk:
             try:
                 if not self._is_new(folder):
                     continue
-                shown = [path for path in folder.iterdir() if not path.name.startswith(".")]
+                visible = [path for path in folder.iterdir() if not path.name.startswith(".")]
             except OSError as error:
                 self.problems.append((str(folder), error.strerror or str(error)))
                 continue
-            for path in sorted(shown, key=lambda path: natural(path.name)):
+            for path in sorted(visible, key=lambda path: natural(path.name)):
                 if path.is_dir():
                     todo.append(path)
                 elif path.is_file():

@@ -58,12 +58,12 @@ class Reindexer:
         """
         began = time.monotonic()
         report = Report()
-        present, wanted = self.catalog.encoder(), encoder_info(self.encoder)
-        if present is not None and present.same_vectors(wanted):
-            self.catalog.with_encoder(wanted)  # it may be loaded from another place now
+        present, target = self.catalog.encoder(), encoder_info(self.encoder)
+        if present is not None and present.same_vectors(target):
+            self.catalog.with_encoder(target)  # it may be loaded from another place now
             report.done = True
             return report
-        keeps_features = self.catalog.reindexing.begin(wanted)
+        keeps_features = self.catalog.reindexing.begin(target)
         unreadable: dict[int, tuple[str, str]] = {}
         while todo := [number for number in self.catalog.reindexing.pending() if number not in unreadable]:
             for video, problem in self._stored(todo) if keeps_features else self._decoded(todo):
@@ -94,8 +94,8 @@ class Reindexer:
 
     def _decoded(self, ids: Sequence[int]) -> Iterator[tuple[Video, str]]:
         """Decode and look at every frame again; the second of each pair says why that was not possible."""
-        held = {Path(video.path): (video, segments) for video, segments in self._held(ids)}
-        for video, _ in held.values():
+        rows = {Path(video.path): (video, segments) for video, segments in self._held(ids)}
+        for video, _ in rows.values():
             if problem := _changed(video):
                 yield video, problem
         with Decoders(
@@ -104,8 +104,8 @@ class Reindexer:
             timeout_seconds=self.options.timeout_seconds,
             memory_bytes=self.options.memory_mib * 2**20,
         ) as decoders:
-            for stream in decoders.streams(path for path, (video, _) in held.items() if not _changed(video)):
-                video, segments = held[stream.path]
+            for stream in decoders.streams(path for path, (video, _) in rows.items() if not _changed(video)):
+                video, segments = rows[stream.path]
                 try:
                     pts_seconds, features = self._look_at(stream)
                 except MediaError as error:

@@ -65,10 +65,10 @@ def published(file: Path) -> dict[str, Tensor]:
 
 def load_published(model: VideoBertModel, weights: dict[str, Tensor]) -> None:
     """Put the published weights, whose layers stand in our order under other names, into backbone and classifier."""
-    seen = [tensor for name, tensor in weights.items() if not name.startswith(_CLASSIFIER)]
+    tensors = [tensor for name, tensor in weights.items() if not name.startswith(_CLASSIFIER)]
     blocks: nn.Module = model.backbone.blocks  # type: ignore[assignment]
     ours = blocks.state_dict()
-    blocks.load_state_dict(dict(zip(ours, seen, strict=True)))
+    blocks.load_state_dict(dict(zip(ours, tensors, strict=True)))
     classifier = {name.removeprefix(_CLASSIFIER): t for name, t in weights.items() if name.startswith(_CLASSIFIER)}
     model.class_names.classifier.load_state_dict(classifier)
 

@@ -42,12 +42,12 @@ def nearest_members(
     """
     counts = np.bincount(words, minlength=len(centroids))
     chosen = [int(word) for word in np.argsort(-counts, kind="stable")[:rows] if counts[word]]
-    shown = []
+    nearest = []
     for word in chosen:
         members = np.flatnonzero(words == word)
         distances = np.square(features[members].astype(np.float32) - centroids[word]).sum(axis=1)
-        shown.append((word, members[np.argsort(distances, kind="stable")[:columns]].tolist()))
-    return shown
+        nearest.append((word, members[np.argsort(distances, kind="stable")[:columns]].tolist()))
+    return nearest
 
 
 def sheet(rows: Sequence[tuple[int, Sequence[Image.Image]]]) -> Image.Image:

@@ -39,5 +39,5 @@ class NotInLibrary(StoreError, LookupError):  # noqa: N818
 
     def __init__(self, noun: str, ids: Sequence[int]) -> None:
         self.ids = sorted(ids)
-        shown = ", ".join(map(str, self.ids[:5])) + (", ..." if len(self.ids) > 5 else "")
-        super().__init__(f"The library holds no {noun} with the id {shown}.")
+        listed = ", ".join(map(str, self.ids[:5])) + (", ..." if len(self.ids) > 5 else "")
+        super().__init__(f"The library holds no {noun} with the id {listed}.")

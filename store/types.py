@@ -141,9 +141,9 @@ class EncoderInfo:
         return {"model": self.model, "tier": self.tier, "backbone": self.backbone}
 
 
-def same_features(stored: str, wanted: str) -> bool:
+def same_features(stored: str, current: str) -> bool:
     """Whether features kept under one feature fingerprint serve an encoder of another.
 
     A fingerprint that was stored without a precision fits any precision of the same digest.
     """
-    return stored in (wanted, wanted.rpartition(":")[0])
+    return stored in (current, current.rpartition(":")[0])

@@ -81,10 +81,10 @@ class Instants:
     step: float
     end: float
 
-    def sample(self, shown: Iterable[tuple[float, T]]) -> Iterator[tuple[float, T]]:
+    def sample(self, items: Iterable[tuple[float, T]]) -> Iterator[tuple[float, T]]:
         """Of things shown one after the other, each from its time on, those on show at an instant."""
         count, before, gap = 0, None, math.inf  # a lone frame is shown for ever
-        for item in shown:
+        for item in items:
             if before is not None:
                 gap = item[0] - before[0]
                 if self._at(count) < item[0] - ALMOST_SECONDS:

@@ -123,10 +123,10 @@ def _linear(
     torch.manual_seed(seed)
     layer = torch.nn.Linear(inputs.shape[1], count)
     optimizer = torch.optim.AdamW(layer.parameters(), lr=1e-3, weight_decay=0.1)
-    given, wanted = torch.from_numpy(inputs.astype(np.float32)), torch.from_numpy(targets)
+    given, labels = torch.from_numpy(inputs.astype(np.float32)), torch.from_numpy(targets)
     for _ in range(_STEPS):
         optimizer.zero_grad()
-        F.cross_entropy(layer(given), wanted).backward()
+        F.cross_entropy(layer(given), labels).backward()
         optimizer.step()
     return layer.weight.detach().numpy(), layer.bias.detach().numpy()
 

@@ -54,9 +54,9 @@ def fill(encoder: VideoBertEncoder, features: NDArray[np.float16], text: str, *,
     if len(ids) > model.config.max_words:
         raise ValueError(f"a text to fill has at most {model.config.max_words} word pieces, got {len(ids)}")
     words = torch.tensor([ids])
-    shown, mask = encoder.pad([features])
+    frames, mask = encoder.pad([features])
     real = torch.ones_like(words, dtype=torch.bool)
-    inputs = Inputs(words, real, torch.from_numpy(shown).float(), torch.from_numpy(mask))
+    inputs = Inputs(words, real, torch.from_numpy(frames).float(), torch.from_numpy(mask))
     blanks = words == model.config.mask_token_id
     nothing = torch.zeros(mask.shape, dtype=torch.bool)
     logits, _ = model.masked_logits(inputs.to(encoder.device), blanks.to(encoder.device), nothing.to(encoder.device))

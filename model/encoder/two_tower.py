@@ -106,18 +106,18 @@ class TwoTowerEncoder:
         check_pairs(segments, texts)
         features, mask = pad(segments, self.feature_dim, max_frames=self.max_frames)
         embeddings = np.zeros((len(texts), self.dim), np.float32)
-        shown = mask.any(axis=1)
-        unseen = np.flatnonzero(~shown).tolist()
-        if any(not texts[i].strip() for i in unseen):
+        has_frames = mask.any(axis=1)
+        without_frames = np.flatnonzero(~has_frames).tolist()
+        if any(not texts[i].strip() for i in without_frames):
             raise ValueError("every row needs a word or a frame to embed; got a row with neither")
-        if unseen:
-            embeddings[unseen] = self.embed_text([texts[i] for i in unseen])
+        if without_frames:
+            embeddings[without_frames] = self.embed_text([texts[i] for i in without_frames])
         pool = self._over_time if self.temporal else _mean
         rows = [
             F.normalize(pool(torch.from_numpy(features[part]).to(self.device), torch.from_numpy(mask[part])), dim=-1)
-            for part in _parts(np.flatnonzero(shown))
+            for part in _parts(np.flatnonzero(has_frames))
         ]
-        embeddings[shown] = stack(rows, self.dim)
+        embeddings[has_frames] = stack(rows, self.dim)
         return embeddings
 
     @torch.inference_mode()

@@ -56,8 +56,8 @@ class Backbone(nn.Module):
         cnn, short = CNNS[name], name.removeprefix(TORCHVISION)
         self.feature_dim, self.in_clips, self.clip_frames = cnn.feature_dim, cnn.min_frames > 1, clip_frames
         if clip_frames < cnn.min_frames or (clip_frames > 1 and not self.in_clips):
-            wanted = f"at least {cnn.min_frames}" if self.in_clips else "1"
-            raise ValueError(f"clip_frames of {short} must be {wanted}, got {clip_frames}")
+            allowed = f"at least {cnn.min_frames}" if self.in_clips else "1"
+            raise ValueError(f"clip_frames of {short} must be {allowed}, got {clip_frames}")
         self.colours = Recolour(*cnn.colours) if cnn.colours else nn.Identity()
         # Two names, as checkpoints have stored them.
         self.blocks = None if name.startswith(TORCHVISION) else cnn.build()

@@ -61,7 +61,7 @@ def read_tower(folder: Path) -> Weights:
     for name in ("config.json", "preprocessor_config.json"):
         if not (folder / name).is_file():
             raise FileNotFoundError(f"no {name} in {folder}: not a vision tower")
-    looks = json.loads((folder / "preprocessor_config.json").read_text(encoding="utf-8"))
+    preprocessing = json.loads((folder / "preprocessor_config.json").read_text(encoding="utf-8"))
     whole = AutoConfig.from_pretrained(folder, local_files_only=True)
     config = getattr(whole, "vision_config", whole)
     with quiet_transformers():
@@ -77,8 +77,8 @@ def read_tower(folder: Path) -> Weights:
         )
     if found["missing_keys"]:
         raise ValueError(f"{folder} lacks weights of its vision tower: {', '.join(sorted(found['missing_keys']))}")
-    described = {"config": config.to_dict(), "mean": looks["image_mean"], "std": looks["image_std"]}
-    size = looks.get("crop_size") or looks["size"]
+    described = {"config": config.to_dict(), "mean": preprocessing["image_mean"], "std": preprocessing["image_std"]}
+    size = preprocessing.get("crop_size") or preprocessing["size"]
     side = size if isinstance(size, int) else size.get("height") or size["shortest_edge"]
     state = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
     return Weights({"backbone": "vision", "vision": described, "image_size": int(side)}, state)

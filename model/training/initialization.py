@@ -35,12 +35,12 @@ def begin(start: VideoBertModel, network: Mapping[str, Any], *, seed: int) -> tu
         ValueError: the fields do not fit each other, or the BERT not the network.
         FileNotFoundError: the backbone or the BERT is not on this machine.
     """
-    wanted, bert, found = dict(network), network.get("bert"), None
-    wanted.pop("bert", None)
-    if wanted.get("backbone", start.config.backbone) != start.config.backbone:
-        found = find_weights(wanted.pop("backbone"))
-        wanted = dict(found.fields) | wanted
-    changes = {name: value for name, value in wanted.items() if getattr(start.config, name) != value}
+    overrides, bert, found = dict(network), network.get("bert"), None
+    overrides.pop("bert", None)
+    if overrides.get("backbone", start.config.backbone) != start.config.backbone:
+        found = find_weights(overrides.pop("backbone"))
+        overrides = dict(found.fields) | overrides
+    changes = {name: value for name, value in overrides.items() if getattr(start.config, name) != value}
     model, fresh = _changed(start, changes, seed=seed) if changes else (start, [])
     if found:
         model.backbone.load_state_dict(found.state)

@@ -121,8 +121,8 @@ class Objectives:
         rows = torch.arange(count) % len(batch.queries)  # every other one is shown with a wrong sentence
         aligned = rows % 2 == 0
         wrong = _hard_negatives(similarity.cpu(), torch.from_numpy(batch.relevant))
-        shown = torch.where(aligned, rows, wrong[rows])
-        sentences = [batch.sentences[i] for i in shown.tolist()]
+        sentence_of = torch.where(aligned, rows, wrong[rows])
+        sentences = [batch.sentences[i] for i in sentence_of.tolist()]
         inputs = self._inputs(sentences, (frames[0][rows], frames[1][rows]), max_words=self.sentence_words)
         logits = self.model.align(inputs)
         return losses.alignment(logits, aligned.to(logits.device))
@@ -191,9 +191,9 @@ def mask_words(ids: Tensor, mask: Tensor, *, mask_token_id: int, vocab_size: int
     """
     chosen = choose(mask)
     fate = torch.rand(ids.shape)
-    shown = torch.where(chosen & (fate < 0.8), mask_token_id, ids)
+    masked = torch.where(chosen & (fate < 0.8), mask_token_id, ids)
     anything = torch.randint(vocab_size, ids.shape)
-    return torch.where(chosen & (fate >= 0.9), anything, shown), chosen
+    return torch.where(chosen & (fate >= 0.9), anything, masked), chosen
 
 
 def choose(mask: Tensor) -> Tensor:

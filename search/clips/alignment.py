@@ -240,8 +240,8 @@ def _corrected(line: _Line, part: FrameSequence, found: FrameSequence, slack: fl
 
 
 def _thinned(frames: FrameSequence) -> FrameSequence:
-    kept = np.linspace(0, len(frames) - 1, min(len(frames), _LOOKED_AT)).astype(int)
-    return frames.subset(kept)
+    numbers = np.linspace(0, len(frames) - 1, min(len(frames), _LOOKED_AT)).astype(int)
+    return frames.subset(numbers)
 
 
 def _between_frames(times: NDArray[np.float64], found: FrameSequence) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:

@@ -160,10 +160,10 @@ class _Comparison:
         for number, video in self._videos.items():
             twins[first_of[video.content_hash]].append(number)
         stars = [star for component in _components(twins, alike) for star in self._stars(component)]
-        kept = {number: star[0] for star in stars for number in star}
+        keeper = {number: star[0] for star in stars for number in star}
         clusters = [self._cluster(star, twins) for star in stars]
         clusters = [cluster for cluster in clusters if len(cluster.videos) > 1]
-        between = dict.fromkeys((kept[part], kept[whole]) for part, whole in parts)
+        between = dict.fromkeys((keeper[part], keeper[whole]) for part, whole in parts)
         excerpts = [self._excerpt(part, whole) for part, whole in between if part != whole]
         clusters.sort(key=lambda cluster: (-cluster.bytes_saved, cluster.videos[0].video.path))
         return clusters + [excerpt for excerpt in excerpts if excerpt is not None]
@@ -259,22 +259,22 @@ def _seconds(alignment: Alignment) -> float:
 
 def _share(frames: FrameSequence, start: float, end: float) -> float:
     """Of the frames that show something, those that appear in a stretch; its ends fall between two frames."""
-    shown = frames.pts_seconds[frames.shown]
-    return float(np.mean((shown >= start - frames.step / 2) & (shown < end + frames.step / 2)))
+    pts = frames.pts_seconds[frames.shown]
+    return float(np.mean((pts >= start - frames.step / 2) & (pts < end + frames.step / 2)))
 
 
 def _components(numbers: Iterable[int], alike: dict[int, set[int]]) -> list[set[int]]:
     """Sets of videos that are connected."""
-    components, seen = [], set[int]()
+    components, visited = [], set[int]()
     for number in numbers:
-        if number in seen:
+        if number in visited:
             continue
         component, todo = set[int](), [number]
         while todo:
             if (one := todo.pop()) not in component:
                 component.add(one)
                 todo.extend(alike.get(one, ()))
-        seen |= component
+        visited |= component
         components.append(component)
     return components
 
@@ -311,8 +311,8 @@ def candidates(
     for first in range(0, len(segments.ids), _AT_ONCE):
         rows = np.arange(first, min(first + _AT_ONCE, len(segments.ids)))
         vectors = catalog.segments.embeddings(segments.ids[rows])
-        shown = (vectors @ normalizer.blank_embeddings.T).max(axis=1) < _BLANK
-        for row, other, score in _nearest(index, segments, rows[shown], vectors[shown], among):
+        visible = (vectors @ normalizer.blank_embeddings.T).max(axis=1) < _BLANK
+        for row, other, score in _nearest(index, segments, rows[visible], vectors[visible], among):
             one, two = sorted((row, other), key=lambda each: int(segments.videos[each]))
             seeds = best[int(segments.videos[one]), int(segments.videos[two])]
             seed = (score, float(segments.middles[one]), float(segments.middles[two]))
@@ -327,12 +327,12 @@ def candidates(
 
 
 def _segments(catalog: Catalog, videos: Iterable[int]) -> _Segments:
-    held = [(segment, number) for number in videos for segment in catalog.segments.of(number)]
-    held.sort(key=lambda each: each[0].id or 0)
+    segments = [(segment, number) for number in videos for segment in catalog.segments.of(number)]
+    segments.sort(key=lambda each: each[0].id or 0)
     return _Segments(
-        np.array([segment.id for segment, _ in held], np.int64),
-        np.array([number for _, number in held], np.int64),
-        np.array([(segment.start + segment.end) / 2 for segment, _ in held]),
+        np.array([segment.id for segment, _ in segments], np.int64),
+        np.array([number for _, number in segments], np.int64),
+        np.array([(segment.start + segment.end) / 2 for segment, _ in segments]),
     )
 
 

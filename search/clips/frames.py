@@ -116,9 +116,9 @@ class FrameNormalizer:
         """What all pictures have in common: (F,)."""
         ids = self.catalog.segments.ids()
         sample = ids[np.linspace(0, len(ids) - 1, min(len(ids), _SAMPLE)).astype(int)].tolist()
-        held = [self.catalog.segments.frame_features(number)[1].astype(np.float32).mean(axis=0) for number in sample]
+        means = [self.catalog.segments.frame_features(number)[1].astype(np.float32).mean(axis=0) for number in sample]
         painted = blank_features(self.encoder).astype(np.float32).mean(axis=0)
-        return np.asarray((np.sum(held, axis=0) + _PRIOR * painted) / (len(held) + _PRIOR), np.float32)
+        return np.asarray((np.sum(means, axis=0) + _PRIOR * painted) / (len(means) + _PRIOR), np.float32)
 
 
 @lru_cache(maxsize=1)

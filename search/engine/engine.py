@@ -211,12 +211,12 @@ class Engine:
     def _refreshed(self) -> Searcher:
         from search.engine.searcher import Searcher
 
-        seen = self.data_version()
+        version = self.data_version()
         try:
             encoder = self.encoder
         except (OSError, ValueError) as error:
             raise NoModel(str(error)) from error
-        if self._searcher is not None and seen == self._seen:
+        if self._searcher is not None and version == self._seen:
             return self._searcher
         known = self.catalog.encoder()
         if self._searcher is not None and known is not None and known.fingerprint != encoder.fingerprint:
@@ -225,11 +225,11 @@ class Engine:
             encoder = self.encoder
         if self._searcher is None:
             self.writable_catalog()
-            seen = self.data_version()
+            version = self.data_version()
         self._sync()
         if self._stale or self._searcher is None:  # it remembers what the library looks like as a whole
             self._searcher, self._stale = Searcher(self.catalog, self.index, encoder), False
-        self._seen = seen
+        self._seen = version
         return self._searcher
 
     def _sync(self) -> None:

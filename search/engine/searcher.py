@@ -105,14 +105,14 @@ class Searcher:
         queries = np.concatenate([clip.embeddings, *(view.embeddings for view in clip.views)])
         among = None if within is None else self.catalog.segments.ids([Filter("within", within)])
         most = len(self.index) if among is None else len(among)
-        wanted = max(top * HITS_PER_MOMENT, _LOOKED_AT)
+        count = max(top * HITS_PER_MOMENT, _LOOKED_AT)
         while True:
             moments = place(
-                views, merge(scored(self._hits(queries, wanted, among))), self.normalizer, top, without=without
+                views, merge(scored(self._hits(queries, count, among))), self.normalizer, top, without=without
             )
-            if len(moments) >= top or wanted >= most:
+            if len(moments) >= top or count >= most:
                 return moments
-            wanted *= 4
+            count *= 4
 
     def _clip(self, text: str) -> Clip:
         part = ClipRange.parse(text)

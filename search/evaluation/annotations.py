@@ -174,8 +174,8 @@ def _recognise(row: object) -> str | None:
 
 def _queries(row: Any, format: str | None) -> list[Query]:
     if format is None or not FORMATS[format].fits(row):
-        wanted = f"a row with {' or '.join(FORMATS[format].names)}" if format else "a row of a known format"
-        raise ValueError(f"expected {wanted}, got {str(row)[:80]}")
+        expected = f"a row with {' or '.join(FORMATS[format].names)}" if format else "a row of a known format"
+        raise ValueError(f"expected {expected}, got {str(row)[:80]}")
     return FORMATS[format].queries(row)
 
 

@@ -55,9 +55,11 @@ def ask(library: Library, judgements: Sequence[Judgement]) -> JudgedRanks:
     for text, rows in _by_text(judgements).items():
         moments = library.search(text, top=DEPTH)
         for answer in ranks:
-            wanted = [row for row in rows if row.right == (answer == "right")]
-            if wanted:
-                fits = (any(_fits(row, moment.path, moment.start, moment.end) for row in wanted) for moment in moments)
+            relevant = [row for row in rows if row.right == (answer == "right")]
+            if relevant:
+                fits = (
+                    any(_fits(row, moment.path, moment.start, moment.end) for row in relevant) for moment in moments
+                )
                 ranks[answer][text] = next((rank for rank, fit in enumerate(fits, start=1) if fit), DEPTH + 1)
     return ranks
 
@@ -83,21 +85,21 @@ def judged_scores(
 
 def below(ranks: JudgedRanks, floors: Sequence[Floor]) -> list[str]:
     """A sentence for every floor that is not reached."""
-    said = []
+    messages = []
     for floor in floors:
         answer = _JUDGED[floor.measure]
         if not ranks[answer]:
-            said.append(f"{floor.measure}@{floor.k} cannot be reached: no answer was judged {answer}")
+            messages.append(f"{floor.measure}@{floor.k} cannot be reached: no answer was judged {answer}")
             continue
         share = _share(floor.measure, np.array(list(ranks[answer].values())), floor.k)
         if share < floor.least - 1e-9:
-            said.append(f"{floor.measure}@{floor.k} is {share:.1%}, below {floor.least:.1%}")
-    return said
+            messages.append(f"{floor.measure}@{floor.k} is {share:.1%}, below {floor.least:.1%}")
+    return messages
 
 
 def fallen(before: JudgedRanks, now: JudgedRanks) -> list[str]:
     """A sentence for every score that is lower than before, over the queries that were asked both times."""
-    said = []
+    messages = []
     for measure, answer in _JUDGED.items():
         shared = now[answer].keys() & before[answer].keys()
         if not shared:
@@ -106,8 +108,8 @@ def fallen(before: JudgedRanks, now: JudgedRanks) -> list[str]:
         for k in RECALL_AT:
             was, is_ = _share(measure, old, k), _share(measure, new, k)
             if is_ < was - 1e-9:
-                said.append(f"{measure}@{k} fell from {was:.1%} to {is_:.1%} (queries compared: {len(shared)})")
-    return said
+                messages.append(f"{measure}@{k} fell from {was:.1%} to {is_:.1%} (queries compared: {len(shared)})")
+    return messages
 
 
 def _share(measure: str, ranks: Ranks, k: int) -> float:
@@ -120,11 +122,13 @@ def _chances(library: Library, judgements: Sequence[Judgement]) -> Values:
     fitting = []
     for rows in _by_text(judgements).values():
         videos = [library.catalog.videos.at(path) for path in {row.path for row in rows}]
-        held = {video.path: library.catalog.segments.of(video.id) for video in videos if video and video.id is not None}
+        segments_of = {
+            video.path: library.catalog.segments.of(video.id) for video in videos if video and video.id is not None
+        }
         fitting.append(
             sum(
                 any(_fits(row, path, segment.start, segment.end) for row in rows)
-                for path, segments in held.items()
+                for path, segments in segments_of.items()
                 for segment in segments
             )
         )

@@ -124,29 +124,29 @@ def evaluate(library: Library, annotations: Annotations, files: Mapping[str, Pat
     Raises:
         ValueError: no text is left.
     """
-    held = _held(library, files)
+    indexed = _held(library, files)
     queries = [
         replace(query, video=path)
         for query in annotations.queries
-        if query.video in files and (path := str(files[query.video])) in held
+        if query.video in files and (path := str(files[query.video])) in indexed
     ]
-    asked, unanswerable = _asked(queries, annotations.asks, held)
-    if not asked:
+    pairs, unanswerable = _asked(queries, annotations.asks, indexed)
+    if not pairs:
         reason = unanswerable[0] if unanswerable else "none of the annotated videos is in the library"
         raise ValueError(f"no text is left to evaluate: {reason}")
-    timed, outside = _timed(queries, held)
-    vectors = _embed(library, [text for text, _ in asked] + [query.text for query in timed])
-    clips = list(dict.fromkeys(clip for _, clip in asked))
-    scores: NDArray[np.floating] = _scores(np.stack([vectors[text] for text, _ in asked]), clips, held)
+    timed, outside = _timed(queries, indexed)
+    vectors = _embed(library, [text for text, _ in pairs] + [query.text for query in timed])
+    clips = list(dict.fromkeys(clip for _, clip in pairs))
+    scores: NDArray[np.floating] = _scores(np.stack([vectors[text] for text, _ in pairs]), clips, indexed)
     column = {clip: number for number, clip in enumerate(clips)}
     right = np.zeros(scores.shape, bool)
-    right[np.arange(len(asked)), [column[clip] for _, clip in asked]] = True
+    right[np.arange(len(pairs)), [column[clip] for _, clip in pairs]] = True
     if options.dual_softmax:
         scores = dual_softmax(scores)
     return Evaluation(
         text_to_video=_retrieval(scores, right, options),
         video_to_text=_retrieval(scores.T, right.T, options),
-        moments=_moments(timed, vectors, held, options) if timed else None,
+        moments=_moments(timed, vectors, indexed, options) if timed else None,
         left_out=tuple(dict.fromkeys(unanswerable + outside)),
     )
 
@@ -183,7 +183,7 @@ def score_table(
 
 def _held(library: Library, files: Mapping[str, Path]) -> dict[str, _Held]:
     """The videos that the library holds, by path."""
-    held = {}
+    indexed = {}
     for path in dict.fromkeys(map(str, files.values())):
         video = library.catalog.videos.at(path)
         segments = library.catalog.segments.of(video.id) if video and video.id is not None else []
@@ -191,12 +191,12 @@ def _held(library: Library, files: Mapping[str, Path]) -> dict[str, _Held]:
             embeddings = library.catalog.segments.embeddings(
                 [segment.id for segment in segments if segment.id is not None]
             )
-            held[path] = _Held(video, segments, embeddings)
-    return held
+            indexed[path] = _Held(video, segments, embeddings)
+    return indexed
 
 
 def _asked(
-    queries: Sequence[Query], asks: Asks, held: Mapping[str, _Held]
+    queries: Sequence[Query], asks: Asks, indexed: Mapping[str, _Held]
 ) -> tuple[list[tuple[str, _Clip]], list[str]]:
     """The texts of text-to-video retrieval, each with the clip it is meant to find; and why others have none."""
     if asks is Asks.VIDEO:
@@ -206,31 +206,31 @@ def _asked(
         for query in queries:
             paragraphs[query.video].append(query.text)
         return [(" ".join(texts), (video, None)) for video, texts in paragraphs.items()], []
-    asked: list[tuple[str, _Clip]] = []
+    pairs: list[tuple[str, _Clip]] = []
     outside = []
     for query in queries:
         for window in query.windows:
-            if held[query.video].among(window).size:
-                asked.append((query.text, (query.video, window)))
+            if indexed[query.video].among(window).size:
+                pairs.append((query.text, (query.video, window)))
             else:
-                outside.append(_outside(query.video, window, held))
-    return asked, outside
+                outside.append(_outside(query.video, window, indexed))
+    return pairs, outside
 
 
-def _timed(queries: Sequence[Query], held: Mapping[str, _Held]) -> tuple[list[Query], list[str]]:
+def _timed(queries: Sequence[Query], indexed: Mapping[str, _Held]) -> tuple[list[Query], list[str]]:
     """The queries with times, cut to the length of the video; and why others were dropped."""
     timed, outside = [], []
     for query in queries:
-        duration = held[query.video].video.duration
+        duration = indexed[query.video].video.duration
         windows = tuple((start, min(end, duration)) for start, end in query.windows if start < duration)
-        outside += [_outside(query.video, window, held) for window in query.windows if window[0] >= duration]
+        outside += [_outside(query.video, window, indexed) for window in query.windows if window[0] >= duration]
         if windows:
             timed.append(replace(query, windows=windows))
     return timed, outside
 
 
-def _outside(path: str, window: Window, held: Mapping[str, _Held]) -> str:
-    return f"{path}: {window[0]:g} to {window[1]:g} s lie outside of its {held[path].video.duration:.1f} s"
+def _outside(path: str, window: Window, indexed: Mapping[str, _Held]) -> str:
+    return f"{path}: {window[0]:g} to {window[1]:g} s lie outside of its {indexed[path].video.duration:.1f} s"
 
 
 def _embed(library: Library, texts: Sequence[str]) -> dict[str, NDArray[np.float32]]:
@@ -238,11 +238,11 @@ def _embed(library: Library, texts: Sequence[str]) -> dict[str, NDArray[np.float
     return dict(zip(distinct, library.encoder.embed_text(distinct), strict=True))
 
 
-def _scores(texts: NDArray[np.float32], clips: Sequence[_Clip], held: Mapping[str, _Held]) -> NDArray[np.float32]:
+def _scores(texts: NDArray[np.float32], clips: Sequence[_Clip], indexed: Mapping[str, _Held]) -> NDArray[np.float32]:
     """The cosine of each text (Q, D) and the best segment of each clip: (Q, V)."""
-    first = dict(zip(held, np.cumsum([0] + [len(video.segments) for video in held.values()]), strict=False))
-    segments = np.concatenate([video.embeddings for video in held.values()])
-    members = [first[path] + held[path].among(window) for path, window in clips]
+    first = dict(zip(indexed, np.cumsum([0] + [len(video.segments) for video in indexed.values()]), strict=False))
+    segments = np.concatenate([video.embeddings for video in indexed.values()])
+    members = [first[path] + indexed[path].among(window) for path, window in clips]
     starts = np.cumsum([0] + [len(rows) for rows in members[:-1]])
     candidates = segments[np.concatenate(members)]
     batches = [texts[row : row + _TEXTS_AT_ONCE] for row in range(0, len(texts), _TEXTS_AT_ONCE)]
@@ -266,12 +266,12 @@ def _retrieval(scores: NDArray[np.floating], right: NDArray[np.bool_], options: 
 
 
 def _moments(
-    queries: Sequence[Query], vectors: Mapping[str, NDArray[np.float32]], held: Mapping[str, _Held], options: Options
+    queries: Sequence[Query], vectors: Mapping[str, NDArray[np.float32]], indexed: Mapping[str, _Held], options: Options
 ) -> Moments:
     found = []
     blind: dict[str, list[Values]] = {"whole video": [], "most central segment": [], "random segment": []}
     for query in queries:
-        video = held[query.video]
+        video = indexed[query.video]
         found.append(_hit_rates(video.moments(vectors[query.text]), query.windows))
         blind["whole video"].append(_hit_rates([(0.0, video.video.duration)], query.windows))
         blind["most central segment"].append(_hit_rates(video.moments(video.embeddings.mean(axis=0)), query.windows))

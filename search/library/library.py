@@ -220,8 +220,8 @@ class Library:
         if request.segments or request.clips or request.images or request.within or request.tag:
             raise ValueError("a saved search has no clips, and names folders and tags in its query (in: and tag:)")
         parse(request.query)
-        kept = {field.name: getattr(request, field.name) for field in fields(SavedSearch) if field.name != "name"}
-        self.catalog.searches.put(SavedSearch(name, **kept))
+        values = {field.name: getattr(request, field.name) for field in fields(SavedSearch) if field.name != "name"}
+        self.catalog.searches.put(SavedSearch(name, **values))
 
     def run_search(
         self, name: str, *, more: Sequence[int] = (), less: Sequence[int] = (), top: int = 10, explain: bool = False
@@ -276,11 +276,11 @@ class Library:
 
     def status(self) -> dict[str, str | int | float]:
         """What the library holds, as names and values."""
-        counts, held = self.catalog.counts(), self.catalog.encoder()
+        counts, encoder = self.catalog.counts(), self.catalog.encoder()
         return {
             "library": str(self.folder),
-            "model": held.fingerprint if held else "none yet",
-            "tier": (held.tier or "comes with the program") if held else "none yet",
+            "model": encoder.fingerprint if encoder else "none yet",
+            "tier": (encoder.tier or "comes with the program") if encoder else "none yet",
             **vars(counts),
             "bytes": sum(file.stat().st_size for file in self.folder.iterdir() if file.is_file()),
         }
@@ -320,8 +320,8 @@ class Library:
         """
         from search.tasks.summarization import summarize
 
-        film = self.film(video)
-        return summarize(film, self.encoder, frames=frames, seconds=seconds, about=about, chapters=chapters)
+        features = self.film(video)
+        return summarize(features, self.encoder, frames=frames, seconds=seconds, about=about, chapters=chapters)
 
     def classify(self, video: str | Path, by: Labels | Classifier) -> Classification:
         """How likely labels are in a video of this library, or of any file.
@@ -390,13 +390,13 @@ class Library:
                 f"only VideoBERT can fill in words; this library uses {self.encoder.fingerprint}"
             )
         part = ClipRange.parse(str(video))
-        film = self.film(part.path)
-        shown = film.pts_seconds >= (part.start or 0.0)
+        features = self.film(part.path)
+        inside = features.pts_seconds >= (part.start or 0.0)
         if part.end is not None:
-            shown &= film.pts_seconds < part.end
-        if not shown.any():
-            raise ValueError(f"{video} has no frame between these times; it lasts {film.duration:.1f} s")
-        return fill(self.encoder, film.features[shown], text, top=top)
+            inside &= features.pts_seconds < part.end
+        if not inside.any():
+            raise ValueError(f"{video} has no frame between these times; it lasts {features.duration:.1f} s")
+        return fill(self.encoder, features.features[inside], text, top=top)
 
     def film(self, video: str | Path) -> VideoFeatures:
         """A video as the model saw it: from the library where it holds it unchanged, looked at now otherwise.
@@ -407,9 +407,9 @@ class Library:
         from indexer.features.video import read_video, stored_video
 
         path = Path(absolute(video))
-        held = self.catalog.videos.at(str(path))
-        if held and not _changed(held):
-            return stored_video(self.engine.writable_catalog(), held)
+        stored = self.catalog.videos.at(str(path))
+        if stored and not _changed(stored):
+            return stored_video(self.engine.writable_catalog(), stored)
         return read_video(path, self.encoder)
 
 

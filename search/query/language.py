@@ -55,8 +55,8 @@ class QueryError(ValueError):
     """
 
     def __init__(self, problem: str, query: str, position: int) -> None:
-        shown = query.replace("\n", " ").replace("\t", " ")
-        pointer = f"\n  {shown}\n  {' ' * position}^" if shown.strip() else ""
+        line = query.replace("\n", " ").replace("\t", " ")
+        pointer = f"\n  {line}\n  {' ' * position}^" if line.strip() else ""
         super().__init__(problem + pointer)
         self.problem, self.position = problem, position
 
@@ -152,9 +152,9 @@ def _clause(tree: Tree[Token], query: str, filters: list[Filter]) -> tuple[list[
 def _texts(tokens: list[Token], query: str, filters: list[Filter]) -> list[Text]:
     """What the tokens say as one text, or none where they are all filters."""
     filters += [_filter(token, query) for token in tokens if token.type == "FILTER"]
-    said = [token for token in tokens if token.type != "FILTER"]
-    phrases = tuple(phrase for token in said if token.type == "PHRASE" and (phrase := token.strip('" ')))
-    words = " ".join(token.strip('" ') for token in said).strip()
+    terms = [token for token in tokens if token.type != "FILTER"]
+    phrases = tuple(phrase for token in terms if token.type == "PHRASE" and (phrase := token.strip('" ')))
+    words = " ".join(token.strip('" ') for token in terms).strip()
     return [Text(words, phrases)] if words else []
 
 

@@ -126,11 +126,11 @@ def everyday_embeddings(catalog: Catalog, encoder: Encoder) -> NDArray[np.float3
     )
 
     lines = everyday_query_lines()
-    kept = catalog.text_embeddings.get(encoder.fingerprint, lines)
-    if kept is None:
-        kept = encoder.embed_text(lines)
-        catalog.text_embeddings.put(encoder.fingerprint, lines, kept)
-    return kept
+    embeddings = catalog.text_embeddings.get(encoder.fingerprint, lines)
+    if embeddings is None:
+        embeddings = encoder.embed_text(lines)
+        catalog.text_embeddings.put(encoder.fingerprint, lines, embeddings)
+    return embeddings
 
 
 def text_confidence(coverage: NDArray[np.float64]) -> NDArray[np.float64]:

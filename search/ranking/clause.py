@@ -96,13 +96,15 @@ class SearchContext:
         by_vectors, by_words = self.only != "words", self.only != "visual"
         lost = self._without_phrases(clause, ids)
         visual = reciprocal_ranks(similarity.astype(np.float64)) if by_vectors else np.zeros(len(ids))
-        seen = np.zeros(len(ids))
+        by_frames = np.zeros(len(ids))
         if by_vectors:
-            seen = self.calibrator.confidence(similarity, is_text=is_text)
-        words = text_weight(seen) * reciprocal_ranks(np.where(coverage >= WORDS_ENOUGH, coverage, -np.inf))
-        said = text_confidence(coverage) if by_words else np.zeros(len(ids))
+            by_frames = self.calibrator.confidence(similarity, is_text=is_text)
+        words = text_weight(by_frames) * reciprocal_ranks(np.where(coverage >= WORDS_ENOUGH, coverage, -np.inf))
+        by_text = text_confidence(coverage) if by_words else np.zeros(len(ids))
         keep = ~lost
-        return ClauseScores(visual * keep, words * keep, np.zeros(len(ids)), (1 - (1 - seen) * (1 - said)) * keep)
+        return ClauseScores(
+            visual * keep, words * keep, np.zeros(len(ids)), (1 - (1 - by_frames) * (1 - by_text)) * keep
+        )
 
     def rejection(self, clause: Clause, ids: Sequence[int], neighbours: Neighbours) -> NDArray[np.float64]:
         """How likely candidates match a clause that must not: (C,), 0 to 1; of phrases 1 where said, else 0."""
@@ -167,11 +169,11 @@ def reciprocal_ranks(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(np.isneginf(scores), 0.0, 1.0 / (_K + ranks))
 
 
-def text_weight(seen: NDArray[np.float64]) -> float:
+def text_weight(confidences: NDArray[np.float64]) -> float:
     """How much the ranking by words counts beside the ranking by looks, of candidates that are so likely (C,) by looks.
 
     1 where nothing that is shown answers the query, since then it is about what is said; less, the likelier it is that
     something shown does: what is said beside another picture should not come before it.
     """
-    shown = np.clip((top_confidence(seen) - NOTHING) / (MATCH - NOTHING), 0.0, 1.0)
-    return float(1 - (1 - _WORDS_BESIDE_PICTURES) * shown)
+    share = np.clip((top_confidence(confidences) - NOTHING) / (MATCH - NOTHING), 0.0, 1.0)
+    return float(1 - (1 - _WORDS_BESIDE_PICTURES) * share)

@@ -92,13 +92,13 @@ def _spoken(moment: Moment, must: Sequence[Clause], context: SearchContext) -> t
     """From when to when the words of the query are said, None where they are not."""
     words = [word for clause in must for word in clause.words]
     matched = context.catalog.fulltext.matched(words, [hit.segment_id for hit in moment.hits])
-    said = {word for each in matched.values() for word in each.said}
-    if not said:
+    matches = {word for each in matched.values() for word in each.said}
+    if not matches:
         return None
     lines = [
         cue
         for cue in context.catalog.cues.of(moment.hits[0].video_id)
-        if cue.start < moment.end and cue.end > moment.start and any(word in normalize(cue.text) for word in said)
+        if cue.start < moment.end and cue.end > moment.start and any(word in normalize(cue.text) for word in matches)
     ]
     if not lines:
         return None

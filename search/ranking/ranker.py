@@ -141,8 +141,8 @@ def _of_likely_videos(by_step: Sequence[set[int]], context: SearchContext, most:
         steps[hit.video_id] |= sum(1 << i for i, step in enumerate(by_step) if hit.segment_id in step)
     counts = Counter(hit.video_id for hit in hits)
     best = sorted(steps, key=lambda video: (-steps[video].bit_count(), -counts[video], video))
-    kept = set(best[:most])
-    return context.catalog.segments.siblings(hit.segment_id for hit in hits if hit.video_id in kept)
+    likely = set(best[:most])
+    return context.catalog.segments.siblings(hit.segment_id for hit in hits if hit.video_id in likely)
 
 
 def _step_result(
@@ -164,10 +164,10 @@ def _step_result(
     against_it = [context.rejection(clause, ids, neighbours) for clause in must_not]
     scores, confidences = combine(for_it, against_it)
     parts = np.sum([[each.visual, each.words, each.alignment] for each in for_it], axis=0).T
-    kept = np.flatnonzero(scores > 0).tolist()
+    positive = np.flatnonzero(scores > 0).tolist()
     return StepResult(
-        [replace(hits[i], score=float(scores[i]), confidence=float(confidences[i])) for i in kept],
-        {ids[i]: parts[i] for i in kept},
+        [replace(hits[i], score=float(scores[i]), confidence=float(confidences[i])) for i in positive],
+        {ids[i]: parts[i] for i in positive},
     )
 
 
@@ -209,14 +209,14 @@ def _joined(query: ParsedQuery, results: Sequence[StepResult]) -> list[Moment]:
 def _per_video(moments: list[Moment], most: int | None) -> list[Moment]:
     if most is None:
         return moments
-    seen: Counter[int] = Counter()
-    kept = []
+    counts: Counter[int] = Counter()
+    selected = []
     for moment in moments:
         video = moment.hits[0].video_id
-        seen[video] += 1
-        if seen[video] <= most:
-            kept.append(moment)
-    return kept
+        counts[video] += 1
+        if counts[video] <= most:
+            selected.append(moment)
+    return selected
 
 
 def _listed(request: SearchRequest, context: SearchContext) -> list[Moment]:

@@ -59,11 +59,11 @@ class Client:
         try:
             if not self._is_ours():
                 return None
-            asked = request.to_parameters()
+            parameters = request.to_parameters()
             if upload is not None:
-                asked["upload"] = self._sent(upload)
+                parameters["upload"] = self._sent(upload)
             kind = "similar" if isinstance(request, SimilarRequest) else "search"
-            rows = self._pages(kind, {**asked, "top": request.top, "limit": min(request.top, _PAGE)})
+            rows = self._pages(kind, {**parameters, "top": request.top, "limit": min(request.top, _PAGE)})
         except (OSError, ValueError, LookupError, TypeError, HTTPException, _Refused) as error:
             _log.info("the service at %s did not answer: %s", self._endpoint.url, error)
             return None
@@ -76,9 +76,9 @@ class Client:
         self._most_bytes = int(status["uploads"]["max_bytes"])
         return Path(status["library"]).resolve() == self._folder.resolve()
 
-    def _pages(self, kind: str, asked: Mapping[str, Any]) -> list[dict[str, Any]]:
+    def _pages(self, kind: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = []
-        where: str | None = f"{kind}?{urlencode(asked, doseq=True)}"
+        where: str | None = f"{kind}?{urlencode(parameters, doseq=True)}"
         while where is not None:
             page = self._ask("GET", where)
             rows += page["items"]
@@ -122,8 +122,8 @@ class Client:
         try:
             connection.connect()
             connection.sock.settimeout(seconds)
-            shown = {"Authorization": f"Bearer {self._endpoint.token}", **(headers or {})}
-            connection.request(method, f"/api/v1/{where}", body=body, headers=shown)
+            sent = {"Authorization": f"Bearer {self._endpoint.token}", **(headers or {})}
+            connection.request(method, f"/api/v1/{where}", body=body, headers=sent)
             return _content(connection.getresponse())
         finally:
             connection.close()
@@ -161,10 +161,10 @@ def running(folder: Path, catalog: Catalog) -> Client | None:
 
 
 def _content(response: HTTPResponse) -> dict[str, Any]:
-    said: dict[str, Any] = json.loads(response.read())
+    reply: dict[str, Any] = json.loads(response.read())
     if response.status not in (200, 201):
-        raise _Refused(f"{response.status} {said.get('detail')}")
-    return said
+        raise _Refused(f"{response.status} {reply.get('detail')}")
+    return reply
 
 
 def _parts(head: str, path: Path, tail: str) -> Iterator[bytes]:

@@ -99,7 +99,7 @@ class Tools:
         what = _number(what)
         with self._told():
             video, segments = self._library.show(what)
-            wanted = [each for each in segments if each.end > start and (end is None or each.start < end)]
+            inside = [each for each in segments if each.end > start and (end is None or each.start < end)]
             facts = {
                 "path": video.path,
                 "duration": round(video.duration, 3),
@@ -107,13 +107,13 @@ class Tools:
                 "height": video.height,
                 "fps": round(video.fps, 3),
                 "codec": video.codec,
-                "segments": [_row(segment) for segment in wanted[:_MOST_SEGMENTS]],
-                "segments_left_out": max(0, len(wanted) - _MOST_SEGMENTS),
+                "segments": [_row(segment) for segment in inside[:_MOST_SEGMENTS]],
+                "segments_left_out": max(0, len(inside) - _MOST_SEGMENTS),
             }
-            shown: list[Any] = [_json(facts)]
+            contents: list[Any] = [_json(facts)]
             if isinstance(what, int):
-                shown.append(Image(data=self._library.catalog.segments.thumbnail(what)[0], format="jpeg"))
-            return shown
+                contents.append(Image(data=self._library.catalog.segments.thumbnail(what)[0], format="jpeg"))
+            return contents
 
     def storyboard(
         self,

@@ -226,10 +226,10 @@ def charts(scored: Sequence[FrozenTrial]) -> Figure:
     first.set(xlabel="trial", ylabel="held-out MRR")
     for axes, name in zip([first, *others], ["", *names], strict=True):
         for state, marker in ((TrialState.COMPLETE, "o"), (TrialState.PRUNED, "x")):
-            shown = [trial for trial in scored if trial.state == state and (not name or name in trial.params)]
-            if shown:  # matplotlib would forget the names of an axis for an empty row
-                at = [_place(trial.params[name]) if name else trial.number for trial in shown]
-                axes.plot(at, [_score(trial) for trial in shown], marker, color="tab:blue", markersize=4)
+            chosen = [trial for trial in scored if trial.state == state and (not name or name in trial.params)]
+            if chosen:  # matplotlib would forget the names of an axis for an empty row
+                at = [_place(trial.params[name]) if name else trial.number for trial in chosen]
+                axes.plot(at, [_score(trial) for trial in chosen], marker, color="tab:blue", markersize=4)
         if name:
             axes.set_xlabel(name)
         if any(getattr(trial.distributions.get(name), "log", False) for trial in scored):

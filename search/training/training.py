@@ -76,8 +76,8 @@ def train_on(
     encoder, fresh = starting(start, options, network or {})
     if fresh and processes.first:
         tell_fresh(fresh)
-    kept = features or folder / "examples.safetensors"
-    examples, problems = examples_of(captions, media, encoder, kept, processes=processes, tell=tell_reading)
+    cache = features or folder / "examples.safetensors"
+    examples, problems = examples_of(captions, media, encoder, cache, processes=processes, tell=tell_reading)
 
     def tell(step: Step) -> None:
         if processes.first:
@@ -89,7 +89,7 @@ def train_on(
     anchor = None
     if options.frozen and processes.count == 1 and options.weights.keys() - {"masked_words", "masked_frames"}:
         anchor = Anchor(encoder.model, encoder.tokenizer, dataset.texts(), options.max_words)
-        anchor.keep(kept.with_name(f"{kept.stem}-texts.safetensors"))
+        anchor.keep(cache.with_name(f"{cache.stem}-texts.safetensors"))
     train(encoder.model, encoder.tokenizer, dataset, options, run=run, processes=processes, anchor=anchor, report=tell)
     if processes.first:
         output.mkdir(parents=True, exist_ok=True)
@@ -113,12 +113,12 @@ def examples_of(
     captions: Path,
     media: Path,
     encoder: VideoBertEncoder,
-    kept: Path,
+    cache: Path,
     *,
     processes: Processes = _ALONE,
     tell: Callable[[int, int], None],
 ) -> tuple[list[Example], list[str]]:
-    """Look at what the captions name, or take what was seen before from the file `kept`.
+    """Look at what the captions name, or take what was seen before from the file `cache`.
 
     Returns:
         the examples, and a sentence for every row that was skipped.
@@ -126,14 +126,14 @@ def examples_of(
     rows, problems = read_captions(captions)
     unreadable: list[str] = []
     key = features_key(captions, encoder)
-    if processes.first and not kept.exists():
-        seen, unreadable = look_at(rows, media, encoder, views=VIEWS, tell=tell)
-        if seen:
-            save_examples(kept, seen, unreadable, key=key)
+    if processes.first and not cache.exists():
+        new, unreadable = look_at(rows, media, encoder, views=VIEWS, tell=tell)
+        if new:
+            save_examples(cache, new, unreadable, key=key)
     processes.wait()
     examples: list[Example] = []
-    if kept.exists():
-        examples, unreadable = load_examples(kept, key=key)
+    if cache.exists():
+        examples, unreadable = load_examples(cache, key=key)
     return examples, problems + unreadable
 
 

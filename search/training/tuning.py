@@ -101,11 +101,11 @@ def split(examples: Sequence[Example], held_out: float) -> tuple[list[Example], 
 def held_out_scores(encoder: VideoBertEncoder, examples: Sequence[Example]) -> dict[str, float]:
     """How well each caption finds its example among the held-out ones, by frames alone: MRR, R@1 and R@10."""
     segments = encoder.embed_segments([e.features for e in examples], [""] * len(examples))
-    asked = [(text, row) for row, e in enumerate(examples) for text in (e.captions or (e.label,))]
+    texts = [(text, row) for row, e in enumerate(examples) for text in (e.captions or (e.label,))]
     labels = np.array([example.label for example in examples])
-    rows = np.array([row for _, row in asked])
+    rows = np.array([row for _, row in texts])
     right = (rows[:, None] == np.arange(len(examples))) | ((labels[rows][:, None] == labels) & (labels != ""))
-    places = ranks(encoder.embed_text([text for text, _ in asked]) @ segments.T, right)
+    places = ranks(encoder.embed_text([text for text, _ in texts]) @ segments.T, right)
     return {"MRR": float((1 / places).mean()), "R@1": float((places <= 1).mean()), "R@10": float((places <= 10).mean())}
 
 
@@ -114,10 +114,10 @@ def _work(tuning: Tuning, most: int, threads: int) -> None:
     torch.set_num_threads(threads)
     space, start = read_space(tuning.space), load_videobert(tuning.start)
     examples, _ = load_examples(tuning.features, key=features_key(tuning.captions, start))
-    trained, held = split(examples, tuning.held_out)
+    trained, held_out = split(examples, tuning.held_out)
     while (trial := study.next_trial(tuning, most)) is not None:
         try:
-            value = _run(trial, space, start, trained, held)
+            value = _run(trial, space, start, trained, held_out)
         except optuna.TrialPruned:
             trial.study.tell(trial, state=TrialState.PRUNED)
         except (ValueError, RuntimeError) as error:  # fields that do not fit each other, or too little memory
@@ -128,7 +128,7 @@ def _work(tuning: Tuning, most: int, threads: int) -> None:
 
 
 def _run(
-    trial: optuna.Trial, space: Space, start: VideoBertEncoder, trained: Sequence[Example], held: Sequence[Example]
+    trial: optuna.Trial, space: Space, start: VideoBertEncoder, trained: Sequence[Example], held_out: Sequence[Example]
 ) -> float:
     began = time.monotonic()
     recipe = space.choose(trial)
@@ -141,13 +141,13 @@ def _run(
         if step.step % (step.steps // options.epochs):
             return
         with _looking(model):
-            trial.report(held_out_scores(encoder, held)["MRR"], step.epoch + 1)
+            trial.report(held_out_scores(encoder, held_out)["MRR"], step.epoch + 1)
         trial.set_user_attr("epochs", step.epoch + 1)
         if step.step < step.steps and trial.should_prune():
             raise optuna.TrialPruned
 
     train(model, start.tokenizer, CaptionedSet(trained), options, report=report)
-    scores = held_out_scores(encoder, held)  # of the averaged weights, where the recipe asks for them
+    scores = held_out_scores(encoder, held_out)  # of the averaged weights, where the recipe asks for them
     trial.set_user_attr("scores", scores)
     trial.set_user_attr("fresh", fresh)
     trial.set_user_attr("seconds", round(time.monotonic() - began, 1))

@@ -159,10 +159,10 @@ class Database:
 
     def require_encoder(self, encoder: EncoderInfo) -> None:
         """Raise EncoderMismatch where vectors of another encoder than this one are held."""
-        held = self.encoder()
-        if held is not None and not held.same_vectors(encoder):
+        stored = self.encoder()
+        if stored is not None and not stored.same_vectors(encoder):
             raise EncoderMismatch(
-                f"This library holds vectors of the encoder {held.fingerprint} (dimension {held.dim}), and vectors of "
+                f"This library holds vectors of the encoder {stored.fingerprint} (dimension {stored.dim}); those of "
                 f"{encoder.fingerprint} (dimension {encoder.dim}) cannot be compared with them. `videobert reindex` "
                 "moves a library to another encoder; or index into another library folder, or remove the videos of "
                 "this library first."

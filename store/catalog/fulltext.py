@@ -103,11 +103,11 @@ class FullText:
             "WHERE segments.video_id = ? ORDER BY segments.id, cues.id",
             video_id,
         )
-        said: dict[int, list[str]] = {}
+        lines_of: dict[int, list[str]] = {}
         for row in rows:
-            said.setdefault(row["number"], []).append(row["line"] if row["said"] is None else row["said"])
-        self._database.execute(f"DELETE FROM segments_fts WHERE rowid {AMONG}", json_ids(said))
-        for number, lines in said.items():
+            lines_of.setdefault(row["number"], []).append(row["line"] if row["said"] is None else row["said"])
+        self._database.execute(f"DELETE FROM segments_fts WHERE rowid {AMONG}", json_ids(lines_of))
+        for number, lines in lines_of.items():
             words = (number, analyze("\n".join(lines)), names)
             self._database.execute("INSERT INTO segments_fts (rowid, said, named) VALUES (?, ?, ?)", *words)
 

@@ -201,9 +201,9 @@ def _fill_words(db: Database) -> None:
             (number, number),
         ).fetchall()
         names = analyze(name_words(path))
-        for segment, said in rows:
+        for segment, lines in rows:
             db.execute(
-                "INSERT INTO segments_fts (rowid, said, named) VALUES (?, ?, ?)", (segment, analyze(said), names)
+                "INSERT INTO segments_fts (rowid, said, named) VALUES (?, ?, ?)", (segment, analyze(lines), names)
             )
 
 

@@ -83,11 +83,11 @@ class Reindexing:
                 if one.features is not None and one.pts_seconds is not None:
                     check_features(one.features, one.pts_seconds)
             ids = json_ids(one.segment_id for one in embeddings)
-            held = {row["id"] for row in self._database.rows(f"SELECT id FROM segments WHERE id {AMONG}", ids)}
-            kept = [one for one in embeddings if one.segment_id in held]
+            present = {row["id"] for row in self._database.rows(f"SELECT id FROM segments WHERE id {AMONG}", ids)}
+            stored = [one for one in embeddings if one.segment_id in present]
             self._database.insert_all(
                 "next_embeddings",
-                ({"segment_id": one.segment_id, "vector": to_blob(one.embedding, VECTOR)} for one in kept),
+                ({"segment_id": one.segment_id, "vector": to_blob(one.embedding, VECTOR)} for one in stored),
                 replace=True,
             )
             self._database.insert_all(
@@ -99,7 +99,7 @@ class Reindexing:
                         "pts": to_blob(one.pts_seconds, SECONDS),
                         "data": to_blob(one.features, FEATURE),
                     }
-                    for one in kept
+                    for one in stored
                     if one.features is not None and one.pts_seconds is not None
                 ),
                 replace=True,

@@ -95,13 +95,13 @@ class Segments:
                 f'SELECT id, video_id, start, "end" FROM segments WHERE id {AMONG} ORDER BY id',
                 json_ids(distinct[first : first + _CHUNK]),
             )
-        held, videos, starts, ends = np.array(rows, np.float64).reshape(-1, 4).T
-        if (unknown := np.setdiff1d(own, held)).size:
+        known, videos, starts, ends = np.array(rows, np.float64).reshape(-1, 4).T
+        if (unknown := np.setdiff1d(own, known)).size:
             raise NotInLibrary("segment", unknown.tolist())
         if not own.size:
             return near, np.empty((*near.shape, 2))
-        at = np.minimum(np.searchsorted(held, near), len(held) - 1)
-        there = (held[at] == near) & (videos[at] == videos[at[:, count : count + 1]])
+        at = np.minimum(np.searchsorted(known, near), len(known) - 1)
+        there = (known[at] == near) & (videos[at] == videos[at[:, count : count + 1]])
         return np.where(there, near, -1), np.where(there[..., None], np.stack([starts, ends], axis=1)[at], 0.0)
 
     def embeddings(self, ids: ArrayLike) -> NDArray[np.float32]:
@@ -123,8 +123,8 @@ class Segments:
         if len(found) < len(distinct):
             raise NotInLibrary("segment", np.setdiff1d(distinct, found).tolist())
         if not found:
-            held = self._database.encoder()
-            return np.empty((0, held.dim if held else 0), np.float32)
+            encoder = self._database.encoder()
+            return np.empty((0, encoder.dim if encoder else 0), np.float32)
         return np.concatenate(vectors).reshape(len(found), -1)[positions]
 
     def frame_features(self, segment_id: int) -> tuple[NDArray[np.float64], NDArray[np.float16]]:

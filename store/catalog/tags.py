@@ -41,13 +41,13 @@ class Tags:
                 json_ids(video_ids),
             )
             ids = json_ids(tag.segment_id for tag in tags)
-            held = {row["id"] for row in self._database.rows(f"SELECT id FROM segments WHERE id {AMONG}", ids)}
+            present = {row["id"] for row in self._database.rows(f"SELECT id FROM segments WHERE id {AMONG}", ids)}
             self._database.insert_all(
                 "tags",
                 (
                     asdict(tag) | {"name": storable(tag.name), "origin": storable(origin)}
                     for tag in tags
-                    if tag.segment_id in held
+                    if tag.segment_id in present
                 ),
             )
 

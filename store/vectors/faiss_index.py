@@ -103,11 +103,11 @@ class FaissIndex:
     def remove(self, ids: ArrayLike) -> int:
         """Delete ids; return how many of them were held."""
         with self._lock:
-            held = np.intersect1d(self._ids, np.asarray(ids, dtype=np.int64))
-            if held.size:
-                self._index.remove_ids(faiss.IDSelectorBatch(held))
-                self._ids = np.setdiff1d(self._ids, held, assume_unique=True)
-            return int(held.size)
+            found = np.intersect1d(self._ids, np.asarray(ids, dtype=np.int64))
+            if found.size:
+                self._index.remove_ids(faiss.IDSelectorBatch(found))
+                self._ids = np.setdiff1d(self._ids, found, assume_unique=True)
+            return int(found.size)
 
     def replace(self, batches: Iterable[tuple[Ids, Vectors]], *, count: int, sample: ArrayLike) -> None:
         """Hold the vectors in ``batches`` alone; until all are in, searches are answered as before.
@@ -245,8 +245,8 @@ def _ids_in(index: Any) -> NDArray[np.int64]:
         return np.asarray(faiss.vector_to_array(index.id_map), dtype=np.int64)
     lists = index.invlists
     sizes = [lists.list_size(number) for number in range(index.nlist)]
-    held = [faiss.rev_swig_ptr(lists.get_ids(number), size).copy() for number, size in enumerate(sizes) if size]
-    return np.concatenate(held) if held else np.empty(0, np.int64)
+    found = [faiss.rev_swig_ptr(lists.get_ids(number), size).copy() for number, size in enumerate(sizes) if size]
+    return np.concatenate(found) if found else np.empty(0, np.int64)
 
 
 def _checked_ids(ids: ArrayLike) -> NDArray[np.int64]:

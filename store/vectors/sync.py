@@ -24,27 +24,27 @@ def sync(index: VectorIndex, catalog: Catalog) -> tuple[int, int]:
     Returns:
         How many vectors were added and removed.
     """
-    wanted, before = catalog.segments.ids(), index.ids()
-    kept = np.intersect1d(before, wanted, assume_unique=True)
+    target, before = catalog.segments.ids(), index.ids()
+    common = np.intersect1d(before, target, assume_unique=True)
     library_id = catalog.library_id
     if index.source != library_id:
-        kept = kept[:0]  # the same ids, but of other segments, or with the vectors of another encoder
-    if len(wanted) > index.capacity or (len(before) and not len(kept)):
-        sample = np.random.default_rng(0).choice(wanted, min(len(wanted), _SAMPLE), replace=False)
-        index.replace(_batches(catalog, wanted), count=len(wanted), sample=_read(catalog, sample)[1])
+        common = common[:0]  # the same ids, but of other segments, or with the vectors of another encoder
+    if len(target) > index.capacity or (len(before) and not len(common)):
+        sample = np.random.default_rng(0).choice(target, min(len(target), _SAMPLE), replace=False)
+        index.replace(_batches(catalog, target), count=len(target), sample=_read(catalog, sample)[1])
     else:
-        index.remove(np.setdiff1d(before, kept, assume_unique=True))
-        for ids, vectors in _batches(catalog, np.setdiff1d(wanted, kept, assume_unique=True)):
+        index.remove(np.setdiff1d(before, common, assume_unique=True))
+        for ids, vectors in _batches(catalog, np.setdiff1d(target, common, assume_unique=True)):
             index.add(ids, vectors)
     index.source = library_id
-    return len(index) - len(kept), len(before) - len(kept)
+    return len(index) - len(common), len(before) - len(common)
 
 
 def _batches(catalog: Catalog, ids: Ids) -> Iterator[tuple[Ids, Vectors]]:
     for first in range(0, len(ids), _CHUNK):
-        held, vectors = _read(catalog, ids[first : first + _CHUNK])
-        if held.size:
-            yield held, vectors
+        found, vectors = _read(catalog, ids[first : first + _CHUNK])
+        if found.size:
+            yield found, vectors
 
 
 def _read(catalog: Catalog, ids: Ids) -> tuple[Ids, Vectors]:

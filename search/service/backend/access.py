@@ -72,12 +72,12 @@ class Guard:
         foreign = site in ("cross-site", "same-site") or (origin is not None and origin != f"http://{host}")
         if foreign and (scope["method"] not in _SAFE or scope["path"].startswith(API)):
             return problem(403, "requests from pages of other sites are not answered")
-        if scope["path"] == "/" and (token := parse_qs(scope["query_string"].decode("latin-1")).get("token")):
-            return self._greeted(scope, token[0])
-        shown = self._shown(headers)
-        is_local_key = _same(shown, self._settings.local_token)
+        if scope["path"] == "/" and (tokens := parse_qs(scope["query_string"].decode("latin-1")).get("token")):
+            return self._greeted(scope, tokens[0])
+        token = self._token_of(headers)
+        is_local_key = _same(token, self._settings.local_token)
         scope[LOCAL] = is_local_key or self._settings.loopback
-        if self._settings.token is None or is_local_key or _same(shown, self._settings.token):
+        if self._settings.token is None or is_local_key or _same(token, self._settings.token):
             return self._too_large(scope, headers)
         if scope["path"].startswith(API):
             return problem(401, "this service wants its token", headers={"www-authenticate": "Bearer"})
@@ -92,7 +92,7 @@ class Guard:
             response.set_cookie(self._cookie, token, httponly=True, samesite="lax", path="/")
         return response
 
-    def _shown(self, headers: Headers) -> str | None:
+    def _token_of(self, headers: Headers) -> str | None:
         scheme, _, token = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
             return token.strip()
@@ -125,5 +125,5 @@ def _limited(receive: Receive, most: int) -> Receive:
     return receive_limited
 
 
-def _same(shown: str | None, secret: str | None) -> bool:
-    return shown is not None and secret is not None and hmac.compare_digest(shown.encode(), secret.encode())
+def _same(given: str | None, secret: str | None) -> bool:
+    return given is not None and secret is not None and hmac.compare_digest(given.encode(), secret.encode())

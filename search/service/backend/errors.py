@@ -46,10 +46,10 @@ class ApiError(HTTPException):
 
 def problem(status: int, detail: str, *, character: int | None = None, headers: Any = None) -> Response:
     """A problem as a response."""
-    said = Problem(
+    body = Problem(
         type="about:blank", title=HTTPStatus(status).phrase, status=status, detail=detail, character=character
     )
-    return JSONResponse(said.model_dump(exclude_none=True), status, headers, MEDIA_TYPE)
+    return JSONResponse(body.model_dump(exclude_none=True), status, headers, MEDIA_TYPE)
 
 
 def add_handlers(app: FastAPI) -> None:
@@ -73,8 +73,8 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    said = "; ".join(f"{'.'.join(map(str, each['loc'][1:])) or 'body'}: {each['msg']}" for each in error.errors())
-    return problem(422, said.encode("utf-8", "replace").decode())
+    detail = "; ".join(f"{'.'.join(map(str, each['loc'][1:])) or 'body'}: {each['msg']}" for each in error.errors())
+    return problem(422, detail.encode("utf-8", "replace").decode())
 
 
 async def _misunderstood(request: Request, error: Exception) -> Response:

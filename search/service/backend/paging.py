@@ -13,9 +13,9 @@ Limit = Annotated[int, Query(ge=1, le=100, description="How many at most.")]
 Offset = Annotated[int, Query(ge=0, le=2**31, description="How many to leave out before them.")]
 
 
-def next_part(request: Request, offset: int, shown: int, total: int) -> str | None:
+def next_part(request: Request, offset: int, count: int, total: int) -> str | None:
     """Where a list goes on of which `shown` of `total` things were shown, None at its end."""
-    return same_from(request, offset + shown) if shown and offset + shown < total else None
+    return same_from(request, offset + count) if count and offset + count < total else None
 
 
 def same_from(request: Request, offset: int) -> str:

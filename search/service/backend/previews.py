@@ -175,8 +175,8 @@ class Previews:
             with process:
                 complaints = _Tail(process)
                 self._follow(process, video.content_hash)
-                said = complaints.last()
-            return None if process.returncode == 0 else said or f"exit code {process.returncode}"
+                message = complaints.last()
+            return None if process.returncode == 0 else message or f"exit code {process.returncode}"
         finally:
             timer.cancel()
             with self._changed:
@@ -199,12 +199,12 @@ class Previews:
 
     def _make_room(self, newest: Path) -> None:
         """Delete the films that were watched longest ago until the others fit."""
-        films = sorted(self._folder.glob("*.mp4"), key=lambda film: film.stat().st_atime, reverse=True)
-        held = 0
-        for film in films:
-            held += film.stat().st_size
-            if held > self._most_bytes and film != newest:
-                film.unlink(missing_ok=True)
+        paths = sorted(self._folder.glob("*.mp4"), key=lambda path: path.stat().st_atime, reverse=True)
+        size = 0
+        for path in paths:
+            size += path.stat().st_size
+            if size > self._most_bytes and path != newest:
+                path.unlink(missing_ok=True)
 
 
 class _Tail:

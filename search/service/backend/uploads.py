@@ -82,10 +82,10 @@ class Uploads:
 
     def clip(self, token: str) -> Clip:
         """What an upload shows; a 404 where it is not remembered."""
-        held = self._recent.get(token)
-        if held is None or held[0] != self._engine.searcher().encoder.fingerprint:
+        cached = self._recent.get(token)
+        if cached is None or cached[0] != self._engine.searcher().encoder.fingerprint:
             raise ApiError(404, "this upload is not remembered; send it again")
-        return held[1]
+        return cached[1]
 
     def forget(self, token: str) -> None:
         """Let an upload go; a 404 where it is not remembered."""

@@ -79,17 +79,17 @@ def job_events(job_id: JobId, state: Shared, local: IsLocal) -> StreamingRespons
 
 
 async def _events(job_id: str, state: ServiceState, *, local: bool) -> AsyncIterator[str]:
-    told: Job | None = None
-    spoke = time.monotonic()
+    sent: Job | None = None
+    sent_at = time.monotonic()
     while not state.closing.is_set():
         job = state.jobs.job(job_id)
-        if job != told:
+        if job != sent:
             event = "done" if job.state in ENDED else "progress"
             yield f"event: {event}\ndata: {job.shown(local=local).model_dump_json()}\n\n"
             if job.state in ENDED:
                 return
-            told, spoke = job, time.monotonic()
-        elif time.monotonic() - spoke > _SILENT_SECONDS:
+            sent, sent_at = job, time.monotonic()
+        elif time.monotonic() - sent_at > _SILENT_SECONDS:
             yield ":\n\n"
-            spoke = time.monotonic()
+            sent_at = time.monotonic()
         await anyio.sleep(_LOOK_SECONDS)

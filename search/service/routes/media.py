@@ -146,21 +146,21 @@ async def frame(
 def _storyboard(state: ServiceState, video_id: int, frames: int) -> Storyboard:
     video = held_video(state, video_id)
     key = ("storyboard", video_id, video.indexed_at, frames)
-    held = state.storyboards.get(key)
-    if held is None:
-        held = state.engine.run(lambda searcher: _drawn(searcher, video, frames))
-        state.storyboards.put(key, held)
-    return held
+    cached = state.storyboards.get(key)
+    if cached is None:
+        cached = state.engine.run(lambda searcher: _drawn(searcher, video, frames))
+        state.storyboards.put(key, cached)
+    return cached
 
 
 def _drawn(searcher: Searcher, video: types.Video, frames: int) -> Storyboard:
     assert video.id is not None  # it came from the catalog
-    film = stored_video(searcher.catalog, video)
-    summary: Summary = summarize(film, searcher.encoder, frames=frames)
+    features = stored_video(searcher.catalog, video)
+    summary: Summary = summarize(features, searcher.encoder, frames=frames)
     ids = [segment.id or 0 for segment in searcher.catalog.segments.of(video.id)]
 
     def segment_at(seconds: float) -> int:
-        return ids[int(np.clip(np.searchsorted(film.bounds, seconds, side="right") - 1, 0, len(ids) - 1))]
+        return ids[int(np.clip(np.searchsorted(features.bounds, seconds, side="right") - 1, 0, len(ids) - 1))]
 
     try:
         state_as_indexed(video)
@@ -196,12 +196,12 @@ def _frame(state: ServiceState, video_id: int, at: float) -> bytes:
     state_as_indexed(video)
     at = max(0.0, min(at, video.duration - 1.5 / (video.fps or _SLOW)))  # where the last frame is still on screen
     key = (video_id, video.indexed_at, round(at, 3))
-    held = state.frames.get(key)
-    if held is None:
+    jpeg = state.frames.get(key)
+    if jpeg is None:
         with state.decoders.taken() as decoders:
             (still,) = decoders.stills(Path(video.path), [at])
         file = io.BytesIO()
         Image.fromarray(np.ascontiguousarray(still.data[0].transpose(1, 2, 0))).save(file, "JPEG", quality=_QUALITY)
-        held = file.getvalue()
-        state.frames.put(key, held)
-    return held
+        jpeg = file.getvalue()
+        state.frames.put(key, jpeg)
+    return jpeg

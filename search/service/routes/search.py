@@ -58,9 +58,9 @@ class Question(BaseModel):
         """How many moments to look for."""
         if self.top is not None:
             return self.top
-        wanted = max(self.offset + self.limit, self.least)
-        depth = next((depth for depth in _DEPTHS if depth >= wanted), _DEPTHS[-1])
-        while depth < wanted:
+        needed = max(self.offset + self.limit, self.least)
+        depth = next((depth for depth in _DEPTHS if depth >= needed), _DEPTHS[-1])
+        while depth < needed:
             depth *= 2
         return depth
 
@@ -183,8 +183,8 @@ async def ask_search(
     explain: Annotated[bool, Query(description="Say why each moment was found.")] = False,
 ) -> Moments:
     """Ask a saved search again."""
-    kept = _held(state, name)
-    question = SearchQuestion(**saved_request(kept).to_parameters(), limit=limit, offset=offset, explain=explain)
+    saved = _held(state, name)
+    question = SearchQuestion(**saved_request(saved).to_parameters(), limit=limit, offset=offset, explain=explain)
     return await answered(question, request, state, local=local)
 
 
@@ -192,8 +192,8 @@ async def ask_search(
 def keep_search(name: Name, kept: Kept, state: Shared) -> SavedSearch:
     """Keep a search under a name, in place of what was kept under it; what it was taught stays."""
     before = state.library.catalog.searches.get(name)
-    taught = {"more": before.more, "less": before.less} if before else {}
-    state.library.save_search(name.strip(), SearchRequest.from_parameters(kept.model_dump() | taught))
+    feedback = {"more": before.more, "less": before.less} if before else {}
+    state.library.save_search(name.strip(), SearchRequest.from_parameters(kept.model_dump() | feedback))
     return _shown(_held(state, name))
 
 
@@ -205,10 +205,10 @@ def forget_search(name: Name, state: Shared) -> None:
 
 
 def _held(state: ServiceState, name: str) -> searches.SavedSearch:
-    held = state.library.catalog.searches.get(name)
-    if held is None:
+    saved = state.library.catalog.searches.get(name)
+    if saved is None:
         raise ApiError(404, "no search of this name")
-    return held
+    return saved
 
 
 def _shown(search: searches.SavedSearch) -> SavedSearch:

@@ -55,9 +55,9 @@ def list_videos(
 def show_video(video_id: VideoId, state: Shared, local: IsLocal) -> WholeVideo:
     """Show what the library knows of one video."""
     video, catalog = held_video(state, video_id), state.library.catalog
-    (shown,) = shown_videos(state, [video], local=local)
+    (listed,) = shown_videos(state, [video], local=local)
     return WholeVideo(
-        **shown.model_dump(),
+        **listed.model_dump(),
         segment_list=[Segment.of(segment) for segment in catalog.segments.of(video_id)],
         cues=[Cue(**vars(cue)) for cue in catalog.cues.of(video_id)],
     )

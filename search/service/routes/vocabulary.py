@@ -49,23 +49,23 @@ def vocabulary(state: Shared, local: IsLocal) -> Vocabulary:
     """List the filters and operators of the query language, and the names they can be used with."""
     catalog = state.library.catalog
     folders = dict.fromkeys(shown_path(each.path, local=local) for each in catalog.videos.folders())
-    held = {
+    names = {
         "folders": list(folders)[:_MOST],
         "tags": list(catalog.tags.counts())[:_MOST],
         "suffixes": catalog.videos.suffixes()[:_MOST],
         "dates": _dates(date.today()),
     }
     return Vocabulary(
-        filters=[_term(spec, held) for spec in TYPED_FILTERS],
+        filters=[_term(spec, names) for spec in TYPED_FILTERS],
         operators=_OPERATORS,
-        folders=held["folders"],
-        tags=held["tags"],
-        types=held["suffixes"],
+        folders=names["folders"],
+        tags=names["tags"],
+        types=names["suffixes"],
     )
 
 
-def _term(spec: FilterSpec, held: dict[str, list[str]]) -> Term:
-    values = held[spec.values] if isinstance(spec.values, str) else list(spec.values)
+def _term(spec: FilterSpec, names: dict[str, list[str]]) -> Term:
+    values = names[spec.values] if isinstance(spec.values, str) else list(spec.values)
     return Term(name=f"{spec.name}:", help=spec.help, example=spec.example, values=values)
 
 
