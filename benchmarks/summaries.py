@@ -34,8 +34,8 @@ from indexer.features.video import VideoFeatures, read_video
 from model.encoder.contract import Encoder
 from model.encoder.load import load
 from search.tasks.chapters import chapter_edges
-from search.tasks.facility_location import coverage, likeness
-from search.tasks.summarization import pieces, summarize
+from search.tasks.facility_location import coverage, frame_similarity
+from search.tasks.summarization import highlight_windows, summarize
 
 CLIPS, FRAMES, SECONDS, DRAWS = 16, (4, 8, 16), (12.0, 24.0), 20
 FPS, WIDTH, HEIGHT = 25, 320, 180
@@ -97,7 +97,7 @@ def measure(
     rng: np.random.Generator,
     scores: Scores,
 ) -> None:
-    alike, worth = likeness(film.features), np.diff(film.pts_seconds, append=film.duration)
+    alike, worth = frame_similarity(film.features), np.diff(film.pts_seconds, append=film.duration)
     clip_of_frame = np.searchsorted(ends, film.pts_seconds, side="right").clip(max=len(ends) - 1)
 
     def note(what: str, method: str, *choices: list[int]) -> None:
@@ -116,7 +116,7 @@ def measure(
         note(what, "even", even)
         note(what, "random", *(rng.choice(len(worth), count, replace=False).tolist() for _ in range(DRAWS)))
         scores[f"{what}, coverage"]["best possible"].append(bound(alike, worth, chosen, count))
-    parts = pieces(film)
+    parts = highlight_windows(film)
     for seconds in SECONDS:
         what, count = f"highlights of {seconds:.0f} s", round(seconds / 2)
         starts = [(n + 0.5) * film.duration / count - 1 for n in range(count)]

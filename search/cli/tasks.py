@@ -45,7 +45,7 @@ def summarize(
     json_: JsonOption = False,
 ) -> None:
     """Show what a video shows: a storyboard, its chapters, and a cut of its highlights."""
-    from search.export.cuts import check_film_name, write_parts
+    from search.export.cuts import check_video_name, write_parts
     from search.tasks.storyboard import SHORT_SIDE, stills, write_page, write_picture
 
     with opened(folder) as library:
@@ -53,7 +53,7 @@ def summarize(
         if output is None and seconds is not None:
             output = output_folder / f"{video.stem}.highlights.mp4"
         if output is not None:
-            check_film_name(output, source=video)
+            check_video_name(output, source=video)
             seconds = seconds or _HIGHLIGHT_SECONDS
         summary = library.summarize(video, frames=frames, seconds=seconds, about=about, chapters=chapters)
         pictures = stills(summary.path, [frame.seconds for frame in summary.keyframes], short_side=SHORT_SIDE)
@@ -161,14 +161,14 @@ def _train_classifier(library: Library, rows: Path, folder: Path) -> bool:
 
     labelled, problems = read_labelled(rows)
 
-    def films() -> Iterator[tuple[VideoFeatures, str]]:
+    def examples() -> Iterator[tuple[VideoFeatures, str]]:
         for path, label in labelled:
             try:
                 yield library.film(path), label
             except MediaError as error:
                 problems.append(f"{path}: {error}")
 
-    trained = train_classifier(films(), library.encoder)
+    trained = train_classifier(examples(), library.encoder)
     trained.save(folder)
     for problem in problems:
         err.print(f"  {problem}", markup=False)

@@ -1,7 +1,7 @@
-"""Moments cut out of their videos, each into a file of its own.
+"""Cut moments out of their videos into files, or join parts of one video into a new one.
 
-Packets are copied where that can be done (see remux.py). Where it cannot, the moment is encoded, and that is said.
-Parts of one video are joined into a new one, always encoded. Files are read and written in a child process.
+Moments are cut without re-encoding where possible (see remux.py); otherwise they are encoded, with a note. Joined parts
+are always encoded. Child processes read and write the files.
 """
 
 from __future__ import annotations
@@ -16,34 +16,33 @@ from indexer.media.container import MediaError
 from indexer.workers.decoders import Decoders
 from search.ranking.moments import Moment
 
-# Containers that moments are written into; those of other names go into the second, which holds almost every codec.
+# Containers that packets are copied into; Matroska serves for all others.
 _COPIED = (".mp4", ".mkv", ".m4v", ".mov", ".webm", ".ts", ".mts", ".m2ts", ".mpg", ".flv", ".avi")
 _ANY_CODEC, _ENCODED = ".mkv", ".mp4"
-FILM_SUFFIXES = (".mp4", ".mov", ".mkv")  # containers of H.264 and AAC
-_LONGEST_STEM = 80  # letters; file systems hold 255 bytes
+JOINED_SUFFIXES = (".mp4", ".mov", ".mkv")  # containers of H.264 and AAC
+_MAX_STEM = 80  # characters; file systems limit names to 255 bytes
 
 
 @dataclass(frozen=True)
 class CutResult:
-    """What became of one moment."""
+    """The outcome for one moment."""
 
     moment: Moment
-    path: Path | None  # the new file; None where there is none
-    begins: float  # second of the video at which the file begins to play: not after the moment does
-    note: str = ""  # why it was encoded, or not written; "" where it was copied
+    path: Path | None  # the new file, None if it was not written
+    begins: float  # seconds into the video at which the file begins: the moment's start, or a key frame before it
+    note: str = ""  # why it was encoded or not written, "" if packets were copied
 
 
 def cut(moments: Sequence[Moment], folder: Path) -> Iterator[CutResult]:
-    """Write each moment into a folder as `RANK-NAME-TIME`, in the container of its video where that can be written.
+    """Write each moment into a folder as `RANK-NAME-TIME`, in the container of its video where possible.
 
-    A file of that name that was there before is replaced once the new one is whole. A moment that cannot be read costs
-    only itself.
+    An existing file of that name is replaced atomically. A moment that cannot be read does not affect the others.
 
     Args:
-        folder: is made when missing.
+        folder: created if missing.
 
     Raises:
-        OSError: the folder cannot be written to.
+        OSError: the folder is not writable.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=folder, prefix=".videobert-") as drafts, Decoders() as decoders:
@@ -62,7 +61,7 @@ def cut(moments: Sequence[Moment], folder: Path) -> Iterator[CutResult]:
 
 
 def _written(decoders: Decoders, moment: Moment, folder: Path) -> tuple[Path, float, str]:
-    """A file with the moment, where it begins, and why it was not copied."""
+    """Return a file with the moment, where it begins, and why its packets were not copied."""
     source = Path(moment.path).absolute()
     own = source.suffix.lower()
     reason = ""
@@ -81,26 +80,26 @@ def _written(decoders: Decoders, moment: Moment, folder: Path) -> tuple[Path, fl
 
 
 def _stem(rank: int, moment: Moment) -> str:
-    """`001-bikes-1m05s`: nothing in it that a file system would refuse."""
+    """Return a name such as `001-bikes-1m05s` that every file system accepts."""
     minutes, seconds = divmod(int(moment.start), 60)
     hours, minutes = divmod(minutes, 60)
     clock = f"{hours}h{minutes:02}m{seconds:02}s" if hours else f"{minutes}m{seconds:02}s"
     stem = "".join(letter if letter.isalnum() or letter in " ._-()" else "_" for letter in Path(moment.path).stem)
-    return f"{rank:03}-{stem[:_LONGEST_STEM].strip()}-{clock}"
+    return f"{rank:03}-{stem[:_MAX_STEM].strip()}-{clock}"
 
 
-def check_film_name(target: Path, *, source: Path) -> None:
-    """See, before long work, whether parts of `source` could be written to `target`.
+def check_video_name(target: Path, *, source: Path) -> None:
+    """Check, before long work, that parts of `source` can be written to `target`.
 
     Raises:
-        ValueError: the name is not of a film that can be written, its folder is missing, or it is the source itself.
+        ValueError: the suffix is unsupported, the folder is missing, or `target` is the source itself.
     """
-    if target.suffix.lower() not in FILM_SUFFIXES:
-        raise ValueError(f"a film is written as {', '.join(FILM_SUFFIXES)}, got {target.name}")
+    if target.suffix.lower() not in JOINED_SUFFIXES:
+        raise ValueError(f"a joined video is written as {', '.join(JOINED_SUFFIXES)}, got {target.name}")
     if not target.absolute().parent.is_dir():
         raise ValueError(f"there is no folder {target.absolute().parent}")
     if target.is_dir() or (target.exists() and source.exists() and target.samefile(source)):
-        raise ValueError(f"{target} is a folder, or the video itself; give the new film another name")
+        raise ValueError(f"{target} is a folder, or the video itself; choose another name")
 
 
 def write_parts(
@@ -110,23 +109,23 @@ def write_parts(
     *,
     tell: Callable[[float], None] = lambda seconds: None,
 ) -> None:
-    """Join parts of a video into a new film, cut at the frame, with their sound; H.264 and AAC.
+    """Join parts of a video into a new one, cut at the frame, with sound; H.264 and AAC.
 
-    A film that was there before is replaced once the new one is whole, and stays if it never becomes so.
+    An existing target is replaced atomically, and stays if anything fails.
 
     Args:
         path: the video.
         parts: start and end of each, in seconds.
-        target: named as `check_film_name` wants it.
-        tell: called with the seconds of film that are written, about once a second of film.
+        target: see `check_video_name`.
+        tell: called with the seconds written so far, about once per second of video.
 
     Raises:
-        ValueError: as `check_film_name`, or there is no part.
-        MediaError: the video cannot be read, or the film not be written.
+        ValueError: as `check_video_name`, or there is no part.
+        MediaError: the video cannot be read, or the target not be written.
     """
-    check_film_name(target, source=path)
+    check_video_name(target, source=path)
     if not parts:
-        raise ValueError("a film needs at least one part, got none")
+        raise ValueError("a video needs at least one part, got none")
     with TemporaryDirectory(dir=target.absolute().parent, prefix=".videobert-") as folder, Decoders() as decoders:
         draft = Path(folder) / target.name
         for seconds in decoders.cut(path.absolute(), parts, draft):

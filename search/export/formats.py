@@ -1,7 +1,6 @@
-"""Moments as files that other programs read: JSON, CSV, playlists, edit decision lists, OpenTimelineIO.
+"""Export moments to JSON, CSV, playlists (M3U), edit decision lists (EDL) and OpenTimelineIO.
 
-The functions of this file turn moments into text and touch nothing else. What a list for editors needs to know of a
-video, its frame rate and its length, is asked of the caller.
+The functions here are pure. Frame rates and durations come from the caller's `video_of`.
 """
 
 from __future__ import annotations
@@ -28,14 +27,14 @@ MEDIA_TYPES = {
 _SUFFIXES = {f".{format}": format for format in MEDIA_TYPES} | {".m3u8": "m3u"}
 
 _COLUMNS = ("path", "start", "end", "keyframe", "score", "confidence", "segment", "text")
-_FORMULA_BEGINS = frozenset("=+-@\uff1d\uff0b\uff0d\uff20")  # what spreadsheets take for a formula, in both widths
+_FORMULA_BEGINS = frozenset("=+-@\uff1d\uff0b\uff0d\uff20")  # begin a formula in spreadsheets; both widths
 
 
 def format_of(target: Path) -> str:
-    """The format that the suffix of a file asks for.
+    """Return the format of a file name's suffix.
 
     Raises:
-        ValueError: it is none that is known.
+        ValueError: the suffix is unknown.
     """
     try:
         return _SUFFIXES[target.suffix.lower()]
@@ -44,15 +43,15 @@ def format_of(target: Path) -> str:
 
 
 def export(moments: Sequence[Moment], format: str, *, video_of: VideoOf = lambda path: None) -> bytes:
-    """Moments in their order, as the content of a file.
+    """Return the content of a file with the moments in their order.
 
     Args:
-        format: one of `MEDIA_TYPES`.
-        video_of: the video with a path, as `Catalog.video` knows it; editors count in its frames. Where it knows none,
-            they count 25 a second.
+        format: a key of `MEDIA_TYPES`.
+        video_of: returns the video at a path, such as `catalog.videos.at`; its frame rate counts the times of editing
+            formats. 25 frames per second if it returns None.
 
     Raises:
-        ValueError: the format is unknown, or there are more moments than it can hold.
+        ValueError: the format is unknown, or cannot hold so many moments.
     """
     match format:
         case "json":
@@ -73,11 +72,11 @@ def export(moments: Sequence[Moment], format: str, *, video_of: VideoOf = lambda
             text = otio(moments, video_of)
         case _:
             raise ValueError(f"moments are exported as {', '.join(MEDIA_TYPES)}, got {format!r}")
-    return text.encode("utf-8", "backslashreplace")  # names of files need not be UTF-8
+    return text.encode("utf-8", "backslashreplace")  # file names need not be UTF-8
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:
-    """Rows in rows become columns: `match: {start}` is `match_start`; lists become words."""
+    """Flatten nested values: `match: {start}` becomes `match_start`, lists become space-separated text."""
     flat: dict[str, Any] = {}
     for name, value in row.items():
         if isinstance(value, dict):
@@ -88,7 +87,7 @@ def _flat(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _csv(rows: Iterable[dict[str, Any]]) -> str:
-    """Comma-separated values after RFC 4180; text that a spreadsheet would calculate has an apostrophe before it."""
+    """Write CSV (RFC 4180); text that a spreadsheet would read as a formula gets an apostrophe."""
     rows = list(rows)
     columns = dict.fromkeys([*_COLUMNS, *(name for row in rows for name in row)])
     file = io.StringIO()

@@ -1,6 +1,6 @@
-"""Moments one after the other: playlists (M3U), edit decision lists (CMX 3600) and OpenTimelineIO.
+"""Write moments as playlists (M3U), edit decision lists (CMX 3600) and OpenTimelineIO timelines.
 
-Editors count frames, not seconds. A moment begins and ends at the frame nearest to its times and has at least one.
+Editing formats count frames. A moment starts and ends at the frames nearest to its times and has at least one frame.
 """
 
 from __future__ import annotations
@@ -24,41 +24,41 @@ from store.types import Video
 VideoOf = Callable[[str], Video | None]
 
 _UNKNOWN_FPS = 25.0
-# Of SMPTE ST 12-1, and what has been made of it for higher rates. Those in 1001ths of 30 and 60 count drop-frame.
+# SMPTE ST 12-1 and its extensions to higher rates; 30000/1001 and 60000/1001 use drop-frame timecode.
 _TIMECODE_RATES = [Fraction(count * 1000, 1001) for count in (24, 30, 48, 60)] + [
     Fraction(count) for count in (24, 25, 30, 48, 50, 60)
 ]
 _DROPPING = (Fraction(30_000, 1001), Fraction(60_000, 1001))
-_SLOW_FPS = 20.0  # below it, every second or third number stands for a frame
-_MOST_EVENTS = 999  # three digits
+_SLOW_FPS = 20.0  # slower videos are counted at 30 frames per second
+_MAX_EVENTS = 999  # three digits
 _REEL_LETTERS = 8
-_RESERVED_REELS = {"", "AX", "BL"}  # without a number, and black
-_RECORD_STARTS_SECONDS = 3600  # where tapes used to begin
+_RESERVED_REELS = {"", "AX", "BL"}  # auxiliary source and black
+_RECORD_STARTS_SECONDS = 3600  # 01:00:00:00, the convention of tapes
 
 
 def m3u(moments: Sequence[Moment]) -> str:
-    """An extended M3U playlist, each entry of which VLC plays from the start to the end of the moment."""
+    """Write an extended M3U playlist; VLC plays each entry from the start to the end of its moment."""
     return "\n".join(["#EXTM3U", *(line for moment in moments for line in _entry(moment)), ""])
 
 
 def edl(moments: Sequence[Moment], video_of: VideoOf) -> str:
-    """An edit decision list in the CMX 3600 format, the pictures of the moments in their order.
+    """Write a CMX 3600 edit decision list with the video track of the moments.
 
-    Source times count the frames of each video from its beginning, record times from one hour on the frames of the rate
-    that most of the moments have. Each reel is a video, its name in full in a comment.
+    Source times count from the beginning of each video, record times from one hour, at the most frequent frame rate.
+    Each video is a reel, with its full name in a comment.
 
     Raises:
-        ValueError: there are more moments than an EDL can number.
+        ValueError: there are more than 999 moments.
     """
-    if len(moments) > _MOST_EVENTS:
-        raise ValueError(f"an EDL holds {_MOST_EVENTS} moments at most, got {len(moments)}; .otio holds any number")
+    if len(moments) > _MAX_EVENTS:
+        raise ValueError(f"an EDL holds {_MAX_EVENTS} moments at most, got {len(moments)}; .otio holds any number")
     rates = [_timecode_rate(video_of(moment.path)) for moment in moments]
     rate = Counter(rates).most_common(1)[0][0] if rates else Fraction(_UNKNOWN_FPS)
     reels = _reels([moment.path for moment in moments])
     lines = ["TITLE: VIDEOBERT", _mode(rate)]
     mode, record = _mode(rate), _RECORD_STARTS_SECONDS * round(rate)
     if rate in _DROPPING:
-        record -= 108 * round(rate) // 30  # an hour of drop-frame timecode leaves out so many numbers
+        record -= 108 * round(rate) // 30  # drop-frame timecode skips 108 numbers per hour and 30 frames
     for number, (moment, own) in enumerate(zip(moments, rates, strict=True), start=1):
         if _mode(own) != mode:
             mode = _mode(own)
@@ -76,9 +76,9 @@ def edl(moments: Sequence[Moment], video_of: VideoOf) -> str:
 
 
 def otio(moments: Sequence[Moment], video_of: VideoOf) -> str:
-    """An OpenTimelineIO timeline as JSON: one video track, a clip for each moment, in their order.
+    """Write an OpenTimelineIO timeline as JSON: one video track with a clip per moment.
 
-    Clips point to their files and carry what is known of the moment as metadata under `videobert`.
+    Clips reference their files and hold the moment's fields as metadata under `videobert`.
     """
     track = Track(name="moments", kind=TrackKind.Video)
     track.extend([_clip(moment, video_of(moment.path)) for moment in moments])
@@ -104,25 +104,25 @@ def _clip(moment: Moment, video: Video | None) -> Clip:
 
 
 def _plain(moment: Moment) -> dict[str, Any]:
-    """Values of JSON in letters of UTF-8, which names of files need not be."""
+    """Return the moment as JSON values in valid UTF-8; file names need not be."""
     text = json.dumps(moment.as_dict(), ensure_ascii=False).encode("utf-8", "replace").decode()
     return dict(json.loads(text))
 
 
 def _frames(moment: Moment, rate: Fraction | float) -> tuple[int, int]:
-    """The first frame of a moment, and the one after its last."""
+    """Return the first frame of a moment, and the one after its last."""
     first = round(moment.start * rate)
     return first, max(first + 1, round(moment.end * rate))
 
 
 def _exact(fps: float) -> Fraction:
-    """The rate that was meant where an average is off by less than a frame in a minute, else the average."""
+    """Snap an average frame rate to the standard one within 1/60 frames per second, if any."""
     nearest = min(_TIMECODE_RATES, key=lambda rate: abs(rate - fps))
     return nearest if abs(nearest - fps) < 1 / 60 else Fraction(fps).limit_denominator(1001)
 
 
 def _timecode_rate(video: Video | None) -> Fraction:
-    """The rate that timecode can count in which is nearest to that of a video."""
+    """Return the timecode rate nearest to the frame rate of a video."""
     fps = video.fps if video and video.fps else _UNKNOWN_FPS
     if fps < _SLOW_FPS:
         return Fraction(30)
@@ -138,7 +138,7 @@ def _mode(rate: Fraction) -> str:
 
 
 def _reels(paths: Sequence[str]) -> dict[str, str]:
-    """For each path a name of at most eight letters and digits, of its own."""
+    """Give each path a distinct name of at most eight letters and digits."""
     reels: dict[str, str] = {}
     for path in paths:
         if path not in reels:
@@ -150,12 +150,12 @@ def _reels(paths: Sequence[str]) -> dict[str, str]:
 def _reel_names(stem: str) -> Iterator[str]:
     letters = re.sub(r"[^A-Z0-9]", "", stem.upper())
     yield letters[:_REEL_LETTERS]
-    for number in range(1, _MOST_EVENTS + 1 + len(_RESERVED_REELS)):
+    for number in range(1, _MAX_EVENTS + 1 + len(_RESERVED_REELS)):
         yield f"{letters[: _REEL_LETTERS - 4] or 'REEL'}{number:04}"
 
 
 def _entry(moment: Moment) -> list[str]:
-    """One entry of an extended M3U, which VLC plays from the start to the end of the moment."""
+    """Return the lines of one entry, with VLC's start and stop times."""
     path = Path(moment.path)
     title = _one_line(moment.text) or _one_line(path.name)
     plain = moment.path.isprintable() and not moment.path.startswith("#")
@@ -168,10 +168,10 @@ def _entry(moment: Moment) -> list[str]:
 
 
 def _one_line(text: str) -> str:
-    """The text without line breaks and other control characters, which would end what it stands in."""
+    """Replace line breaks and other control characters by spaces."""
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
 def _address(path: Path) -> str:
-    """The `file:` address of a path; of a name without folders, the name in the letters of an address."""
+    """Return the `file:` URL of a path; a relative path is only percent-encoded."""
     return path.as_uri() if path.is_absolute() else quote_from_bytes(bytes(path))

@@ -1,1 +1,1 @@
-"""What is said of one video: summary, chapters, labels."""
+"""Tasks on one video: summary, chapters, labels."""

@@ -1,11 +1,11 @@
-"""The chapters of a film and their titles.
+"""Divide a video into chapters and title them.
 
-A chapter is a run of segments (shots, or windows of long shots) whose frames look alike: the cuts between chapters are
-those that leave the least variation within them, found exactly by dynamic programming, and a chapter more must lower it
-by more than a penalty (kernel temporal segmentation: Potapov et al., "Category-specific video summarization", 2014).
+A chapter is a run of consecutive segments with similar frames. Dynamic programming finds the boundaries with the least
+variance within chapters; each further chapter has to lower it by more than a penalty (kernel temporal segmentation:
+Potapov et al., "Category-specific video summarization", 2014).
 
-A title is the subtitle line that is nearest to what the chapter shows and says; without lines, the nearest two phrases
-of `model/encoder/querybank.txt`, which names what people film.
+The title is the subtitle line whose embedding is nearest to the chapter's. A chapter without subtitles gets the two
+nearest everyday queries of `model/encoder/querybank.txt`.
 """
 
 from __future__ import annotations
@@ -22,51 +22,51 @@ from indexer.features.video import VideoFeatures
 from model.encoder.contract import Encoder
 from model.encoder.prompts import everyday_queries
 
-_PENALTY = 0.3  # of variation, for each chapter more; joins of real clips are found up to 0.4 (benchmarks/summaries.py)
-_FEWEST_WORDS = 3  # of a line that can be a title, if any has as many
-_LONGEST = 80  # characters of a title
-_LINES = 400  # of a chapter that are compared
+_PENALTY = 0.3  # variance per further chapter; up to 0.4 the joins of real clips are found (benchmarks/summaries.py)
+_MIN_TITLE_WORDS = 3  # shorter lines become titles only where there are no others
+_MAX_TITLE_CHARACTERS = 80
+_MAX_LINES = 400  # lines of a chapter that are embedded
 
 
 @dataclass(frozen=True)
 class Chapter:
-    """A part of a film and what it is about."""
+    """A part of a video with a title."""
 
     start: float  # seconds
     end: float
     title: str
-    spoken: bool  # the title is a subtitle line; otherwise it is what the pictures look like
+    spoken: bool  # whether the title is a subtitle line; otherwise it describes the frames
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return {"start": round(self.start, 3), "end": round(self.end, 3), "title": self.title, "spoken": self.spoken}
 
 
-def outline(film: VideoFeatures, encoder: Encoder, *, most: int | None = None) -> tuple[Chapter, ...]:
-    """Divide a film into chapters and title them.
+def find_chapters(video: VideoFeatures, encoder: Encoder, *, most: int | None = None) -> tuple[Chapter, ...]:
+    """Divide a video into chapters and title them.
 
     Args:
-        encoder: that made the embeddings of the film.
-        most: chapters; where not given, the square root of a tenth of the seconds: 6 in 6 minutes, 19 in an hour.
+        encoder: the one that made the video's embeddings.
+        most: maximum number of chapters; sqrt(seconds / 10) if None: 6 for 6 minutes, 19 for an hour.
 
     Raises:
         ValueError: `most` is not positive.
     """
     if most is None:
-        most = max(1, round(math.sqrt(film.duration / 10)))
-    edges = chapter_edges(film, most=most)
-    return tuple(_chapter(film, encoder, first, last) for first, last in pairwise(edges))
+        most = max(1, round(math.sqrt(video.duration / 10)))
+    edges = chapter_edges(video, most=most)
+    return tuple(_chapter(video, encoder, first, last) for first, last in pairwise(edges))
 
 
-def chapter_edges(film: VideoFeatures, *, most: int) -> list[int]:
-    """Where chapters begin, as numbers of segments, the first 0; and at last the number of segments.
+def chapter_edges(video: VideoFeatures, *, most: int) -> list[int]:
+    """Return the index of each chapter's first segment, then the number of segments.
 
     Raises:
         ValueError: `most` is not positive.
     """
     if most < 1:
-        raise ValueError(f"a film has at least one chapter, got {most}")
-    scatter = _scatter(film)
+        raise ValueError(f"a video has at least one chapter, got {most}")
+    scatter = _scatter(video)
     count = len(scatter) - 1
     least = np.full((min(most, count) + 1, count + 1), np.inf)  # scatter of the first n segments in m chapters
     least[0, 0] = 0.0
@@ -82,33 +82,38 @@ def chapter_edges(film: VideoFeatures, *, most: int) -> list[int]:
     return edges[::-1]
 
 
-def _scatter(film: VideoFeatures) -> NDArray[np.float64]:
-    """Variation of the frames of segments i to j - 1 around their mean, as a share of the film: float64 (N+1, N+1).
+def _scatter(video: VideoFeatures) -> NDArray[np.float64]:
+    """Return the variance of the frames of segments i to j - 1, as a share of the video: float64 (N+1, N+1).
 
     Infinite where j <= i.
     """
-    count = len(film.embeddings)
-    rows = film.features.astype(np.float64)
+    count = len(video.embeddings)
+    rows = video.features.astype(np.float64)
     rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
-    shown = np.diff(film.pts_seconds, append=film.duration)
+    shown = np.diff(video.pts_seconds, append=video.duration)
     sums, seconds = np.zeros((count + 1, rows.shape[1])), np.zeros(count + 1)
-    np.add.at(sums, film.segment_of_frame + 1, rows * shown[:, None])
-    np.add.at(seconds, film.segment_of_frame + 1, shown)
+    np.add.at(sums, video.segment_of_frame + 1, rows * shown[:, None])
+    np.add.at(seconds, video.segment_of_frame + 1, shown)
     sums, seconds = sums.cumsum(axis=0), seconds.cumsum()
     products, length = sums @ sums.T, seconds - seconds[:, None]
-    squared = products.diagonal() + products.diagonal()[:, None] - 2 * products  # length of the sum from i to j - 1
+    squared = products.diagonal() + products.diagonal()[:, None] - 2 * products  # squared norm of the sum of i to j - 1
     scatter = length - squared / np.where(length > 0, length, 1)
     return np.where(np.tri(count + 1, dtype=bool), np.inf, np.maximum(scatter, 0) / seconds[-1])
 
 
-def _chapter(film: VideoFeatures, encoder: Encoder, first: int, last: int) -> Chapter:
-    start, end = float(film.bounds[first]), float(film.bounds[last])
-    centre = np.diff(film.bounds)[first:last] @ film.embeddings[first:last]
-    lines = [" ".join(cue.text.split()) for cue in film.cues if start <= cue.start < end]
-    lines = [line for line in lines if len(line.split()) >= _FEWEST_WORDS] or [line for line in lines if line]
+def _chapter(video: VideoFeatures, encoder: Encoder, first: int, last: int) -> Chapter:
+    start, end = float(video.bounds[first]), float(video.bounds[last])
+    centre = np.diff(video.bounds)[first:last] @ video.embeddings[first:last]
+    lines = [" ".join(cue.text.split()) for cue in video.cues if start <= cue.start < end]
+    lines = [line for line in lines if len(line.split()) >= _MIN_TITLE_WORDS] or [line for line in lines if line]
     if lines:
-        title = max(zip(encoder.embed_text(lines[:_LINES]) @ centre, lines, strict=False))[1]
+        title = max(zip(encoder.embed_text(lines[:_MAX_LINES]) @ centre, lines, strict=False))[1]
     else:
         named, vectors = everyday_queries(encoder)
         title = ", ".join(named[i] for i in np.argsort(-(vectors @ centre))[:2])
-    return Chapter(start, end, title if len(title) <= _LONGEST else title[: _LONGEST - 1] + "…", bool(lines))
+    return Chapter(
+        start,
+        end,
+        title if len(title) <= _MAX_TITLE_CHARACTERS else title[: _MAX_TITLE_CHARACTERS - 1] + "…",
+        bool(lines),
+    )

@@ -1,9 +1,9 @@
-"""Classify videos by labels, for each segment and as a whole: zero-shot, or by a trained classifier.
+"""Classify segments and whole videos by labels: zero-shot, or with a trained classifier.
 
-Zero-shot classification (Radford et al., CLIP, 2021, section 3.1.4): a label is the mean of the vectors of several
-sentences with it. How well labels fit is compared with how well the phrases of `model/encoder/querybank.txt` do, which
-name what people film: where these fit better than all labels, the answer is none of them. Cosines are scaled as they
-were when the model was trained, so the same rule serves every model.
+Zero-shot classification follows CLIP (Radford et al., 2021, section 3.1.4): a label's vector is the mean embedding of
+several prompts. The everyday queries of `model/encoder/querybank.txt` compete with the labels: where they fit better,
+the answer is "none of these". Cosines are multiplied by the scale that the model was trained with, so the same
+constants serve every model.
 """
 
 from __future__ import annotations
@@ -23,30 +23,30 @@ from model.encoder.contract import Encoder
 from model.encoder.prompts import LABEL_TEMPLATES, everyday_queries
 
 NONE = "none of these"
-# From `python -m benchmarks.classification clips`, which also says how well they do. Few clips decide the margin: half
-# of them ask for 0.06, the other half does better with 0.
-SHARPNESS = 0.6  # of the scale of the training
-NONE_MARGIN = 0.03  # by which a label must fit better than the best phrases to be as likely as none, in cosines
-_NEAREST = 5  # phrases whose mean fit stands for everything that is not a label
-_SYNONYM = 0.6  # cosine of texts from which a phrase says the same as a label
+# `python -m benchmarks.classification clips` fits and scores these. The margin rests on few clips: half of them ask for
+# 0.06, the other half for 0.
+SHARPNESS = 0.6  # share of the scale of the training
+NONE_MARGIN = 0.03  # cosine added to "none of these"
+_NEAREST = 5  # everyday queries whose mean cosine is that of "none of these"
+_SYNONYM = 0.6  # text cosine from which an everyday query counts as a label's synonym and is left out
 
 
 @dataclass(frozen=True, eq=False)
 class Classification:
-    """How likely each label is, in a video and in its parts."""
+    """Label probabilities of a video and of its segments."""
 
     path: Path
-    names: tuple[str, ...]  # the L labels; of zero-shot classification the last one is "none of these"
-    bounds: NDArray[np.float64]  # (N + 1,) where the segments begin, and where the last one ends, seconds
+    names: tuple[str, ...]  # L labels; zero-shot classification appends "none of these"
+    bounds: NDArray[np.float64]  # (N + 1,), seconds: where segments begin, then where the last one ends
     probabilities: NDArray[np.float32]  # (N, L), rows sum to 1
 
     @property
     def overall(self) -> NDArray[np.float32]:
-        """Of the whole video: (L,), the mean over its segments, long ones counting more."""
+        """Return the mean over segments, weighted by their length: (L,)."""
         return np.asarray(np.average(self.probabilities, axis=0, weights=np.diff(self.bounds)), np.float32)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
 
         def named(row: NDArray[np.float32]) -> dict[str, float]:
             return {self.names[i]: round(float(row[i]), 4) for i in np.argsort(-row)}
@@ -61,19 +61,19 @@ class Classification:
 
 @dataclass(frozen=True, eq=False)
 class Labels:
-    """Labels and what they are compared with, as points of the shared space."""
+    """Embedded labels, and the everyday queries that compete with them."""
 
     names: tuple[str, ...]  # L
-    points: NDArray[np.float32]  # (L, D), unit length
-    others: NDArray[np.float32]  # (B, D), unit length: phrases that say none of the labels
-    scale: float  # of the model's cosines
+    points: NDArray[np.float32]  # (L, D), unit rows
+    others: NDArray[np.float32]  # (B, D), unit rows: everyday queries that are no synonym of a label
+    scale: float  # that the model's cosines were multiplied by in training
 
     @classmethod
     def of(cls, names: Sequence[str], encoder: Encoder) -> Labels:
         """Embed labels.
 
         Raises:
-            ValueError: there is no label, or one comes twice.
+            ValueError: there is no label, or a duplicate.
         """
         names = [name.strip() for name in names if name.strip()]
         if not names:
@@ -90,7 +90,7 @@ class Labels:
     def probabilities(
         self, embeddings: NDArray[np.float32], *, sharpness: float = SHARPNESS, none_margin: float = NONE_MARGIN
     ) -> NDArray[np.float32]:
-        """How likely each label is, and at last that none is: (N, D) -> (N, L + 1), rows sum to 1."""
+        """Return the probability of each label, then of none: (N, D) -> (N, L + 1), rows sum to 1."""
         nearest = np.sort(embeddings @ self.others.T, axis=1)[:, -_NEAREST:].mean(axis=1, keepdims=True)
         cosines = np.concatenate([embeddings @ self.points.T, nearest + none_margin], axis=1)
         logits = sharpness * self.scale * cosines
@@ -98,36 +98,36 @@ class Labels:
         return np.asarray(odds / odds.sum(axis=1, keepdims=True), np.float32)
 
 
-def classify(film: VideoFeatures, by: Labels | Classifier) -> Classification:
-    """Classify a film by labels nobody trained on, or by a trained classifier."""
+def classify(video: VideoFeatures, by: Labels | Classifier) -> Classification:
+    """Classify a video zero-shot by labels, or with a trained classifier."""
     if isinstance(by, Labels):
-        return Classification(film.path, (*by.names, NONE), film.bounds, by.probabilities(film.embeddings))
-    return Classification(film.path, by.names, film.bounds, by.probabilities(_readings(film)))
+        return Classification(video.path, (*by.names, NONE), video.bounds, by.probabilities(video.embeddings))
+    return Classification(video.path, by.names, video.bounds, by.probabilities(_readings(video)))
 
 
-def train_classifier(films: Iterable[tuple[VideoFeatures, str]], encoder: Encoder) -> Classifier:
-    """Fit a classifier to films with a label each; every segment of a film is an example.
+def train_classifier(videos: Iterable[tuple[VideoFeatures, str]], encoder: Encoder) -> Classifier:
+    """Fit a classifier to videos with one label each; every segment is an example.
 
     Raises:
         ValueError: there are fewer than two labels.
     """
     inputs, labels, groups = [], [], []
-    for film, label in films:
-        inputs.append(_readings(film))
-        labels += [label] * len(film.embeddings)
-        groups += [str(film.path)] * len(film.embeddings)
+    for video, label in videos:
+        inputs.append(_readings(video))
+        labels += [label] * len(video.embeddings)
+        groups += [str(video.path)] * len(video.embeddings)
     stacked = np.concatenate(inputs) if inputs else np.zeros((0, 1), np.float32)
     return fit(stacked, labels, groups, encoder=encoder.fingerprint)
 
 
 def read_labelled(path: Path) -> tuple[list[tuple[Path, str]], list[str]]:
-    """Read a CSV file with the columns `video` and `label`; paths are relative to the file.
+    """Read a CSV file with columns `video` and `label`; paths are relative to the file.
 
     Returns:
-        the good rows, and a sentence with the line number for each bad one.
+        (video, label) pairs, and a message with the line number for each malformed row.
 
     Raises:
-        ValueError: the columns are others.
+        ValueError: a column is missing.
     """
     rows, problems = [], []
     with path.open(encoding="utf-8-sig", newline="") as file:
@@ -143,14 +143,14 @@ def read_labelled(path: Path) -> tuple[list[tuple[Path, str]], list[str]]:
     return rows, problems
 
 
-def _readings(film: VideoFeatures) -> NDArray[np.float32]:
-    of_frame = film.segment_of_frame
-    parts = [film.features[of_frame == i] for i in range(len(film.embeddings))]
-    return readings(parts, film.embeddings)
+def _readings(video: VideoFeatures) -> NDArray[np.float32]:
+    of_frame = video.segment_of_frame
+    parts = [video.features[of_frame == i] for i in range(len(video.embeddings))]
+    return readings(parts, video.embeddings)
 
 
 def read_labels(text: str) -> list[str]:
-    """Labels from a list with commas, or from a file with one a line, where empty lines and `#` lines are skipped.
+    """Read labels from a comma-separated list, or from a file with one per line; empty and `#` lines are skipped.
 
     Raises:
         OSError: the file cannot be read.

@@ -1,7 +1,7 @@
-"""A storyboard: the keyframes of a film with their times and subtitle lines, as one picture or as one page.
+"""Draw a storyboard, the keyframes of a video with times and subtitles, as a PNG image or an HTML page.
 
-The page holds everything in one file and needs no network. Its letters are those of the reader's browser, so it shows
-every script; the picture is drawn with the letters that come with Pillow, which are Latin.
+The page is self-contained. It is rendered with the browser's fonts and shows every script; the image uses the font that
+comes with Pillow, which is Latin only.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from search.tasks.summarization import Keyframe, Summary
 SHORT_SIDE = 216  # pixels of a keyframe: 384 wide at 16 : 9
 
 _COLUMNS = 4
-_GAP, _LETTER = 12, 15  # pixels
-_LINES = 3  # of subtitles under a picture; the page shows them all
+_GAP, _FONT_SIZE = 12, 15  # pixels
+_MAX_LINES = 3  # of subtitles below an image; the page shows all of them
 _PAPER, _INK, _FAINT = "#ffffff", "#1c1c1c", "#6a6a6a"
 _JPEG_QUALITY = 85
 _STYLE = """
@@ -39,13 +39,13 @@ time { font-variant-numeric: tabular-nums; font-weight: 600 } .faint { color: #6
 
 
 def stills(path: Path, at_seconds: Sequence[float], *, short_side: int) -> list[Image.Image]:
-    """The pictures on screen at some instants, upright, in the order given.
+    """Decode the frames on screen at some instants, upright, in the order given.
 
     Args:
         short_side: pixels of the shorter side.
 
     Raises:
-        MediaError: the file is missing or is no video, or one of the pictures cannot be decoded.
+        MediaError: the file is missing or not a video, or a frame cannot be decoded.
     """
     with Decoders(short_side=short_side) as decoders:
         frames = [still.data[0] for still in decoders.stills(path, at_seconds)]
@@ -58,18 +58,18 @@ def write_picture(summary: Summary, pictures: Sequence[Image.Image], target: Pat
 
 
 def board(summary: Summary, pictures: Sequence[Image.Image]) -> Image.Image:
-    """The storyboard as one picture: rows of pictures, below each its time and the beginning of its lines.
+    """Draw keyframes in rows, each above its time and the first lines of its subtitles.
 
     Args:
-        pictures: the pictures of the keyframes, in their order, all of one size.
+        pictures: of the keyframes, in their order, all of one size.
 
     Raises:
-        ValueError: there are not as many pictures as keyframes.
+        ValueError: the numbers of pictures and keyframes differ.
     """
     width, height = pictures[0].size
-    font = ImageFont.load_default(_LETTER)
-    line = math.ceil(_LETTER * 1.35)
-    captions = [_caption(frame, round(width / (_LETTER * 0.5))) for frame in summary.keyframes]
+    font = ImageFont.load_default(_FONT_SIZE)
+    line = math.ceil(_FONT_SIZE * 1.35)
+    captions = [_caption(frame, round(width / (_FONT_SIZE * 0.5))) for frame in summary.keyframes]
     deepest = max(len(caption) for caption in captions) + 1
     columns = min(_COLUMNS, len(pictures))
     across, down = width + _GAP, height + deepest * line + _GAP
@@ -86,7 +86,7 @@ def board(summary: Summary, pictures: Sequence[Image.Image]) -> Image.Image:
 
 
 def write_page(summary: Summary, pictures: Sequence[Image.Image], target: Path) -> None:
-    """Write the storyboard as one HTML file: the chapters, then the keyframes.
+    """Write the storyboard as an HTML file: chapters, then keyframes.
 
     Arguments and errors as in `board`.
     """
@@ -117,7 +117,7 @@ def write_page(summary: Summary, pictures: Sequence[Image.Image], target: Path) 
 
 def _caption(frame: Keyframe, width: int) -> list[str]:
     lines = textwrap.wrap(frame.text, width)
-    return lines if len(lines) <= _LINES else [*lines[: _LINES - 1], lines[_LINES - 1][: width - 1] + "…"]
+    return lines if len(lines) <= _MAX_LINES else [*lines[: _MAX_LINES - 1], lines[_MAX_LINES - 1][: width - 1] + "…"]
 
 
 def _figure(frame: Keyframe, still: Image.Image) -> str:
@@ -126,7 +126,7 @@ def _figure(frame: Keyframe, still: Image.Image) -> str:
     picture = base64.b64encode(file.getvalue()).decode()
     when, text = clock(frame.seconds), html.escape(frame.text)
     return (
-        f'<figure><img alt="the film at {when}" src="data:image/jpeg;base64,{picture}">'
-        f'<figcaption><time>{when}</time> <span class="faint">{frame.share:.0%} of the film</span>'
+        f'<figure><img alt="the video at {when}" src="data:image/jpeg;base64,{picture}">'
+        f'<figcaption><time>{when}</time> <span class="faint">{frame.share:.0%} of the video</span>'
         f"<br>{text}</figcaption></figure>"
     )

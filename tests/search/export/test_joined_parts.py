@@ -131,7 +131,7 @@ def test_a_failed_film_leaves_what_was_there(tmp_path: Path):
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        ("cut.avi", r"a film is written as .mp4, .mov, .mkv, got cut.avi"),
+        ("cut.avi", r"a joined video is written as .mp4, .mov, .mkv, got cut.avi"),
         ("nowhere/cut.mp4", "there is no folder .*nowhere"),
         ("film.mp4", "is a folder, or the video itself"),
     ],

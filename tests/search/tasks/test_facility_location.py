@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from search.tasks.facility_location import choose, coverage, likeness
+from search.tasks.facility_location import choose, coverage, frame_similarity
 
 
 def ones(count: int) -> np.ndarray:
@@ -13,18 +13,18 @@ def ones(count: int) -> np.ndarray:
 
 
 def films(rng: np.random.Generator, frames: int = 12) -> np.ndarray:
-    return likeness(rng.normal(size=(frames, 6)).astype(np.float16))
+    return frame_similarity(rng.normal(size=(frames, 6)).astype(np.float16))
 
 
-def test_likeness_is_the_cosine_and_never_negative():
+def test_similarity_is_the_cosine_and_never_negative():
     features = np.array([[3, 0], [1, 1], [-1, 0]], np.float16)
     half = np.sqrt(0.5)
-    np.testing.assert_allclose(likeness(features), [[1, half, 0], [half, 1, 0], [0, 0, 1]], atol=1e-6)
+    np.testing.assert_allclose(frame_similarity(features), [[1, half, 0], [half, 1, 0], [0, 0, 1]], atol=1e-6)
 
 
 def test_frames_that_show_nothing_are_like_each_other():
-    np.testing.assert_array_equal(likeness(np.zeros((2, 3), np.float16)), np.ones((2, 2)))
-    np.testing.assert_array_equal(likeness(np.array([[0, 0], [0, 2]], np.float16)), np.eye(2))
+    np.testing.assert_array_equal(frame_similarity(np.zeros((2, 3), np.float16)), np.ones((2, 2)))
+    np.testing.assert_array_equal(frame_similarity(np.array([[0, 0], [0, 2]], np.float16)), np.eye(2))
 
 
 def test_coverage_by_hand():
@@ -38,18 +38,18 @@ def test_coverage_by_hand():
 
 def test_first_what_is_common_then_what_is_new():
     features = np.repeat(np.eye(4, dtype=np.float16), [5, 3, 2, 1], axis=0)
-    assert choose(likeness(features), ones(11), ones(11), 3) == [0, 5, 8]
-    assert choose(likeness(features), ones(11), ones(11), 9) == [0, 5, 8, 10]  # a fifth would show nothing new
+    assert choose(frame_similarity(features), ones(11), ones(11), 3) == [0, 5, 8]
+    assert choose(frame_similarity(features), ones(11), ones(11), 9) == [0, 5, 8, 10]  # a fifth would show nothing new
 
 
 def test_frames_that_stay_longer_count_more():
     weights = np.array([1.0, 1, 1, 9])
-    assert choose(likeness(np.eye(4, dtype=np.float16)), weights, ones(4), 1) == [3]
+    assert choose(frame_similarity(np.eye(4, dtype=np.float16)), weights, ones(4), 1) == [3]
 
 
 def test_it_stops_where_enough_is_covered():
     features = np.repeat(np.eye(4, dtype=np.float16), [5, 3, 2, 1], axis=0)
-    assert choose(likeness(features), ones(11), ones(11), 4, enough=0.7) == [0, 5]
+    assert choose(frame_similarity(features), ones(11), ones(11), 4, enough=0.7) == [0, 5]
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -18,7 +18,7 @@ from model.encoder.prompts import EVERYDAY_QUERIES
 from search.cli.app import app
 from search.library import Library
 from search.tasks import summarization as module
-from search.tasks.chapters import chapter_edges, outline
+from search.tasks.chapters import chapter_edges, find_chapters
 from search.tasks.storyboard import write_page, write_picture
 from search.tasks.summarization import Keyframe, interest, summarize
 from store.types import Cue
@@ -100,7 +100,7 @@ def test_interest_is_a_matter_of_the_film(encoder: Encoder):
 
 
 def test_long_films_are_thinned_evenly(encoder: Encoder, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(module, "_MOST_FRAMES", 10)
+    monkeypatch.setattr(module, "_MAX_FRAMES", 10)
     summary = summarize(film((0, 8), (1, 6)), encoder, seconds=4)  # 28 frames: every third
     assert [frame.seconds for frame in summary.keyframes] == [0.0, 9.0]
     assert sum(frame.share for frame in summary.keyframes) == pytest.approx(1)
@@ -131,7 +131,7 @@ def test_chapters_are_runs_of_segments_that_look_alike():
 
 def test_the_number_of_chapters_grows_with_the_film(encoder: Encoder):
     def chapters(seconds: float) -> int:
-        return len(outline(film(*((look % WIDTH, seconds / 32) for look in range(32))), encoder))
+        return len(find_chapters(film(*((look % WIDTH, seconds / 32) for look in range(32))), encoder))
 
     assert [chapters(seconds) for seconds in (32, 96, 352)] == [2, 3, 6]
 
@@ -146,19 +146,19 @@ def test_a_title_is_the_line_nearest_to_the_chapter(encoder: Encoder):
         Cue(5.0, 6.0, blue),
         Cue(6.0, 7.0, "left"),
     )
-    found = outline(film((0, 4), (1, 4), cues=cues, embeddings=embeddings), encoder, most=2)
+    found = find_chapters(film((0, 4), (1, 4), cues=cues, embeddings=embeddings), encoder, most=2)
     assert [(chapter.title, chapter.spoken) for chapter in found] == [(red, True), (blue, True)]
     assert [(chapter.start, chapter.end) for chapter in found] == [(0.0, 4.0), (4.0, 8.0)]
-    (short,) = outline(film((0, 4), cues=(Cue(0.0, 1.0, "up"),), embeddings=embeddings[:1]), encoder)
+    (short,) = find_chapters(film((0, 4), cues=(Cue(0.0, 1.0, "up"),), embeddings=embeddings[:1]), encoder)
     assert short.title == "up"  # where there is no longer line
-    (long,) = outline(film((0, 4), cues=(Cue(0.0, 1.0, "up " * 40),), embeddings=embeddings[:1]), encoder)
+    (long,) = find_chapters(film((0, 4), cues=(Cue(0.0, 1.0, "up " * 40),), embeddings=embeddings[:1]), encoder)
     assert len(long.title) == 80
     assert long.title.endswith("…")
 
 
 def test_without_lines_a_title_is_what_the_pictures_look_like(encoder: Encoder):
     embeddings = encoder.embed_text(["a dog"])
-    (chapter,) = outline(film((0, 4), embeddings=embeddings), encoder)
+    (chapter,) = find_chapters(film((0, 4), embeddings=embeddings), encoder)
     assert chapter.title.startswith("a dog, ")
     assert not chapter.spoken
 
