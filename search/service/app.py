@@ -26,34 +26,34 @@ _ROUTES = (search, uploads, vocabulary, export, videos, duplicates, media, jobs,
 
 _PROBLEM: dict[int | str, dict[str, Any]] = {
     "default": {
-        "description": "It was not done.",
+        "description": "An error.",
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
 }
 
 
 class _Page(StaticFiles):
-    """The files of the page. Browsers ask each time whether they have changed, so that no two versions are mixed."""
+    """The files of the page. Browsers revalidate them on every load, so that versions never mix."""
 
     def file_response(self, *args: Any, **kwargs: Any) -> Response:
-        """One file, or that it has not changed."""
+        """Return the file, or 304 if it has not changed."""
         response = super().file_response(*args, **kwargs)
         response.headers["cache-control"] = "no-cache"
         return response
 
 
-class _Described(FastAPI):
-    """An application whose description knows how problems are told."""
+class _Application(FastAPI):
+    """An application whose OpenAPI document contains the Problem schema."""
 
     def openapi(self) -> dict[str, Any]:
-        """The description, as OpenAPI wants it."""
-        described = super().openapi()
-        described["components"]["schemas"].setdefault("Problem", Problem.model_json_schema())
-        return described
+        """Return the OpenAPI document."""
+        document = super().openapi()
+        document["components"]["schemas"].setdefault("Problem", Problem.model_json_schema())
+        return document
 
 
 def create(library: Library, settings: Settings) -> FastAPI:
-    """Build the application that serves a library, which it closes when it ends."""
+    """Build the application that serves a library; it closes the library at shutdown."""
     state = ServiceState(settings, library)
 
     @asynccontextmanager
@@ -64,13 +64,13 @@ def create(library: Library, settings: Settings) -> FastAPI:
         finally:
             state.close()
 
-    app = _Described(
+    app = _Application(
         title="videobert",
         summary="Search a library of videos by words, by pictures and by clips.",
         version=__version__,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         openapi_url=f"{API}/openapi.json",
-        docs_url=None,  # it would load its scripts from other hosts
+        docs_url=None,  # Swagger UI loads scripts from other hosts
         redoc_url=None,
         lifespan=lifespan,
         responses=_PROBLEM,

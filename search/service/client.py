@@ -1,7 +1,6 @@
-"""What the command line asks a running service of the same library, to be spared loading the model.
+"""HTTP client of a running service of the same library, which spares the command line loading the model.
 
-Nothing heavy is imported here. Whatever goes wrong, the answer is None, and the command does the work itself: so it
-also says itself what is wrong with a query.
+Imports are light. On any error the result is None: the command then searches by itself and reports errors in queries.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ _CONNECT_SECONDS = 1.0
 _STATUS_SECONDS = 10.0
 _ANSWER_SECONDS = 300.0
 _PAGE = 100  # moments
-_MOST = 1000
+_MAX_TOP = 1000
 _CHUNK = 2**20
 
 _log = logging.getLogger(__name__)
@@ -33,7 +32,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Upload:
-    """A file to search by, and from when to when in it, in seconds."""
+    """A file to search by, or a part of it; seconds."""
 
     kind: Literal["clip", "picture"]
     path: Path
@@ -42,19 +41,19 @@ class Upload:
 
 
 class Client:
-    """A running service of a library."""
+    """Client of the service of one library."""
 
     def __init__(self, folder: Path, endpoint: Endpoint, catalog: Catalog) -> None:
         self._folder, self._endpoint, self._catalog = folder, endpoint, catalog
         self._most_bytes = 0
 
     def moments(self, request: SearchRequest | SimilarRequest, *, upload: Upload | None = None) -> list[Moment] | None:
-        """The moments that answer a request, exactly as the library itself finds them.
+        """Search, with the same result as the library itself; None on any error.
 
         Args:
-            upload: the one clip or picture of the request, if it has one.
+            upload: the clip or picture of the request, if any.
         """
-        if request.top > _MOST:
+        if request.top > _MAX_TOP:
             return None
         try:
             if not self._is_ours():
@@ -71,7 +70,7 @@ class Client:
         return [self._moment(row) for row in rows]
 
     def _is_ours(self) -> bool:
-        """Whether it answers, and serves this library; another program may have its port by now."""
+        """Whether the service answers and serves this library; another program may have taken its port."""
         status = self._ask("GET", "status", seconds=_STATUS_SECONDS)
         self._most_bytes = int(status["uploads"]["max_bytes"])
         return Path(status["library"]).resolve() == self._folder.resolve()
@@ -86,10 +85,10 @@ class Client:
         return rows
 
     def _sent(self, upload: Upload) -> str:
-        """Send a file and have it looked at; its token."""
+        """Upload a file; return its token."""
         size = upload.path.stat().st_size
         if size > self._most_bytes:
-            raise _Refused(f"{upload.path} is too large for it")
+            raise _Refused(f"{upload.path} is too large to upload")
         mark = secrets.token_hex(16)
         name = f"file{upload.path.suffix}".encode("ascii", "replace").decode().replace('"', "")
         head = "".join(
@@ -105,7 +104,7 @@ class Client:
         }
         made = self._ask("POST", "uploads", body=_parts(head, upload.path, tail), headers=headers)
         if made["kind"] != upload.kind:
-            raise _Refused(f"it takes {upload.path} for a {made['kind']}")
+            raise _Refused(f"{upload.path} is a {made['kind']} to the service, not a {upload.kind}")
         return str(made["upload"])
 
     def _ask(
@@ -130,7 +129,7 @@ class Client:
 
     def _moment(self, row: Mapping[str, Any]) -> Moment:
         path = row["path"]
-        if "\N{REPLACEMENT CHARACTER}" in path:  # the name is not text, and JSON could not carry it
+        if "\N{REPLACEMENT CHARACTER}" in path:  # JSON cannot carry names that are not UTF-8
             video = self._catalog.videos.get(row["video"])
             path = video.path if video else path
         start, end, score, confidence = row["start"], row["end"], row["score"], row["confidence"]
@@ -151,11 +150,11 @@ class Client:
 
 
 class _Refused(Exception):  # noqa: N818
-    """The service did not do what it was asked."""
+    """The service rejected a request."""
 
 
 def running(folder: Path, catalog: Catalog) -> Client | None:
-    """The service that says it serves the library in a folder; None where none does."""
+    """Return a client of the service that service.json names; None if there is no such file."""
     endpoint = read(folder)
     return None if endpoint is None else Client(folder, endpoint, catalog)
 

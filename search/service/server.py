@@ -1,4 +1,4 @@
-"""A socket with the application behind it."""
+"""Run the application on a socket, with uvicorn."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ from fastapi import FastAPI
 
 from search.service.backend.settings import PORT
 
-_PATIENCE_SECONDS = 5  # with connections that do not end by themselves
+_SHUTDOWN_SECONDS = 5  # before open connections are closed
 
 
 def listen(host: str, port: int | None) -> socket.socket:
-    """Take a port; the usual one, or where that is taken any free one, if none is given.
+    """Bind a socket.
+
+    Args:
+        port: 8420 if None, or any free port if that is taken.
 
     Raises:
-        OSError: the address is not of this machine, or the port is taken.
+        OSError: the address is not one of this machine, or the port is taken.
     """
     try:
         return _bound(host, PORT if port is None else port)
@@ -33,7 +36,7 @@ def _bound(host: str, port: int) -> socket.socket:
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     taken = socket.socket(family, kind, protocol)
     try:
-        if os.name == "posix":  # elsewhere it would let two programs have one port
+        if os.name == "posix":  # on Windows it would let two programs share a port
             taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.bind(address)
     except OSError as error:
@@ -43,12 +46,12 @@ def _bound(host: str, port: int) -> socket.socket:
 
 
 class Server(uvicorn.Server):
-    """Serves until it is told to end.
+    """A uvicorn server with callbacks.
 
     Args:
-        started: called once requests are answered.
-        ending: called as soon as it is to end, so that answers without an end can end.
-        ended: called when requests are not answered any more.
+        started: called when it accepts requests.
+        ending: called at the first signal to stop, so that event streams end.
+        ended: called when it no longer accepts requests.
     """
 
     def __init__(
@@ -67,7 +70,7 @@ class Server(uvicorn.Server):
                 log_level="info" if verbose else "warning",
                 access_log=verbose,
                 ws="none",
-                timeout_graceful_shutdown=_PATIENCE_SECONDS,
+                timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
                 server_header=False,
                 proxy_headers=False,
             )
@@ -75,17 +78,17 @@ class Server(uvicorn.Server):
         self._started, self._ending, self._ended = started, ending, ended
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to answer."""
+        """Accept requests."""
         await super().startup(sockets)
         if self.started:
             self._started()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End; whoever reads the signs of a running service sees it gone first."""
+        """Stop; service.json is withdrawn before connections close."""
         self._ended()
         await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin to end; a second Ctrl-C does not wait for anything."""
+        """Stop gracefully, or at once on a second Ctrl-C."""
         self._ending()
         super().handle_exit(sig, frame)

@@ -1,8 +1,7 @@
-"""Who is let in: what every request is asked before anything else looks at it.
+"""Access control, checked before any route runs.
 
-Against pages of other sites that a browser on this machine has open: the Host header has to name this service, which a
-name made to point at this machine does not (DNS rebinding), and what a browser says of where a request comes from
-(Origin, Sec-Fetch-Site) has to be this service too (cross-site request forgery). Against other machines: the token.
+Web pages of other sites are kept out by the Host header, which has to name this service (DNS rebinding), and by Origin
+and Sec-Fetch-Site (cross-site request forgery). Other machines are kept out by the token.
 """
 
 from __future__ import annotations
@@ -22,8 +21,8 @@ from search.service.backend.settings import LOCAL, Settings
 API = "/api/"
 
 _SAFE = {"GET", "HEAD", "OPTIONS"}
-_BODY_BYTES = 2**20  # of requests that bring no file
-_FORM_BYTES = 2**16  # of an upload, beside its file
+_BODY_BYTES = 2**20  # maximum body of requests without a file
+_FORM_BYTES = 2**16  # maximum size of an upload's form fields
 _HEADERS = {
     "content-security-policy": (
         "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; object-src 'none'; base-uri 'none'; "
@@ -38,14 +37,14 @@ _HEADERS = {
 
 
 class Guard:
-    """ASGI middleware around everything."""
+    """ASGI middleware that rejects requests and adds security headers to responses."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app, self._settings = app, settings
-        self._cookie = f"videobert-{settings.port}"  # cookies do not tell ports apart
+        self._cookie = f"videobert-{settings.port}"  # browsers share cookies between ports
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuse a request, or pass it on."""
+        """Reject a request, or pass it on."""
         if scope["type"] != "http":
             if scope["type"] == "lifespan":
                 await self._app(scope, receive, send)
@@ -64,14 +63,14 @@ class Guard:
         await self._app(scope, _limited(receive, self._most(scope)), send_guarded)
 
     def _answer(self, scope: Scope, headers: Headers) -> Response | None:
-        """What to say instead of passing a request on, if anything; notes in the scope whether it is local."""
+        """Return the response that rejects a request, or None; set `scope[LOCAL]`."""
         host, origin = headers.get("host", ""), headers.get("origin")
         if not self._settings.accepts_host(host):
             return problem(421, f"this is {self._settings.url}, not {host[:100]!a}")
         site = headers.get("sec-fetch-site")
         foreign = site in ("cross-site", "same-site") or (origin is not None and origin != f"http://{host}")
         if foreign and (scope["method"] not in _SAFE or scope["path"].startswith(API)):
-            return problem(403, "requests from pages of other sites are not answered")
+            return problem(403, "Requests from other sites are not allowed.")
         if scope["path"] == "/" and (tokens := parse_qs(scope["query_string"].decode("latin-1")).get("token")):
             return self._greeted(scope, tokens[0])
         token = self._token_of(headers)
@@ -80,11 +79,11 @@ class Guard:
         if self._settings.token is None or is_local_key or _same(token, self._settings.token):
             return self._too_large(scope, headers)
         if scope["path"].startswith(API):
-            return problem(401, "this service wants its token", headers={"www-authenticate": "Bearer"})
-        return PlainTextResponse("Open the address with the token that `videobert serve` printed.\n", 401)
+            return problem(401, "This service needs its token.", headers={"www-authenticate": "Bearer"})
+        return PlainTextResponse("Open the URL with the token that `videobert serve` printed.\n", 401)
 
     def _greeted(self, scope: Scope, token: str) -> Response:
-        """Take the token out of the address and into a cookie, where neither history nor links show it."""
+        """Move the token from the URL into a cookie, so that neither history nor links contain it."""
         rest = parse_qs(scope["query_string"].decode("latin-1"))
         del rest["token"]
         response = RedirectResponse("/" + (f"?{urlencode(rest, doseq=True)}" if rest else ""), 303)
@@ -99,19 +98,19 @@ class Guard:
         return cookie_parser(headers.get("cookie", "")).get(self._cookie)
 
     def _most(self, scope: Scope) -> int:
-        """How many bytes a request may have."""
+        """Return the maximum body size in bytes."""
         return self._settings.upload_bytes + _FORM_BYTES if scope["path"] == f"{API}v1/uploads" else _BODY_BYTES
 
     def _too_large(self, scope: Scope, headers: Headers) -> Response | None:
         most = self._most(scope)
         length = headers.get("content-length", "0")
         if length.isdecimal() and int(length) > most:
-            return problem(413, f"the request has {int(length):,} bytes; at most {most:,} are taken")
+            return problem(413, f"The request has {int(length):,} bytes; the limit is {most:,}.")
         return None
 
 
 def _limited(receive: Receive, most: int) -> Receive:
-    """Stop a body that is longer than it may be, whatever its headers say."""
+    """Stop reading a body beyond `most` bytes, whatever its Content-Length."""
     taken = 0
 
     async def receive_limited() -> Message:
@@ -119,7 +118,7 @@ def _limited(receive: Receive, most: int) -> Receive:
         message = await receive()
         taken += len(message.get("body", b""))
         if taken > most:
-            raise HTTPException(413, f"the request has more than {most:,} bytes")
+            raise HTTPException(413, f"The request has more than {most:,} bytes.")
         return message
 
     return receive_limited

@@ -1,4 +1,4 @@
-"""A cache in memory that drops what was used least recently."""
+"""An in-memory cache that evicts the least recently used entry."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Value = TypeVar("Value")
 
 
 class LruCache(Generic[Value]):
-    """Values by key, at most `most` of them; thread-safe."""
+    """A mapping of at most `most` entries; thread-safe."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -19,14 +19,14 @@ class LruCache(Generic[Value]):
         self._lock = threading.Lock()
 
     def get(self, key: Hashable) -> Value | None:
-        """Return the value of a key, which counts as used; None where there is none."""
+        """Return the value of a key and mark it as used; None if missing."""
         with self._lock:
             if key in self._values:
                 self._values.move_to_end(key)
             return self._values.get(key)
 
     def put(self, key: Hashable, value: Value) -> None:
-        """Store a value; the one used least recently is dropped if there are too many."""
+        """Store a value; evict the least recently used one if full."""
         with self._lock:
             self._values[key] = value
             self._values.move_to_end(key)

@@ -1,4 +1,4 @@
-"""service.json in the folder of a library: where it is served, for as long as it is."""
+"""service.json in a library folder: the URL and token of the running service."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ NAME = "service.json"
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a library is served."""
+    """URL, token and process of a running service."""
 
     url: str
-    token: str  # for programs that may read this file
+    token: str  # the local token: whoever can read this file may use it
     pid: int
     version: str
 

@@ -1,4 +1,4 @@
-"""What goes wrong, as RFC 9457 has it told: application/problem+json."""
+"""Errors as RFC 9457 problem details: application/problem+json."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ _log = logging.getLogger(__name__)
 
 
 class Problem(BaseModel):
-    """Why a request was not answered."""
+    """Problem details."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"type": "about:blank", "title": "Not Found", "status": 404, "detail": "…"}]}
     )
-    type: str = Field(default="about:blank", description="The status says what kind of problem it is.")
+    type: str = Field(default="about:blank", description="Always about:blank: the status tells the kind.")
     title: str
     status: int
-    detail: str = Field(description="A sentence for people.")
-    character: int | None = Field(default=None, description="Of the query, from 0: where it stops making sense.")
+    detail: str = Field(description="A human-readable explanation.")
+    character: int | None = Field(default=None, description="Offset of a syntax error in the query, from 0.")
 
 
 class ApiError(HTTPException):
-    """A request that is not answered, for a reason that may be told to anyone."""
+    """An error response; `detail` must not contain paths or secrets."""
 
     def __init__(self, status: int, detail: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(status, detail, headers)
 
 
 def problem(status: int, detail: str, *, character: int | None = None, headers: Any = None) -> Response:
-    """A problem as a response."""
+    """Build a problem response."""
     body = Problem(
         type="about:blank", title=HTTPStatus(status).phrase, status=status, detail=detail, character=character
     )
@@ -53,7 +53,7 @@ def problem(status: int, detail: str, *, character: int | None = None, headers: 
 
 
 def add_handlers(app: FastAPI) -> None:
-    """Have every error of an app told in this way."""
+    """Turn every exception of an app into a problem response."""
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(QueryError, _misunderstood)
@@ -91,8 +91,8 @@ async def _no_model(request: Request, error: Exception) -> Response:
 
 
 async def _no_weights(request: Request, error: Exception) -> Response:
-    # It names folders.
-    return problem(503, str(error) if request.scope.get(LOCAL) else "the model of this library cannot be loaded")
+    # The message contains paths.
+    return problem(503, str(error) if request.scope.get(LOCAL) else "The model of this library cannot be loaded.")
 
 
 async def _unreadable(request: Request, error: Exception) -> Response:
@@ -101,7 +101,7 @@ async def _unreadable(request: Request, error: Exception) -> Response:
 
 
 async def _ending(request: Request, error: Exception) -> Response:
-    return problem(503, "the service is about to end")
+    return problem(503, "The service is shutting down.")
 
 
 async def _senseless(request: Request, error: Exception) -> Response:
@@ -109,5 +109,5 @@ async def _senseless(request: Request, error: Exception) -> Response:
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
-    # What it says may name files; whoever runs the service reads it in the log.
-    return problem(500, "something went wrong; the log of the service says what")
+    # The message may contain paths; it is in the log.
+    return problem(500, "Internal error; see the log of the service.")

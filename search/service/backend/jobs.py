@@ -1,4 +1,4 @@
-"""Indexing in the background: one run after the other, which can be watched, cancelled and taken up again."""
+"""Background indexing: a queue of jobs that clients can follow, cancel and resume."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from store.catalog.catalog import Catalog
 
 ENDED = ("done", "cancelled", "failed")
 
-_MOST_KEPT = 100
-_MOST_WAITING = 20
-_MOST_PROBLEMS = 100  # of one run that are told
-_END_SECONDS = 5.0  # that a run may take to end when the service does
+_MAX_ENDED = 100  # jobs that are remembered
+_MAX_QUEUED = 20
+_MAX_PROBLEMS = 100  # reported per job
+_END_SECONDS = 5.0  # grace period at shutdown
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class JobRequest(BaseModel):
 
 
 class Job(BaseModel):
-    """A run of indexing. Files are counted once: `done` is `indexed`, `failed` and `skipped` together."""
+    """An indexing run. `done` is the sum of `indexed`, `failed` and `skipped`."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -73,29 +73,29 @@ class Job(BaseModel):
     failed: int = 0
     skipped: int = Field(default=0, description="Unchanged, moved, or failed before.")
     current: list[str] = Field(default=[], description="Names of the files being read.")
-    problems: list[str] = Field(default=[], description="What could not be read, with reasons.")
-    error: str | None = Field(default=None, description="Why it failed as a whole.")
+    problems: list[str] = Field(default=[], description="Unreadable files, with reasons.")
+    error: str | None = Field(default=None, description="Why the whole job failed.")
     started_at: str | None = None
     ended_at: str | None = None
 
     def shown(self, *, local: bool) -> Job:
-        """The job as a client is told it."""
+        """Return the job without what only local clients may see."""
         if local:
             return self
         targets = [shown_path(target, local=False) for target in self.targets]
-        error = None if self.error is None else "the log of the service says why"
+        error = None if self.error is None else "See the log of the service."
         return self.model_copy(update={"targets": targets, "problems": [], "error": error})
 
 
-class Cancelled(Exception):  # noqa: N818 - it is no error
-    """A run was told to end."""
+class Cancelled(Exception):  # noqa: N818 - not an error
+    """Stops a job that was cancelled."""
 
 
 class Jobs:
-    """The runs of one service.
+    """The indexing jobs of one service, run one at a time by a thread.
 
-    Runs use a catalog of their own, so that searches never wait for a transaction of theirs, and the model of the
-    searches, for which they make way between two chunks of frames.
+    A job opens its own catalog, so searches never wait for its transactions. It shares the encoder with searches and
+    yields to them between chunks of frames.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -106,41 +106,41 @@ class Jobs:
         self._lock = threading.RLock()
         self._queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
-        self._catalog: Catalog | None = None  # of the run that is going on
+        self._catalog: Catalog | None = None  # of the running job
         self._closed = False
 
     def start(self, request: JobRequest) -> Job:
-        """Put a run in the queue.
+        """Queue a job.
 
         Raises:
-            ApiError: a target is no absolute path, or too many runs are waiting.
+            ApiError: a target is not an absolute path (422), or too many jobs are queued (429).
         """
         targets = [os.path.expanduser(target) for target in request.targets]
         for target in targets:
             if not os.path.isabs(target) or "\0" in target:
-                raise ApiError(422, f"targets are absolute paths, got {target[:200]!a}")
+                raise ApiError(422, f"Targets are absolute paths, got {target[:200]!a}.")
         job = Job(id=secrets.token_hex(6), state="queued", targets=targets)
         options = IndexOptions(retry_failed=request.retry_failed, prune=request.prune)
         return self._enqueue(job, options)
 
     def resume(self, number: str) -> Job:
-        """Run the same targets again; what was indexed already is skipped.
+        """Queue an ended job again; what it indexed is skipped.
 
         Raises:
-            ApiError: there is no such run, or it has not ended.
+            ApiError: there is no such job (404), or it has not ended (409).
         """
         with self._lock:
             job = self.job(number)
             if job.state not in ENDED:
-                raise ApiError(409, f"this run is {job.state}; only one that has ended can be resumed")
+                raise ApiError(409, f"This job is {job.state}; only an ended job can be resumed.")
             fresh = Job(id=job.id, state="queued", targets=job.targets)
             return self._enqueue(fresh, self._options[number])
 
     def cancel(self, number: str) -> Job:
-        """Tell a run to end; what it has indexed stays.
+        """Cancel a job; what it has indexed stays.
 
         Raises:
-            ApiError: there is no such run.
+            ApiError: there is no such job (404).
         """
         with self._lock:
             job = self.job(number)
@@ -150,19 +150,19 @@ class Jobs:
             return job
 
     def job(self, number: str) -> Job:
-        """A run as it stands; a 404 where there is none of this id."""
+        """Return a job. Raises ApiError (404) if there is none with this id."""
         with self._lock:
             if number not in self._jobs:
-                raise ApiError(404, "no such job")
+                raise ApiError(404, "No such job.")
             return self._jobs[number]
 
     def jobs(self) -> list[Job]:
-        """All runs that are remembered, the newest first."""
+        """List jobs, newest first."""
         with self._lock:
             return list(reversed(self._jobs.values()))
 
     def close(self) -> None:
-        """Tell every run to end, and wait for that, but not for long; nothing that was committed is lost."""
+        """Cancel all jobs and wait for them, at most 5 s; what was committed stays."""
         with self._lock:
             for cancel in self._cancels.values():
                 cancel.set()
@@ -172,15 +172,15 @@ class Jobs:
         if thread is not None:
             thread.join(_END_SECONDS)
         catalog = self._catalog
-        if catalog is not None:  # a decoder that dies with this process must not count as the failure of its file
+        if catalog is not None:  # a decoder that dies with this process must not record a failure of its file
             catalog.close()
 
     def _enqueue(self, job: Job, options: IndexOptions) -> Job:
         with self._lock:
-            if sum(each.state == "queued" for each in self._jobs.values()) >= _MOST_WAITING:
-                raise ApiError(429, f"{_MOST_WAITING} runs are waiting already")
+            if sum(each.state == "queued" for each in self._jobs.values()) >= _MAX_QUEUED:
+                raise ApiError(429, f"{_MAX_QUEUED} jobs are queued already.")
             self._jobs.pop(job.id, None)
-            for number in [each.id for each in self._jobs.values() if each.state in ENDED][: -_MOST_KEPT + 1]:
+            for number in [each.id for each in self._jobs.values() if each.state in ENDED][: -_MAX_ENDED + 1]:
                 del self._jobs[number], self._options[number], self._cancels[number]
             self._jobs[job.id], self._options[job.id], self._cancels[job.id] = job, options, threading.Event()
             if self._thread is None:
@@ -193,25 +193,25 @@ class Jobs:
         while (number := self._queue.get()) is not None:
             with self._lock:
                 if number not in self._jobs or self._jobs[number].state != "queued":
-                    continue  # cancelled while it waited
+                    continue  # cancelled while queued
                 job = self._update(number, state="running", started_at=_now())
                 options, cancel = self._options[number], self._cancels[number]
             self._update(number, **self._outcome(job, options, cancel), current=[], ended_at=_now())
 
     def _outcome(self, job: Job, options: IndexOptions, cancel: threading.Event) -> dict[str, Any]:
-        """Do a run; what is to be said of it at its end."""
+        """Run a job; return the changes to its record."""
         try:
             report = self._run(job, options, cancel)
         except Cancelled:
             return {"state": "cancelled"}
-        except Exception as error:  # whatever it was, the service goes on
+        except Exception as error:  # the service continues whatever it was
             if self._closed:
                 return {"state": "cancelled"}
             _log.exception("indexing %s failed", job.targets)
             return {"state": "failed", "error": str(error) or type(error).__name__}
         finally:
-            self._known()
-        return {"state": "done", **_told(report)}
+            self._refresh()
+        return {"state": "done", **_problems(report)}
 
     def _run(self, job: Job, options: IndexOptions, cancel: threading.Event) -> Report:
         def tell(progress: Progress) -> None:
@@ -229,14 +229,14 @@ class Jobs:
             finally:
                 self._catalog = None
 
-    def _known(self) -> None:
-        """Have the searches know what was indexed."""
+    def _refresh(self) -> None:
+        """Make what was indexed visible to searches."""
         if self._closed:
             return
         try:
             self._engine.refresh(save=True)
-        except Exception:  # the next search tries again, and tells its client
-            _log.exception("the vectors could not be brought up to date")
+        except Exception:  # the next search tries again, and reports it
+            _log.exception("the vector index could not be synced")
 
     def _update(self, number: str, **changes: Any) -> Job:
         with self._lock:
@@ -255,10 +255,10 @@ def _counts(progress: Progress) -> dict[str, Any]:
     }
 
 
-def _told(report: Report) -> dict[str, Any]:
+def _problems(report: Report) -> dict[str, Any]:
     problems = [f"{shown_path(path, local=True)}: {reason}" for path, reason in report.problems]
     problems += [f"{shown_path(each.path, local=True)}: {each.reason}" for each in report.failed]
-    return {"problems": problems[:_MOST_PROBLEMS]}
+    return {"problems": problems[:_MAX_PROBLEMS]}
 
 
 def _now() -> str:

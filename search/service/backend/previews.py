@@ -1,7 +1,7 @@
-"""What browsers play, and previews made by ffmpeg of videos that they do not, kept in the folder of the library.
+"""Which videos browsers play, and previews of the others, transcoded by ffmpeg into the library folder.
 
-ffmpeg is a program of its own: what a hostile file makes of it costs this one film. It may read files only, its memory
-and time are limited, and it is made to give way to everything else on the machine.
+ffmpeg runs as its own process, so a hostile file costs one preview at most. It can read files only, its memory and time
+are limited, and it runs at low priority.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PLAYED = {
     "mov": {"h264", "vp9", "av1"},
     "matroska": {"vp8", "vp9", "av1"},
 }
-# Never what the name of the file says: a browser must not take a video for a page.
+# By container, never by file name: a browser must not render a video as a page.
 _TYPES = {
     "mov": "video/mp4",
     "matroska": "video/x-matroska",
@@ -36,22 +36,22 @@ _TYPES = {
     "flv": "video/x-flv",
     "gif": "image/gif",
 }
-_SIDE = 1280  # pixels of width at most
+_MAX_WIDTH = 1280  # pixels
 _MEMORY = 4 * 2**30  # bytes of address space
-_SLOWEST = 20.0  # seconds of work for a second of film, before it is given up
-_LEAST_SECONDS = 600.0
+_TIMEOUT_RATIO = 20.0  # seconds of work per second of video, before ffmpeg is killed
+_MIN_TIMEOUT_SECONDS = 600.0
 _END_SECONDS = 5.0
-_REMEMBERED = 100  # films that could not be made
+_MAX_FAILED = 100  # failures that are remembered
 
 _log = logging.getLogger(__name__)
 
 
 class Previews:
-    """Films made for browsers, one at a time, by content: two files of the same content share one.
+    """Previews by content hash, made one at a time by a thread.
 
     Args:
         folder: of the library.
-        most_bytes: of all films; those that were watched longest ago go first.
+        most_bytes: maximum size of all previews; the least recently watched ones are deleted first.
     """
 
     def __init__(self, folder: Path, *, most_bytes: int) -> None:
@@ -59,7 +59,7 @@ class Previews:
         self._program = shutil.which("ffmpeg")
         self._wanted: OrderedDict[str, Video] = OrderedDict()
         self._failed: OrderedDict[str, str] = OrderedDict()
-        self._making: tuple[str, float] | None = None  # whose film is being made, and how many seconds of it are
+        self._making: tuple[str, float] | None = None  # content hash and seconds written
         self._process: subprocess.Popen[str] | None = None
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -67,23 +67,23 @@ class Previews:
 
     @property
     def possible(self) -> bool:
-        """Whether ffmpeg is there."""
+        """Whether ffmpeg is installed."""
         return self._program is not None
 
     def ready(self, video: Video) -> Path | None:
-        """The film of a video, None where it is not made yet."""
+        """Return the preview of a video, None if it does not exist yet."""
         path = self._path(video)
         try:
-            os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))  # watched now, and still the same film
+            os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))  # the access time orders deletion
         except OSError:
             return None
         return path
 
     def want(self, video: Video) -> float | None:
-        """Have a film made; how many seconds of it are, None while it waits for others.
+        """Queue the preview of a video; return the seconds written so far, None while it is queued.
 
         Raises:
-            ValueError: it cannot be made, with the reason.
+            ValueError: ffmpeg failed on this video.
         """
         key = video.content_hash
         with self._changed:
@@ -99,11 +99,11 @@ class Previews:
             return None
 
     def forget(self, video: Video) -> None:
-        """Delete the film of a video."""
+        """Delete the preview of a video."""
         self._path(video).unlink(missing_ok=True)
 
     def close(self) -> None:
-        """End what is being made."""
+        """Kill ffmpeg and stop the thread."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -128,20 +128,20 @@ class Previews:
                 self._make(video)
             except (OSError, ValueError) as error:
                 _log.warning("no preview of %s: %s", video.path, error)
-                self._remember(key, "ffmpeg could not make a film of it that browsers play")
+                self._remember(key, "ffmpeg cannot transcode this video.")
             finally:
                 with self._changed:
                     self._making = None
                     self._changed.notify_all()
 
     def _make(self, video: Video) -> None:
-        """Write the film under another name first, so that there is never half of it."""
+        """Write the preview atomically."""
         self._folder.mkdir(exist_ok=True)
         path, draft = self._path(video), self._path(video).with_suffix(".draft.mp4")
         if path.exists():
             return
         try:
-            copied = video.codec == "h264" and not is_playable(video)  # it is the container that browsers do not know
+            copied = video.codec == "h264" and not is_playable(video)  # browsers lack the container only
             if not (copied and self._run(video, draft, copy=True) is None):
                 reason = self._run(video, draft, copy=False)
                 if reason is not None:
@@ -152,12 +152,12 @@ class Previews:
         self._make_room(path)
 
     def _run(self, video: Video, draft: Path, *, copy: bool) -> str | None:
-        """Have ffmpeg write a film; why it did not, None where it did."""
+        """Run ffmpeg; return its error message, None on success."""
         assert self._program is not None
         command = [self._program, *_arguments(video, draft, copy=copy)]
         with self._changed:
             if self._closed:
-                return "the service is about to end"
+                return "the service is shutting down"
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -167,7 +167,7 @@ class Previews:
                 errors="replace",
             )
             self._process = process
-        timer = threading.Timer(max(_LEAST_SECONDS, _SLOWEST * video.duration), process.kill)
+        timer = threading.Timer(max(_MIN_TIMEOUT_SECONDS, _TIMEOUT_RATIO * video.duration), process.kill)
         timer.daemon = True
         timer.start()
         try:
@@ -183,7 +183,7 @@ class Previews:
                 self._process = None
 
     def _follow(self, process: subprocess.Popen[str], key: str) -> None:
-        """Read how far ffmpeg is until it ends."""
+        """Read ffmpeg's progress until it exits."""
         assert process.stdout is not None
         for line in process.stdout:
             name, _, value = line.strip().partition("=")
@@ -194,11 +194,11 @@ class Previews:
     def _remember(self, key: str, reason: str) -> None:
         with self._changed:
             self._failed[key] = reason
-            while len(self._failed) > _REMEMBERED:
+            while len(self._failed) > _MAX_FAILED:
                 self._failed.popitem(last=False)
 
     def _make_room(self, newest: Path) -> None:
-        """Delete the films that were watched longest ago until the others fit."""
+        """Delete the least recently watched previews until the rest fits."""
         paths = sorted(self._folder.glob("*.mp4"), key=lambda path: path.stat().st_atime, reverse=True)
         size = 0
         for path in paths:
@@ -208,7 +208,7 @@ class Previews:
 
 
 class _Tail:
-    """The last line that a process writes to stderr, read by a thread so that the process never waits for it."""
+    """The last line of a process's stderr, read by a thread so that the process never blocks."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._line = ""
@@ -216,7 +216,7 @@ class _Tail:
         self._thread.start()
 
     def last(self) -> str:
-        """The line, once the process is through."""
+        """Return the line after the process has exited."""
         self._thread.join(_END_SECONDS)
         return self._line
 
@@ -227,7 +227,7 @@ class _Tail:
 
 
 def _arguments(video: Video, draft: Path, *, copy: bool) -> list[str]:
-    scaled = f"scale='trunc(min({_SIDE},iw)/2)*2':-2"
+    scaled = f"scale='trunc(min({_MAX_WIDTH},iw)/2)*2':-2"
     coded = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "23", "-pix_fmt", "yuv420p", "-vf", scaled]
     return [
         *("-nostdin", "-y", "-v", "error", "-nostats", "-progress", "pipe:1"),
@@ -240,7 +240,7 @@ def _arguments(video: Video, draft: Path, *, copy: bool) -> list[str]:
 
 
 def _restrain(pid: int) -> None:
-    """Have a process give way, and bound its memory, as far as the system can."""
+    """Lower the priority of a process and limit its memory, where the system supports it."""
     with suppress(OSError, AttributeError):
         os.setpriority(os.PRIO_PROCESS, pid, 15)
     with suppress(OSError, ValueError, ImportError, AttributeError):
@@ -250,17 +250,17 @@ def _restrain(pid: int) -> None:
 
 
 def is_playable(video: Video) -> bool:
-    """Whether browsers usually play a video as it is; its sound, and colours of more than 8 bits, may still hinder."""
+    """Whether most browsers play a video's container and codec; audio codec and bit depth are not checked."""
     return video.codec in _PLAYED.get(_family(video), ())
 
 
 def media_type(video: Video) -> str:
-    """The type that a file is sent as."""
+    """Return the Content-Type of a video file."""
     if _family(video) == "matroska" and is_playable(video):
         return "video/webm"
     return _TYPES.get(_family(video), "application/octet-stream")
 
 
 def _family(video: Video) -> str:
-    """The first of the names that FFmpeg has for a container: "mov" of "mov,mp4,m4a,3gp,3g2,mj2"."""
+    """Return FFmpeg's first name of a container: "mov" of "mov,mp4,m4a,3gp,3g2,mj2"."""
     return video.container.split(",")[0]

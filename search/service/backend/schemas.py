@@ -1,4 +1,4 @@
-"""What the service answers with, as the API describes it. Times are seconds."""
+"""Response schemas of the API. Times are in seconds."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from store import types
 from store.catalog.videos import Extent
 
 API = "/api/v1"
-LARGEST_ID = 2**53 - 1  # that JavaScript counts to
+LARGEST_ID = 2**53 - 1  # JavaScript's largest safe integer
 
 Item = TypeVar("Item")
 Id = Annotated[int, Field(ge=1, le=LARGEST_ID, examples=[1])]
 
 
 def shown_path(path: str, *, local: bool) -> str:
-    """A path as a client is told it: whole if it is local, the name otherwise; what is not text is replaced."""
+    """Return a path for a client: whole if local, else its last component; invalid UTF-8 is replaced."""
     return os.fsencode(path if local else PurePath(path).name).decode("utf-8", "replace")
 
 
@@ -31,38 +31,38 @@ def _example(**values: Any) -> ConfigDict:
 
 
 class Page(BaseModel, Generic[Item]):
-    """A part of a list."""
+    """A page of a list."""
 
     items: list[Item]
-    total: int | None = Field(default=None, description="How many there are in all, where that is known.")
-    next: str | None = Field(default=None, description="Where the next part is; null at the end.")
+    total: int | None = Field(default=None, description="Length of the whole list, if known.")
+    next: str | None = Field(default=None, description="URL of the next page; null on the last one.")
 
 
 class Match(BaseModel):
-    """Where, in a query clip and in a video, the two show the same."""
+    """The aligned parts of a query clip and a video."""
 
     start: float
     end: float
     query_start: float
     query_end: float
-    similarity: float = Field(description="Mean cosine of the frames that lie over each other.")
+    similarity: float = Field(description="Mean cosine of the aligned frames.")
     kind: str = Field(description="copy, near copy, same scene or similar.")
-    speed: float = Field(description="Of the query: 2.0 where it runs through what was found in half the time.")
-    mirrored: bool = Field(description="Whether the query shows it as a mirror does.")
+    speed: float = Field(description="Of the query: 2.0 if it plays twice as fast as the video.")
+    mirrored: bool = Field(description="Whether the query is mirrored.")
 
 
 class Why(BaseModel):
-    """What a moment was found by."""
+    """Why a moment was found."""
 
-    visual: float = Field(description="The three shares sum to 1.")
+    visual: float = Field(description="Share of the score; the three shares sum to 1.")
     words: float
     alignment: float
-    said: list[str] = Field(description="Words of the query, as they stand in the subtitles.")
-    named: list[str] = Field(description="And as they stand in the names of file and folders.")
+    said: list[str] = Field(description="Words of the query as found in subtitles.")
+    named: list[str] = Field(description="Words of the query as found in file and folder names.")
 
 
 class Moment(BaseModel):
-    """A stretch of one video that answers a query."""
+    """A part of one video that answers a query."""
 
     model_config = _example(
         segment=17,
@@ -86,9 +86,9 @@ class Moment(BaseModel):
     name: str
     start: float
     end: float
-    keyframe: float = Field(description="The instant that shows best why it was found.")
-    score: float = Field(description="By which moments are ranked, of one query.")
-    confidence: float | None = Field(description="How likely it is what was asked for, 0 to 1.")
+    keyframe: float = Field(description="Seconds of the frame that matches best.")
+    score: float = Field(description="Orders the moments of one query.")
+    confidence: float | None = Field(description="Probability that it is relevant, 0 to 1.")
     confidence_level: ConfidenceLevel | None = Field(description="The confidence as a word, for display.")
     text: str
     thumbnail: str
@@ -97,7 +97,7 @@ class Moment(BaseModel):
 
     @classmethod
     def of(cls, moment: moments.Moment, *, local: bool) -> Self:
-        """A moment as a client is told it."""
+        """Build it from a moment of the library."""
         best = moment.hits[0]
         return cls(
             segment=best.segment_id,
@@ -120,11 +120,13 @@ class Moment(BaseModel):
 class Moments(Page[Moment]):
     """Moments, best first."""
 
-    verdict: AnswerQuality = Field(description="Whether the best of them is likely what was asked for.")
+    verdict: AnswerQuality = Field(
+        description="Whether the best moments are likely relevant: match, unsure or nothing."
+    )
 
 
 class Segment(BaseModel):
-    """A stretch of a video that has one vector: a shot, or a part of a long one."""
+    """A part of a video with one embedding: a shot, or a window of a long shot."""
 
     model_config = _example(
         id=17, video=3, start=12.5, end=19.0, text="look at the waves", thumbnail=f"{API}/segments/17/thumbnail"
@@ -138,7 +140,7 @@ class Segment(BaseModel):
 
     @classmethod
     def of(cls, segment: types.Segment) -> Self:
-        """A segment as a client is told it."""
+        """Build it from a segment of the catalog."""
         assert segment.id is not None  # it came from the catalog
         return cls(
             id=segment.id,
@@ -185,14 +187,14 @@ class Video(BaseModel):
     size: int = Field(description="Bytes.")
     indexed_at: str
     segments: int
-    playable: bool = Field(description="Whether browsers usually play it as it is.")
+    playable: bool = Field(description="Whether most browsers play the file itself.")
     thumbnail: str | None
     media: str
-    preview: str | None = Field(description="Where a form that browsers play is made, if this machine can make it.")
+    preview: str | None = Field(description="URL of a transcoded preview, if ffmpeg is installed.")
 
     @classmethod
     def of(cls, video: types.Video, extent: Extent | None, *, local: bool, previews: bool) -> Self:
-        """A video as a client is told it."""
+        """Build it from a video of the catalog."""
         assert video.id is not None  # it came from the catalog
         url = f"{API}/videos/{video.id}"
         return cls(
@@ -227,20 +229,20 @@ class Cue(BaseModel):
 
 
 class WholeVideo(Video):
-    """A video with its parts."""
+    """A video with its segments and subtitles."""
 
     segment_list: list[Segment] = []
     cues: list[Cue] = []
 
 
 class PlacedSegment(Segment):
-    """A segment with the video it is of."""
+    """A segment with its video."""
 
     of_video: Video
 
 
 class Folder(BaseModel):
-    """A folder that videos lie in."""
+    """A folder that contains videos of the library."""
 
     model_config = _example(folder="/home/me/films", videos=12, seconds=740.5)
     folder: str
@@ -266,17 +268,17 @@ class Failure(BaseModel):
 
 
 class StoryFrame(BaseModel):
-    """A picture that stands for a part of a video."""
+    """A keyframe that represents a part of a video."""
 
     seconds: float
     segment: Id
-    share: float = Field(description="Of the video that looks more like it than like the others, 0 to 1.")
-    text: str = Field(description="The subtitle lines at that time.")
+    share: float = Field(description="Share of the video nearest to this keyframe, 0 to 1.")
+    text: str = Field(description="Subtitle lines at that time.")
     image: str
 
 
 class StoryChapter(BaseModel):
-    """A part of a video and what it is about."""
+    """A part of a video with a title."""
 
     start: float
     end: float
@@ -286,21 +288,21 @@ class StoryChapter(BaseModel):
 
 
 class Storyboard(BaseModel):
-    """A video in short, in order of time."""
+    """Keyframes and chapters of a video, in order of time."""
 
     frames: list[StoryFrame]
     chapters: list[StoryChapter]
 
 
 class UploadLimits(BaseModel):
-    """What is taken of one upload at most."""
+    """Limits of one upload."""
 
     max_bytes: int
     max_seconds: float
 
 
 class Status(BaseModel):
-    """What the library holds, and what the service can do."""
+    """Contents of the library and capabilities of the service."""
 
     model_config = _example(
         library="/home/me/.local/share/videobert/library",
@@ -326,18 +328,20 @@ class Status(BaseModel):
     segments: int
     failures: int
     seconds: float = Field(description="Of video.")
-    bytes: int = Field(description="That the library takes.")
+    bytes: int = Field(description="Size of the library on disk.")
     version: str
     ready: bool = Field(description="Whether the model is loaded.")
-    local: bool = Field(description="Whether this client is told paths, and may index and forget videos.")
-    previews: bool = Field(description="Whether ffmpeg is there.")
+    local: bool = Field(description="Whether this client may see paths, index and remove videos.")
+    previews: bool = Field(description="Whether ffmpeg is installed.")
     uploads: UploadLimits
     min_confidences: list[float] = Field(
         default=list(MIN_CONFIDENCES), description="Values of min_confidence that a user interface offers."
     )
-    suggested_folders: list[str] = Field(description="Of this machine, where videos are likely; for local clients.")
+    suggested_folders: list[str] = Field(
+        description="Folders of this machine that often hold videos; for local clients."
+    )
 
 
 def thumbnail_url(segment_id: int) -> str:
-    """Where the picture of a segment is."""
+    """Return the URL of a segment's thumbnail."""
     return f"{API}/segments/{segment_id}/thumbnail"

@@ -1,4 +1,4 @@
-"""How a service is reached, and how much it takes from whoever reaches it."""
+"""Address, tokens and limits of a service."""
 
 from __future__ import annotations
 
@@ -10,24 +10,27 @@ from dataclasses import dataclass, field
 
 LOCALHOST = "127.0.0.1"
 PORT = 8420
-LOCAL = "videobert.local"  # of a request: whether its client may be told paths and may change the library
+LOCAL = "videobert.local"  # key of the ASGI scope: whether the client may see paths and change the library
 
 _HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[^:\[\]/@]+)(:(?P<port>[0-9]{1,5}))?")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What is decided before a service starts.
+    """Settings of a service.
 
     Attributes:
-        host: the address it listens on.
-        port: its port.
-        token: what clients have to show; never None where the address can be reached from other machines.
-        local_token: what a program shows that may read the folder of the library: it is let in, and is told paths.
-        upload_bytes: of one request, at most.
-        upload_seconds: of a clip, at most.
-        decode_seconds: that looking at an upload may take.
-        preview_bytes: of all previews that are kept.
+        host: address to listen on.
+        port: port to listen on.
+        token: required of clients; not None unless the address is loopback.
+        local_token: makes a client local, see `LOCAL`; for programs that can read the library folder.
+        upload_bytes: maximum size of an uploaded file.
+        upload_seconds: maximum duration of an uploaded clip.
+        decode_seconds: timeout for decoding an upload.
+        preview_bytes: maximum size of all previews.
+
+    Raises:
+        ValueError: the token is empty, or missing for an address other machines can reach.
     """
 
     host: str = LOCALHOST
@@ -47,27 +50,27 @@ class Settings:
 
     @property
     def loopback(self) -> bool:
-        """Whether only this machine can reach it."""
+        """Whether only this machine can reach the service."""
         return is_loopback(self.host)
 
     @property
     def wildcard(self) -> bool:
-        """Whether it listens on every address of this machine."""
+        """Whether the service listens on all addresses of this machine."""
         return _is_address(self.host) and ipaddress.ip_address(self.host).is_unspecified
 
     @property
     def url(self) -> str:
-        """Where this machine reaches it."""
+        """The base URL on this machine."""
         host = LOCALHOST if self.wildcard else self.host
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     def accepts_host(self, header: str) -> bool:
-        """Whether the Host header of a request names this service, rather than a name that was made to point here."""
+        """Whether a Host header names this service; others may come from DNS rebinding."""
         found = _HOST.fullmatch(header.lower())
         if found is None:
             return False
         name = found["name"].strip("[]")
-        if self.wildcard:  # what was written as an address was not looked up by name
+        if self.wildcard:  # an IP address cannot come from DNS rebinding
             return _is_address(name) or name in ("localhost", socket.gethostname().lower())
         return name in {"localhost", "127.0.0.1", "::1", self.host.lower()} and int(found["port"] or 80) == self.port
 

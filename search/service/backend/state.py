@@ -1,4 +1,4 @@
-"""What the requests to one service share."""
+"""ServiceState: what all requests to a service share."""
 
 from __future__ import annotations
 
@@ -21,34 +21,35 @@ from search.service.backend.uploads import Uploads
 if TYPE_CHECKING:
     from search.clips.duplicates import Duplicates
 
-_SEARCHES_AT_ONCE = 2  # more would only take the cores from each other
-_ANSWERS = 32  # that are kept for their next pages
-_COMPARISONS = 4  # of the whole library
+_SEARCHES_AT_ONCE = 2  # more would compete for the cores
+# Sizes of caches
+_ANSWERS = 32  # kept for their next pages
+_DUPLICATES = 4
 _STORYBOARDS = 64
-_FRAMES = 512  # some 20 KB each
+_FRAMES = 512  # about 20 KB each
 
 
 class ServiceState:
-    """What the requests to one service share."""
+    """Library, jobs, previews, decoders and caches of a service."""
 
     def __init__(self, settings: Settings, library: Library) -> None:
         self.settings, self.library, self.engine = settings, library, library.engine
         self.jobs = Jobs(self.engine)
         self.previews = Previews(library.folder, most_bytes=settings.preview_bytes)
-        # Two children: a frame of a video does not wait for an upload.
+        # Two processes, so that decoding a frame does not wait for an upload.
         self.decoders = DecoderPool(size=2, timeout_seconds=settings.decode_seconds)
         self.uploads = Uploads(settings, self.engine, self.decoders)
         self.answers: LruCache[list[Moment]] = LruCache(_ANSWERS)
-        self.duplicates: LruCache[list[Duplicates]] = LruCache(_COMPARISONS)
+        self.duplicates: LruCache[list[Duplicates]] = LruCache(_DUPLICATES)
         self.storyboards: LruCache[Storyboard] = LruCache(_STORYBOARDS)
         self.frames: LruCache[bytes] = LruCache(_FRAMES)
         self.searching = anyio.CapacityLimiter(_SEARCHES_AT_ONCE)
         self.comparing = anyio.CapacityLimiter(1)
         self.framing = anyio.CapacityLimiter(1)
-        self.closing = threading.Event()  # set when the service is about to end
+        self.closing = threading.Event()  # set at shutdown
 
     def close(self) -> None:
-        """End what runs in the background, then let go of the library."""
+        """Stop background work, then close the library."""
         self.closing.set()
         for part in (self.jobs, self.previews, self.decoders, self.library):
             part.close()

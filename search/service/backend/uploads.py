@@ -1,4 +1,4 @@
-"""Clips and pictures to search by, which are looked at once and not kept."""
+"""Uploaded clips and pictures: embedded once, the files are not kept."""
 
 from __future__ import annotations
 
@@ -25,47 +25,47 @@ from search.service.backend.cache import LruCache
 from search.service.backend.errors import ApiError
 from search.service.backend.settings import Settings
 
-_MOST = 64  # uploads that are remembered: some 300 KB each
+_MAX_UPLOADS = 64  # remembered, about 300 KB each
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
 _LONGEST_NAME = 200
 
 
 class Upload(BaseModel):
-    """A clip or picture that can be searched by."""
+    """An uploaded clip or picture."""
 
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [{"upload": "ZJ34MLuJJoYIqSXdP0T3Qw", "kind": "clip", "name": "clip.mp4", "seconds": 8.0}]
         }
     )
-    upload: str = Field(description="Token to search by.")
+    upload: str = Field(description="Token for /search and /similar.")
     kind: Literal["clip", "picture"]
     name: str
     seconds: float = Field(description="Of the clip; 0 for a picture.")
 
 
 class Uploads:
-    """What was uploaded last, as vectors. The files themselves are gone once they were looked at."""
+    """Features of the most recent uploads, by token."""
 
     def __init__(self, settings: Settings, engine: Engine, decoders: DecoderPool) -> None:
         self._engine = engine
         self._bounds = Bounds(settings.upload_seconds, settings.decode_seconds)
         self._most_bytes = settings.upload_bytes
-        self._recent = LruCache[tuple[str, Clip]](_MOST)
+        self._recent = LruCache[tuple[str, Clip]](_MAX_UPLOADS)
         self._decoders = decoders
         self.looking = anyio.CapacityLimiter(1)
 
     def look(self, file: IO[bytes], name: str, start: float | None, end: float | None) -> Upload:
-        """Look at a file in a child process.
+        """Decode a file in a child process and compute its features.
 
         Args:
-            file: its content, from the beginning.
-            name: as the client calls it.
-            start: seconds; from the beginning where None.
-            end: seconds; to the end where None.
+            file: positioned at the beginning.
+            name: given by the client.
+            start: seconds; the beginning if None.
+            end: seconds; the end if None.
 
         Raises:
-            ApiError: it is too large or too long (413), no picture or video (415), or cannot be decoded (422).
+            ApiError: it is too large or too long (413), not a picture or video (415), or cannot be decoded (422).
         """
         encoder = self._engine.searcher().encoder
         with self._kept(file, name) as path, self._decoders.taken() as decoders:
@@ -81,33 +81,33 @@ class Uploads:
         return Upload(upload=token, kind=kind, name=_shown(name), seconds=0.0 if kind == "picture" else _length(clip))
 
     def clip(self, token: str) -> Clip:
-        """What an upload shows; a 404 where it is not remembered."""
+        """Return the features of an upload. Raises ApiError (404) if it is unknown or expired."""
         cached = self._recent.get(token)
         if cached is None or cached[0] != self._engine.searcher().encoder.fingerprint:
-            raise ApiError(404, "this upload is not remembered; send it again")
+            raise ApiError(404, "This upload has expired; send it again.")
         return cached[1]
 
     def forget(self, token: str) -> None:
-        """Let an upload go; a 404 where it is not remembered."""
+        """Delete an upload. Raises ApiError (404) if it is unknown or expired."""
         if not self._recent.drop(token):
-            raise ApiError(404, "this upload is not remembered")
+            raise ApiError(404, "No such upload.")
 
     @contextmanager
     def _kept(self, file: IO[bytes], name: str) -> Iterator[Path]:
-        """The content as a file of its own, which is deleted at the end; of the name only the suffix is kept."""
+        """Write the content to a temporary file; only the suffix of its name is used."""
         suffix = Path(name).suffix.lower()
         with TemporaryDirectory(prefix="videobert-") as folder:
             path = Path(folder) / f"upload{suffix if _SUFFIX.fullmatch(suffix) else ''}"
             with path.open("wb") as copy:
                 shutil.copyfileobj(file, copy)
             if path.stat().st_size > self._most_bytes:
-                raise ApiError(413, f"the file has more than {self._most_bytes:,} bytes")
+                raise ApiError(413, f"The file has more than {self._most_bytes:,} bytes.")
             yield path
 
     def _read(
         self, path: Path, encoder: Encoder, decoders: Decoders, start: float | None, end: float | None
     ) -> tuple[Literal["clip", "picture"], Clip]:
-        """A clip where it can be read as one, a picture otherwise."""
+        """Read a file as a clip, or else as a picture."""
         try:
             return "clip", read_clip(path, encoder, start=start, end=end, decoders=decoders, bounds=self._bounds)
         except MediaError as no_clip:
@@ -127,5 +127,5 @@ def _length(clip: Clip) -> float:
 
 
 def _shown(name: str) -> str:
-    """The last part of a name, as text."""
+    """Return the last component of a file name, as valid text."""
     return re.split(r"[/\\]", name)[-1][:_LONGEST_NAME].encode("utf-8", "replace").decode()

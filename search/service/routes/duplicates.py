@@ -1,4 +1,4 @@
-"""/duplicates: what the library holds more than once."""
+"""/duplicates: copies and excerpts among the videos of the library."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ router = APIRouter(tags=["library"])
 
 
 class SameVideo(BaseModel):
-    """One video of a group, and the stretch of it that the others show too."""
+    """A video of a group, and the part of it that the others share."""
 
     video: Video
     start: float
     end: float
-    keep: bool = Field(description="Whether it is one to keep.")
-    seconds: float = Field(description="How long the whole video is.")
+    keep: bool = Field(description="Whether to keep it.")
+    seconds: float = Field(description="Duration of the whole video.")
 
 
 class SameVideos(BaseModel):
-    """Videos that show the same, the one to keep first."""
+    """Videos with the same content, the one to keep first."""
 
     kind: Literal["copy", "near copy", "excerpt"] = Field(
-        description="excerpt: the second is a part of the first, and both are kept."
+        description="excerpt: the second video is a part of the first; keep both."
     )
     videos: list[SameVideo]
-    seconds_saved: float = Field(description="Of video, if what need not be kept were deleted.")
+    seconds_saved: float = Field(description="Duration of the videos that need not be kept.")
     bytes_saved: int
 
 
@@ -45,19 +45,19 @@ async def duplicates(
     state: Shared,
     local: IsLocal,
     min_seconds: Annotated[
-        float, Query(ge=0.5, le=1e6, allow_inf_nan=False, description="What two videos share has to be so long.")
+        float, Query(ge=0.5, le=1e6, allow_inf_nan=False, description="Minimum duration that two videos share.")
     ] = LEAST_SECONDS,
     limit: Limit = 20,
     offset: Offset = 0,
 ) -> Page[SameVideos]:
-    """List videos that show the same, those that take most room first; nothing is deleted."""
+    """List groups of duplicate videos, largest first; nothing is deleted."""
     found = await to_thread.run_sync(partial(_found, state, min_seconds), limiter=state.comparing)
     items = [_shown(state, group, local=local) for group in found[offset : offset + limit]]
     return Page(items=items, total=len(found), next=next_part(request, offset, len(items), len(found)))
 
 
 def _found(state: ServiceState, min_seconds: float) -> list[Duplicates]:
-    """What there is in the library as it is now; kept until it changes."""
+    """Find duplicates, cached until the library changes."""
     key = (state.engine.data_version(), min_seconds)
     found = state.duplicates.get(key)
     if found is None:

@@ -1,4 +1,4 @@
-"""/export: moments as files that other programs read."""
+"""/export: moments as JSON, CSV, M3U, EDL and OpenTimelineIO files."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _FILE = {
 
 
 class Stretch(BaseModel):
-    """A stretch of a video, by the id of one of its segments or by its own."""
+    """A part of a video, given by the id of the video or of one of its segments."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -61,35 +61,40 @@ class ExportRequest(BaseModel):
 
 
 class ExportQuestion(SearchQuestion):
-    """A search whose moments are exported."""
+    """Parameters of GET /export: a search and a format."""
 
     format: Format
-    limit: int = Field(default=100, ge=1, le=1000, description="How many moments at most.")
+    limit: int = Field(default=100, ge=1, le=1000, description="Maximum number of moments.")
 
 
 @router.post("/export", response_class=Response, responses=_FILE)  # type: ignore[arg-type]
 def export_moments(request: ExportRequest, state: Shared, local: IsLocal) -> Response:
-    """Write moments into a file that other programs read."""
+    """Export moments to a file."""
     return _file(state, [_moment(state, stretch) for stretch in request.moments], request.format, local=local)
 
 
 @router.get("/export", response_class=Response, responses=_FILE)  # type: ignore[arg-type]
 async def export_search(question: Annotated[ExportQuestion, Query()], state: Shared, local: IsLocal) -> Response:
-    """Write the moments that a search finds into a file that other programs read."""
+    """Export the moments that a search finds to a file."""
     if question.within is not None and not (local and os.path.isabs(question.within)):
-        raise ApiError(422, "within is an absolute path" if local else "paths are not known here; in: narrows a query")
+        raise ApiError(
+            422,
+            "within is an absolute path."
+            if local
+            else "Only local clients may use within; filter by in: in the query.",
+        )
     found = await to_thread.run_sync(partial(find, state, question), limiter=state.searching)
     moments = found[question.offset : question.offset + question.limit]
     return await to_thread.run_sync(partial(_file, state, moments, question.format, local=local))
 
 
 def _moment(state: ServiceState, stretch: Stretch) -> Moment:
-    """A stretch as a moment, whose segment is the one named, or the one at its start."""
+    """Build the moment; its segment is the given one, or the one at the start."""
     catalog = state.library.catalog
     if (stretch.segment is None) == (stretch.video is None):
-        raise ApiError(422, "each moment has either a segment or a video")
+        raise ApiError(422, "Each moment has either a segment or a video.")
     if stretch.end <= stretch.start:
-        raise ApiError(422, f"a moment must end after it starts, got {stretch.start:g}-{stretch.end:g}")
+        raise ApiError(422, f"A moment must end after it starts, got {stretch.start:g}-{stretch.end:g}.")
     number = stretch.segment
     if stretch.video is not None:
         held_video(state, stretch.video)
@@ -97,7 +102,7 @@ def _moment(state: ServiceState, stretch: Stretch) -> Moment:
         number = segments[-1].id if segments else None
     hits = [] if number is None else located_hits(catalog, [number])
     if not hits:
-        raise ApiError(404, "no such segment in this library")
+        raise ApiError(404, "No such segment in this library.")
     (hit,) = hits
     middle = (stretch.start + stretch.end) / 2
     return Moment(hit.path, stretch.start, stretch.end, 0.0, hit.text, tuple(hits), keyframe=middle)

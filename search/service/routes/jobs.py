@@ -1,4 +1,4 @@
-"""/jobs: indexing over HTTP, with its progress as server-sent events."""
+"""/jobs: background indexing, with progress as server-sent events."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from search.service.backend.state import IsLocal, ServiceState, Shared
 
 router = APIRouter(tags=["jobs"])
 
-_LOOK_SECONDS = 0.2  # between two looks at a run: as often as people can follow
-_SILENT_SECONDS = 15.0  # after which a comment keeps the connection alive, or finds that it is dead
+_POLL_SECONDS = 0.2
+_KEEPALIVE_SECONDS = 15.0  # after which a comment keeps the connection alive, or detects that it is dead
 
 JobId = Annotated[str, Path(max_length=40, examples=["3f2a90c1d4e5"])]
 
@@ -27,36 +27,36 @@ JobId = Annotated[str, Path(max_length=40, examples=["3f2a90c1d4e5"])]
 def index(request: JobRequest, state: Shared, local: IsLocal) -> Job:
     """Index files, folders and globs of this machine."""
     if not local:
-        raise ApiError(403, "videos are added on the machine that has them")
+        raise ApiError(403, "Only a local client can index videos.")
     return state.jobs.start(request)
 
 
 @router.get("/jobs")
 def list_jobs(state: Shared, local: IsLocal) -> Page[Job]:
-    """List the runs of this service, the newest first."""
+    """List jobs, newest first."""
     jobs = [job.shown(local=local) for job in state.jobs.jobs()]
     return Page(items=jobs, total=len(jobs), next=None)
 
 
 @router.get("/jobs/{job_id}")
 def show_job(job_id: JobId, state: Shared, local: IsLocal) -> Job:
-    """Show how far a run is."""
+    """Show the progress of a job."""
     return state.jobs.job(job_id).shown(local=local)
 
 
 @router.post("/jobs/{job_id}/cancel", status_code=202)
 def cancel_job(job_id: JobId, state: Shared, local: IsLocal) -> Job:
-    """Tell a run to end; what it has indexed stays."""
+    """Cancel a job; what it has indexed stays."""
     if not local:
-        raise ApiError(403, "runs are cancelled on the machine that has the videos")
+        raise ApiError(403, "Only a local client can cancel jobs.")
     return state.jobs.cancel(job_id)
 
 
 @router.post("/jobs/{job_id}/resume", status_code=202)
 def resume_job(job_id: JobId, state: Shared, local: IsLocal) -> Job:
-    """Run a job again under its id; what it has indexed already is skipped."""
+    """Queue an ended job again under its id; what it indexed is skipped."""
     if not local:
-        raise ApiError(403, "runs are resumed on the machine that has the videos")
+        raise ApiError(403, "Only a local client can resume jobs.")
     return state.jobs.resume(job_id)
 
 
@@ -65,13 +65,13 @@ def resume_job(job_id: JobId, state: Shared, local: IsLocal) -> Job:
     response_class=StreamingResponse,
     responses={
         200: {
-            "description": "`event: progress` whenever something has changed, `event: done` at the end; data: a Job.",
+            "description": "`event: progress` after every change, `event: done` at the end; data: a Job.",
             "content": {"text/event-stream": {"schema": {"type": "string"}}},
         }
     },
 )
 def job_events(job_id: JobId, state: Shared, local: IsLocal) -> StreamingResponse:
-    """Follow a run; the stream ends with it."""
+    """Follow a job; the stream ends when the job does."""
     state.jobs.job(job_id)
     return StreamingResponse(
         _events(job_id, state, local=local), media_type="text/event-stream", headers={"cache-control": "no-store"}
@@ -89,7 +89,7 @@ async def _events(job_id: str, state: ServiceState, *, local: bool) -> AsyncIter
             if job.state in ENDED:
                 return
             sent, sent_at = job, time.monotonic()
-        elif time.monotonic() - sent_at > _SILENT_SECONDS:
+        elif time.monotonic() - sent_at > _KEEPALIVE_SECONDS:
             yield ":\n\n"
             sent_at = time.monotonic()
-        await anyio.sleep(_LOOK_SECONDS)
+        await anyio.sleep(_POLL_SECONDS)

@@ -1,4 +1,4 @@
-"""Pictures and films by id: /segments/ID/thumbnail and /videos/ID/media, /preview, /storyboard, /frame."""
+"""Images and video files: /segments/ID/thumbnail, /videos/ID/media, /preview, /storyboard and /frame."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ from store import types
 router = APIRouter(tags=["media"])
 
 BINARY = {"type": "string", "format": "binary"}
-KEPT = "private, max-age=3600"
+CACHE_CONTROL = "private, max-age=3600"
 
 _QUALITY = 80  # JPEG
-_SLOW = 5.0  # frames a second, where the rate is unknown
+_UNKNOWN_FPS = 5.0  # low, so that the last frame is surely before the end
 
 
 @router.head("/segments/{segment_id}/thumbnail", include_in_schema=False)
 @router.get(
     "/segments/{segment_id}/thumbnail",
     response_class=Response,
-    responses={200: {"content": {"image/jpeg": {"schema": BINARY}}}, 304: {"description": "You have it already."}},
+    responses={200: {"content": {"image/jpeg": {"schema": BINARY}}}, 304: {"description": "Not modified."}},
 )
 def thumbnail(segment_id: SegmentId, request: Request, state: Shared) -> Response:
-    """Show a picture of a segment."""
+    """Send the thumbnail of a segment."""
     jpeg, _ = state.library.catalog.segments.thumbnail(segment_id)
-    headers = {"etag": f'"{hashlib.blake2b(jpeg, digest_size=8).hexdigest()}"', "cache-control": KEPT}
+    headers = {"etag": f'"{hashlib.blake2b(jpeg, digest_size=8).hexdigest()}"', "cache-control": CACHE_CONTROL}
     known = [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]
     if headers["etag"] in known or "*" in known:
         return Response(status_code=304, headers=headers)
@@ -58,12 +58,12 @@ def thumbnail(segment_id: SegmentId, request: Request, state: Shared) -> Respons
     response_class=FileResponse,
     responses={
         200: {"content": {"video/*": {"schema": BINARY}}, "description": "The whole file."},
-        206: {"content": {"video/*": {"schema": BINARY}}, "description": "The part that the Range header names."},
-        416: {"description": "The file has no such part."},
+        206: {"content": {"video/*": {"schema": BINARY}}, "description": "The requested range."},
+        416: {"description": "The range is outside of the file."},
     },
 )
 def media(video_id: VideoId, state: Shared) -> FileResponse:
-    """Send the file of a video, or the part of it that a Range header names."""
+    """Send the file of a video, or a range of it."""
     video = held_video(state, video_id)
     return FileResponse(
         video.path,
@@ -74,16 +74,17 @@ def media(video_id: VideoId, state: Shared) -> FileResponse:
 
 
 def state_as_indexed(video: types.Video) -> os.stat_result:
-    """The state of the file of a video, if it is still the one that was indexed.
+    """Return the stat result of a video's file.
 
-    Whatever else has come to stand under its path was not indexed, and is nobody's business.
+    Raises:
+        ApiError: the file is gone (404) or is no longer the one that was indexed (409).
     """
     try:
         state = os.stat(video.path)
     except (OSError, ValueError):
-        raise ApiError(404, "the file is gone") from None
+        raise ApiError(404, "The file is gone.") from None
     if not stat.S_ISREG(state.st_mode) or types.FileStamp.of(state) != video.file_stamp:
-        raise ApiError(409, "the file has changed since it was indexed; index it again")
+        raise ApiError(409, "The file has changed since it was indexed; index it again.")
     return state
 
 
@@ -91,7 +92,7 @@ class Making(BaseModel):
     """A preview that is not ready yet."""
 
     state: Literal["waiting", "making"]
-    seconds: float = Field(description="Of film that are made.")
+    seconds: float = Field(description="Transcoded so far.")
     duration: float
 
 
@@ -100,20 +101,20 @@ class Making(BaseModel):
     "/videos/{video_id}/preview",
     response_class=FileResponse,
     responses={
-        200: {"content": {"video/mp4": {"schema": BINARY}}, "description": "The film."},
-        202: {"model": Making, "description": "It is being made; ask again."},
-        206: {"content": {"video/mp4": {"schema": BINARY}}, "description": "The part that the Range header names."},
-        416: {"description": "The film has no such part."},
+        200: {"content": {"video/mp4": {"schema": BINARY}}, "description": "The preview."},
+        202: {"model": Making, "description": "ffmpeg is working on it; ask again."},
+        206: {"content": {"video/mp4": {"schema": BINARY}}, "description": "The requested range."},
+        416: {"description": "The range is outside of the file."},
     },
 )
 def preview(video_id: VideoId, state: Shared) -> Response:
-    """Send a film of a video that browsers play; it is made when first asked for."""
+    """Send a preview that browsers play; ffmpeg makes it at the first request."""
     video = held_video(state, video_id)
     ready = state.previews.ready(video)
     if ready is not None:
         return FileResponse(ready, media_type="video/mp4", headers={"cache-control": "private, no-cache"})
     if not state.previews.possible:
-        raise ApiError(404, "previews need ffmpeg, which is not on this machine")
+        raise ApiError(404, "Previews need ffmpeg, which is not installed.")
     state_as_indexed(video)
     seconds = state.previews.want(video)
     making = Making(state="waiting" if seconds is None else "making", seconds=seconds or 0.0, duration=video.duration)
@@ -122,9 +123,11 @@ def preview(video_id: VideoId, state: Shared) -> Response:
 
 @router.get("/videos/{video_id}/storyboard")
 async def storyboard(
-    video_id: VideoId, state: Shared, frames: Annotated[int, Query(ge=1, le=50, description="Pictures at most.")] = 12
+    video_id: VideoId,
+    state: Shared,
+    frames: Annotated[int, Query(ge=1, le=50, description="Maximum number of keyframes.")] = 12,
 ) -> Storyboard:
-    """Show what a video shows: pictures that stand for its parts, and its chapters."""
+    """Summarize a video: keyframes and chapters."""
     return await to_thread.run_sync(partial(_storyboard, state, video_id, frames), limiter=state.searching)
 
 
@@ -138,9 +141,9 @@ async def frame(
     state: Shared,
     at: Annotated[float, Query(ge=0, le=1e6, allow_inf_nan=False, description="Seconds.")],
 ) -> Response:
-    """Show the picture that is on screen at an instant."""
+    """Send the frame on screen at an instant."""
     jpeg = await to_thread.run_sync(partial(_frame, state, video_id, at), limiter=state.framing)
-    return Response(jpeg, media_type="image/jpeg", headers={"cache-control": KEPT})
+    return Response(jpeg, media_type="image/jpeg", headers={"cache-control": CACHE_CONTROL})
 
 
 def _storyboard(state: ServiceState, video_id: int, frames: int) -> Storyboard:
@@ -165,7 +168,7 @@ def _drawn(searcher: Searcher, video: types.Video, frames: int) -> Storyboard:
     try:
         state_as_indexed(video)
         at = f"{API}/videos/{video.id}/frame?at="
-    except ApiError:  # without the file there are the pictures of the segments
+    except ApiError:  # without the file, segment thumbnails serve
         at = ""
     return Storyboard(
         frames=[
@@ -194,7 +197,9 @@ def _drawn(searcher: Searcher, video: types.Video, frames: int) -> Storyboard:
 def _frame(state: ServiceState, video_id: int, at: float) -> bytes:
     video = held_video(state, video_id)
     state_as_indexed(video)
-    at = max(0.0, min(at, video.duration - 1.5 / (video.fps or _SLOW)))  # where the last frame is still on screen
+    at = max(
+        0.0, min(at, video.duration - 1.5 / (video.fps or _UNKNOWN_FPS))
+    )  # where the last frame is still on screen
     key = (video_id, video.indexed_at, round(at, 3))
     jpeg = state.frames.get(key)
     if jpeg is None:

@@ -23,7 +23,7 @@ from store.catalog import searches
 
 router = APIRouter(tags=["search"])
 
-_DEPTHS = (20, 50)  # moments that are looked for; then twice as many each time, so that pages are parts of few answers
+_DEPTHS = (20, 50)  # moments to search for, then doubling: many pages share one cached answer
 
 Name = Annotated[str, Path(min_length=1, max_length=200, examples=["beaches"])]
 Many = Annotated[list[Id], Field(max_length=100)]
@@ -34,28 +34,26 @@ class Question(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    limit: int = Field(default=20, ge=1, le=100, description="How many moments at most.")
-    offset: int = Field(default=0, ge=0, le=MOST_OFFSET, description="How many to leave out before them.")
+    limit: int = Field(default=20, ge=1, le=100, description="Maximum number of moments.")
+    offset: int = Field(default=0, ge=0, le=MOST_OFFSET, description="Number of moments to skip.")
     top: int | None = Field(
         default=None,
         ge=1,
         le=1000,
-        description="How many moments to look for in all; as many as are asked for if not given.",
+        description="Number of moments to search for; depends on limit and offset if not given.",
     )
-    within: str | None = Field(
-        default=None, max_length=4096, description="Only this video, or the videos of this folder: a path."
-    )
-    upload: str | None = Field(default=None, max_length=100, description="Token of an upload that it has to look like.")
-    segment: Id | None = Field(default=None, description="Segment that it has to look like.")
+    within: str | None = Field(default=None, max_length=4096, description="Path of a video or folder to search in.")
+    upload: str | None = Field(default=None, max_length=100, description="Token of an upload to search by.")
+    segment: Id | None = Field(default=None, description="Segment to search by.")
 
     @property
     def least(self) -> int:
-        """How many moments to look for at least."""
+        """Minimum number of moments to search for."""
         return 1
 
     @property
     def depth(self) -> int:
-        """How many moments to look for."""
+        """Number of moments to search for."""
         if self.top is not None:
             return self.top
         needed = max(self.offset + self.limit, self.least)
@@ -65,7 +63,7 @@ class Question(BaseModel):
         return depth
 
     def request(self) -> SearchRequest | SimilarRequest:
-        """What is asked; the upload goes beside it."""
+        """Return the request, without the upload."""
         return SimilarRequest.from_parameters(self._parameters())
 
     def _parameters(self) -> dict[str, Any]:
@@ -75,23 +73,25 @@ class Question(BaseModel):
 class SearchQuestion(Question):
     """Parameters of /search."""
 
-    q: str = Field(default="", max_length=1000, description="In the query language.", examples=["a dog on the beach"])
-    only: Only | None = Field(default=None, description="Look at pictures or at words alone.")
-    min_confidence: float = Field(default=0.0, ge=0, le=1, description="Leave out what is less likely.")
-    per_video: int | None = Field(default=None, ge=1, le=1000, description="Moments of one video at most.")
-    rerank: int = Field(default=0, ge=0, le=1000, description="Read so many of the best again, together with the text.")
-    explain: bool = Field(default=False, description="Say why each moment was found.")
-    more: Many = Field(default=[], description="Segments to have more like.")
-    less: Many = Field(default=[], description="Segments to have less like.")
-    tag: str | None = Field(default=None, max_length=200, description="Only what has this tag.")
+    q: str = Field(
+        default="", max_length=1000, description="A query; see docs/search.md.", examples=["a dog on the beach"]
+    )
+    only: Only | None = Field(default=None, description="Search frames or words only.")
+    min_confidence: float = Field(default=0.0, ge=0, le=1, description="Minimum confidence.")
+    per_video: int | None = Field(default=None, ge=1, le=1000, description="Maximum number of moments per video.")
+    rerank: int = Field(default=0, ge=0, le=1000, description="Number of best moments to re-rank with the text.")
+    explain: bool = Field(default=False, description="Explain why each moment was found.")
+    more: Many = Field(default=[], description="Segments to find more like (Rocchio).")
+    less: Many = Field(default=[], description="Segments to find less like.")
+    tag: str | None = Field(default=None, max_length=200, description="Only segments with this tag.")
 
     @property
     def least(self) -> int:
-        """How many moments to look for at least: more where the unlikely ones among them are left out."""
+        """Minimum number of moments to search for: more if a minimum confidence filters them."""
         return _DEPTHS[-1] * 4 if self.min_confidence else 1
 
     def request(self) -> SearchRequest:
-        """What is asked; the upload goes beside it."""
+        """Return the request, without the upload."""
         return SearchRequest.from_parameters(self._parameters())
 
 
@@ -99,25 +99,30 @@ class SearchQuestion(Question):
 async def search(
     question: Annotated[SearchQuestion, Query()], request: Request, state: Shared, local: IsLocal
 ) -> Moments:
-    """Find moments by what they show or say, by what they look like, or by both."""
+    """Find moments by what they show or say, or by what they look like."""
     return await answered(question, request, state, local=local)
 
 
 @router.get("/similar", response_model=Moments)
 async def similar(question: Annotated[Question, Query()], request: Request, state: Shared, local: IsLocal) -> Moments:
-    """Find moments that look like a segment or an upload, and where in them it matches."""
+    """Find moments that look like a segment or an upload, and the times at which they match."""
     if (question.segment is None) == (question.upload is None):
-        raise ApiError(422, "say what it should be similar to: either segment or upload")
+        raise ApiError(422, "Give either segment or upload.")
     return await answered(question, request, state, local=local)
 
 
 async def answered(question: Question, request: Request, state: ServiceState, *, local: bool) -> Moments:
-    """The part of an answer that a client asked for."""
+    """Answer a question: one page of its moments."""
     if question.within is not None and not (local and os.path.isabs(question.within)):
-        raise ApiError(422, "within is an absolute path" if local else "paths are not known here; in: narrows a query")
+        raise ApiError(
+            422,
+            "within is an absolute path."
+            if local
+            else "Only local clients may use within; filter by in: in the query.",
+        )
     found = await to_thread.run_sync(partial(find, state, question), limiter=state.searching)
     end = question.offset + question.limit
-    more = question.top is None and len(found) >= question.depth  # or none: the next part may be empty
+    more = question.top is None and len(found) >= question.depth  # the next page may be empty
     return Moments(
         items=[Moment.of(moment, local=local) for moment in found[question.offset : end]],
         total=None if more else len(found),
@@ -127,7 +132,7 @@ async def answered(question: Question, request: Request, state: ServiceState, *,
 
 
 def find(state: ServiceState, question: Question) -> list[moments.Moment]:
-    """All moments that a question asks for, from the first; kept for its next page."""
+    """Return all moments of a question, cached for its next pages."""
     request = question.request()
     clip = None if question.upload is None else state.uploads.clip(question.upload)
     key = (state.engine.data_version(), request, question.upload)
@@ -136,7 +141,7 @@ def find(state: ServiceState, question: Question) -> list[moments.Moment]:
 
         def ask(searcher: Searcher) -> list[moments.Moment]:
             if question.segment is not None and searcher.catalog.segments.get(question.segment) is None:
-                raise ApiError(404, f"no segment {question.segment} in this library")
+                raise ApiError(404, f"No segment {question.segment} in this library.")
             if isinstance(request, SimilarRequest):
                 return searcher.similar(request, clip=clip)
             return searcher.search(request, clips=() if clip is None else [clip])
@@ -147,27 +152,27 @@ def find(state: ServiceState, question: Question) -> list[moments.Moment]:
 
 
 class Kept(BaseModel):
-    """What is asked under a name."""
+    """A search without its name."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"query": "a beach NOT people"}]})
 
-    query: str = Field(max_length=1000, description="In the query language.")
+    query: str = Field(max_length=1000, description="A query; see docs/search.md.")
     only: Only | None = None
     min_confidence: float = Field(default=0.0, ge=0, le=1)
     per_video: int | None = Field(default=None, ge=1, le=1000)
 
 
 class SavedSearch(Kept):
-    """A search under a name."""
+    """A saved search."""
 
     name: str
-    more: list[int] = Field(default=[], description="Segments that its answers should be more like.")
-    less: list[int] = Field(default=[], description="Segments that its answers should be less like.")
+    more: list[int] = Field(default=[], description="Segments to find more like.")
+    less: list[int] = Field(default=[], description="Segments to find less like.")
 
 
 @router.get("/searches")
 def list_searches(state: Shared) -> Page[SavedSearch]:
-    """List the searches that were kept."""
+    """List saved searches."""
     items = [_shown(each) for each in state.library.catalog.searches.all()]
     return Page(items=items, total=len(items), next=None)
 
@@ -179,10 +184,10 @@ async def ask_search(
     state: Shared,
     local: IsLocal,
     limit: Limit = 20,
-    offset: Annotated[int, Query(ge=0, le=MOST_OFFSET, description="How many to leave out before them.")] = 0,
-    explain: Annotated[bool, Query(description="Say why each moment was found.")] = False,
+    offset: Annotated[int, Query(ge=0, le=MOST_OFFSET, description="Number of moments to skip.")] = 0,
+    explain: Annotated[bool, Query(description="Explain why each moment was found.")] = False,
 ) -> Moments:
-    """Ask a saved search again."""
+    """Run a saved search."""
     saved = _held(state, name)
     question = SearchQuestion(**saved_request(saved).to_parameters(), limit=limit, offset=offset, explain=explain)
     return await answered(question, request, state, local=local)
@@ -190,7 +195,7 @@ async def ask_search(
 
 @router.put("/searches/{name:path}")
 def keep_search(name: Name, kept: Kept, state: Shared) -> SavedSearch:
-    """Keep a search under a name, in place of what was kept under it; what it was taught stays."""
+    """Save a search under a name, replacing another of that name; its feedback stays."""
     before = state.library.catalog.searches.get(name)
     feedback = {"more": before.more, "less": before.less} if before else {}
     state.library.save_search(name.strip(), SearchRequest.from_parameters(kept.model_dump() | feedback))
@@ -199,15 +204,15 @@ def keep_search(name: Name, kept: Kept, state: Shared) -> SavedSearch:
 
 @router.delete("/searches/{name:path}", status_code=204)
 def forget_search(name: Name, state: Shared) -> None:
-    """Forget a search."""
+    """Delete a saved search."""
     if not state.library.catalog.searches.remove(name):
-        raise ApiError(404, "no search of this name")
+        raise ApiError(404, "No saved search of this name.")
 
 
 def _held(state: ServiceState, name: str) -> searches.SavedSearch:
     saved = state.library.catalog.searches.get(name)
     if saved is None:
-        raise ApiError(404, "no search of this name")
+        raise ApiError(404, "No saved search of this name.")
     return saved
 
 

@@ -1,4 +1,4 @@
-"""/status: what the library holds, and what the service can do."""
+"""/status: contents of the library and capabilities of the service."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from search.service.backend.state import IsLocal, Shared
 
 router = APIRouter(tags=["library"])
 
-_OFFERED = ("Videos", "Movies", "Pictures", "Downloads")  # folders of a home where videos are likely
+_SUGGESTED = ("Videos", "Movies", "Pictures", "Downloads")  # folders of the home folder
 
 
 @router.get("/status")
 def status(state: Shared, local: IsLocal) -> Status:
-    """Say what the library holds and which model made it."""
+    """Show the contents of the library, its model and the capabilities of the service."""
     facts: dict[str, Any] = {**state.library.status()}
     if not local:
         facts["library"] = Path(str(facts["library"])).name
@@ -31,9 +31,9 @@ def status(state: Shared, local: IsLocal) -> Status:
         local=local,
         previews=state.previews.possible,
         uploads=limits,
-        suggested_folders=_offered() if local else [],
+        suggested_folders=_suggested_folders() if local else [],
     )
 
 
-def _offered() -> list[str]:
-    return [str(folder) for name in _OFFERED if (folder := Path.home() / name).is_dir()]
+def _suggested_folders() -> list[str]:
+    return [str(folder) for name in _SUGGESTED if (folder := Path.home() / name).is_dir()]

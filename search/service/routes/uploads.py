@@ -19,14 +19,14 @@ Instant = Annotated[float | None, Form(ge=0, le=1e6, allow_inf_nan=False, descri
 
 @router.post("/uploads", status_code=201)
 async def upload(file: UploadFile, state: Shared, start: Instant = None, end: Instant = None) -> Upload:
-    """Look at a clip or picture, to search by it; the file is deleted at once."""
+    """Upload a clip or picture to search by; the file is not kept."""
     if start is not None and end is not None and end <= start:
-        raise ApiError(422, f"a clip must end after it starts, got {start:g}-{end:g}")
+        raise ApiError(422, f"A clip must end after it starts, got {start:g}-{end:g}.")
     look = partial(state.uploads.look, file.file, file.filename or "", start, end)
     return await to_thread.run_sync(look, limiter=state.uploads.looking)
 
 
 @router.delete("/uploads/{token}", status_code=204)
 def forget_upload(token: Annotated[str, Path(max_length=100, examples=["x1Zr"])], state: Shared) -> None:
-    """Forget an upload before its time."""
+    """Delete an upload."""
     state.uploads.forget(token)

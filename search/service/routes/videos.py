@@ -1,4 +1,4 @@
-"""/videos, /segments, /folders, /failures: what the library holds."""
+"""/videos, /segments, /folders and /failures: the contents of the library."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def list_videos(
     local: IsLocal,
     limit: Limit = 20,
     offset: Offset = 0,
-    order: Annotated[Literal["path", "added"], Query(description="By path, or the newest first.")] = "path",
-    within: Annotated[str | None, Query(max_length=4096, description="Only at or below this absolute path.")] = None,
+    order: Annotated[Literal["path", "added"], Query(description="By path, or newest first.")] = "path",
+    within: Annotated[str | None, Query(max_length=4096, description="Absolute path of a video or folder.")] = None,
 ) -> Page[Video]:
     """List the videos of the library."""
     if within is not None and not (local and os.path.isabs(within)):
-        raise ApiError(422, "within is an absolute path" if local else "paths are not known here")
+        raise ApiError(422, "within is an absolute path." if local else "Only local clients may use within.")
     videos, total = state.library.catalog.videos.page(
         within=within, newest_first=order == "added", limit=limit, offset=offset
     )
@@ -53,7 +53,7 @@ def list_videos(
 
 @router.get("/videos/{video_id}")
 def show_video(video_id: VideoId, state: Shared, local: IsLocal) -> WholeVideo:
-    """Show what the library knows of one video."""
+    """Show a video with its segments and subtitles."""
     video, catalog = held_video(state, video_id), state.library.catalog
     (listed,) = shown_videos(state, [video], local=local)
     return WholeVideo(
@@ -65,9 +65,9 @@ def show_video(video_id: VideoId, state: Shared, local: IsLocal) -> WholeVideo:
 
 @router.delete("/videos/{video_id}", status_code=204)
 def forget_video(video_id: VideoId, state: Shared, local: IsLocal) -> None:
-    """Take a video out of the library; its file is not touched."""
+    """Remove a video from the library; its file stays."""
     if not local:
-        raise ApiError(403, "videos are forgotten on the machine that has them")
+        raise ApiError(403, "Only a local client can remove videos.")
     video = held_video(state, video_id)
     state.library.catalog.videos.remove([video_id])
     if not state.library.catalog.videos.with_hash(video.content_hash):
@@ -76,17 +76,17 @@ def forget_video(video_id: VideoId, state: Shared, local: IsLocal) -> None:
 
 @router.get("/segments/{segment_id}")
 def show_segment(segment_id: SegmentId, state: Shared, local: IsLocal) -> PlacedSegment:
-    """Show a segment and the video it is of."""
+    """Show a segment and its video."""
     segment = state.library.catalog.segments.get(segment_id)
     if segment is None:
-        raise ApiError(404, f"no segment {segment_id} in this library")
+        raise ApiError(404, f"No segment {segment_id} in this library.")
     (video,) = shown_videos(state, [held_video(state, segment.video_id)], local=local)
     return PlacedSegment(**Segment.of(segment).model_dump(), of_video=video)
 
 
 @router.get("/folders")
 def list_folders(state: Shared, local: IsLocal) -> Page[Folder]:
-    """List the folders that videos lie in."""
+    """List the folders that contain videos."""
     folders = state.library.catalog.videos.folders()
     items = [
         Folder(folder=shown_path(each.path, local=local), videos=each.videos, seconds=each.seconds) for each in folders
@@ -98,7 +98,7 @@ def list_folders(state: Shared, local: IsLocal) -> Page[Folder]:
 def list_failures(
     request: Request, state: Shared, local: IsLocal, limit: Limit = 20, offset: Offset = 0
 ) -> Page[Failure]:
-    """List the files that could not be indexed, with reasons."""
+    """List files that could not be indexed, with reasons."""
     failures, total = state.library.catalog.failures.page(limit=limit, offset=offset)
     items = [
         Failure(
@@ -114,15 +114,15 @@ def list_failures(
 
 
 def held_video(state: ServiceState, video_id: int) -> types.Video:
-    """A video of the library; a 404 where there is none."""
+    """Return a video of the catalog. Raises ApiError (404) if there is none."""
     video = state.library.catalog.videos.get(video_id)
     if video is None:
-        raise ApiError(404, f"no video {video_id} in this library")
+        raise ApiError(404, f"No video {video_id} in this library.")
     return video
 
 
 def shown_videos(state: ServiceState, videos: Sequence[types.Video], *, local: bool) -> list[Video]:
-    """Videos as a client is told them."""
+    """Convert videos for a client."""
     extents = state.library.catalog.videos.extents([video.id for video in videos if video.id is not None])
     return [
         Video.of(video, extents.get(video.id or 0), local=local, previews=state.previews.possible) for video in videos

@@ -1,4 +1,4 @@
-"""/vocabulary: what a query can be made of, for those who complete it while it is typed."""
+"""/vocabulary: filters, operators and names, for completion of queries."""
 
 from __future__ import annotations
 
@@ -13,46 +13,46 @@ from store.filters import TYPED_FILTERS, FilterSpec
 
 router = APIRouter(tags=["search"])
 
-_MOST = 200  # names of one kind
+_MAX_NAMES = 200  # of each kind
 
 
 class Term(BaseModel):
-    """A word of the query language."""
+    """A filter or operator."""
 
     name: str
     help: str
     example: str
-    values: list[str] = Field(default=[], description="What it can be used with, to be offered while it is typed.")
+    values: list[str] = Field(default=[], description="Values to offer for completion.")
 
 
 class Vocabulary(BaseModel):
-    """What a query can be made of; the language itself is in docs/search.md."""
+    """Filters, operators and names; docs/search.md describes the query language."""
 
     filters: list[Term]
     operators: list[Term]
     folders: list[str] = Field(description="After in:")
-    tags: list[str] = Field(description="After tag:, the most frequent first.")
-    types: list[str] = Field(description="After type:, the most frequent first.")
+    tags: list[str] = Field(description="After tag:, most frequent first.")
+    types: list[str] = Field(description="After type:, most frequent first.")
 
 
 _OPERATORS = [
-    Term(name="NOT", help="what must not be there, up to the next operator", example="a cat NOT dog"),
+    Term(name="NOT", help="excludes what follows, up to the next operator", example="a cat NOT dog"),
     Term(name="AND", help="both in one moment", example="a lake AND a boat"),
-    Term(name="THEN", help="one after the other in one video", example="cutting THEN frying"),
-    Term(name="THEN WITHIN", help="at most so long after", example="rain THEN WITHIN 20s sun"),
-    Term(name='"…"', help="words that are said, or stand in a name, just so", example='"happy birthday"'),
+    Term(name="THEN", help="one after the other, in one video", example="cutting THEN frying"),
+    Term(name="THEN WITHIN", help="the same, within a time", example="rain THEN WITHIN 20s sun"),
+    Term(name='"…"', help="exact phrase in subtitles or names", example='"happy birthday"'),
 ]
 
 
 @router.get("/vocabulary")
 def vocabulary(state: Shared, local: IsLocal) -> Vocabulary:
-    """List the filters and operators of the query language, and the names they can be used with."""
+    """List filters and operators of the query language, and names for completion."""
     catalog = state.library.catalog
     folders = dict.fromkeys(shown_path(each.path, local=local) for each in catalog.videos.folders())
     names = {
-        "folders": list(folders)[:_MOST],
-        "tags": list(catalog.tags.counts())[:_MOST],
-        "suffixes": catalog.videos.suffixes()[:_MOST],
+        "folders": list(folders)[:_MAX_NAMES],
+        "tags": list(catalog.tags.counts())[:_MAX_NAMES],
+        "suffixes": catalog.videos.suffixes()[:_MAX_NAMES],
         "dates": _dates(date.today()),
     }
     return Vocabulary(
@@ -70,5 +70,5 @@ def _term(spec: FilterSpec, names: dict[str, list[str]]) -> Term:
 
 
 def _dates(today: date) -> list[str]:
-    """This year, this month and the year before, as filters take them."""
+    """Return this year, this month and last year."""
     return [f"{today.year}", f"{today:%Y-%m}", f"{today.year - 1}"]
