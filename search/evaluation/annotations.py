@@ -1,15 +1,15 @@
-"""Annotation files of the published sets, and of one's own: rows -> queries with the videos and times they describe.
+"""Read annotation files of published data sets, or your own: rows -> queries with videos and time windows.
 
-A file is read row by row, and its format is recognised by the names in its first readable row:
+The format is recognised by the field names of the first readable row:
 
 - ``msrvtt``: the CSV of MSR-VTT 1k-A, `key,vid_key,video_id,sentence`
 - ``msvd``: JSON, `{video: [caption, ...]}`
-- ``youcook2``: CSV, `end,start,task,text,video_id`; what is looked for are the annotated clips, as in Miech et al. 2019
-- ``didemo``: JSON list with `video`, `description` and `times`, the 5-second pieces that each annotator chose; text to
-  video asks with all descriptions of a video as one paragraph, as in CLIP4Clip
+- ``youcook2``: CSV, `end,start,task,text,video_id`; candidates are the annotated clips, as in Miech et al. 2019
+- ``didemo``: JSON list with `video`, `description` and `times`, the 5-second chunks that each annotator chose; a query
+  is the paragraph of all descriptions of a video, as in CLIP4Clip
 - ``qvhighlights``: JSON lines with `vid`, `query` and `relevant_windows` in seconds
-- ``own``: JSON lines (or a JSON list) with `video` (or `clip`) and `caption`, and where only a part of the video is
-  meant, `start` and `end` in seconds, or `windows`: [[start, end], ...]
+- ``own``: JSON lines (or a JSON list) with `video` (or `clip`) and `caption`; for a part of the video also `start` and
+  `end` in seconds, or `windows`: [[start, end], ...]
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from search.evaluation.metrics import iou
 
 Window = tuple[float, float]  # start and end in seconds
 
-_DIDEMO_PIECE_SECONDS = 5.0
+_DIDEMO_CHUNK_SECONDS = 5.0
 
 
 class Asks(Enum):
-    """What a text of the set is meant to find among all others."""
+    """The retrieval task of a data set."""
 
     VIDEO = "each text finds its video"
     PARAGRAPH = "all texts of a video, as one paragraph, find it"
@@ -44,7 +44,7 @@ class Asks(Enum):
 
 @dataclass(frozen=True)
 class Query:
-    """One text, the video it belongs to as the file names it, and the windows it describes where the file says so."""
+    """A text, its video as named in the file, and the windows that it describes, if given."""
 
     text: str
     video: str
@@ -53,7 +53,7 @@ class Query:
 
 @dataclass(frozen=True)
 class Annotations:
-    """The usable rows of a file, and a sentence for each that is not."""
+    """Usable rows of a file, and a message for each other row."""
 
     format: str
     asks: Asks
@@ -62,20 +62,20 @@ class Annotations:
 
     @property
     def videos(self) -> list[str]:
-        """The videos named, each once, in the order of the file."""
+        """Distinct videos in the order of the file."""
         return list(dict.fromkeys(query.video for query in self.queries))
 
 
 @dataclass(frozen=True)
 class Format:
-    """How a row is told from those of other sets, and what it says."""
+    """How to recognise and parse the rows of a data set."""
 
-    names: tuple[str, ...]  # of which every row has one set, each written with blanks between
+    names: tuple[str, ...]  # alternatives of field names that a row must have, separated by spaces
     queries: Callable[[Mapping[str, Any]], list[Query]]
     asks: Asks = Asks.VIDEO
 
     def fits(self, row: object) -> bool:
-        """Whether a row has the names."""
+        """Whether a row has the field names."""
         return isinstance(row, dict) and any(row.keys() >= set(names.split()) for names in self.names)
 
 
@@ -84,7 +84,7 @@ def read_annotations(path: Path, *, format: str | None = None, only: Path | None
 
     Args:
         format: one of `FORMATS`; recognised by content if not given.
-        only: text file with one video a line; rows of other videos are passed over, as for the split of MSVD.
+        only: text file with one video per line; other videos are skipped, as for the split of MSVD.
 
     Raises:
         ValueError: the format is unknown or not recognised, or no row is usable.
@@ -112,17 +112,16 @@ def read_annotations(path: Path, *, format: str | None = None, only: Path | None
 
 
 def locate(videos: Sequence[str], folder: Path) -> tuple[dict[str, Path], list[str]]:
-    """Find the files of annotated videos anywhere under a folder.
+    """Find the files of annotated videos below a folder.
 
-    A name is looked for as it stands (a path below the folder, or the name of a file), then without regard to suffixes:
-    annotations often leave them out, and videos are often kept in another container. Where several files fit, the
-    first in order of their paths is taken.
+    A name matches a relative path or a file name, first with its suffix, then without: annotations often omit it, and
+    videos are often stored in another container. The first matching path in alphabetical order is taken.
 
     Returns:
-        the absolute path of each video that was found, and the names of the others.
+        absolute paths of the videos found, and the names of the others.
 
     Raises:
-        ValueError: the folder is none.
+        ValueError: `folder` is not a folder.
     """
     if not folder.is_dir():
         raise ValueError(f"the videos must be in a folder, got {folder}")
@@ -143,7 +142,7 @@ def locate(videos: Sequence[str], folder: Path) -> tuple[dict[str, Path], list[s
 
 
 def _rows(text: str) -> Iterator[tuple[str, Any]]:
-    """Every row with its place in the file; one that cannot be read is given as the exception."""
+    """Yield rows with their positions in the file; an unreadable row as its exception."""
     if text.lstrip()[:1] not in ("{", "["):
         reader = csv.DictReader(io.StringIO(text, newline=""))
         yield from ((f"line {reader.line_num}", row) for row in reader)
@@ -203,12 +202,12 @@ def _windows(value: object) -> list[Window]:
 
 
 def _agreed(times: list[tuple[int, int]]) -> Window:
-    """The window of DiDeMo's annotators that overlaps those of the others most, in seconds."""
+    """Return the window of DiDeMo's annotators with the highest total IoU with the others, in seconds."""
     if not times:
         raise ValueError(f"at least one annotator must have chosen a window, got {times}")
     chosen = _windows([[first, last + 1] for first, last in times])
     start, end = chosen[int(np.argmax(iou(chosen, chosen).sum(axis=1)))]
-    return start * _DIDEMO_PIECE_SECONDS, end * _DIDEMO_PIECE_SECONDS
+    return start * _DIDEMO_CHUNK_SECONDS, end * _DIDEMO_CHUNK_SECONDS
 
 
 def _msvd(row: Mapping[str, Any]) -> list[Query]:

@@ -1,10 +1,10 @@
-"""Saved queries as a gate: what was judged right must still be found, and what was judged wrong stay away.
+"""Regression tests of retrieval: relevance judgements of a library's own queries.
 
-Each query is asked as `Library.search` answers it, and the first moment that fits a judgement counts. A judged part of
-a video is met by a moment that shares with it at least half of the shorter of the two.
+Each query runs through `Library.search`; the rank of the first moment that fits a judgement counts. A moment fits a
+judged part of a video if they overlap by at least half of the shorter one.
 
-- ``R@k``: the share of queries with an answer judged right among the first k moments
-- ``kept-out@k``: the share of queries with answers judged wrong that have none of these among the first k moments
+- ``R@k``: share of queries with an answer judged right among the first k moments
+- ``kept-out@k``: share of queries without any answer judged wrong among the first k moments
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from search.evaluation.retrieval import RECALL_AT, Options, Score, overlaps, sco
 from search.library import Library
 from store.catalog.judgements import JudgedRanks, Judgement
 
-DEPTH = 100  # moments looked through for each query
-_JUDGED = {"R": "right", "kept-out": "wrong"}  # what each measure looks at
+DEPTH = 100  # moments per query
+_JUDGED = {"R": "right", "kept-out": "wrong"}  # measure -> judgement it counts
 
 
 @dataclass(frozen=True)
 class Floor:
-    """A score that must be reached."""
+    """A minimum score."""
 
     measure: str  # "R" or "kept-out"
     k: int
@@ -35,10 +35,10 @@ class Floor:
 
     @classmethod
     def parse(cls, text: str) -> Floor:
-        """Read `R@10=0.8`, `R@10=80%` or `kept-out@5=1`.
+        """Parse `R@10=0.8`, `R@10=80%` or `kept-out@5=1`.
 
         Raises:
-            ValueError: it is written in another way, or k or the share is out of range.
+            ValueError: the syntax is wrong, or k or the share is out of range.
         """
         found = re.fullmatch(r"(R|kept-out)@(\d+)=(\d*\.?\d+)(%?)", text)
         if not found:
@@ -50,7 +50,7 @@ class Floor:
 
 
 def ask(library: Library, judgements: Sequence[Judgement]) -> JudgedRanks:
-    """Ask every judged query: the rank of its first right and first wrong answer, `DEPTH` + 1 where there is none."""
+    """Run every judged query; return the ranks of its first right and first wrong answer, `DEPTH` + 1 for none."""
     ranks: JudgedRanks = {answer: {} for answer in _JUDGED.values()}
     for text, rows in _by_text(judgements).items():
         moments = library.search(text, top=DEPTH)
@@ -67,7 +67,7 @@ def ask(library: Library, judgements: Sequence[Judgement]) -> JudgedRanks:
 def judged_scores(
     library: Library, judgements: Sequence[Judgement], ranks: JudgedRanks, options: Options
 ) -> dict[str, Score]:
-    """R@k and kept-out@k for k of `RECALL_AT`, beside those of a random order of all segments."""
+    """Compute R@k and kept-out@k for k in `RECALL_AT`, with a random order as baseline."""
     scores: dict[str, Score] = {}
     for measure, answer in _JUDGED.items():
         if not ranks[answer]:
@@ -84,7 +84,7 @@ def judged_scores(
 
 
 def below(ranks: JudgedRanks, floors: Sequence[Floor]) -> list[str]:
-    """A sentence for every floor that is not reached."""
+    """Return a message for every floor that is not reached."""
     messages = []
     for floor in floors:
         answer = _JUDGED[floor.measure]
@@ -98,7 +98,7 @@ def below(ranks: JudgedRanks, floors: Sequence[Floor]) -> list[str]:
 
 
 def fallen(before: JudgedRanks, now: JudgedRanks) -> list[str]:
-    """A sentence for every score that is lower than before, over the queries that were asked both times."""
+    """Return a message for every score lower than before, over queries of both runs."""
     messages = []
     for measure, answer in _JUDGED.items():
         shared = now[answer].keys() & before[answer].keys()
@@ -118,7 +118,7 @@ def _share(measure: str, ranks: Ranks, k: int) -> float:
 
 
 def _chances(library: Library, judgements: Sequence[Judgement]) -> Values:
-    """The chance that a random order of all segments has a judged one among the first k, for k of `RECALL_AT`."""
+    """Compute R@k of a random order of all segments, for k in `RECALL_AT`."""
     fitting = []
     for rows in _by_text(judgements).values():
         videos = [library.catalog.videos.at(path) for path in {row.path for row in rows}]

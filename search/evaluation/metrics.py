@@ -1,7 +1,7 @@
-"""What the numbers of an evaluation mean: pure functions over score matrices, ranks and time windows.
+"""Retrieval metrics: pure functions of score matrices, ranks and time windows.
 
-A tie is lost: the right answer stands behind every wrong one with the same score, so a model that gives everything one
-score gets the worst numbers and not the best. Where a query has several right answers, the best placed one counts.
+Ties are pessimistic: the right answer ranks behind all wrong ones with its score, so that constant scores give the
+worst metrics. If a query has several right answers, the best-ranked one counts.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ Ranks = NDArray[np.int64]
 Values = NDArray[np.float64]
 T = TypeVar("T", bound=np.generic)
 
-# The temperature at which CLIP's contrastive training ends, and the published uses of dual softmax begin.
+# The final temperature of CLIP's contrastive training; published dual softmax results use it.
 DUAL_SOFTMAX_TEMPERATURE = 0.01
 
 
 def ranks(scores: NDArray[np.floating], right: NDArray[np.bool_]) -> Ranks:
-    """The place of the best right answer of each query, from 1.
+    """Rank the best right answer of each query, from 1.
 
     Args:
         scores: (Q, V), higher is better.
@@ -45,19 +45,18 @@ def ranks(scores: NDArray[np.floating], right: NDArray[np.bool_]) -> Ranks:
 
 
 def recall_curve(ranks: Ranks, depth: int) -> Values:
-    """The share of queries whose right answer is among the first k, for k = 1 ... depth: (depth,)."""
+    """Compute recall at k for k = 1 ... depth: (depth,)."""
     within = np.bincount(np.minimum(ranks, depth + 1), minlength=depth + 2)[1 : depth + 1]
     return np.asarray(np.cumsum(within) / len(ranks))
 
 
 def chance(right_counts: ArrayLike, candidates: int) -> Values:
-    """The recall curve of a random order, in closed form.
+    """Compute the recall curve of a random order, in closed form.
 
-    A query with m right answers among V candidates misses all of them in the first k with the probability
-    C(V - m, k) / C(V, k).
+    A query with m right answers among V candidates finds none in the first k with probability C(V - m, k) / C(V, k).
 
     Args:
-        right_counts: (Q,), right answers of each query.
+        right_counts: (Q,), number of right answers per query.
         candidates: V.
 
     Returns:
@@ -70,20 +69,20 @@ def chance(right_counts: ArrayLike, candidates: int) -> Values:
 
 
 def chance_median_rank(right_counts: ArrayLike, candidates: int) -> float:
-    """The rank by which a random order has found a right answer in half of all cases."""
+    """Compute the median rank of a random order."""
     return 1.0 + float(np.argmax(chance(right_counts, candidates) >= 0.5 - 1e-12))
 
 
 def chance_mean_rank(right_counts: ArrayLike, candidates: int) -> float:
-    """The expected rank of the first right answer in a random order: the mean of (V + 1) / (m + 1)."""
+    """Compute the mean rank of a random order: the mean of (V + 1) / (m + 1)."""
     return float(np.mean((candidates + 1) / (np.asarray(right_counts) + 1)))
 
 
 def dual_softmax(scores: NDArray[np.floating], temperature: float = DUAL_SOFTMAX_TEMPERATURE) -> Values:
-    """Scores in which a pair counts only if each also prefers the other: log of softmax over rows times over columns.
+    """Compute the log of the softmax over rows times the softmax over columns.
 
-    After Cheng et al., "Improving Video-Text Retrieval by Multi-Stream Corpus Alignment and Dual Softmax Loss", 2021.
-    It looks at all queries of the test together, which no single search can.
+    Cheng et al., "Improving Video-Text Retrieval by Multi-Stream Corpus Alignment and Dual Softmax Loss", 2021. Needs
+    all queries of a test at once.
 
     Args:
         scores: (Q, V) cosines.
@@ -96,7 +95,7 @@ def dual_softmax(scores: NDArray[np.floating], temperature: float = DUAL_SOFTMAX
 
 
 def iou(some: ArrayLike, others: ArrayLike) -> Values:
-    """Intersection over union of time windows.
+    """Compute the intersection over union of time windows.
 
     Args:
         some: (N, 2), start and end in seconds.
@@ -112,13 +111,12 @@ def iou(some: ArrayLike, others: ArrayLike) -> Values:
 
 
 def average_precision(overlap: Values, threshold: float) -> float:
-    """Area under the interpolated curve of precision over recall, as ActivityNet and Moment-DETR compute it.
+    """Compute the area under the interpolated precision-recall curve, as ActivityNet and Moment-DETR do.
 
-    A prediction, best first, takes the right window it overlaps most among those not yet taken, if by `threshold` at
-    least; else it is wrong.
+    Predictions, best first, match the right window with the highest IoU that is still free, if it reaches `threshold`.
 
     Args:
-        overlap: (P, G), IoU of predictions and right windows.
+        overlap: (P, G), IoU of P predictions and G right windows.
     """
     free = np.ones(overlap.shape[1], bool)
     correct = np.zeros(len(overlap))
@@ -139,14 +137,14 @@ def bootstrap(
     seed: int,
     confidence: float = 0.95,
 ) -> tuple[Values, Values]:
-    """Percentile intervals of a statistic over queries (Efron, "Bootstrap methods", 1979).
+    """Compute bootstrap percentile intervals of a statistic over queries (Efron, "Bootstrap methods", 1979).
 
     Args:
-        values: (Q, ...), one row a query.
-        statistic: maps rows drawn with replacement to a number or an array.
+        values: (Q, ...), one row per query.
+        statistic: maps resampled rows to a number or an array.
 
     Returns:
-        the lower and the upper ends, shaped as the statistic.
+        lower and upper ends, shaped as the statistic.
     """
     rng = np.random.default_rng(seed)
     drawn = [statistic(values[rng.integers(len(values), size=len(values))]) for _ in range(resamples)]

@@ -1,4 +1,4 @@
-"""Recall at k as a picture. matplotlib is an extra: `pip install "videobert-search[plot]"`."""
+"""Plot recall at k. matplotlib is an extra: `pip install "videobert-search[plot]"`."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _DEPTH = 100
 
 
 def check_plot(path: Path) -> None:
-    """Say before the long work whether a picture can be written in the end.
+    """Check, before long work, that a plot can be written.
 
     Raises:
-        ValueError: matplotlib is missing, or the file cannot be a picture.
+        ValueError: matplotlib or the folder is missing, or the suffix is unsupported.
     """
     if find_spec("matplotlib") is None:
         raise ValueError('a plot needs matplotlib, which is an extra: pip install "videobert-search[plot]"')
@@ -30,11 +30,11 @@ def check_plot(path: Path) -> None:
 
 
 def plot_recall(evaluation: Evaluation, path: Path, options: Options) -> None:
-    """Draw recall at k with its 95 % band, both directions, and a random order as a dotted line."""
+    """Plot recall at k with 95 % bands for both directions, and a random order as dotted lines."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7, 4.5), layout="constrained")  # not pyplot, which keeps figures and picks a window system
+    figure = Figure(figsize=(7, 4.5), layout="constrained")  # pyplot would keep figures and choose a GUI backend
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     for name, direction, color, line in (

@@ -1,8 +1,7 @@
-"""How well a library finds what annotations say: text to video, video to text, and moments within the right video.
+"""Evaluate a library on annotations: text-to-video and video-to-text retrieval, and moments within the right video.
 
-Scores are those of the search itself: the cosine of text and segment, the best segment counting for a whole video,
-and neighbouring segments joined into moments by `search.ranking.moments.merge`. Beside every score stands what is
-reached without reading the query.
+The score of a video is the cosine of the text and its best segment; moments are adjacent segments joined by
+`search.ranking.moments.merge`. Every score comes with baselines that ignore the query.
 """
 
 from __future__ import annotations
@@ -39,14 +38,14 @@ _Clip = tuple[str, Window | None]  # path of a video, and the part of it if not 
 RECALL_AT = (1, 5, 10)
 IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)  # of mAP, as in QVHighlights
 MOMENT_SCORES = ("R@1 IoU 0.5", "R@1 IoU 0.7", "mAP")
-_WINDOWS_JUDGED = 10  # moments a query, as in QVHighlights
-_DIGITS = 6  # of a float32 cosine; the last bit depends on the place in the product and would break ties at random
-_TEXTS_AT_ONCE = 256  # rows of a score matrix over all segments
+_MAX_WINDOWS = 10  # moments per query, as in QVHighlights
+_DIGITS = 6  # of a float32 cosine; its last bit depends on the batch and would break ties at random
+_BATCH = 256  # texts scored at a time
 
 
 @dataclass(frozen=True)
 class Options:
-    """How scores are made and how sure they are."""
+    """Options of scores and of their bootstrap intervals."""
 
     dual_softmax: bool = False
     resamples: int = 1000
@@ -55,7 +54,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Score:
-    """A number, its 95 % interval, and what is reached without reading the query."""
+    """A value, its 95 % interval, and baselines that ignore the query."""
 
     value: float
     low: float
@@ -76,7 +75,7 @@ class Retrieval:
 
 @dataclass(frozen=True)
 class Moments:
-    """Retrieval of moments, the right video being given."""
+    """Retrieval of moments within the right video."""
 
     queries: int
     scores: Mapping[str, Score]
@@ -84,53 +83,53 @@ class Moments:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Everything that was measured, and over what."""
+    """All scores of an evaluation."""
 
     text_to_video: Retrieval
     video_to_text: Retrieval
-    moments: Moments | None  # None where the annotations have no times
-    left_out: tuple[str, ...]  # why texts or windows of videos that are there were not used
+    moments: Moments | None  # None if the annotations have no times
+    left_out: tuple[str, ...]  # why texts or windows of indexed videos were not used
 
 
 @dataclass(frozen=True)
-class _Held:
-    """A video of the library with its segments and their vectors."""
+class _Indexed:
+    """A video of the library with its segments and embeddings."""
 
     video: Video
     segments: Sequence[Segment]
     embeddings: NDArray[np.float32]  # (N, D)
 
     def among(self, window: Window | None) -> NDArray[np.int64]:
-        """The segments of a clip: all, or those that share with it at least half of the shorter of the two."""
+        """Return the indices of all segments, or of those that `overlaps` a window."""
         chosen = [window is None or overlaps(window, (segment.start, segment.end)) for segment in self.segments]
         return np.flatnonzero(chosen)
 
     def moments(self, query: NDArray[np.float32]) -> list[Window]:
-        """The first moments that search gives for a query (D,), looking into this video alone."""
+        """Return the best moments of this video for a query (D,)."""
         hits = [
             Hit(segment.id or 0, segment.video_id, self.video.path, segment.start, segment.end, float(score))
             for segment, score in zip(self.segments, self.embeddings @ query, strict=True)
         ]
-        return [(moment.start, moment.end) for moment in merge(hits)[:_WINDOWS_JUDGED]]
+        return [(moment.start, moment.end) for moment in merge(hits)[:_MAX_WINDOWS]]
 
 
 def evaluate(library: Library, annotations: Annotations, files: Mapping[str, Path], options: Options) -> Evaluation:
     """Measure a library against annotations.
 
     Args:
-        files: the file of each annotated video; texts of videos without one, or that the library does not hold, are
-            left out, and such videos are no candidates.
+        files: path of each annotated video; texts of other videos, and of videos that the library does not contain, are
+            left out.
 
     Raises:
         ValueError: no text is left.
     """
-    indexed = _held(library, files)
+    indexed = _indexed(library, files)
     queries = [
         replace(query, video=path)
         for query in annotations.queries
         if query.video in files and (path := str(files[query.video])) in indexed
     ]
-    pairs, unanswerable = _asked(queries, annotations.asks, indexed)
+    pairs, unanswerable = _text_clip_pairs(queries, annotations.asks, indexed)
     if not pairs:
         reason = unanswerable[0] if unanswerable else "none of the annotated videos is in the library"
         raise ValueError(f"no text is left to evaluate: {reason}")
@@ -152,7 +151,7 @@ def evaluate(library: Library, annotations: Annotations, files: Mapping[str, Pat
 
 
 def overlaps(one: Window, other: Window) -> bool:
-    """Whether two windows share at least half of the shorter one."""
+    """Whether two windows overlap by at least half of the shorter one."""
     shared = min(one[1], other[1]) - max(one[0], other[0])
     return shared > 0 and 2 * shared >= min(one[1] - one[0], other[1] - other[0])
 
@@ -164,12 +163,12 @@ def score_table(
     baselines: Mapping[str, Values],
     options: Options,
 ) -> dict[str, Score]:
-    """Scores by name.
+    """Compute scores by name.
 
     Args:
-        values: (Q, ...), one row a query.
-        statistics: maps values to one number for each name.
-        baselines: one number for each name, by what they are reached with.
+        values: (Q, ...), one row per query.
+        statistics: maps values to one number per name.
+        baselines: name of a baseline -> one number per name.
     """
     low, high = bootstrap(values, statistics, resamples=options.resamples, seed=options.seed)
     point = statistics(values)
@@ -181,8 +180,8 @@ def score_table(
     }
 
 
-def _held(library: Library, files: Mapping[str, Path]) -> dict[str, _Held]:
-    """The videos that the library holds, by path."""
+def _indexed(library: Library, files: Mapping[str, Path]) -> dict[str, _Indexed]:
+    """Return the videos that the library contains, by path."""
     indexed = {}
     for path in dict.fromkeys(map(str, files.values())):
         video = library.catalog.videos.at(path)
@@ -191,14 +190,14 @@ def _held(library: Library, files: Mapping[str, Path]) -> dict[str, _Held]:
             embeddings = library.catalog.segments.embeddings(
                 [segment.id for segment in segments if segment.id is not None]
             )
-            indexed[path] = _Held(video, segments, embeddings)
+            indexed[path] = _Indexed(video, segments, embeddings)
     return indexed
 
 
-def _asked(
-    queries: Sequence[Query], asks: Asks, indexed: Mapping[str, _Held]
+def _text_clip_pairs(
+    queries: Sequence[Query], asks: Asks, indexed: Mapping[str, _Indexed]
 ) -> tuple[list[tuple[str, _Clip]], list[str]]:
-    """The texts of text-to-video retrieval, each with the clip it is meant to find; and why others have none."""
+    """Pair the texts of text-to-video retrieval with the clips to find; also return messages on those without one."""
     if asks is Asks.VIDEO:
         return [(query.text, (query.video, None)) for query in queries], []
     if asks is Asks.PARAGRAPH:
@@ -217,8 +216,8 @@ def _asked(
     return pairs, outside
 
 
-def _timed(queries: Sequence[Query], indexed: Mapping[str, _Held]) -> tuple[list[Query], list[str]]:
-    """The queries with times, cut to the length of the video; and why others were dropped."""
+def _timed(queries: Sequence[Query], indexed: Mapping[str, _Indexed]) -> tuple[list[Query], list[str]]:
+    """Return queries with windows clamped to the video, and messages on the windows outside."""
     timed, outside = [], []
     for query in queries:
         duration = indexed[query.video].video.duration
@@ -229,7 +228,7 @@ def _timed(queries: Sequence[Query], indexed: Mapping[str, _Held]) -> tuple[list
     return timed, outside
 
 
-def _outside(path: str, window: Window, indexed: Mapping[str, _Held]) -> str:
+def _outside(path: str, window: Window, indexed: Mapping[str, _Indexed]) -> str:
     return f"{path}: {window[0]:g} to {window[1]:g} s lie outside of its {indexed[path].video.duration:.1f} s"
 
 
@@ -238,14 +237,14 @@ def _embed(library: Library, texts: Sequence[str]) -> dict[str, NDArray[np.float
     return dict(zip(distinct, library.encoder.embed_text(distinct), strict=True))
 
 
-def _scores(texts: NDArray[np.float32], clips: Sequence[_Clip], indexed: Mapping[str, _Held]) -> NDArray[np.float32]:
-    """The cosine of each text (Q, D) and the best segment of each clip: (Q, V)."""
+def _scores(texts: NDArray[np.float32], clips: Sequence[_Clip], indexed: Mapping[str, _Indexed]) -> NDArray[np.float32]:
+    """Compute the cosine of each text (Q, D) with the best segment of each clip: (Q, V)."""
     first = dict(zip(indexed, np.cumsum([0] + [len(video.segments) for video in indexed.values()]), strict=False))
     segments = np.concatenate([video.embeddings for video in indexed.values()])
     members = [first[path] + indexed[path].among(window) for path, window in clips]
     starts = np.cumsum([0] + [len(rows) for rows in members[:-1]])
     candidates = segments[np.concatenate(members)]
-    batches = [texts[row : row + _TEXTS_AT_ONCE] for row in range(0, len(texts), _TEXTS_AT_ONCE)]
+    batches = [texts[row : row + _BATCH] for row in range(0, len(texts), _BATCH)]
     scores = np.concatenate([np.maximum.reduceat(batch @ candidates.T, starts, axis=1) for batch in batches])
     return np.round(scores, _DIGITS)
 
@@ -266,7 +265,10 @@ def _retrieval(scores: NDArray[np.floating], right: NDArray[np.bool_], options: 
 
 
 def _moments(
-    queries: Sequence[Query], vectors: Mapping[str, NDArray[np.float32]], indexed: Mapping[str, _Held], options: Options
+    queries: Sequence[Query],
+    vectors: Mapping[str, NDArray[np.float32]],
+    indexed: Mapping[str, _Indexed],
+    options: Options,
 ) -> Moments:
     found = []
     blind: dict[str, list[Values]] = {"whole video": [], "most central segment": [], "random segment": []}

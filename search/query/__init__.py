@@ -1,1 +1,1 @@
-"""What is asked: the query language, requests and times."""
+"""The query language, search requests, and times."""

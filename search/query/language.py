@@ -1,18 +1,18 @@
-"""What a person types to search: descriptions, phrases, operators and filters, as a tree.
+"""The query language: a parser from text to steps, clauses and filters.
 
-The language, with operators in capitals:
+Operators are upper-case:
 
     a dog on the beach            what the moment shows or says
-    "happy birthday"              words that must be said, or stand in the name of the file or a folder, just so
-    a cat NOT dog                 what it must not show; NOT reaches to the next operator
+    "happy birthday"              an exact phrase in the subtitles or in the name of the file or a folder
+    a cat NOT dog                 what it must not show; NOT extends to the next operator
     a lake AND a boat             both in one moment
-    cutting THEN frying           one after the other in one video
-    rain THEN WITHIN 20s sun      at most so long after
-    in:holidays after:2024-01     filters, anywhere; values with spaces in quotes; NOT before one turns it round
+    cutting THEN frying           one after the other, in one video
+    rain THEN WITHIN 20s sun      the same, with at most 20 s in between
+    in:holidays after:2024-01     filters; quote values with spaces; NOT negates one
 
-A filter holds for the whole query, wherever it stands; `store.filters.FILTERS` lists them. Dates are of the file's last
-change, in local time: `after:2024-01` is from the first of January on, `before:2024-01` until just before it. Times are
-in ms, s, m or h.
+Filters apply to the whole query, wherever they stand; `store.filters.FILTERS` lists them. Dates are the file's
+modification time in the local time zone: `after:2024-01` includes the first of January, `before:2024-01` excludes it.
+Durations are in ms, s, m or h.
 """
 
 from __future__ import annotations
@@ -48,10 +48,11 @@ WORD: /(?!(THEN|AND|NOT)(?!\S))[^\s"]+/
 
 
 class QueryError(ValueError):
-    """A query that cannot be understood.
+    """A syntax error in a query.
 
     Attributes:
-        position: of the character at which it stops making sense, from 0; the length of the query for its end.
+        problem: message without the query.
+        position: offset of the error, from 0; the length of the query if it is at the end.
     """
 
     def __init__(self, problem: str, query: str, position: int) -> None:
@@ -65,13 +66,13 @@ class QueryError(ValueError):
 class Text:
     """One description."""
 
-    words: str  # all of it, without quotation marks
-    phrases: tuple[str, ...] = ()  # what stood in quotation marks
+    words: str  # the whole text, without quotation marks
+    phrases: tuple[str, ...] = ()  # quoted parts
 
 
 @dataclass(frozen=True)
 class Step:
-    """What one moment must show and say, all of it, and what it must not, none of it."""
+    """Texts that one moment must match, all of them, and texts that it must not match."""
 
     must: tuple[Text, ...] = ()
     must_not: tuple[Text, ...] = ()
@@ -79,18 +80,18 @@ class Step:
 
 @dataclass(frozen=True)
 class ParsedQuery:
-    """Steps in order of time, and what all of them are limited to."""
+    """Steps in order of time, and filters that apply to all of them."""
 
     steps: tuple[Step, ...]
-    limits: tuple[float | None, ...] = ()  # seconds between the steps, one less than there are; None for any
+    limits: tuple[float | None, ...] = ()  # maximum seconds between consecutive steps; None for no limit
     filters: tuple[Filter, ...] = ()
 
 
 def parse(text: str) -> ParsedQuery:
-    """Read a query.
+    """Parse a query.
 
     Raises:
-        QueryError: it cannot be understood, or has nothing to search for.
+        QueryError: the syntax is wrong, or there is nothing to search for.
     """
     try:
         tree = _parser().parse(text)
@@ -110,7 +111,7 @@ def parse(text: str) -> ParsedQuery:
             limits.append(limit)
         step = _step(child, text, filters)
         if not step.must and (step.must_not or len(tree.children) > 1):
-            raise QueryError("there is nothing to look for here", text, child.meta.start_pos)
+            raise QueryError("there is nothing to search for here", text, child.meta.start_pos)
         steps.append(step)
         limit = None
     if not steps[0].must and not filters:
@@ -134,7 +135,7 @@ def _step(tree: Tree[Token], query: str, filters: list[Filter]) -> Step:
 
 
 def _clause(tree: Tree[Token], query: str, filters: list[Filter]) -> tuple[list[Text], list[Text]]:
-    """The texts of one clause that must and must not match; its filters go where all filters go."""
+    """Return the texts of a clause that must and must not match; append its filters to `filters`."""
     plain = [child for child in tree.children if isinstance(child, Token)]
     must_not = []
     for negated in tree.children:
@@ -150,7 +151,7 @@ def _clause(tree: Tree[Token], query: str, filters: list[Filter]) -> tuple[list[
 
 
 def _texts(tokens: list[Token], query: str, filters: list[Filter]) -> list[Text]:
-    """What the tokens say as one text, or none where they are all filters."""
+    """Join tokens into one text, none if all of them are filters; append those to `filters`."""
     filters += [_filter(token, query) for token in tokens if token.type == "FILTER"]
     terms = [token for token in tokens if token.type != "FILTER"]
     phrases = tuple(phrase for token in terms if token.type == "PHRASE" and (phrase := token.strip('" ')))
@@ -178,7 +179,7 @@ def _duration(value: str, query: str, position: int) -> float:
 
 
 def _explained(error: UnexpectedInput, query: str) -> QueryError:
-    """The parser's complaint as a sentence."""
+    """Turn an error of the parser into a QueryError."""
     if isinstance(error, UnexpectedCharacters):
         return QueryError("this quotation mark is never closed", query, error.pos_in_stream or 0)
     assert isinstance(error, UnexpectedToken)
@@ -186,7 +187,7 @@ def _explained(error: UnexpectedInput, query: str) -> QueryError:
     position = len(query) if at_end or error.pos_in_stream is None else error.pos_in_stream
     expected = error.accepts or error.expected
     if "DURATION" in expected:
-        return QueryError("WITHIN needs a length of time such as 20s", query, position)
+        return QueryError("WITHIN needs a duration such as 20s", query, position)
     if at_end and not query.strip():
         return QueryError("a query needs at least one word", query, 0)
     before = "the end" if at_end else str(error.token)

@@ -1,4 +1,4 @@
-"""What a search asks for, from whichever door it comes: command line, HTTP, MCP, a saved search or `Library`."""
+"""SearchRequest and SimilarRequest, built by the command line, HTTP, MCP, saved searches and `Library` alike."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ _RENAMED = {"q": "query", "segment": "segments"}  # HTTP parameter -> attribute
 
 @dataclass(frozen=True)
 class SearchRequest:
-    """A query with everything that goes with it.
+    """A query and its options.
 
     Attributes:
-        query: in the language of `search.query.language`; it may be empty where anything else narrows the search.
-        within: absolute path of a video or folder; only videos at it or under it.
-        tag: only segments that have this tag.
-        only: search pictures or words only; both where None.
-        top: moments at most.
-        rerank: how many of the best segments are read again together with the text; 0 for none.
-        min_confidence: 0 to 1; moments with less are left out.
-        per_video: moments of one video at most; None for any number.
-        more: segments of the library to have more like.
-        less: segments of the library to have less like.
-        segments: segments of the library that the moment has to look like, all of them.
-        clips: video files that it has to look like, `PATH@START-END` for a part of one.
-        images: files of pictures that it has to look like.
+        query: see `search.query.language`; may be empty if anything else narrows the search.
+        within: absolute path of a video or folder to search in.
+        tag: only segments with this tag.
+        only: search frames ("visual") or words only; both if None.
+        top: maximum number of moments.
+        rerank: number of best segments to re-rank with the text; 0 for none.
+        min_confidence: 0 to 1; less likely moments are dropped.
+        per_video: maximum number of moments per video; unlimited if None.
+        more: ids of segments to find more like.
+        less: ids of segments to find less like.
+        segments: ids of segments that moments must look like, all of them.
+        clips: video files that moments must look like, `PATH@START-END` for a part of one.
+        images: image files that moments must look like.
         explain: return with each moment why it was found.
 
     Raises:
-        QueryError: the query cannot be understood.
-        ValueError: a number is out of its range, or clips or feedback come with a query of several steps.
+        QueryError: a syntax error in the query.
+        ValueError: a number is out of range, or a query of several steps has clips or feedback.
     """
 
     query: str = ""
@@ -70,14 +70,14 @@ class SearchRequest:
             self.parsed()
 
     def parsed(self, *, uploads: int = 0) -> ParsedQuery:
-        """Return the query as steps and filters, `within` and `tag` among the filters.
+        """Parse the query; `within` and `tag` become filters.
 
         Args:
-            uploads: clips that come with the request and are no part of it.
+            uploads: number of clips given besides the request.
 
         Raises:
-            QueryError: the query cannot be understood, or there is nothing to search for.
-            ValueError: clips or feedback come with a query of several steps.
+            QueryError: a syntax error, or there is nothing to search for.
+            ValueError: a query of several steps has clips or feedback.
         """
         clips = uploads + len(self.segments) + len(self.clips) + len(self.images)
         narrowed = clips or self.more or self.within is not None or self.tag is not None
@@ -92,7 +92,7 @@ class SearchRequest:
         return replace(query, filters=tuple(filters))
 
     def with_feedback(self, more: Sequence[int], less: Sequence[int]) -> Self:
-        """Add feedback: a segment of `more` leaves `less`, and the other way round."""
+        """Add feedback: a segment in `more` is removed from `less`, and vice versa."""
         return replace(
             self,
             more=tuple(dict.fromkeys(number for number in (*self.more, *more) if number not in less)),
@@ -100,14 +100,14 @@ class SearchRequest:
         )
 
     def to_parameters(self) -> dict[str, Any]:
-        """Return names and values as HTTP takes them, without those that have their default."""
+        """Return the HTTP parameters, without defaults."""
         return _to_parameters(self)
 
     @classmethod
     def from_parameters(cls, values: Mapping[str, Any]) -> Self:
-        """Build a request from the names of HTTP or of the attributes; None means the default.
+        """Build a request from HTTP parameters or attribute names; None stands for the default.
 
-        Paths may be `Path`s, relative and with `~`; a number among `clips` is a segment.
+        Paths may be relative, contain `~` or be `Path`s; a number in `clips` is a segment id.
 
         Raises:
             TypeError: a name is unknown.
@@ -118,13 +118,13 @@ class SearchRequest:
 
 @dataclass(frozen=True)
 class SimilarRequest:
-    """A clip to find the like of.
+    """A query by clip.
 
     Attributes:
-        clip: a video file, `PATH@START-END` for a part of one; None where the clip is an upload or a segment.
-        segment: a segment of the library, which is itself not found.
-        within: absolute path of a video or folder; only videos at it or under it.
-        top: moments at most.
+        clip: a video file, `PATH@START-END` for a part of one; None for an upload or a segment.
+        segment: id of a segment of the library, which is excluded from the results.
+        within: absolute path of a video or folder to search in.
+        top: maximum number of moments.
 
     Raises:
         ValueError: `top` is not positive, or there is both a clip and a segment.
@@ -142,12 +142,12 @@ class SimilarRequest:
             raise ValueError("a request has either a clip or a segment")
 
     def to_parameters(self) -> dict[str, Any]:
-        """Return names and values as HTTP takes them, without those that have their default."""
+        """Return the HTTP parameters, without defaults."""
         return _to_parameters(self)
 
     @classmethod
     def from_parameters(cls, values: Mapping[str, Any]) -> Self:
-        """Build a request from names and values; None means the default, a number as `clip` is a segment.
+        """Build a request from HTTP parameters or attribute names; a number as `clip` is a segment id.
 
         Raises:
             TypeError: a name is unknown.

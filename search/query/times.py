@@ -1,4 +1,4 @@
-"""Times as a person writes and reads them: the clock of a player, and a part of a file as a clip."""
+"""Times as text: the clock of a player, and PATH@START-END."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def clock(seconds: float) -> str:
-    """`4.25` -> "0:04", `3723` -> "1:02:03": what the clock of a player shows at that instant."""
+    """Format seconds as a player does: `4.25` -> "0:04", `3723` -> "1:02:03"."""
     minutes, second = divmod(int(seconds), 60)
     hours, minute = divmod(minutes, 60)
     return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
@@ -16,7 +16,7 @@ def clock(seconds: float) -> str:
 
 @dataclass(frozen=True)
 class ClipRange:
-    """A query clip: a file, or a part of it in seconds."""
+    """A file, or a part of it in seconds."""
 
     path: Path
     start: float | None = None
@@ -24,10 +24,10 @@ class ClipRange:
 
     @classmethod
     def parse(cls, text: str) -> ClipRange:
-        """Read `PATH` or `PATH@START-END`, where a time is seconds or [hours:]minutes:seconds.
+        """Parse `PATH` or `PATH@START-END`; a time is seconds or [hours:]minutes:seconds.
 
         Raises:
-            ValueError: the times are no times, or the end is not after the start.
+            ValueError: the end is not after the start.
         """
         time = r"(?:\d+:){0,2}\d+(?:\.\d+)?"
         found = re.fullmatch(rf"(?P<path>.+)@(?P<start>{time})-(?P<end>{time})", text)

@@ -77,8 +77,8 @@ def test_dates_begin_at_local_midnight() -> None:
         (f"cat shorter:{'9' * 400}h", f"500ms, at most 1000000000s, got {'9' * 40}…", 12),
         (f"cat THEN WITHIN {'9' * 400} dog", "at most 1000000000s", 16),
         ("cat has:sound", "got sound", 8),
-        ("NOT dog", "nothing to look for", 0),
-        ("cat THEN tag:x", "nothing to look for", 9),
+        ("NOT dog", "nothing to search for", 0),
+        ("cat THEN tag:x", "nothing to search for", 9),
         ('""', "at least one word", 0),
     ],
 )
