@@ -11,7 +11,7 @@ again.
 seconds (median, and what nine of ten stay below), how often the film is found first, the speed is right within 8 %,
 and the kind is right. With `--pairs` it says what the pairs of a benchmark file are called.
 
-`fit` takes the other clips and prints, from their likeness and agreement, where copies, near copies, other moments of
+`fit` takes the other clips and prints, from their similarity and agreement, where copies, near copies, other moments of
 the same shot and other clips part: the constants of search/clips/matching.py.
 """
 
@@ -173,7 +173,7 @@ def fit(library: Library, queries: list[Query]) -> None:
     for name, rows in numbers.items():
         low, middle, high = np.quantile(np.array(rows), [0.1, 0.5, 0.9], axis=0).round(2).tolist()
         print(
-            f"{name:>12} ({len(rows)}): likeness {middle[0]} ({low[0]}–{high[0]}), "
+            f"{name:>12} ({len(rows)}): similarity {middle[0]} ({low[0]}–{high[0]}), "
             f"agreement {middle[1]} ({low[1]}–{high[1]})"
         )
     kinds = {name: np.array(rows) for name, rows in numbers.items()}

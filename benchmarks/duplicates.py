@@ -8,7 +8,7 @@
 cut out; test cards and black lie beside them. Pairs of videos that are said to be duplicates are compared with the
 pairs that are: precision and recall, for each way, and of excerpts. What is made stays in FOLDER.
 
-`blank`: the likeness to painted pictures, of one colour, noise and test cards of ffmpeg's, and of all frames of a
+`blank`: the similarity to painted pictures, of one colour, noise and test cards of ffmpeg's, and of all frames of a
 library.
 
 `scale`: how long `similar` and `duplicates` take among random segments, one film in a hundred of which is there
@@ -129,10 +129,10 @@ def blank(folder: Path) -> None:
             )
             for number in library.catalog.segments.ids().tolist()
         ]
-        above = sum(likeness >= NEARLY for likeness, _ in nearest)
+        above = sum(similarity >= NEARLY for similarity, _ in nearest)
         print(f"{len(nearest)} segments, {above} with a frame at {NEARLY} or more; the most like below:")
-        for likeness, number in sorted((pair for pair in nearest if pair[0] < NEARLY), reverse=True)[:3]:
-            print(f"  {likeness:.2f} segment {number}")
+        for similarity, number in sorted((pair for pair in nearest if pair[0] < NEARLY), reverse=True)[:3]:
+            print(f"  {similarity:.2f} segment {number}")
         for name, picture in pictures():
             row = normalizer.rows(library.encoder.features(picture))
             print(f"  {float((row @ painted.T).max()):.2f} {name}")

@@ -1,7 +1,4 @@
-"""The command line; everything heavy is imported by the command that needs it.
-
-What commands share is in `search.cli.console`, longer commands have files of their own; nothing else prints or exits.
-"""
+"""The command line. Commands import heavy modules when they run, so that --help and completion stay quick."""
 
 from __future__ import annotations
 
@@ -27,7 +24,7 @@ from search.cli.serve import mcp, serve
 from search.cli.tasks import classify, fill, summarize
 from search.cli.training import train, tune
 
-# Of --help, in the order in which people need them.
+# Panels of --help, in the order in which people need them.
 _PANELS: dict[str, tuple[Callable[..., None] | typer.Typer, ...]] = {
     "Library": (index, watch, list_, show, status, failures, remove, reindex, doctor),
     "Search": (search, similar, searches, duplicates),
@@ -52,7 +49,7 @@ def _name(command: Callable[..., None] | typer.Typer) -> str:
 app = typer.Typer(
     name="videobert",
     cls=_InOrder,
-    help="Search a folder of videos by words or by a clip, on your own machine.",
+    help="Search your videos by words, pictures and clips, on your own machine.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -72,7 +69,7 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def main(
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what happens, to stderr.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log to stderr.")] = False,
     version: Annotated[
         bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
     ] = False,

@@ -1,4 +1,4 @@
-"""What the commands share: where they write, how they fail, and the options that many of them have.
+"""What commands share: consoles, error handling, and common options.
 
 Exit codes: 0 done; 1 the input or the library could not be used; 2 wrong usage; 3 done, but some files failed or were
 missing; 4 a score fell below the gate; 130 interrupted.
@@ -12,16 +12,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 from search.library import Library
 from search.library.library import LIBRARY_VARIABLE
-
-if TYPE_CHECKING:
-    pass
 
 FAILED, SOME_FAILED, FELL, INTERRUPTED = 1, 3, 4, 130
 
@@ -36,26 +33,26 @@ ModelOption = Annotated[
     str | None,
     typer.Option(
         "--model",
-        help="Name (`videobert models list`) or folder of the model; the library's own if not given.",
+        help="Name (`videobert models list`) or folder of a model; the library's own by default.",
         show_default=False,
     ),
 ]
 WithinOption = Annotated[
-    Path | None, typer.Option("--within", help="Only this video, or the videos of this folder.", show_default=False)
+    Path | None, typer.Option("--within", help="Video or folder to search in.", show_default=False)
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 
 @contextmanager
 def opened(folder: Path | None, *, model: str | None = None) -> Iterator[Library]:
-    """A library, closed at the end, whose errors are told as in `errors`."""
+    """Open a library, and close it at the end; `errors` applies."""
     with errors(), Library(folder, model=model) as library:
         yield library
 
 
 @contextmanager
 def errors() -> Iterator[None]:
-    """What goes wrong for reasons outside the program becomes one line on stderr and exit code 1."""
+    """Turn errors in input, files and libraries into one line on stderr and exit code 1."""
     from indexer.media.container import MediaError
     from store.errors import StoreError
 
@@ -67,5 +64,5 @@ def errors() -> Iterator[None]:
 
 
 def print_json(value: Any) -> None:
-    """Write to stdout as it is, whatever the width of the terminal."""
+    """Write JSON to stdout, not wrapped."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")

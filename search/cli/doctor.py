@@ -1,4 +1,4 @@
-"""`videobert doctor`: checks that everything the program needs is there and works, on this machine, in this library."""
+"""`videobert doctor`: check the installation and the library."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from search.library import Library
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was examined."""
+    """The result of one check."""
 
     subject: str
     good: bool
@@ -26,7 +26,7 @@ class Finding:
 
 
 def doctor(library: LibraryOption = None, json_: JsonOption = False) -> None:
-    """Check that everything the program needs is there and works."""
+    """Check the installation and the library."""
     findings = examine(library)
     if json_:
         print_json([asdict(finding) for finding in findings])
@@ -38,7 +38,7 @@ def doctor(library: LibraryOption = None, json_: JsonOption = False) -> None:
 
 
 def examine(folder: Path | None) -> list[Finding]:
-    """Try every part once; a part that fails is a finding, not an exception."""
+    """Run all checks; a failing one is a finding, not an exception."""
     checks: dict[str, Callable[[], str]] = {
         "Python": lambda: sys.version.split()[0],
         "SQLite": _sqlite,
@@ -54,7 +54,7 @@ def _run(checks: dict[str, Callable[[], str]]) -> Iterator[Finding]:
     for subject, check in checks.items():
         try:
             yield Finding(subject, True, check())
-        except Exception as error:  # whatever is wrong is what the user asked for
+        except Exception as error:  # the user asked what is wrong
             yield Finding(subject, False, f"{type(error).__name__}: {error}")
 
 

@@ -1,4 +1,4 @@
-"""`videobert duplicates`: what the library holds more than once."""
+"""`videobert duplicates`: copies and excerpts among the videos of a library."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 def duplicates(
     folder: LibraryOption = None,
     min_seconds: Annotated[
-        float, typer.Option("--min-seconds", min=0.5, help="What two videos share has to be so long.")
+        float, typer.Option("--min-seconds", min=0.5, help="Minimum duration that two videos share.")
     ] = 2.0,
     within: WithinOption = None,
     json_: JsonOption = False,
 ) -> None:
-    """List videos that show the same, and what could be deleted; nothing is."""
+    """List duplicate videos and what could be deleted; nothing is deleted."""
     with opened(folder) as library:
         found = library.duplicates(min_seconds=min_seconds, within=within)
     if json_:
@@ -36,9 +36,9 @@ def duplicates(
         saved = (
             f"{decimal(sum(video.size for video in extra))}, {clock(sum(video.duration for video in extra))} of video"
         )
-        out.print(f"{counted(len(extra), 'video')} could be deleted: {saved}. Nothing was.")
+        out.print(f"{counted(len(extra), 'video')} could be deleted: {saved}. Nothing was deleted.")
     else:
-        out.print("No video is there twice.")
+        out.print("No duplicates.")
 
 
 def _show(cluster: Duplicates) -> None:

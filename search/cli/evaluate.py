@@ -1,4 +1,4 @@
-"""`videobert judge` and `videobert evaluate`: right and wrong answers, and scores against annotations or them."""
+"""`videobert judge` and `videobert evaluate`: relevance judgements and retrieval metrics."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def judge(
     text: Annotated[str, typer.Argument(help="The query.")],
     video: Annotated[str, typer.Argument(help="A video of the library, or VIDEO@START-END for a part of it.")],
     folder: LibraryOption = None,
-    wrong: Annotated[bool, typer.Option("--wrong", help="It is no answer and should not be found.")] = False,
-    forget: Annotated[bool, typer.Option("--forget", help="Take a judgement back.")] = False,
+    wrong: Annotated[bool, typer.Option("--wrong", help="The video is a wrong answer.")] = False,
+    forget: Annotated[bool, typer.Option("--forget", help="Delete the judgement.")] = False,
 ) -> None:
-    """Keep a query with a right or wrong answer, for `videobert evaluate --judged`."""
+    """Save a right or wrong answer to a query, for `videobert evaluate --judged`."""
     if wrong and forget:
         raise typer.BadParameter("--wrong and --forget exclude each other")
     with opened(folder) as library:
@@ -53,13 +53,13 @@ def judge(
     out.print(f"The library has {counted(count, 'judged answer')}.")
 
 
-_SCORING = "a video scores as its best segment; a tie is lost"
+_SCORING = "a video scores as its best segment; ties count as lost"
 
 
 def evaluate(
     annotations: Annotated[
         Path | None,
-        typer.Argument(help="Annotations of a published set, or JSON lines of your own.", show_default=False),
+        typer.Argument(help="Annotations of a published data set, or your own JSON lines.", show_default=False),
     ] = None,
     videos: Annotated[
         Path | None, typer.Option("--videos", help="Folder with the annotated videos.", show_default=False)
@@ -67,27 +67,29 @@ def evaluate(
     library: LibraryOption = None,
     format: Annotated[
         str | None,
-        typer.Option(help=f"{', '.join(FORMATS)}; recognised if not given.", show_default=False),
+        typer.Option(help=f"{', '.join(FORMATS)}; recognised by default.", show_default=False),
     ] = None,
     only: Annotated[
-        Path | None, typer.Option(help="Text file with the videos of a split, one a line.", show_default=False)
+        Path | None, typer.Option(help="Text file with the videos of a split, one per line.", show_default=False)
     ] = None,
     dual_softmax: Annotated[
-        bool, typer.Option("--dual-softmax", help="Let all queries of the test compete for the videos.")
+        bool, typer.Option("--dual-softmax", help="Normalize scores over all queries of the test.")
     ] = False,
-    plot: Annotated[Path | None, typer.Option(help="Draw recall at k into this file.", show_default=False)] = None,
-    judged: Annotated[bool, typer.Option("--judged", help="Run the saved queries of the library instead.")] = False,
+    plot: Annotated[Path | None, typer.Option(help="Plot recall at k into this file.", show_default=False)] = None,
+    judged: Annotated[
+        bool, typer.Option("--judged", help="Evaluate the judged queries of the library instead.")
+    ] = False,
     at_least: Annotated[
         list[str] | None, typer.Option(help="With --judged: R@10=0.8, or kept-out@5=1.", show_default=False)
     ] = None,
     accept: Annotated[
-        bool, typer.Option("--accept", help="With --judged: compare later runs with this one, even if it fell.")
+        bool, typer.Option("--accept", help="With --judged: make this run the baseline even if scores fell.")
     ] = False,
-    resamples: Annotated[int, typer.Option(min=10, help="Of the bootstrap behind the intervals.")] = 1000,
-    seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
+    resamples: Annotated[int, typer.Option(min=10, help="Number of bootstrap resamples.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
     json_: JsonOption = False,
 ) -> None:
-    """Measure how well the library finds what annotations describe; exit code 4 if judged queries got worse."""
+    """Measure retrieval against annotations or judged queries; exit code 4 if judged queries got worse."""
     from search.evaluation.judged import Floor
     from search.evaluation.retrieval import Options
 
@@ -174,7 +176,7 @@ def _evaluate_judged(
     with opened(folder) as library:
         judgements = library.catalog.judgements.all()
         if not judgements:
-            raise ValueError("this library keeps no judged queries yet; `videobert judge TEXT VIDEO` adds one")
+            raise ValueError("this library has no judged queries yet; `videobert judge TEXT VIDEO` adds one")
         ranks, last = ask(library, judgements), library.catalog.judgements.last_run()
         scores = judged_scores(library, judgements, ranks, options)
         fell = below(ranks, floors) + (fallen(last.ranks, ranks) if last else [])

@@ -1,4 +1,4 @@
-"""What the command line says: reports and moments as lines of text."""
+"""Format reports and moments as lines of text."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ _TEXT_WIDTH = 160  # characters of subtitle shown with a moment
 
 
 def counted(number: int, noun: str) -> str:
-    """`1, "video"` -> "1 video", `2, "video"` -> "2 videos"."""
+    """Format a count: `1, "video"` -> "1 video", `2, "video"` -> "2 videos"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Rows of equally many cells as lines, however wide the terminal is, so that `grep` can read them."""
+    """Align cells in columns, whatever the width of the terminal, so that `grep` works."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
 def moment_lines(rank: int, moment: Moment, thumbnail: Path | None = None) -> Iterator[str]:
-    """One moment as a person reads it: rank, score, path and time, then what belongs to it."""
+    """Format a moment: rank, confidence or score, path and times, then its details."""
     when = f"{clock(moment.start)}–{clock(moment.end)}"
     likely = f"{moment.score:.3f}" if moment.confidence is None else f"{moment.confidence:5.0%}"
     yield f"{rank:>3}. {likely}  {moment.path}  {when}  #{moment.segment_id}"
@@ -44,31 +44,31 @@ def moment_lines(rank: int, moment: Moment, thumbnail: Path | None = None) -> It
 
 
 def match_line(match: Match) -> str:
-    """Which part of a video is which of the query, and of what kind: "copy: source 0:02.0–0:05.5 ↔ query …"."""
+    """Format an alignment: "copy: source 0:02.0–0:05.5 ↔ query 0:00.0–0:03.5 (similarity 0.98)"."""
     there, here = (
         f"{_tenths(start)}–{_tenths(end)}"
         for start, end in ((match.start, match.end), (match.query_start, match.query_end))
     )
-    how = [f"likeness {match.similarity:.2f}"]
+    how = [f"similarity {match.similarity:.2f}"]
     if match.speed != 1.0:
-        how.append(f"at {match.speed:.2f} times the speed")
+        how.append(f"speed {match.speed:.2f}x")
     if match.mirrored:
         how.append("mirrored")
     return f"{match.kind}: source {there} ↔ query {here} ({', '.join(how)})"
 
 
 def _tenths(seconds: float) -> str:
-    """`63.25` -> "1:03.2"."""
+    """Format seconds with tenths: `63.25` -> "1:03.2"."""
     tenths = round(10 * seconds)
     return f"{clock(tenths // 10)}.{tenths % 10}"
 
 
 def why(explanation: Explanation) -> str:
-    """Shares and words of an explanation: "visual 60%, words 40% (said: dogs)"."""
+    """Format an explanation: "visual 60%, words 40% (said: dogs)"."""
     shares = [
         ("visual", explanation.visual),
         ("words", explanation.words),
-        ("both read together", explanation.alignment),
+        ("re-ranking", explanation.alignment),
     ]
     found = [("said", explanation.said), ("named", explanation.named)]
     these_words = "; ".join(f"{where}: {', '.join(these)}" for where, these in found if these)
@@ -78,7 +78,7 @@ def why(explanation: Explanation) -> str:
 
 
 def report_lines(report: Report) -> Iterator[str]:
-    """What an indexing run did; failures with their reasons come last."""
+    """Summarize an indexing run; failures come last."""
     counts = [
         (report.unchanged, "unchanged"),
         (report.relocated, "moved or copied"),

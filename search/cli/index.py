@@ -1,4 +1,4 @@
-"""`videobert index`, `watch` and `reindex`: videos come into the library, and move to another model."""
+"""`videobert index`, `watch` and `reindex`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def run_index(library: Library, targets: Sequence[str | Path], options: IndexOptions, *, quiet: bool) -> Report:
-    """Index with a live bar on a terminal, with a line per file otherwise; an interruption says how to go on."""
+    """Index with a progress bar on a terminal, else with a line per file."""
     from search.cli.progress import progress
 
     try:
@@ -47,20 +47,20 @@ def index(
     model: ModelOption = None,
     fps: Annotated[
         float | None,
-        typer.Option(
-            min=0.1, max=30, help="Frames looked at per second of video.", show_default="2, or the model's own"
-        ),
+        typer.Option(min=0.1, max=30, help="Frames sampled per second of video.", show_default="2, or the model's own"),
     ] = None,
-    segment_seconds: Annotated[float, typer.Option(min=2, max=60, help="Longest segment.")] = 10.0,
+    segment_seconds: Annotated[float, typer.Option(min=2, max=60, help="Maximum length of a segment.")] = 10.0,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Decoding processes.")] = 1,
-    timeout: Annotated[float, typer.Option(min=1, help="Seconds a decoder may be silent.")] = 60.0,
-    memory: Annotated[int, typer.Option(min=256, help="MiB a decoder may use.")] = 4096,
-    all_files: Annotated[bool, typer.Option("--all-files", help="In folders, try every file.")] = False,
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try again what failed before.")] = False,
-    prune: Annotated[bool, typer.Option("--prune", help="Forget videos whose files are gone.")] = False,
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds without a frame before a decoder is killed.")] = 60.0,
+    memory: Annotated[int, typer.Option(min=256, help="Memory limit of a decoder in MiB.")] = 4096,
+    all_files: Annotated[
+        bool, typer.Option("--all-files", help="Try every file in folders, whatever its suffix.")
+    ] = False,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Retry files that failed before.")] = False,
+    prune: Annotated[bool, typer.Option("--prune", help="Remove videos whose files are gone.")] = False,
     json_: JsonOption = False,
 ) -> None:
-    """Index videos; what is known and unchanged is skipped."""
+    """Index videos; unchanged ones are skipped."""
     from indexer.pipeline import IndexOptions
 
     options = IndexOptions(
@@ -85,17 +85,17 @@ def index(
 
 
 def watch(
-    folders: Annotated[list[Path], typer.Argument(help="Are followed to the bottom.")],
+    folders: Annotated[list[Path], typer.Argument(help="Folders to follow, with all folders below.")],
     folder: LibraryOption = None,
     model: ModelOption = None,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Decoding processes.")] = 1,
     settle: Annotated[
-        float, typer.Option(min=0.5, max=3600, help="Seconds for which a file must not change before it is read.")
+        float, typer.Option(min=0.5, max=3600, help="Seconds that a file must stay unchanged before it is indexed.")
     ] = 2.0,
     poll: Annotated[
-        bool, typer.Option("--poll", help="Look again and again: for network drives that tell of nothing.")
+        bool, typer.Option("--poll", help="Poll for changes, for network drives without notifications.")
     ] = False,
-    prune: Annotated[bool, typer.Option("--prune", help="First forget videos whose files are gone.")] = False,
+    prune: Annotated[bool, typer.Option("--prune", help="First remove videos whose files are gone.")] = False,
 ) -> None:
     """Index folders and keep the library up to date with them until Ctrl-C."""
     from indexer.pipeline import IndexOptions, Report
@@ -105,11 +105,11 @@ def watch(
         options = IndexOptions(workers=workers, prune=prune)
         follower = Watch(library, folders, options=options, settle_seconds=settle)
         sets = changes(follower.folders, poll=poll)
-        first = next(sets)  # from here on nothing is missed
+        first = next(sets)  # from here on no change is missed
         for line in report_lines(run_index(library, follower.folders, options, quiet=False)):
             out.print(line, markup=False)
         try:
-            err.print(f"Watching {counted(len(folders), 'folder')}; Ctrl-C ends it.")
+            err.print(f"Watching {counted(len(folders), 'folder')}; press Ctrl-C to stop.")
             for update in follower.follow(chain([first], sets)):
                 for line in report_lines(update.report) if update.report != Report() else ():
                     out.print(line, markup=False)
@@ -125,16 +125,16 @@ def reindex(
     fps: Annotated[
         float | None,
         typer.Option(
-            min=0.1, max=30, help="As with index, where videos are decoded again.", show_default="2, or the model's own"
+            min=0.1, max=30, help="As for index, if videos are decoded again.", show_default="2, or the model's own"
         ),
     ] = None,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Decoding processes.")] = 1,
     forget_missing: Annotated[
-        bool, typer.Option("--forget-missing", help="Let videos go that are gone from disk, changed or unreadable.")
+        bool, typer.Option("--forget-missing", help="Remove videos that are missing, changed or unreadable.")
     ] = False,
     json_: JsonOption = False,
 ) -> None:
-    """Move the library to another model; the old one serves until the new one is complete."""
+    """Move the library to another model; searches use the old one until it is complete."""
     from indexer.pipeline import IndexOptions
     from search.cli.progress import progress
 

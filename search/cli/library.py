@@ -1,4 +1,4 @@
-"""`videobert list`, `show`, `remove`, `failures` and `status`: what the library holds."""
+"""`videobert list`, `show`, `remove`, `failures` and `status`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def show(
     folder: LibraryOption = None,
     json_: JsonOption = False,
 ) -> None:
-    """Show what the library knows of one video: its data, segments and subtitles."""
+    """Show one video with its segments and subtitles."""
     with opened(folder) as library:
         known, segments = library.show(int(video) if video.isdecimal() and not Path(video).exists() else video)
     if json_:
@@ -51,7 +51,7 @@ def show(
 def remove(
     targets: Annotated[list[Path], typer.Argument(help="Videos or folders.")], folder: LibraryOption = None
 ) -> None:
-    """Take videos out of the library; the files themselves are not touched."""
+    """Remove videos from the library; their files stay."""
     with opened(folder) as library:
         removed = library.remove(targets)
     out.print(f"Removed {counted(removed, 'video')} from the library.")
@@ -60,7 +60,7 @@ def remove(
 
 
 def failures(folder: LibraryOption = None, json_: JsonOption = False) -> None:
-    """List the files that could not be indexed, with reasons."""
+    """List files that could not be indexed, with reasons."""
     with opened(folder) as library:
         failed = library.catalog.failures.all()
     if json_:
@@ -71,7 +71,7 @@ def failures(folder: LibraryOption = None, json_: JsonOption = False) -> None:
 
 
 def status(folder: LibraryOption = None, json_: JsonOption = False) -> None:
-    """Say what the library holds and which model made it."""
+    """Show the size of the library and its model."""
     with opened(folder) as library:
         facts = library.status()
     if json_:

@@ -1,4 +1,4 @@
-"""`videobert models`: which models there are; fetching and removing those that do not come with the program."""
+"""`videobert models`: list, show, fetch and remove models."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 NameArgument = Annotated[str, typer.Argument(help="A name from `videobert models list`.", show_default=False)]
 
 models = typer.Typer(
-    name="models", help="List, show, fetch and remove models; nothing else downloads.", no_args_is_help=True
+    name="models", help="List, show, fetch and remove models; no other command downloads.", no_args_is_help=True
 )
 
 
 @models.command(name="list")
 def list_(json_: JsonOption = False) -> None:
-    """List the models that there are, and which of them are on this machine."""
+    """List models, and which of them are on this machine."""
     from model.registry.registry import entries
 
     if json_:
@@ -38,7 +38,7 @@ def list_(json_: JsonOption = False) -> None:
 
 @models.command()
 def show(name: NameArgument, json_: JsonOption = False) -> None:
-    """Show one model: its licence, where it comes from and, once fetched, its pinned revision and checksums."""
+    """Show one model: licence, origin and, once fetched, pinned revision and checksums."""
     from model.registry.registry import entry
 
     with errors():
@@ -58,10 +58,10 @@ def show(name: NameArgument, json_: JsonOption = False) -> None:
 def fetch(
     name: NameArgument,
     revision: Annotated[
-        str | None, typer.Option(help="Commit, tag or branch of the hub; the newest if not given.", show_default=False)
+        str | None, typer.Option(help="Commit, tag or branch on the hub; the newest by default.", show_default=False)
     ] = None,
 ) -> None:
-    """Download a model, check it, and pin what was downloaded."""
+    """Download a model, verify it and pin its revision and checksums."""
     from model.registry import download as fetching
     from model.registry.registry import entry
 

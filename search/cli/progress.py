@@ -1,4 +1,4 @@
-"""How far an indexing or a training run is: a live bar on a terminal, a line per file or epoch elsewhere."""
+"""Progress of indexing and training: a bar on a terminal, a line per file or epoch elsewhere."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _BARS = "▁▂▃▄▅▆▇█"
 
 @contextmanager
 def progress(console: Console, *, quiet: bool) -> Iterator[Tell]:
-    """Nothing if quiet, a live bar on a terminal, a line per file otherwise."""
+    """Report indexing: not at all if quiet, with a bar on a terminal, else with a line per file."""
     if quiet:
         yield lambda progress: None
     elif console.is_terminal:
@@ -39,7 +39,7 @@ def progress(console: Console, *, quiet: bool) -> Iterator[Tell]:
 
 @contextmanager
 def live_progress(console: Console) -> Iterator[Tell]:
-    """Videos done, seconds of video, speed and time left, redrawn in place."""
+    """Show a bar with videos done, seconds of video, speed and time left."""
     bar = Bar(
         SpinnerColumn(),
         BarColumn(),
@@ -71,7 +71,7 @@ def live_progress(console: Console) -> Iterator[Tell]:
 
 
 def plain_progress(console: Console) -> Tell:
-    """One line for every file that is finished, for logs and pipes."""
+    """Print a line per finished file, for logs and pipes."""
     done = 0
 
     def tell(progress: Progress) -> None:
@@ -84,7 +84,7 @@ def plain_progress(console: Console) -> Tell:
 
 
 def reading_progress(console: Console) -> Callable[[int, int], None]:
-    """A line for every tenth of the rows."""
+    """Print a line for every tenth of the rows."""
 
     def tell(done: int, total: int) -> None:
         if done * 10 // total > (done - 1) * 10 // total:
@@ -94,7 +94,7 @@ def reading_progress(console: Console) -> Callable[[int, int], None]:
 
 
 def training_progress(console: Console) -> Callable[[Step], None]:
-    """A line for every epoch: its mean losses, each after the curve of the epochs so far, and the time left."""
+    """Print a line per epoch: mean losses with their curves, and the time left."""
     latest: Step | None = None
     curves: dict[str, list[float]] = {}
 
@@ -112,7 +112,7 @@ def training_progress(console: Console) -> Callable[[Step], None]:
 
 
 def sparkline(values: Sequence[float], *, width: int = 12) -> str:
-    """The last `width` values as a line of bars, the lowest and the highest of them at the ends of the scale."""
+    """Draw the last `width` values as bars, scaled to their range."""
     shown = values[-width:]
     low, span = min(shown), max(shown) - min(shown)
     return "".join(_BARS[round((value - low) / span * (len(_BARS) - 1)) if span else 0] for value in shown)

@@ -1,4 +1,4 @@
-"""`videobert search`, `similar` and `searches`: moments, by description, picture and clip, and how they are shown."""
+"""`videobert search`, `similar` and `searches`."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from search.service.client import Upload, running
 if TYPE_CHECKING:
     from search.export.cuts import CutResult
 
-_WARNINGS = {  # before moments that are not clearly what was asked for
-    "unsure": "These may not be what you asked for:",
-    "nothing": "Probably nothing in this library matches; the nearest moments:",
+_WARNINGS = {  # printed before moments that are not clearly relevant
+    "unsure": "Uncertain results:",
+    "nothing": "Probably nothing in this library matches. The nearest moments:",
 }
 
 _EARLY_SECONDS = 0.1
 
 
 def _export_name(target: Path | None) -> Path | None:
-    """Refuse a name before the search, not after it."""
+    """Reject an unknown suffix before the search."""
     try:
         if target is not None:
             format_of(target)
@@ -40,7 +40,7 @@ def _export_name(target: Path | None) -> Path | None:
     return target
 
 
-TopOption = Annotated[int, typer.Option("--top", "-n", min=1, help="How many moments at most.")]
+TopOption = Annotated[int, typer.Option("--top", "-n", min=1, help="Maximum number of moments.")]
 ThumbnailsOption = Annotated[
     Path | None,
     typer.Option("--thumbnails", help="Write a JPEG of each moment into this folder.", show_default=False),
@@ -62,16 +62,16 @@ CutOption = Annotated[
     ),
 ]
 MoreOption = Annotated[
-    list[int] | None, typer.Option("--more", metavar="ID", help="Segment to have more like.", show_default=False)
+    list[int] | None, typer.Option("--more", metavar="ID", help="Segment to find more like.", show_default=False)
 ]
 LessOption = Annotated[
-    list[int] | None, typer.Option("--less", metavar="ID", help="Segment to have less like.", show_default=False)
+    list[int] | None, typer.Option("--less", metavar="ID", help="Segment to find less like.", show_default=False)
 ]
-ExplainOption = Annotated[bool, typer.Option("--explain", help="Say why each moment was found.")]
+ExplainOption = Annotated[bool, typer.Option("--explain", help="Explain why each moment was found.")]
 
 
 def _prints_moments(find: Callable[..., list[Moment]]) -> Callable[..., None]:
-    """Turn a function of an open library that finds moments into a command that prints, exports and cuts them."""
+    """Turn a function that finds moments into a command that opens the library and prints, exports and cuts them."""
 
     def command(
         folder: LibraryOption = None,
@@ -98,39 +98,41 @@ def search(
     query: Annotated[str, typer.Argument(help="What the moment shows or says; see docs/search.md.")] = "",
     top: TopOption = 10,
     image: Annotated[
-        list[Path] | None, typer.Option("--image", help="A picture it has to look like.", show_default=False)
+        list[Path] | None, typer.Option("--image", help="Image that moments must look like.", show_default=False)
     ] = None,
     clip: Annotated[
         list[str] | None,
-        typer.Option("--clip", help="A clip it has to look like, as for `similar`.", show_default=False),
+        typer.Option("--clip", help="Clip that moments must look like, as for `similar`.", show_default=False),
     ] = None,
     within: WithinOption = None,
     tag: Annotated[
-        str | None, typer.Option("--tag", help="Only what `videobert classify` gave this tag.", show_default=False)
+        str | None,
+        typer.Option("--tag", help="Only segments that `videobert classify` gave this tag.", show_default=False),
     ] = None,
     only: Annotated[
         Only | None,
-        typer.Option("--only", help="Look at pictures or at words alone.", show_default="both"),
+        typer.Option("--only", help="Search frames or words only.", show_default="both"),
     ] = None,
     min_confidence: Annotated[
-        float, typer.Option("--min-confidence", min=0, max=1, help="Leave out what is less likely.")
+        float, typer.Option("--min-confidence", min=0, max=1, help="Drop less likely moments.")
     ] = 0.0,
     per_video: Annotated[
-        int | None, typer.Option("--per-video", min=1, help="Moments of one video at most.", show_default="any number")
+        int | None,
+        typer.Option("--per-video", min=1, help="Maximum number of moments per video.", show_default="no limit"),
     ] = None,
     more: MoreOption = None,
     less: LessOption = None,
     rerank: Annotated[
-        int, typer.Option("--rerank", min=0, max=1000, help="Read so many of the best again, together with the text.")
+        int, typer.Option("--rerank", min=0, max=1000, help="Number of best moments to re-rank with the text.")
     ] = 0,
     explain: ExplainOption = False,
     save: Annotated[
-        str | None, typer.Option("--save", metavar="NAME", help="Keep this search; see `videobert searches`.")
+        str | None, typer.Option("--save", metavar="NAME", help="Save this search; see `videobert searches`.")
     ] = None,
 ) -> list[Moment]:
     """Find moments by what they show or say."""
     if not (query or image or clip or more):
-        raise typer.BadParameter("say what to look for: a query, --image, --clip or --more")
+        raise typer.BadParameter("give a query, --image, --clip or --more")
     request = SearchRequest.from_parameters(
         {
             "query": query,
@@ -160,11 +162,11 @@ def similar(
     top: TopOption = 10,
     within: WithinOption = None,
 ) -> list[Moment]:
-    """Find moments that look like a clip, and where in them it matches."""
+    """Find moments that look like a clip, and the times at which they match."""
     return _found(library, SimilarRequest.from_parameters({"clip": _clip(clip), "top": top, "within": within}))
 
 
-searches = typer.Typer(name="searches", help="Searches that were kept with `videobert search --save NAME`.")
+searches = typer.Typer(name="searches", help="List, run and remove searches saved with `videobert search --save NAME`.")
 
 
 @searches.callback(invoke_without_command=True)
@@ -181,22 +183,22 @@ def _list(context: typer.Context, folder: LibraryOption = None) -> None:
 @_prints_moments
 def run(
     library: Library,
-    name: Annotated[str, typer.Argument(help="Of the search.")],
+    name: Annotated[str, typer.Argument(help="Name of the search.")],
     top: TopOption = 10,
     more: MoreOption = None,
     less: LessOption = None,
     explain: ExplainOption = False,
 ) -> list[Moment]:
-    """Ask a saved search again; what it should find more or less of is kept with it."""
+    """Run a saved search; --more and --less are saved with it."""
     return library.run_search(name, more=more or (), less=less or (), top=top, explain=explain)
 
 
 @searches.command()
 def remove(
-    name: Annotated[str, typer.Argument(help="Of the search.")],
+    name: Annotated[str, typer.Argument(help="Name of the search.")],
     folder: LibraryOption = None,
 ) -> None:
-    """Forget a saved search."""
+    """Remove a saved search."""
     with opened(folder) as library:
         if not library.catalog.searches.remove(name):
             raise ValueError(f"no saved search {name!r}")
@@ -207,14 +209,14 @@ def _clip(clip: str) -> str | int:
 
 
 def _found(library: Library, request: SearchRequest | SimilarRequest) -> list[Moment]:
-    """Search by a running service of the library where there is one, by the library itself otherwise."""
+    """Search with the running service of the library, if any, else with the library itself."""
     if isinstance(request, SimilarRequest):
         clips, uploads = 1, [] if request.clip is None else [_upload(request.clip)]
     else:
         uploads = [_upload(clip) for clip in request.clips]
         uploads += [Upload("picture", Path(image).expanduser()) for image in request.images]
         clips = len(request.segments) + len(uploads)
-    if clips <= 1 and (service := running(library.folder, library.catalog)):  # it takes one at a time
+    if clips <= 1 and (service := running(library.folder, library.catalog)):  # the service takes one upload
         found = service.moments(request, upload=uploads[0] if uploads else None)
         if found is not None:
             return found

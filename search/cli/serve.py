@@ -1,4 +1,4 @@
-"""`videobert serve`: the page and the HTTP API of a library; `videobert mcp`: its tools for assistants."""
+"""`videobert serve`, the page and the HTTP API; `videobert mcp`, tools for assistants."""
 
 from __future__ import annotations
 
@@ -22,27 +22,26 @@ def serve(
     folder: LibraryOption = None,
     model: ModelOption = None,
     host: Annotated[
-        str, typer.Option(help="Address to listen on; any but this machine's own needs the token.")
+        str, typer.Option(help="Address to listen on; clients need the token unless it is loopback.")
     ] = "127.0.0.1",
     port: Annotated[
         int | None,
-        typer.Option(min=0, max=65535, help="Port to listen on.", show_default="8420, or any where it is taken"),
+        typer.Option(min=0, max=65535, help="Port to listen on.", show_default="8420, or any if that is taken"),
     ] = None,
     token: Annotated[
         str | None,
         typer.Option(
             envvar="VIDEOBERT_TOKEN",
-            help="What clients have to show.",
+            help="Token that clients need.",
             show_default="none on 127.0.0.1, a new one elsewhere",
         ),
     ] = None,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
 ) -> None:
-    """Search in the browser, on this machine; the page and the HTTP API."""
+    """Search in the browser: serve the page and the HTTP API."""
     import secrets
 
-    # While one thread searches another one indexes, and a browser plays: threads of the model that have nothing to do
-    # have to sleep, not to spin on a core that others want.
+    # Searches, indexing and the browser share the cores: idle threads of the model must sleep, not spin.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     from search.service.app import create
     from search.service.backend.endpoint import Endpoint, publish, withdraw
@@ -62,7 +61,7 @@ def serve(
             out.print(f"Serving {library.folder} at {address}", markup=False)
             if not settings.loopback:
                 out.print(f"From other machines: http://HOST:{settings.port}/?token={token}", markup=False)
-            err.print("Ctrl-C ends it.")
+            err.print("Press Ctrl-C to stop.")
             if browser:
                 webbrowser.open(address)
 
@@ -74,15 +73,15 @@ def serve(
             ended=partial(withdraw, library.folder),
             verbose=verbose,
         )
-        with suppress(KeyboardInterrupt):  # the way to end it
+        with suppress(KeyboardInterrupt):  # the way to stop it
             server.run(sockets=[socket])
     _leave()
 
 
 def _leave() -> None:
-    """End the process without waiting for its threads; what they were to keep is kept.
+    """Exit without waiting for threads; everything is committed.
 
-    Python ends by stopping threads wherever they are, and one that is in the middle of C++ aborts the process by that.
+    Python would stop them anywhere at exit, and a thread inside C++ code would abort the process.
     """
     if any(thread.daemon for thread in threading.enumerate()):
         sys.stdout.flush()
@@ -91,11 +90,11 @@ def _leave() -> None:
 
 
 def mcp(folder: LibraryOption = None, model: ModelOption = None) -> None:
-    """Offer the library to an assistant: a server of the Model Context Protocol on standard input and output."""
+    """Serve tools for assistants: the Model Context Protocol on standard input and output."""
     with opened(folder, model=model) as library:
         if find_spec("mcp") is None:
-            raise ValueError('assistants need the SDK of their protocol: pip install "videobert-search[mcp]"')
+            raise ValueError('this needs the MCP SDK: pip install "videobert-search[mcp]"')
         from search.service.mcp import server
 
-        with suppress(KeyboardInterrupt):  # one of the ways to end it
+        with suppress(KeyboardInterrupt):  # a way to stop it
             server(library).run()

@@ -1,4 +1,4 @@
-"""`videobert summarize`, `classify` and `fill`: what is asked about one video at a time."""
+"""`videobert summarize`, `classify` and `fill`: tasks on one video."""
 
 from __future__ import annotations
 
@@ -21,30 +21,29 @@ if TYPE_CHECKING:
     from search.tasks.classification import Classification, Labels
     from search.tasks.summarization import Summary
 
-_HIGHLIGHT_SECONDS = 30.0  # where only a file for them is given
+_HIGHLIGHT_SECONDS = 30.0  # if only --output is given
 
 
 def summarize(
     video: Annotated[Path, typer.Argument(help="A video of the library, or any other file.")],
     folder: LibraryOption = None,
-    about: Annotated[
-        str | None, typer.Option(help="Show more of what these words describe.", show_default=False)
-    ] = None,
-    frames: Annotated[int, typer.Option(min=1, max=100, help="Pictures on the storyboard at most.")] = 12,
+    about: Annotated[str | None, typer.Option(help="Topic to show more of.", show_default=False)] = None,
+    frames: Annotated[int, typer.Option(min=1, max=100, help="Maximum number of keyframes.")] = 12,
     chapters: Annotated[
-        int | None, typer.Option(min=1, help="At most; by the length of the video if not given.", show_default=False)
+        int | None,
+        typer.Option(min=1, help="Maximum number of chapters; depends on the duration by default.", show_default=False),
     ] = None,
     seconds: Annotated[
-        float | None, typer.Option(min=1, max=600, help="Cut highlights of this length at most.", show_default=False)
+        float | None, typer.Option(min=1, max=600, help="Cut highlights of at most this duration.", show_default=False)
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Film of the highlights: .mp4, .mov or .mkv.", show_default=False),
+        typer.Option("--output", "-o", help="Video file for the highlights: .mp4, .mov or .mkv.", show_default=False),
     ] = None,
-    output_folder: Annotated[Path, typer.Option("--folder", help="Where the storyboard goes.")] = Path(),
+    output_folder: Annotated[Path, typer.Option("--folder", help="Folder for the storyboard.")] = Path(),
     json_: JsonOption = False,
 ) -> None:
-    """Show what a video shows: a storyboard, its chapters, and a cut of its highlights."""
+    """Summarize a video: a storyboard, chapters, and a cut of its highlights."""
     from search.export.cuts import check_video_name, write_parts
     from search.tasks.storyboard import SHORT_SIDE, stills, write_page, write_picture
 
@@ -79,24 +78,24 @@ def _show_summary(summary: Summary, files: list[Path]) -> None:
     for chapter in summary.chapters:
         title = f"“{chapter.title}”" if chapter.spoken else chapter.title
         out.print(f"{clock(chapter.start):>7}–{clock(chapter.end)}  {title}", markup=False)
-    what = f"{counted(len(summary.keyframes), 'picture')} stand for {summary.coverage:.0%} of the video"
+    what = f"{counted(len(summary.keyframes), 'keyframe')} cover {summary.coverage:.0%} of the video"
     if summary.highlights:
         length = sum(end - start for start, end in summary.highlights)
         parts = counted(len(summary.highlights), "part")
-        what += f", highlights of {length:.1f} s in {parts} for {summary.highlights_coverage:.0%}"
+        what += f", highlights of {length:.1f} s in {parts} {summary.highlights_coverage:.0%}"
     out.print(f"{what}.")
     for file in files:
         out.print(str(file), markup=False)
 
 
-_ORIGIN = "labels"  # of tags by words alone
-_SHOWN = 3  # labels said of a video
+_ORIGIN = "labels"  # of tags from zero-shot classification
+_SHOWN = 3  # most likely labels printed
 
 
 def classify(
     videos: Annotated[
         list[Path] | None,
-        typer.Argument(help="Videos of the library or other files; without any, the whole library is tagged."),
+        typer.Argument(help="Videos of the library or other files; if none, the whole library is tagged."),
     ] = None,
     labels: Annotated[
         str | None,
@@ -155,7 +154,7 @@ def _labels_or_classifier(library: Library, labels: str | None, classifier: Path
 
 
 def _train_classifier(library: Library, rows: Path, folder: Path) -> bool:
-    """Train and save; whether some rows could not be used."""
+    """Train and save a classifier; return whether some rows were unusable."""
     from indexer.media.container import MediaError
     from search.tasks.classification import read_labelled, train_classifier
 
@@ -172,13 +171,15 @@ def _train_classifier(library: Library, rows: Path, folder: Path) -> bool:
     trained.save(folder)
     for problem in problems:
         err.print(f"  {problem}", markup=False)
-    said = "too few to hold any out" if trained.accuracy is None else f"{trained.accuracy:.0%} of those held out right"
-    err.print(f"{folder}: {counted(len(trained.names), 'label')}, {said}.", markup=False)
+    accuracy = (
+        "too few examples to validate" if trained.accuracy is None else f"{trained.accuracy:.0%} validation accuracy"
+    )
+    err.print(f"Wrote {folder}: {counted(len(trained.names), 'label')}, {accuracy}.", markup=False)
     return bool(problems)
 
 
 def _classify_each(library: Library, videos: list[Path], by: Labels | Classifier, found: list[Classification]) -> bool:
-    """Classify one after the other; whether some could not be read."""
+    """Classify videos; return whether some were unreadable."""
     from indexer.media.container import MediaError
 
     failed = False
@@ -209,15 +210,15 @@ def fill(
         str, typer.Argument(help='A sentence with blanks: "now let me show you how to [MASK] the [MASK]".')
     ],
     folder: LibraryOption = None,
-    top: Annotated[int, typer.Option("--top", "-n", min=1, help="Guesses for each blank.")] = 5,
+    top: Annotated[int, typer.Option("--top", "-n", min=1, help="Number of guesses per blank.")] = 5,
     json_: JsonOption = False,
 ) -> None:
-    """Guess the words that are missing from a sentence about a video."""
+    """Fill the blanks in a sentence about a video."""
     with opened(folder) as library:
         guesses = library.fill(video, text, top=top)
     if json_:
         print_json([[asdict(guess) for guess in blank] for blank in guesses])
         return
     for number, blank in enumerate(guesses, start=1):
-        said = ", ".join(f"{guess.word} {guess.probability:.0%}" for guess in blank)
-        out.print(f"{number:>3}. {said}", markup=False)
+        line = ", ".join(f"{guess.word} {guess.probability:.0%}" for guess in blank)
+        out.print(f"{number:>3}. {line}", markup=False)

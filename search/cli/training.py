@@ -1,4 +1,4 @@
-"""`videobert train`: captioned photos and clips -> a checkpoint folder; `videobert tune`: the best options for it."""
+"""`videobert train` and `videobert tune`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def train(
     captions: Annotated[Path, typer.Option("--captions", help="JSON lines: media and captions, or media and a label.")],
-    videos: Annotated[Path, typer.Option("--videos", help="Folder that the rows' files, clips or photos, are in.")],
+    videos: Annotated[Path, typer.Option("--videos", help="Folder of the rows' files, clips or photos.")],
     output: Annotated[Path, typer.Option("--output", help="Checkpoint folder to write.")],
     start: Annotated[
         Path | None, typer.Option("--start", help="Checkpoint folder to start from.", show_default=False)
@@ -28,19 +28,21 @@ def train(
         typer.Option("--recipe", help="TOML file of options and network, or its name.", show_default=False),
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the rows.", show_default="10")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Rows compared with each other.", show_default="128")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Rows per batch, contrasted with each other.", show_default="128")
+    ] = None,
     learning_rate: Annotated[
-        float | None, typer.Option(help="Of what does not come from BERT.", show_default="5e-4")
+        float | None, typer.Option(help="Learning rate of weights that are not BERT's.", show_default="5e-4")
     ] = None,
     bert_learning_rate: Annotated[
-        float | None, typer.Option(help="Of what comes from BERT; 0 freezes it.", show_default="3e-5")
+        float | None, typer.Option(help="Learning rate of BERT's weights; 0 freezes them.", show_default="3e-5")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Another seed is another run.", show_default="0")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
-    save_minutes: Annotated[float, typer.Option(min=0, help="Minutes between states that a run can go on from.")] = 5.0,
+    seed: Annotated[int | None, typer.Option(help="Random seed.", show_default="0")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
+    save_minutes: Annotated[float, typer.Option(min=0, help="Minutes between saved states to resume from.")] = 5.0,
     features: Annotated[
         Path | None,
-        typer.Option("--features", help="File of what the backbone saw, to share between runs.", show_default=False),
+        typer.Option("--features", help="File of frame features, to share between runs.", show_default=False),
     ] = None,
 ) -> None:
     """Train VideoBERT on captioned photos and clips, starting from the model that comes with the program."""
@@ -74,7 +76,7 @@ def train(
                 features=features,
                 tell_reading=reading_progress(err),
                 tell_step=training_progress(err),
-                tell_fresh=lambda parts: err.print(f"begins at random: {', '.join(parts)}"),
+                tell_fresh=lambda parts: err.print(f"initialized at random: {', '.join(parts)}"),
             )
         except KeyboardInterrupt:
             err.print("Interrupted. The same command with --resume goes on from the last saved state.")
@@ -84,36 +86,37 @@ def train(
     out.print(f"Trained on {counted(used, 'row')}, wrote {output}.", markup=False)
 
 
-_SHOWN = 10  # rows of the table on the terminal; the CSV has all
+_SHOWN = 10  # rows printed; the CSV has all
 
 
 def tune(
     captions: Annotated[Path, typer.Option("--captions", help="JSON lines, as for train.")],
-    videos: Annotated[Path, typer.Option("--videos", help="Folder that the rows' files are in.")],
-    space: Annotated[Path, typer.Option("--space", help="TOML file: a recipe with values left open.")],
-    output: Annotated[Path, typer.Option("--output", help="Folder for the search and what it finds.")],
+    videos: Annotated[Path, typer.Option("--videos", help="Folder of the rows' files.")],
+    space: Annotated[Path, typer.Option("--space", help="TOML file: a recipe with ranges of values.")],
+    output: Annotated[Path, typer.Option("--output", help="Folder for the search and its results.")],
     start: Annotated[
-        Path | None, typer.Option("--start", help="Checkpoint folder that trials start from.", show_default=False)
+        Path | None, typer.Option("--start", help="Checkpoint folder to start trials from.", show_default=False)
     ] = None,
     sampler: Annotated[str, typer.Option(help="grid, random or tpe.")] = "tpe",
     trials: Annotated[
-        int | None, typer.Option(min=1, help="In all, earlier runs included.", show_default="the whole grid, or 20")
+        int | None,
+        typer.Option(min=1, help="Total number, including earlier runs.", show_default="the whole grid, or 20"),
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, max=64, help="Trials side by side, a process each.")] = 1,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the search in the output folder.")] = False,
-    held_out: Annotated[float, typer.Option(help="Share of the media that trials are judged by.")] = 0.1,
-    prune: Annotated[bool, typer.Option("--prune/--no-prune", help="Give up trials below the median.")] = True,
-    seed: Annotated[int, typer.Option(help="Of what is tried at random.")] = 0,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Parallel trials, one process each.")] = 1,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the search in the output folder.")] = False,
+    held_out: Annotated[float, typer.Option(help="Share of the media for validation.")] = 0.1,
+    prune: Annotated[bool, typer.Option("--prune/--no-prune", help="Stop trials below the median.")] = True,
+    seed: Annotated[int, typer.Option(help="Seed of the sampler.")] = 0,
     features: Annotated[
         Path | None,
-        typer.Option("--features", help="File of what the backbone saw, to share between runs.", show_default=False),
+        typer.Option("--features", help="File of frame features, to share between runs.", show_default=False),
     ] = None,
     json_: JsonOption = False,
 ) -> None:
-    """Search for the best network and training options, by a grid, at random or with TPE."""
+    """Search for the best network and training options: grid, random or TPE."""
     with errors():
         if importlib.util.find_spec("optuna") is None:
-            raise ValueError('a search needs Optuna, which is an extra: pip install "videobert-search[tune]"')
+            raise ValueError('this needs Optuna: pip install "videobert-search[tune]"')
         from model.network.checkpoint import DEFAULT_CHECKPOINT
         from search.cli.progress import reading_progress
         from search.training.study import Tuning
@@ -143,7 +146,7 @@ def tune(
 
 
 def _report(tuning: Tuning, *, as_json: bool) -> None:
-    """Write the table, the picture and the best recipe, and say what they hold."""
+    """Write the table, the plot and the best recipe, and print a summary."""
     from model.training.search_space import read_space
     from search.training.study import best, draw, opened, table, write_recipe, write_table
 
@@ -157,15 +160,15 @@ def _report(tuning: Tuning, *, as_json: bool) -> None:
         raise ValueError(f"no trial finished: {'; '.join(sorted(reasons)) or 'all were given up'}")
     trial, recipe = found
     places = {"captions": tuning.captions, "videos": tuning.media, "start": tuning.start, "output": "FOLDER"}
-    told = [word for name, place in places.items() for word in (f"--{name}", str(place))]
-    command = shlex.join(["videobert", "train", *told, "--recipe", str(output / "best.toml")])
+    options = [word for name, place in places.items() for word in (f"--{name}", str(place))]
+    command = shlex.join(["videobert", "train", *options, "--recipe", str(output / "best.toml")])
     score = (
         f"Trial {trial.number} of {len(rows)}: held-out MRR {trial.value:.4f} over {tuning.held_out:.0%} of the media."
     )
     write_recipe(recipe, output / "best.toml", comments=[score, command])
     if as_json:
-        options, network = dict(recipe.options), dict(recipe.network)
-        print_json({"best": {"trial": trial.number, "options": options, "network": network}, "trials": rows})
+        found_recipe = {"options": dict(recipe.options), "network": dict(recipe.network)}
+        print_json({"best": {"trial": trial.number, **found_recipe}, "trials": rows})
         return
     _show_trials(rows)
     out.print(score)

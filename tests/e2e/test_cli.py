@@ -125,9 +125,9 @@ def test_duplicates_are_listed_and_nothing_is_deleted(films: Path, tmp_path: Pat
     assert (cluster["kind"], cluster["bytes_saved"]) == ("copy", twins[0].stat().st_size)
     said = run("duplicates", "--library", tmp_path / "library").stdout
     assert "1 video could be deleted" in said
-    assert "Nothing was." in said
+    assert "Nothing was deleted." in said
     assert all(twin.exists() for twin in twins)
-    assert run("duplicates", "--library", tmp_path / "empty").stdout == "No video is there twice.\n"
+    assert run("duplicates", "--library", tmp_path / "empty").stdout == "No duplicates.\n"
     assert run("duplicates", "--min-seconds", "0", "--library", tmp_path / "empty").exit_code == 2
 
 

@@ -62,7 +62,7 @@ def test_it_finds_what_pictures_show(silent: Library):
     assert len(right) >= 6, found
 
 
-def test_likeness_finds_the_other_half_of_a_film(silent: Library):
+def test_similar_finds_the_other_half_of_a_video(silent: Library):
     bikes = next(video.path for video in silent.videos() if video.path.endswith("bikes.mp4"))
     best = silent.similar(f"{bikes}@6-9", top=1)[0]
     assert best.path == bikes

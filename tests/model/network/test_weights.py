@@ -242,7 +242,7 @@ def test_training_on_a_vision_tower_from_the_command_line(tiny_checkpoint: Path,
     arguments += ["--output", tmp_path / "out", "--recipe", tmp_path / "recipe.toml"]
     done = CliRunner().invoke(app, [str(argument) for argument in arguments])
     assert done.exit_code == 0, done.output
-    assert "begins at random: frame_projection\n" in done.stderr
+    assert "initialized at random: frame_projection\n" in done.stderr
     indexed = CliRunner().invoke(
         app, ["index", str(tmp_path / "0.mp4"), "-L", str(tmp_path / "library"), "--model", str(tmp_path / "out")]
     )

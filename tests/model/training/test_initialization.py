@@ -124,7 +124,7 @@ def test_training_another_network_from_the_command_line(tiny_checkpoint: Path, t
         app, [*map(str, arguments), "--output", str(tmp_path / "out"), "--recipe", str(tmp_path / "small.toml")]
     )
     assert done.exit_code == 0, done.output
-    assert "begins at random: temporal, bert" in done.stderr
+    assert "initialized at random: temporal, bert" in done.stderr
     model, _ = checkpoint.load(tmp_path / "out")
     assert (model.config.temporal, model.config.num_hidden_layers) == ("gru", 1)
     described = json.loads((tmp_path / "out" / "run" / "training.json").read_text())

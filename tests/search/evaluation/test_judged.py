@@ -176,7 +176,7 @@ def test_the_gate_shuts_when_answers_are_lost_and_stays_shut(home: Path):
 
 def test_judgements_are_made_and_taken_back(home: Path):
     assert gate().exit_code == 1
-    assert "keeps no judged queries yet" in gate().stderr
+    assert "has no judged queries yet" in gate().stderr
     assert run("judge", "a wall", home / "quarters.mp4", "--wrong").exit_code == 0
     assert "kept-out@1" in gate().stdout
     assert run("judge", "a wall", home / "quarters.mp4", "--forget").stdout == "The library has 0 judged answers.\n"

@@ -234,7 +234,7 @@ def test_the_command_writes_a_storyboard_an_outline_and_a_cut(video: Path, tmp_p
     assert result.exit_code == 0
     first, *_ = lines = result.stdout.splitlines()
     assert first == "   0:00–0:02  “now let me show you”"
-    assert "pictures stand for" in lines[-4]
+    assert "keyframes cover" in lines[-4]
     assert lines[-3:] == [str(folder / "film.storyboard.png"), str(folder / "film.storyboard.html"), str(target)]
     assert all(Path(line).stat().st_size > 1000 for line in lines[-3:])
     assert probe(target).duration == pytest.approx(4.0, abs=0.1)
