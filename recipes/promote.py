@@ -3,8 +3,9 @@
     python -m recipes.promote --checkpoint read --out promoted
 
 The reader puts frames where their captions are. As the frame projection it hands the temporal model and BERT tokens
-that already are in that space; the projection of their mean begins at the identity. The fresh reader begins at random,
-to learn for itself.
+that already are in that space, about as long as those of words: beside longer ones, BERT would see neither positions
+nor words. The projection of their mean begins at the identity, times what makes up for that. The fresh reader begins at
+random, to learn for itself.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ import torch
 from torch import nn
 
 from model.network import checkpoint
+from model.network.heads import FrameReader
 from model.network.videobert import VideoBertModel
+
+_FRAMES = 256  # drawn from the inputs' mean and deviation, to measure tokens by
 
 
 def main() -> None:
@@ -36,10 +40,22 @@ def promoted(model: VideoBertModel, *, seed: int) -> VideoBertModel:
     config = model.config
     if not config.glance_width or config.glance_width != config.frame_width:
         raise ValueError(f"glance_width must be frame_width, {config.frame_width}, got {config.glance_width}")
-    model.frame_projection.load_state_dict(model.glance.read.state_dict())
-    nn.init.eye_(model.retrieval.frames.weight)
-    nn.init.zeros_(model.retrieval.frames.bias)
     torch.manual_seed(seed)
+    read = model.glance.read
+    assert isinstance(read, FrameReader)
+    model.eval()  # type: ignore[no-untyped-call]
+    frames = read.mean + read.deviation * torch.randn(_FRAMES, len(read.mean))
+    words = model.bert.embeddings.word_embeddings.weight
+    shorter = float(words.norm(dim=-1).mean() / read(frames).norm(dim=-1).mean())
+    tokens = model.frame_projection
+    assert isinstance(tokens, FrameReader)
+    tokens.load_state_dict(read.state_dict())
+    for layer in (tokens.narrow, tokens.path):
+        layer.weight.mul_(shorter)
+        layer.bias.mul_(shorter)
+    model.frame_gain.mul_(shorter)
+    model.retrieval.frames.weight.copy_(torch.eye(len(model.retrieval.frames.weight)) / shorter)
+    nn.init.zeros_(model.retrieval.frames.bias)
     model.glance = VideoBertModel(config).glance
     return model
 

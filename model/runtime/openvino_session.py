@@ -20,28 +20,32 @@ from model.network.efficientnet_lite2 import EfficientNetLite2, InvertedResidual
 
 
 class OpenVinoSession:
-    """The network's mean over the picture, in bfloat16 where the CPU multiplies it (cosine to float32: 0.999)."""
+    """The network's mean over the picture, in bfloat16 where the CPU multiplies it (cosine to float32: 0.999).
+
+    Not `pooled`, it gives the maps themselves.
+    """
 
     runtime = "openvino"
 
-    def __init__(self, network: EfficientNetLite2) -> None:
+    def __init__(self, network: EfficientNetLite2, *, pooled: bool = True) -> None:
         core = ov.Core()
         native = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         self.precision = "bfloat16" if native else "float32"
         hint = {"INFERENCE_PRECISION_HINT": "bf16" if native else "f32"}
-        self._request = core.compile_model(_graph(network), "CPU", hint).create_infer_request()
+        self._request = core.compile_model(_graph(network, pooled=pooled), "CPU", hint).create_infer_request()
         self._lock = threading.Lock()  # a request computes one batch at a time
 
     def run(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-        """float32 (T, 3, H, W), -1..1, sides in multiples of 32 -> float32 (T, 1280)."""
+        """float32 (T, 3, H, W), -1..1, sides in multiples of 32 -> float32 (T, 1280), or (T, C, h, w)."""
         with self._lock:
             return np.array(self._request.infer([np.ascontiguousarray(pixels)])[0])
 
 
-def _graph(network: EfficientNetLite2) -> ov.Model:
+def _graph(network: EfficientNetLite2, *, pooled: bool) -> ov.Model:
     pixels = op.parameter([-1, 3, -1, -1], np.float32, name="pixels")
     maps = _lower(folded(network), pixels)
-    return ov.Model([op.reduce_mean(maps, [2, 3], keep_dims=False)], [pixels], "efficientnet_lite2")
+    seen = op.reduce_mean(maps, [2, 3], keep_dims=False) if pooled else maps
+    return ov.Model([seen], [pixels], "efficientnet_lite2")
 
 
 def _lower(module: nn.Module, maps: Any) -> Any:

@@ -144,7 +144,7 @@ class CaptionedSet:
 
     def texts(self) -> list[str]:
         """Everything that can be a query, and a sentence for everything that is believed, without repetitions."""
-        queries = [text for example in self.examples for text in _texts(example)]
+        queries = [text for example in self.examples for text in texts_of(example)]
         return list(dict.fromkeys([*queries, *self.label_sentences()]))
 
     def label_sentences(self) -> list[str]:
@@ -192,13 +192,14 @@ def _next_in_time(examples: Sequence[Example]) -> dict[int, int]:
     return {i: j for i, j in pairwise(timed) if examples[i].media == examples[j].media}
 
 
-def _texts(row: Example) -> list[str]:
+def texts_of(row: Captioned | Example) -> list[str]:
+    """Everything that can be a query for a row: its captions, or sentences for its label."""
     return list(row.captions) or [template.format(row.label) for template in LABEL_TEMPLATES]
 
 
 def _two_captions(row: Example, rng: random.Random) -> tuple[str, str]:
     """A query, and another text about the same picture ("" where there is none)."""
-    captions = _texts(row)
+    captions = texts_of(row)
     chosen = rng.sample(captions, min(2, len(captions)))
     return chosen[0], chosen[1] if len(chosen) == 2 and row.captions else ""
 

@@ -31,21 +31,23 @@ def multi_positive_contrastive(queries: Tensor, items: Tensor, target: Tensor, s
     return (forward.mean() + backward.mean()) / 2
 
 
-def soft_target(same: Tensor, captions: Tensor, share: float) -> Tensor:
+def soft_target(same: Tensor, captions: Tensor, share: float, others: Tensor | None = None) -> Tensor:
     """A contrast's target: uniform over the positives, a share of it over what has like captions.
 
     Args:
-        same: bool (N, N), True where query i and item j show the same; the diagonal is True.
+        same: bool (N, M), True where query i and item j show the same, for one item at least.
         captions: (N, D), unit length, as they were embedded before training.
         share: of the target that follows the captions, 0 to 1.
+        others: (M, D), captions of the items; the queries' own by default.
 
     Returns:
-        float32 (N, N), rows sum to 1.
+        float32 (N, M), rows sum to 1.
     """
     positives = same.float() / same.sum(dim=1, keepdim=True)
     if not share:
         return positives
-    alike = F.softmax(_CAPTION_SCALE * captions.float() @ captions.float().T, dim=1)
+    others = captions if others is None else others
+    alike = F.softmax(_CAPTION_SCALE * captions.float() @ others.float().T, dim=1)
     return (1 - share) * positives + share * alike
 
 
