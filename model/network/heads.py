@@ -88,7 +88,9 @@ class FrameReader(nn.Module):
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, feature_dim: int, name_dim: int, width: int, dim: int, *, dropout: float) -> None:
+    def __init__(
+        self, feature_dim: int, name_dim: int, width: int, dim: int, *, dropout: float, unit_length: bool = False
+    ) -> None:
         super().__init__()
         described = feature_dim + name_dim
         self.register_buffer("mean", torch.zeros(described))
@@ -97,7 +99,7 @@ class FrameReader(nn.Module):
         self.narrow = nn.Linear(width, dim)
         self.path = nn.Linear(described, dim)
         self.dropout = nn.Dropout(dropout)
-        self.name_dim = name_dim
+        self.name_dim, self.unit_length = name_dim, unit_length
         nn.init.zeros_(self.path.weight)
         nn.init.zeros_(self.path.bias)
 
@@ -115,12 +117,13 @@ class FrameReader(nn.Module):
             self.path.weight[:, -self.name_dim :] = torch.diag(2 * self.deviation[-self.name_dim :])
 
     def forward(self, described: Tensor) -> Tensor:
-        """(..., F + D) -> (..., dim)."""
+        """(..., F + D) -> (..., dim); float32 and unit length if `unit_length`."""
         frames = (described - self.mean) / self.deviation
         if self.training:
             frames = frames + _NOISE * torch.randn_like(frames)
         wide = F.gelu(self.wide(self.dropout(frames)))
-        return self.narrow(self.dropout(wide)) + self.path(frames)  # type: ignore[no-any-return]
+        points: Tensor = self.narrow(self.dropout(wide)) + self.path(frames)
+        return F.normalize(points.float(), dim=-1) if self.unit_length else points
 
 
 class DirectFrameHead(nn.Module):
@@ -137,8 +140,6 @@ class DirectFrameHead(nn.Module):
     def forward(self, features: Tensor, mask: Tensor) -> Tensor:
         """Frame features (N, T, F) and bool (N, T) -> (N, D), unit length; zeros for rows without frames."""
         points = self.read(features)
-        if isinstance(self.read, FrameReader):
-            points = F.normalize(points.float(), dim=-1)
         return F.normalize((points * mask[..., None]).sum(dim=1).float(), dim=-1)
 
 

@@ -160,7 +160,9 @@ class VideoBertModel(PreTrainedModel):
         self.alignment = AlignmentHead(hidden, config.embedding_size)
         if config.glance_width:
             # The direct frame head; `glance` is its name in stored weights, recipes and config.json.
-            self.glance = DirectFrameHead(self._frame_reader(config.glance_width, config.embedding_size))
+            self.glance = DirectFrameHead(
+                self._frame_reader(config.glance_width, config.embedding_size, unit_length=True)
+            )
         if config.masked_words:
             self.add_masked_words()
         if config.visual_branching:
@@ -172,10 +174,12 @@ class VideoBertModel(PreTrainedModel):
         # retrieval head's identity.
         pass
 
-    def _frame_reader(self, width: int, dim: int) -> nn.Module:
+    def _frame_reader(self, width: int, dim: int, *, unit_length: bool = False) -> nn.Module:
+        """`unit_length` is for models with class names; without them every reader returns points of any length."""
         features, dropout = self.backbone.feature_dim, self.config.frame_dropout
         if self.config.class_names:
-            return FrameReader(features, self.config.embedding_size, width, dim, dropout=dropout)
+            names = self.config.embedding_size
+            return FrameReader(features, names, width, dim, dropout=dropout, unit_length=unit_length)
         return frame_layers(features, width, dim, dropout=dropout)
 
     def described(self, features: Tensor) -> Tensor:
@@ -309,25 +313,27 @@ class VideoBertModel(PreTrainedModel):
             raise ValueError("this checkpoint cannot predict masked words: it was trained without them")
         if frames_wanted and not self.config.visual_branching:
             raise ValueError("this checkpoint cannot predict masked frames: it has no visual words")
-        states, _, _ = self(inputs)
-        length = inputs.word_ids.shape[1]
-        words = frames = states.new_zeros(0, 0, dtype=torch.float32)
-        shown = states[:, 2 + length : -1]
+        alone = self.config.masked_words_alone and inputs.features.shape[1] > 0
+        words = frames = torch.zeros(0, 0, device=inputs.word_ids.device)
+        if frames_wanted or (words_wanted and not alone):
+            of_words, of_frames = self._states(inputs)
+            if frames_wanted:
+                frames = self.masked_frames(of_frames[frames_at])
         if words_wanted:
-            if self.config.masked_words_alone and inputs.features.shape[1]:
-                shown_alone, _, _ = self(_frames_of(inputs))
-                point = self.retrieval.frames(_mean(shown_alone[:, 2:-1], inputs.frame_mask))
-                states, _, _ = self(_words_of(inputs))
-            else:
-                point = self.retrieval.frames(_mean(shown, inputs.frame_mask))
+            if alone:
+                of_frames = self._states(_frames_of(inputs))[1]
+                of_words = self._states(_words_of(inputs))[0]
+            point = self.retrieval.frames(_mean(of_frames, inputs.frame_mask))
             point = point * inputs.frame_mask.any(dim=1)[:, None]
-            read = states[:, 1 : 1 + length][words_at]
             words = self.masked_words(
-                read, point[words_at.nonzero()[:, 0]], self.bert.embeddings.word_embeddings.weight
+                of_words[words_at], point[words_at.nonzero()[:, 0]], self.bert.embeddings.word_embeddings.weight
             )
-        if frames_wanted:
-            frames = self.masked_frames(shown[frames_at])
         return words, frames
+
+    def _states(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
+        """The joint Transformer's states of words (N, L, H) and of frames (N, T, H)."""
+        states, length = self(inputs)[0], inputs.word_ids.shape[1]
+        return states[:, 1 : 1 + length], states[:, 2 + length : -1]  # after [CLS], and after the words and [>]
 
     def _sequence(self, inputs: Inputs) -> tuple[Tensor, Tensor, Tensor]:
         n, device = inputs.word_ids.shape[0], inputs.word_ids.device
