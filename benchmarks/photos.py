@@ -2,8 +2,9 @@
 
     python -m benchmarks.photos CAPTIONS PHOTOS [--model MODEL] [--kept FILE]
 
-`CAPTIONS` is a file as `videobert train` reads it, with two captions a photo at least; the rows are those that
-`recipes/captions.py --split test` writes of Flickr8k. Every caption asks for its photo among all photos without words.
+`CAPTIONS` is a file as `videobert train` reads it, with two captions a row at least: what `recipes/captions.py
+--split test` writes of Flickr8k, or `--split heldback` of videos, whose pictures are read as frames in order. Every
+caption asks for its photo among all photos without words, by cosine and less hubness, as searches do.
 Then each photo gets a subtitle, and its first caption asks: the second caption as a right subtitle, the second caption
 of another photo as a wrong one, or none. *Re-ranked* fuses the order of the alignment head over the best 50 with
 the order of the cosines, as `videobert search --rerank 50` does. *AUC* is how well the head tells captions of
@@ -24,9 +25,11 @@ from numpy.typing import NDArray
 from indexer.features.examples import load_examples, look_at, save_examples
 from model.encoder.contract import Encoder
 from model.encoder.load import load_videobert
+from model.encoder.prompts import everyday_queries
 from model.encoder.videobert import VideoBertEncoder
 from model.registry.registry import DEFAULT_MODEL
 from model.training.dataset import Example, read_captions
+from search.ranking.calibration import Calibrator
 from search.ranking.clause import reciprocal_ranks
 from search.ranking.ranker import ALIGNMENT
 from search.training.training import fingerprint
@@ -48,7 +51,10 @@ def main() -> None:
     shown = silent(encoder, examples)
     asked = [(caption, i) for i, example in enumerate(examples) for caption in example.captions]
     every = encoder.embed_text([caption for caption, _ in asked])
-    print(f"{len(asked)} captions, {len(examples)} photos: {told(places(every @ shown.T, [i for _, i in asked]))}")
+    wanted, cosines = [i for _, i in asked], every @ shown.T
+    print(f"{len(asked)} captions, {len(examples)} photos: {told(places(cosines, wanted))}")
+    calibrator = Calibrator(shown, len(shown), everyday_queries(encoder)[1], encoder.query_bank)
+    print(f"less hubness: {told(places(cosines - calibrator.hubness(shown), wanted))}")
     for name, ranks in subtitled(encoder, examples, shown).items():
         print(f"first captions, {name} subtitles: {told(ranks)}")
     before, after = reranked(encoder, examples, shown, args.reranked)
@@ -58,7 +64,7 @@ def main() -> None:
 
 
 def looked_at(captions: Path, photos: Path, encoder: VideoBertEncoder, kept: Path | None) -> list[Example]:
-    """Every photo whole, as one frame."""
+    """Every picture whole, as one frame."""
     key = f"{fingerprint(captions)} whole {encoder.feature_fingerprint}"
     if kept and kept.exists():
         return load_examples(kept, key=key)[0]
@@ -81,7 +87,7 @@ def places(scores: NDArray[np.floating], wanted: Sequence[int]) -> NDArray[np.in
 
 
 def frames_of(examples: Sequence[Example]) -> list[NDArray[np.float16]]:
-    return [example.features[:1] for example in examples]
+    return [example.features for example in examples]
 
 
 def silent(encoder: Encoder, examples: Sequence[Example]) -> NDArray[np.float32]:

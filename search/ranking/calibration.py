@@ -80,7 +80,7 @@ class Calibrator:
     ) -> NDArray[np.float32]:
         """Return the best similarity of segments (C, D) to any of the queries (Q, D): float32 (C,), about -1 to 1."""
         cosines = (vectors @ queries.T).max(axis=1)
-        return np.asarray(cosines - self._hubness(vectors) if is_text else cosines)
+        return np.asarray(cosines - self.hubness(vectors) if is_text else cosines)
 
     def query_z_scores(
         self, similarity: NDArray[np.float32], queries: NDArray[np.float32], *, is_text: bool = True
@@ -96,7 +96,8 @@ class Calibrator:
         """How likely segments of this similarity (C,) show what was asked for: (C,), 0 to 1."""
         return np.asarray(1 / (1 + np.exp(-_SLOPE * self.bank_z_scores(similarity, is_text=is_text) - _OFFSET)))
 
-    def _hubness(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    def hubness(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What is taken off the cosines of segments (C, D) with texts: float32 (C,)."""
         nearest = min(_NEAREST, len(self._bank))
         cosines = np.partition(vectors @ self._bank.T, -nearest, axis=1)[:, -nearest:]
         return np.asarray(self._share * cosines.mean(axis=1))
@@ -104,7 +105,7 @@ class Calibrator:
     @cached_property
     def _of_texts(self) -> NDArray[np.float32]:
         """Similarities of the query bank with the sample."""
-        return np.asarray((self.vectors @ self.everyday.T - self._hubness(self.vectors)[:, None]).ravel())
+        return np.asarray((self.vectors @ self.everyday.T - self.hubness(self.vectors)[:, None]).ravel())
 
     @cached_property
     def _of_pictures(self) -> NDArray[np.float32]:
