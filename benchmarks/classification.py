@@ -25,7 +25,7 @@ import numpy as np
 
 from benchmarks.library import indexed
 from indexer.features.examples import photo_frame, read_photo
-from model.encoder.classifier import fit, readings
+from model.encoder.classifier import fit, probe_inputs
 from model.encoder.load import load_videobert
 from search import Library
 from search.tasks.classification import NONE, NONE_MARGIN, SHARPNESS, Labels
@@ -125,7 +125,7 @@ def sports(truth: dict[str, str], folder: Path) -> None:
     files = random.Random(0).sample(sorted(truth), len(truth))
     looks = [encoder.features(photo_frame(read_photo(folder / file))) for file in files]
     embeddings = encoder.embed_segments(looks, [""] * len(files))
-    inputs, labels = readings(looks, embeddings), [truth[file] for file in files]
+    inputs, labels = probe_inputs(looks, embeddings), [truth[file] for file in files]
     held = len(files) // 5
     trained = fit(inputs[held:], labels[held:], files[held:], encoder=encoder.fingerprint)
     named = [trained.names[i] for i in trained.probabilities(inputs[:held]).argmax(axis=1)]

@@ -1,4 +1,4 @@
-"""Ragged segments -> padded batches, and batches of results -> one array."""
+"""Pad ragged segments to batches, and concatenate batches of results."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from torch import Tensor, cat
 def pad(
     segments: Sequence[NDArray[np.float16]], feature_dim: int, *, clip_frames: int = 1, max_frames: int | None = None
 ) -> tuple[NDArray[np.float16], NDArray[np.bool_]]:
-    """Put segments of different lengths into one array.
+    """Pad segments to the longest one.
 
-    A segment of more than `max_frames` is thinned evenly. Where frames share the feature of their clip, each clip is
-    read once.
+    Segments longer than `max_frames` are thinned evenly. If frames share the feature of their clip, each clip counts
+    once.
 
     Returns:
-        float16 (N, T, F), and bool (N, T), True for a real frame.
+        float16 (N, T, F), and bool (N, T), True for real frames.
     """
     segments = [thin(one_per_clip(segment, clip_frames), max_frames) for segment in segments]
     length = max((len(segment) for segment in segments), default=0)
@@ -31,7 +31,7 @@ def pad(
 
 
 def one_per_clip(features: NDArray[np.float16], clip_frames: int) -> NDArray[np.float16]:
-    """Leave out what repeats the feature before it, for encoders that look at clips: (T, F) -> (T', F)."""
+    """Drop repeated features, for encoders of clips: (T, F) -> (T', F)."""
     if clip_frames == 1 or not len(features):
         return features
     differs = (features[1:] != features[:-1]).any(axis=1)
@@ -39,7 +39,7 @@ def one_per_clip(features: NDArray[np.float16], clip_frames: int) -> NDArray[np.
 
 
 def thin(frames: NDArray[np.float16], most: int | None) -> NDArray[np.float16]:
-    """Keep at most so many rows, evenly spaced, the first and the last among them."""
+    """Keep at most `most` evenly spaced rows, including the first and the last."""
     if most is None or len(frames) <= most:
         return frames
     rows = np.linspace(0, len(frames) - 1, most).round().astype(int)
@@ -47,14 +47,14 @@ def thin(frames: NDArray[np.float16], most: int | None) -> NDArray[np.float16]:
 
 
 def stack(rows: Sequence[Tensor], width: int) -> NDArray[np.float32]:
-    """Batches of rows -> float32 (N, width), on the CPU."""
+    """Concatenate batches of rows: float32 (N, width)."""
     if not rows:
         return np.zeros((0, width), np.float32)
     return np.asarray(cat(list(rows)).float().cpu().numpy())
 
 
 def check_pairs(segments: Sequence[NDArray[np.float16]], texts: Sequence[str]) -> None:
-    """Raise ValueError where there is not one text per segment."""
+    """Raise ValueError unless there is one text per segment."""
     if len(texts) != len(segments):
         raise ValueError(f"one text per segment: got {len(texts)} texts for {len(segments)} segments")
 

@@ -1,9 +1,9 @@
-"""A classifier of one's own: a linear layer on what a frozen encoder makes of a segment.
+"""A linear probe: a trained classifier of segments on top of a frozen encoder.
 
-It reads the mean frame feature beside the embedding, because a linear layer on features of a CNN is hard to beat with
-few examples (Kornblith et al., "Do better ImageNet models transfer better?", 2019), and the embedding knows the words.
-Its probabilities are calibrated on examples that it did not learn from (Guo et al., "On calibration of modern neural
-networks", 2017). Saved as a folder of JSON and safetensors that names the encoder it belongs to.
+Its input is the mean frame feature and the embedding of a segment: linear layers on CNN features are hard to beat with
+few examples (Kornblith et al., "Do better ImageNet models transfer better?", 2019), and the embedding includes
+subtitles. Temperature scaling on held-out examples calibrates it (Guo et al., "On calibration of modern neural
+networks", 2017). It is saved as a folder of JSON and safetensors, with the encoder's fingerprint.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _FILES = ("classifier.json", "classifier.safetensors")
 
 @dataclass(frozen=True, eq=False)
 class Classifier:
-    """A linear layer with a softmax, and how well it did on examples that were held out."""
+    """A linear layer with softmax, and its accuracy on held-out examples."""
 
     names: tuple[str, ...]  # L labels
     encoder: str  # fingerprint
@@ -35,16 +35,16 @@ class Classifier:
     bias: NDArray[np.float32]  # (L,)
     mean: NDArray[np.float32]  # (F + D,)
     deviation: NDArray[np.float32]  # (F + D,)
-    accuracy: float | None  # on the examples held out, 0 to 1; None where there were too few to hold any out
+    accuracy: float | None  # on held-out examples, 0 to 1; None if there were too few
 
     def probabilities(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Inputs (N, F + D) as `readings` makes them -> (N, L), rows sum to 1."""
+        """Inputs (N, F + D), see `probe_inputs` -> (N, L), rows sum to 1."""
         logits = (inputs - self.mean) / self.deviation @ self.weight.T + self.bias
         odds = np.exp(logits - logits.max(axis=1, keepdims=True))
         return np.asarray(odds / odds.sum(axis=1, keepdims=True), np.float32)
 
     def save(self, folder: Path) -> None:
-        """Write the folder, which is made when missing."""
+        """Write a folder, created if missing."""
         folder.mkdir(parents=True, exist_ok=True)
         stored = {"labels": self.names, "encoder": self.encoder, "accuracy": self.accuracy}
         (folder / _FILES[0]).write_text(json.dumps(stored, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
@@ -53,11 +53,11 @@ class Classifier:
 
     @classmethod
     def load(cls, folder: Path, *, encoder: str) -> Classifier:
-        """Read the folder.
+        """Read a folder.
 
         Raises:
-            FileNotFoundError: it is no classifier.
-            ValueError: it was trained on another encoder than the one with this fingerprint.
+            FileNotFoundError: it is not a classifier.
+            ValueError: it was trained on an encoder with another fingerprint.
         """
         for name in _FILES:
             if not (folder / name).is_file():
@@ -68,8 +68,8 @@ class Classifier:
         return cls(tuple(stored["labels"]), encoder, accuracy=stored["accuracy"], **load_file(folder / _FILES[1]))
 
 
-def readings(features: Sequence[NDArray[np.float16]], embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What a classifier reads of segments: N times (T_i, F) and (N, D) -> (N, F + D)."""
+def probe_inputs(features: Sequence[NDArray[np.float16]], embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Concatenate mean frame features and embeddings: N times (T_i, F) and (N, D) -> (N, F + D)."""
     means = np.stack([frames.astype(np.float32).mean(axis=0) for frames in features])
     return np.concatenate([means, embeddings], axis=1)
 
@@ -79,13 +79,13 @@ def fit(
 ) -> Classifier:
     """Fit a classifier.
 
-    A fifth of the groups is held out first, to find the temperature and to say how good it is; then all are learned.
+    A fifth of the groups is held out first, to fit the temperature and to measure accuracy; the final fit uses all.
 
     Args:
-        inputs: (N, F + D), see `readings`.
+        inputs: (N, F + D), see `probe_inputs`.
         labels: N.
-        groups: N, the file that each comes from: parts of one file resemble each other, and are held out together.
-        encoder: the fingerprint of the encoder that made the inputs.
+        groups: N, the file of each example; similar examples of one file are held out together.
+        encoder: fingerprint of the encoder that made the inputs.
 
     Raises:
         ValueError: there are fewer than two labels.
@@ -108,7 +108,7 @@ def fit(
 
 
 def _held_out(targets: NDArray[np.int64], groups: Sequence[str], seed: int) -> NDArray[np.bool_]:
-    """A fifth of the groups of every label that has at least five: bool (N,)."""
+    """Choose a fifth of the groups of each label with at least five: bool (N,)."""
     rng = random.Random(seed)
     held_out: set[str] = set()
     for target in np.unique(targets):

@@ -1,6 +1,6 @@
-"""Encoder: what a model offers to index and to search with. Arrays in, arrays out.
+"""Encoder: the interface of models, NumPy arrays in and out. Torch, devices and batching are private to it.
 
-It hides torch, devices and batching. `model.encoder.load` makes one.
+`model.encoder.load` loads one.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ class Encoder(Protocol):
     which is "backbone digest:precision"; one that was stored without a precision fits any.
     """
 
-    name: str  # what `load` takes to get the encoder again
-    tier: str  # where its weights come from, for people
+    name: str  # argument of `load`
+    tier: str  # origin of the weights, for people
     fingerprint: str  # of all weights
     dim: int  # D, of an embedding
     feature_dim: int  # F, of a frame feature
-    scale: float  # of cosines, as they were compared in training
+    scale: float  # that cosines were multiplied by in training
     query_bank: NDArray[np.float32]  # (Q, D), unit length; captions of its training, for hubness; Q is 0 for none
-    fps: float  # frames per second of video that it is made for
-    clip_frames: int  # consecutive frames that share one feature; callers give whole clips
+    fps: float  # frames per second of video to sample
+    clip_frames: int  # consecutive frames that share one feature; callers pass whole clips
 
     def __hash__(self) -> int:
-        """By identity: some results are kept by encoder."""
+        """By identity: results are cached by encoder."""
 
     @property
     def feature_fingerprint(self) -> str:
-        """A name for what decides frame features: "backbone digest:precision"."""
+        """Identifies frame features: "backbone digest:precision"."""
 
     def features(self, frames: NDArray[np.uint8]) -> NDArray[np.float16]:
         """Compute frame features.
@@ -47,11 +47,11 @@ class Encoder(Protocol):
         """
 
     def embed_segments(self, segments: Sequence[NDArray[np.float16]], texts: Sequence[str]) -> NDArray[np.float32]:
-        """Embed segments, each of its frames and its subtitles.
+        """Embed segments from their frames and subtitles.
 
         Args:
             segments: N arrays of frame features, float16 (T_i, F); T_i may be 0. Long ones are thinned evenly.
-            texts: N strings, the subtitles; "" for a segment without words.
+            texts: N subtitles; "" for none.
 
         Returns:
             float32 (N, D), unit length.
@@ -64,11 +64,11 @@ class Encoder(Protocol):
         """Embed queries: float32 (N, D), unit length.
 
         Raises:
-            ValueError: a text has no word in it.
+            ValueError: a text has no word.
         """
 
     def align(self, segments: Sequence[NDArray[np.float16]], texts: Sequence[str]) -> NDArray[np.float32]:
-        """Score how well N pairs of segment and text belong together: float32 (N,), the higher the better.
+        """Score how well N pairs of segment and text match: float32 (N,), higher is better.
 
         Arguments as in `embed_segments`.
 

@@ -1,7 +1,7 @@
-"""What stands where words were left out of a sentence about a video: "now let me show you how to [MASK] the [MASK]".
+"""Predict masked words of a sentence about a video: "now let me show you how to [MASK] the [MASK]".
 
-After Sun et al., VideoBERT, 2019, section 4.3, whose zero-shot classification of verbs and nouns is this template.
-Every blank is guessed by itself, with the other blanks still open.
+This template is the zero-shot classification of verbs and nouns in Sun et al., VideoBERT, 2019, section 4.3. Blanks are
+predicted independently.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ BLANK = "[MASK]"
 
 @dataclass(frozen=True)
 class Guess:
-    """A word for a blank."""
+    """A prediction for a blank."""
 
     word: str
     probability: float  # among all whole words of the vocabulary, 0 to 1
@@ -28,15 +28,15 @@ class Guess:
 
 @torch.inference_mode()
 def fill(encoder: VideoBertEncoder, features: NDArray[np.float16], text: str, *, top: int) -> list[list[Guess]]:
-    """Guess the blanks of a sentence about frames.
+    """Predict the blanks of a sentence about frames.
 
     Args:
-        features: float16 (T, F) of the frames, thinned where there are more than the model reads.
-        text: with `[MASK]` for every word to guess.
-        top: guesses for each blank.
+        features: float16 (T, F), thinned to the model's maximum.
+        text: with `[MASK]` for each word to predict.
+        top: number of guesses per blank.
 
     Returns:
-        for each blank in order its guesses, best first.
+        guesses per blank, best first.
 
     Raises:
         ValueError: the text has no blank, is too long, or this checkpoint cannot predict words.

@@ -1,6 +1,6 @@
-"""Texts that every encoder embeds: sentences for labels, and everyday queries.
+"""Prompts for labels, and everyday queries: what people film and search for.
 
-Everyday queries are what people film and ask for, in their words; scores of others are standardized against them.
+Scores of other queries are standardized against those of everyday queries.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ EVERYDAY_QUERIES = Path(__file__).parent / "querybank.txt"
 
 
 def everyday_query_lines() -> list[str]:
-    """The everyday queries as texts."""
+    """Read the everyday queries."""
     lines = EVERYDAY_QUERIES.read_text(encoding="utf-8").split("\n")
     return [line for line in lines if line and not line.startswith("#")]
 
 
 @lru_cache(maxsize=1)
 def everyday_queries(encoder: Encoder) -> tuple[list[str], NDArray[np.float32]]:
-    """The everyday queries as texts and as embeddings: N, and float32 (N, D), unit length."""
+    """Return the everyday queries and their embeddings: N, and float32 (N, D), unit length."""
     lines = everyday_query_lines()
     return lines, encoder.embed_text(lines)

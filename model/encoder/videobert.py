@@ -23,7 +23,7 @@ _SEGMENTS_AT_ONCE = 64  # rows of ~90 tokens: some 100 MB of activations
 
 
 class VideoBertEncoder:
-    """A loaded VideoBERT checkpoint; what is said of each method stands in `Encoder`."""
+    """A loaded VideoBERT checkpoint; see `Encoder`."""
 
     def __init__(
         self,
@@ -47,11 +47,11 @@ class VideoBertEncoder:
 
     @classmethod
     def read(cls, place: Located) -> VideoBertEncoder:
-        """Load the checkpoint of a located folder.
+        """Load the checkpoint in a located folder.
 
         Raises:
-            FileNotFoundError: the folder lacks a file that the message names.
-            ValueError: the folder holds another model.
+            FileNotFoundError: a file is missing.
+            ValueError: the folder contains another model.
         """
         if place.family not in ("", "videobert"):
             raise ValueError(f"{place.folder} holds a model of the family {place.family!r}, not VideoBERT")
@@ -61,7 +61,7 @@ class VideoBertEncoder:
 
     @cached_property
     def feature_fingerprint(self) -> str:
-        """A BLAKE2b-64 of the backbone's weights and of how pictures are fed to it, and the session's precision."""
+        """BLAKE2b-64 of the backbone's weights and preprocessing, and the session's precision."""
         config = self.model.config
         picture = str(config.image_size) + (f" {config.frame_fit}" if config.frame_fit != "middle" else "")
         digest = hashlib.blake2b(picture.encode(), digest_size=8)
@@ -71,10 +71,7 @@ class VideoBertEncoder:
 
     @torch.inference_mode()
     def features(self, frames: NDArray[np.uint8]) -> NDArray[np.float16]:
-        """uint8 (T, 3, H, W) -> float16 (T, F).
-
-        Where the model has two views of a frame, the feature is the mean of both.
-        """
+        """uint8 (T, 3, H, W) -> float16 (T, F), averaged over the views of each frame."""
         config = self.model.config
         views = prepare_views(torch.from_numpy(frames), config.image_size, fit=config.frame_fit)
         features = [self.session.run(view.numpy()) for view in views]
@@ -82,7 +79,7 @@ class VideoBertEncoder:
 
     @cached_property
     def session(self) -> Session:
-        """The backbone in the runtime that looks at frames."""
+        """The backbone in the fastest runtime."""
         return open_session(self.model.backbone, self.device)
 
     @torch.inference_mode()
@@ -101,13 +98,12 @@ class VideoBertEncoder:
     def align(self, segments: Sequence[NDArray[np.float16]], texts: Sequence[str]) -> NDArray[np.float32]:
         """Linguistic-visual alignment: N times (T_i, F) and N texts -> (N,).
 
-        It reads both together and so sees more than a product of two vectors, at the price of one pass through the
-        network for every pair: made for re-ranking a short list.
+        A cross-encoder: more accurate than the cosine of two embeddings, at one pass per pair: for re-ranking.
         """
         return stack([self.model.align(inputs)[:, None] for inputs in self._batches(segments, texts)], 1)[:, 0]
 
     def pad(self, segments: Sequence[NDArray[np.float16]]) -> tuple[NDArray[np.float16], NDArray[np.bool_]]:
-        """Segments as this model reads them: float16 (N, T, F), bool (N, T); T is at most `config.max_frames`."""
+        """Pad segments: float16 (N, T, F), bool (N, T); T is at most `config.max_frames`."""
         return pad(segments, self.feature_dim, clip_frames=self.clip_frames, max_frames=self.model.config.max_frames)
 
     def _batches(self, segments: Sequence[NDArray[np.float16]], texts: Sequence[str]) -> Iterator[Inputs]:

@@ -1,4 +1,4 @@
-"""What stands on the joint Transformer: one small module a task."""
+"""Heads on the joint Transformer, one module per task, and the layers that read frame features."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-_SHARPNESS = 0.7  # power of class probabilities: below 1, what is less likely counts more
-_NOISE = 0.5  # of the deviation of each input
+_SHARPNESS = 0.7  # exponent of class probabilities; below 1 it flattens them
+_NOISE = 0.5  # standard deviations of each input
 
 
 class RetrievalHead(nn.Module):
-    """States of words and of frames -> one point in the shared space of text and video.
+    """Mean states of words and of frames -> an embedding in the space shared by text and video.
 
-    Each modality is averaged over its positions and projected. A query is its words; a segment is its frames, plus its
-    subtitles where it has some, with a projection of their own, since what is said says less than what is asked.
+    A query is the projection of its words. A segment is the projection of its frames plus, with weights of its own,
+    that of its subtitles.
     """
 
     def __init__(self, hidden: int, dim: int) -> None:
@@ -26,7 +26,7 @@ class RetrievalHead(nn.Module):
             torch.tensor(3.0)
         )  # log of the inverse temperature, trained (Radford et al. 2021)
         if hidden == dim:
-            # Words mean what they meant to the sentence encoder, also those that no caption of the training uses.
+            # Start as the sentence encoder, which also knows words that no training caption uses.
             for layer in (self.words, self.subtitles):
                 nn.init.eye_(layer.weight)
                 nn.init.zeros_(layer.bias)
@@ -36,8 +36,8 @@ class RetrievalHead(nn.Module):
     ) -> Tensor:
         """Mean states (N, H), (N, H) and bool (N,), (N,) -> (N, D), unit length.
 
-        `direct`, (N, D) of the direct frame head, unit length, turns the frames' point halfway to itself; how much they
-        count beside subtitles stays the same.
+        `direct`, (N, D) unit rows of the direct frame head, replaces the direction of the frames' projection by the
+        mean of both; its norm, the weight beside subtitles, stays.
         """
         shown = self.frames(frames)
         if direct is not None:
@@ -49,15 +49,15 @@ class RetrievalHead(nn.Module):
 
     @property
     def scale(self) -> Tensor:
-        """The factor on cosines in the contrastive loss, at most 100."""
+        """Inverse temperature of the contrastive loss, at most 100."""
         return self.log_scale.exp().clamp(max=100.0)
 
 
 class ClassNames(nn.Module):
-    """What the backbone's own classifier takes a frame for, as one point among the names of its classes.
+    """The expected class name of a frame, as an embedding.
 
-    The mean of the names' text embeddings, weighted by how likely each class is (Norouzi et al., "Zero-shot learning by
-    convex combination of semantic embeddings", ICLR 2014). The classifier reads the same features as everything else.
+    It is the mean of the class names' text embeddings, weighted by the probabilities of the backbone's own classifier
+    (Norouzi et al., "Zero-shot learning by convex combination of semantic embeddings", ICLR 2014).
     """
 
     embeddings: Tensor
@@ -78,11 +78,10 @@ class ClassNames(nn.Module):
 
 
 class FrameReader(nn.Module):
-    """A frame feature and its expected name -> a point: two layers beside a linear path.
+    """A frame feature and its expected class name -> an embedding: two layers plus a linear path.
 
-    Inputs are standardized by their mean and deviation over the training pictures. In training each gets noise of half
-    its deviation: a few thousand pictures are soon known by heart. The linear path begins at the expected name, so the
-    point of a frame starts at the name of what it shows.
+    Inputs are standardized by mean and deviation over the training pictures. In training they get noise of half a
+    deviation, against overfitting to a few thousand pictures. The linear path is initialized to the expected name.
     """
 
     mean: Tensor
@@ -105,12 +104,12 @@ class FrameReader(nn.Module):
 
     @property
     def is_fitted(self) -> bool:
-        """Whether mean and deviation are those of pictures."""
+        """Whether mean and deviation were computed."""
         return not torch.equal(self.deviation, torch.ones_like(self.deviation))
 
     @torch.no_grad()
     def fit(self, described: Tensor) -> None:
-        """Take mean and deviation of described frames (N, F + D), and start the linear path at the expected name."""
+        """Compute mean and deviation of frames (N, F + D), and initialize the linear path to the expected name."""
         self.mean.copy_(described.mean(dim=0))
         self.deviation.copy_(described.std(dim=0) + 1e-4)
         if self.name_dim == self.path.out_features:
@@ -127,9 +126,9 @@ class FrameReader(nn.Module):
 
 
 class DirectFrameHead(nn.Module):
-    """Frame features -> the same space in one step: each frame for itself, past the temporal model and BERT.
+    """Frame features -> an embedding, frame by frame, without the temporal model and BERT.
 
-    It learns for itself, so its errors are others than theirs, and the mean of both is better than either (Hansen and
+    It is trained on its own, so its errors differ from theirs, and the mean of both is better than either (Hansen and
     Salamon, "Neural network ensembles", 1990).
     """
 
@@ -144,7 +143,7 @@ class DirectFrameHead(nn.Module):
 
 
 def frame_layers(feature_dim: int, width: int, dim: int, *, dropout: float) -> nn.Sequential:
-    """Two layers that read a frame feature; a few thousand pictures are soon known by heart, so much is dropped."""
+    """Build two layers over frame features, with strong dropout against overfitting to a few thousand pictures."""
     return nn.Sequential(
         nn.LayerNorm(feature_dim),
         nn.Dropout(dropout / 2),
@@ -156,10 +155,10 @@ def frame_layers(feature_dim: int, width: int, dim: int, *, dropout: float) -> n
 
 
 class AlignmentHead(nn.Module):
-    """The joint reading of text and video -> does this text belong to this video (logit).
+    """Logit of a text and a video matching (linguistic-visual alignment).
 
-    The state of [CLS], as in VideoBERT, beside the product of what is read and what is shown, and the sum of this
-    product, their cosine: with few captions to learn from, [CLS] alone does not learn to compare.
+    Besides the state of [CLS], as in VideoBERT, it reads the elementwise product of the text and frame embeddings, and
+    its sum, the cosine: from few captions, [CLS] alone does not learn to compare.
     """
 
     def __init__(self, hidden: int, dim: int) -> None:
@@ -171,7 +170,7 @@ class AlignmentHead(nn.Module):
     def forward(self, cls_state: Tensor, words: Tensor, frames: Tensor) -> Tensor:
         """State (N, H), points of words and of frames (N, D) -> (N,) logits."""
         product = F.normalize(words.float(), dim=-1) * F.normalize(frames.float(), dim=-1)
-        # Products of unit vectors are of the order of 1/D; a layer learns from numbers of the order of one.
+        # Products of unit vectors are of order 1/D; scale them to order 1.
         state = torch.cat([cls_state, (product * words.shape[-1]).to(cls_state.dtype)], dim=-1)
         read = self.score(torch.tanh(self.dense(state))).squeeze(-1).float()
         return read + self.of_cosine.float() * product.sum(dim=-1)  # type: ignore[no-any-return]
@@ -180,9 +179,9 @@ class AlignmentHead(nn.Module):
 class MaskedWordHead(nn.Module):
     """States of masked words -> logits over the vocabulary.
 
-    BERT's head (Devlin et al., 2019) with its decoder tied to the word embeddings; they are handed in, so that a
-    checkpoint holds them once. It also reads the point of the frames: attention brings little from frames to a masked
-    word when BERT stays as it is, and guesses would come from the sentence alone.
+    BERT's head (Devlin et al., 2019) with its decoder tied to the word embeddings, which are passed in, so that a
+    checkpoint stores them once. It also reads the embedding of the frames: with BERT frozen, attention carries little
+    from frames to masked words.
     """
 
     def __init__(self, hidden: int, dim: int, vocab_size: int) -> None:
@@ -193,7 +192,7 @@ class MaskedWordHead(nn.Module):
 
     def forward(self, states: Tensor, frames: Tensor, word_embeddings: Tensor) -> Tensor:
         """States of words (M, H), points of the frames beside them (M, D), 0 without any, (V, H) -> (M, V) logits."""
-        shown = F.normalize(frames.float(), dim=-1) * frames.shape[-1] ** 0.5  # numbers of the order of one
+        shown = F.normalize(frames.float(), dim=-1) * frames.shape[-1] ** 0.5  # of order 1
         read = self.dense(torch.cat([states, shown.to(states.dtype)], dim=-1))
         return F.linear(self.norm(F.gelu(read)), word_embeddings, self.bias).float()
 

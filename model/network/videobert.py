@@ -41,16 +41,16 @@ _FRAMES_AT_ONCE = 4096  # described at once: 4 MB of class probabilities a thous
 
 @dataclass(frozen=True)
 class Inputs:
-    """A batch for the joint Transformer. Masks are True where something real stands.
+    """A batch for the joint Transformer. Masks are True at real positions, False at padding.
 
-    A batch of pure text has T = 0, a batch of silent segments has L = 0, and rows of both kinds may be mixed.
+    Text-only batches have T = 0, silent segments L = 0; rows of both kinds may be mixed.
     """
 
     word_ids: Tensor  # int64 (N, L), without special tokens
     word_mask: Tensor  # bool (N, L)
     features: Tensor  # float (N, T, F)
     frame_mask: Tensor  # bool (N, T)
-    hidden: Tensor | None = None  # bool (N, T), True where the model must not see the frame but guess it
+    hidden: Tensor | None = None  # bool (N, T), True for masked frames
 
     def __post_init__(self) -> None:
         if self.features.ndim != 3 or self.features.shape[0] != self.word_ids.shape[0]:
@@ -65,7 +65,7 @@ class Inputs:
                 raise ValueError(f"{name} must be bool {tuple(shape)}, got {mask.dtype} {tuple(mask.shape)}")
 
     def to(self, device: torch.device) -> Inputs:
-        """The same batch on another device."""
+        """Move the batch to a device."""
         return Inputs(
             self.word_ids.to(device),
             self.word_mask.to(device),
@@ -76,7 +76,7 @@ class Inputs:
 
 
 class VideoBertConfig(PreTrainedConfig):
-    """Everything that decides the network's shape; stored as `config.json` in a checkpoint folder."""
+    """The shape of the network; stored as `config.json` in a checkpoint folder."""
 
     model_type = "videobert"
 
@@ -93,7 +93,7 @@ class VideoBertConfig(PreTrainedConfig):
     sep_token_id: int = 102
     mask_token_id: int = 103
     video_token_id: int = 1  # `[>]` takes the vocabulary's first unused row
-    max_words: int = 64  # tokens of text; longer text loses its end
+    max_words: int = 64  # tokens of text; longer text is truncated
     max_frames: int = 8  # frames of a segment; more are thinned evenly
     # Frames
     backbone: str = "mobilenet_v2"  # or resnet18, resnet50, torchvision:NAME, vision
@@ -101,27 +101,27 @@ class VideoBertConfig(PreTrainedConfig):
     image_size: int = 224  # pixels, a square
     # middle: cropped to that square; whole: as many pixels, in the picture's own shape; both: the mean of both features
     frame_fit: str = "middle"
-    fps: float = 2.0  # frames per second of video that it is made for
-    clip_frames: int = 1  # frames that make one feature; more than one for a backbone that looks at clips
-    # Names of what the backbone's own classifier tells apart; frames are then read beside their expected name.
+    fps: float = 2.0  # frames sampled per second of video
+    clip_frames: int = 1  # frames per feature; more than one for a backbone of clips
+    # Class names of the backbone's own classifier; frame features are then concatenated with their expected name.
     class_names: tuple[str, ...] = ()
-    frame_width: int = 1536  # of the layer between frame features and frame tokens
-    frame_dropout: float = 0.6  # within it, half of it before it
+    frame_width: int = 1536  # hidden units between frame features and frame tokens
+    frame_dropout: float = 0.6  # of the hidden units; half as much on the input
     temporal: str = "transformer"  # none, gru, lstm, transformer
     temporal_layers: int = 1
     temporal_heads: int = 6
     temporal_attention: str = "standard"  # standard, positional
     frame_input: str = "features"  # features, visual_words
-    # Visual words: branching**depth of them; 0 for a checkpoint without, which cannot predict masked frames
+    # Visual words: branching**depth of them; 0 for none, and no prediction of masked frames
     visual_branching: int = 0
     visual_depth: int = 0
-    masked_words: bool = False  # whether masked words can be predicted
-    # Whether they are read without frames beside them, which then count through their point alone: for frame tokens
-    # much longer than those of words, beside which BERT loses what a word means.
+    masked_words: bool = False  # whether the model can predict masked words
+    # Whether BERT reads masked words without frames, which then enter through their embedding only: for frame tokens
+    # of much larger norm than word tokens, which drown the words in attention.
     masked_words_alone: bool = False
     # The shared space
     embedding_size: int = 384
-    query_bank_size: int = 0  # embeddings of training captions that travel with the weights, for hubness
+    query_bank_size: int = 0  # embeddings of training captions stored with the weights, for hubness
     glance_width: int = 0  # hidden units of the direct frame head; 0 for none
 
 
@@ -131,7 +131,7 @@ class VideoBertModel(PreTrainedModel):
     config_class = VideoBertConfig
     config: VideoBertConfig
     base_model_prefix = "videobert"
-    query_bank: Tensor  # (Q, D), where the configuration says how many
+    query_bank: Tensor  # (Q, D), if the configuration has one
 
     def __init__(self, config: VideoBertConfig) -> None:
         super().__init__(config)
@@ -154,7 +154,7 @@ class VideoBertModel(PreTrainedModel):
             attention=config.temporal_attention,
         )
         self.bert = BertModel(_bert_config(config), add_pooling_layer=False)
-        # What BERT adds to a frame, by channel: little at first, since its layers were made for words.
+        # Weight of BERT's output for frames, by channel: small at first, since its layers were trained on words.
         self.frame_gain = nn.Parameter(torch.full((hidden,), 0.1))
         self.retrieval = RetrievalHead(hidden, config.embedding_size)
         self.alignment = AlignmentHead(hidden, config.embedding_size)
@@ -170,12 +170,12 @@ class VideoBertModel(PreTrainedModel):
         self.post_init()  # type: ignore[no-untyped-call]
 
     def _init_weights(self, module: nn.Module) -> None:
-        # Every part initialises itself as its paper says; the default would overwrite the backbone's He and the
-        # retrieval head's identity.
+        # Every part initializes itself; the default would overwrite the backbone's He and the retrieval head's
+        # identity initialization.
         pass
 
     def _frame_reader(self, width: int, dim: int, *, unit_length: bool = False) -> nn.Module:
-        """`unit_length` is for models with class names; without them every reader returns points of any length."""
+        """`unit_length` applies to models with class names only; other readers never normalize."""
         features, dropout = self.backbone.feature_dim, self.config.frame_dropout
         if self.config.class_names:
             names = self.config.embedding_size
@@ -183,14 +183,14 @@ class VideoBertModel(PreTrainedModel):
         return frame_layers(features, width, dim, dropout=dropout)
 
     def described(self, features: Tensor) -> Tensor:
-        """Frame features (..., F), beside their expected names (..., F + D) where the model knows class names."""
+        """Append expected class names to frame features: (..., F) -> (..., F + D); no-op without class names."""
         if not self.config.class_names:
             return features
         return torch.cat([features, self.class_names(features).to(features.dtype)], dim=-1)
 
     @torch.no_grad()
     def fit_frame_readers(self, features: NDArray[np.floating]) -> None:
-        """Start what reads frames from the training pictures' features (N, F), where it has not learned yet."""
+        """Initialize frame readers that are not fitted yet from features of training pictures (N, F)."""
         readers = [self.frame_projection, self.glance.read] if self.config.glance_width else [self.frame_projection]
         fresh = [read for read in readers if isinstance(read, FrameReader) and not read.is_fitted]
         if fresh:
@@ -200,13 +200,13 @@ class VideoBertModel(PreTrainedModel):
                 read.fit(described)
 
     def add_masked_words(self) -> None:
-        """Give the model a head for masked words, at random."""
+        """Add a randomly initialized head for masked words."""
         self.masked_words = MaskedWordHead(self.config.hidden_size, self.config.embedding_size, self.config.vocab_size)
         self.config.masked_words = True
 
     def add_visual_words(self, branching: int, depth: int, *, frame_input: str) -> None:
-        """Give the model visual words, to be fitted or loaded, and what needs them: the head for masked frames, the
-        vector that stands for a hidden frame, and the embedding of words where they are the input.
+        """Add visual words, to be fitted or loaded, with the head for masked frames, the embedding of a masked frame
+        and, where visual words are the input, their embeddings.
         """
         feature_dim, hidden = self.backbone.feature_dim, self.config.hidden_size
         self.visual_words = VisualWords(feature_dim, branching=branching, depth=depth)
@@ -219,29 +219,27 @@ class VideoBertModel(PreTrainedModel):
 
     @torch.no_grad()
     def fit_visual_words(self, features: NDArray[np.floating], *, seed: int) -> None:
-        """Fit the visual words to frame features (N, F); where words are the input, their embedding starts as the
-        centroids.
-        """
+        """Fit the visual words to frame features (N, F); their embeddings, if any, start as the centroids."""
         self.visual_words.fit(features, seed=seed)
         if self.config.frame_input == "visual_words":
             self.visual_word_features.weight.copy_(self.visual_words.centroids)
 
     def load_bert(self, folder: Path) -> None:
-        """Start the joint Transformer from a BERT or sentence-encoder checkpoint of the same shape.
+        """Load weights of a BERT or sentence encoder of the same shape into the joint Transformer.
 
         Args:
-            folder: holds `model.safetensors` in the transformers layout for `BertModel`.
+            folder: with `model.safetensors` in the transformers layout of `BertModel`.
 
         Raises:
             RuntimeError: a weight is missing or has another shape.
         """
         weights = load_file(folder / "model.safetensors")
         weights = {name.removeprefix("bert."): tensor for name, tensor in weights.items()}
-        # What TensorFlow called them, which the checkpoints of the BERT paper have kept.
+        # TensorFlow's names, as in the checkpoints of the BERT paper.
         renamed = (("LayerNorm.gamma", "LayerNorm.weight"), ("LayerNorm.beta", "LayerNorm.bias"))
         for theirs, ours in renamed:
             weights = {name.replace(theirs, ours): tensor for name, tensor in weights.items()}
-        # Positions beyond the longest sequence are never read.
+        # Positions beyond the longest sequence are never used.
         places = "embeddings.position_embeddings.weight"
         if places in weights:
             weights[places] = weights[places][: self.config.max_position_embeddings]
@@ -256,19 +254,19 @@ class VideoBertModel(PreTrainedModel):
             shape: 0 for text, 1 for video.
         """
         tokens, mask, types = self._sequence(inputs)
-        # Positions count what is real, so padding in the middle of a row moves nothing.
+        # Positions skip padding, which may be in the middle of a row.
         positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
         states = self.bert(
             inputs_embeds=tokens, attention_mask=mask.long(), token_type_ids=types, position_ids=positions
         ).last_hidden_state
-        # A way around for frames: what a frame shows does not have to pass through layers made for words.
+        # A residual path for frames around layers that were trained on words.
         return torch.where((types == 1)[..., None], tokens + self.frame_gain * states, states), mask, types
 
     def embed(self, inputs: Inputs, *, direct: bool = True) -> Tensor:
-        """One point per row in the space shared by text and video: float32 (N, D), unit length.
+        """Embed each row into the space shared by text and video: float32 (N, D), unit length.
 
         Args:
-            direct: whether the direct frame head counts, where there is one.
+            direct: whether to use the direct frame head, if there is one.
 
         Raises:
             ValueError: a row has neither words nor frames.
@@ -284,29 +282,29 @@ class VideoBertModel(PreTrainedModel):
         return self.retrieval(words, frames, has_words, has_frames, direct_point)  # type: ignore[no-any-return]
 
     def align(self, inputs: Inputs) -> Tensor:
-        """How well words and frames of each row belong together: float32 (N,), logits."""
+        """Score how well the words and frames of each row match: float32 (N,), logits."""
         cls, words, frames = self._read(inputs)
         return self.alignment(cls, self.retrieval.words(words), self.retrieval.frames(frames))  # type: ignore[no-any-return]
 
     def _read(self, inputs: Inputs) -> tuple[Tensor, Tensor, Tensor]:
-        """The state of [CLS], the mean of the words with the marks around them, the mean of the frames: (N, H) each."""
+        """Return the state of [CLS], the mean state of text and special tokens, and that of frames: (N, H) each."""
         states, mask, types = self(inputs)
         shown = states[:, 2 + inputs.word_ids.shape[1] : -1]  # after [CLS], the words, and [>]
         return states[:, 0], _mean(states, mask & (types == 0)), _mean(shown, inputs.frame_mask)
 
     def masked_logits(self, inputs: Inputs, words_at: Tensor, frames_at: Tensor) -> tuple[Tensor, Tensor]:
-        """What stands where something was masked, computed at these positions alone.
+        """Predict masked words and frames, at the masked positions only.
 
         Args:
             inputs: with `[MASK]` and other replacements among the words, and `hidden` frames.
-            words_at: bool (N, L), the words to predict.
-            frames_at: bool (N, T), the frames to predict.
+            words_at: bool (N, L), words to predict.
+            frames_at: bool (N, T), frames to predict.
 
         Returns:
             float32 (M, V) over the vocabulary and (M', W) over the visual words, in the order of rows and positions.
 
         Raises:
-            ValueError: this checkpoint has no head for what is asked.
+            ValueError: this checkpoint lacks the head.
         """
         words_wanted, frames_wanted = bool(words_at.any()), bool(frames_at.any())
         if words_wanted and not self.config.masked_words:
@@ -331,7 +329,7 @@ class VideoBertModel(PreTrainedModel):
         return words, frames
 
     def _states(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
-        """The joint Transformer's states of words (N, L, H) and of frames (N, T, H)."""
+        """Return the joint Transformer's states of words (N, L, H) and of frames (N, T, H)."""
         states, length = self(inputs)[0], inputs.word_ids.shape[1]
         return states[:, 1 : 1 + length], states[:, 2 + length : -1]  # after [CLS], and after the words and [>]
 
@@ -354,7 +352,7 @@ class VideoBertModel(PreTrainedModel):
         mask = torch.cat([always, inputs.word_mask, has_frames, inputs.frame_mask, always], dim=1)
         text = torch.zeros(n, 1 + inputs.word_ids.shape[1], dtype=torch.int64, device=device)
         video = torch.ones(n, 1 + inputs.frame_mask.shape[1], dtype=torch.int64, device=device)
-        types = torch.cat([text, video, has_frames.long()], dim=1)  # the last [SEP] belongs to what stands before it
+        types = torch.cat([text, video, has_frames.long()], dim=1)  # the last [SEP] has the type of what precedes it
         return torch.cat(parts, dim=1), mask, types
 
     def _frame_tokens(self, inputs: Inputs) -> Tensor:
@@ -380,7 +378,7 @@ def _words_of(inputs: Inputs) -> Inputs:
 
 
 def _mean(states: Tensor, mask: Tensor) -> Tensor:
-    """Mean over the positions that the mask allows: (N, S, H), bool (N, S) -> (N, H); zeros where there are none."""
+    """Average over masked positions: (N, S, H), bool (N, S) -> (N, H); zeros for rows without any."""
     weights = mask[..., None].to(states.dtype)
     return (states * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
 

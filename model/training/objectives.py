@@ -87,33 +87,33 @@ class Objectives:
             target = losses.soft_target(same, anchors, options.soft_labels)
         if wanted & {"silent", "alignment", "beliefs"}:
             with torch.set_grad_enabled(bool(wanted & {"silent", "beliefs"})):
-                readings = self._readings((features, frame_mask))
+                embeddings = self._frame_embeddings((features, frame_mask))
         if "silent" in wanted:
-            found = [losses.multi_positive_contrastive(queries, points, target, scale) for points in readings]
+            found = [losses.multi_positive_contrastive(queries, points, target, scale) for points in embeddings]
             terms["silent"] = torch.stack(found).sum()
         if "beliefs" in wanted:
             soft_labels, names = torch.from_numpy(batch.soft_labels).to(model.device), self.anchor(self.label_sentences)
-            costs = [losses.soft_label_loss(points, names, soft_labels, scale) for points in readings]
+            costs = [losses.soft_label_loss(points, names, soft_labels, scale) for points in embeddings]
             terms["beliefs"] = torch.stack(costs).sum()
         if "fused" in wanted:
             fused = model.embed(self._inputs(batch.subtitles[:half], (features[:half], frame_mask[:half])))
             terms["fused"] = losses.multi_positive_contrastive(queries[:half], fused, target[:half, :half], scale)
         if "alignment" in wanted:
-            similarity = queries.detach() @ readings[0].detach().T
+            similarity = queries.detach() @ embeddings[0].detach().T
             terms["alignment"] = self._alignment(batch, quarter, similarity, (features, frame_mask))
         return terms
 
-    def _readings(self, frames: Frames) -> list[Tensor]:
+    def _frame_embeddings(self, frames: Frames) -> list[Tensor]:
         """Frames alone as points (N, D), by the Transformers unless they are frozen, and by the direct frame head.
 
         Each learns for itself: were their mean to learn, one would leave to the other what that knows already.
         """
-        model, readings = self.model, []
+        model, embeddings = self.model, []
         if not (self.options.frames_frozen and model.config.glance_width):
-            readings.append(model.embed(self._inputs([], frames), direct=False))
+            embeddings.append(model.embed(self._inputs([], frames), direct=False))
         if model.config.glance_width:
-            readings.append(model.glance(model.described(frames[0]), frames[1]))
-        return readings
+            embeddings.append(model.glance(model.described(frames[0]), frames[1]))
+        return embeddings
 
     def _alignment(self, batch: Batch, count: int, similarity: Tensor, frames: Frames) -> Tensor:
         if self.options.largest_step > 1:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.features.video import VideoFeatures
-from model.encoder.classifier import Classifier, fit, readings
+from model.encoder.classifier import Classifier, fit, probe_inputs
 from model.encoder.contract import Encoder
 from model.encoder.prompts import LABEL_TEMPLATES, everyday_queries
 
@@ -102,7 +102,7 @@ def classify(video: VideoFeatures, by: Labels | Classifier) -> Classification:
     """Classify a video zero-shot by labels, or with a trained classifier."""
     if isinstance(by, Labels):
         return Classification(video.path, (*by.names, NONE), video.bounds, by.probabilities(video.embeddings))
-    return Classification(video.path, by.names, video.bounds, by.probabilities(_readings(video)))
+    return Classification(video.path, by.names, video.bounds, by.probabilities(_probe_inputs(video)))
 
 
 def train_classifier(videos: Iterable[tuple[VideoFeatures, str]], encoder: Encoder) -> Classifier:
@@ -113,7 +113,7 @@ def train_classifier(videos: Iterable[tuple[VideoFeatures, str]], encoder: Encod
     """
     inputs, labels, groups = [], [], []
     for video, label in videos:
-        inputs.append(_readings(video))
+        inputs.append(_probe_inputs(video))
         labels += [label] * len(video.embeddings)
         groups += [str(video.path)] * len(video.embeddings)
     stacked = np.concatenate(inputs) if inputs else np.zeros((0, 1), np.float32)
@@ -143,10 +143,10 @@ def read_labelled(path: Path) -> tuple[list[tuple[Path, str]], list[str]]:
     return rows, problems
 
 
-def _readings(video: VideoFeatures) -> NDArray[np.float32]:
+def _probe_inputs(video: VideoFeatures) -> NDArray[np.float32]:
     of_frame = video.segment_of_frame
     parts = [video.features[of_frame == i] for i in range(len(video.embeddings))]
-    return readings(parts, video.embeddings)
+    return probe_inputs(parts, video.embeddings)
 
 
 def read_labels(text: str) -> list[str]:
