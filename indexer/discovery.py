@@ -1,6 +1,6 @@
-"""Targets -> video files: folders are walked, globs expanded, and files named by themselves always taken.
+"""Find video files: walk folders, expand globs; files named explicitly are always taken.
 
-Nothing is decoded here; a file is judged by its name, and an ambiguous name by its first bytes.
+Nothing is decoded: names decide, and the first bytes of files with ambiguous names.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ _HASH_CHUNK_BYTES = 4 * 2**20
 
 @dataclass(frozen=True)
 class Discovery:
-    """What the targets led to."""
+    """Files found, and problems."""
 
-    files: list[Path]  # absolute, each file once, in natural order
-    ignored: int  # files in folders whose names are neither of video nor of subtitles
-    problems: list[tuple[str, str]]  # targets and folders that could not be read, with reasons
+    files: list[Path]  # absolute, distinct, in natural order
+    ignored: int  # files in folders with suffixes of neither videos nor subtitles
+    problems: list[tuple[str, str]]  # unreadable targets and folders, with reasons
 
 
 def discover(targets: Sequence[str | Path], *, all_files: bool = False) -> Discovery:
     """Find the video files that targets name.
 
     Args:
-        targets: files, folders (walked to the bottom) and globs such as ``films/**/*.mkv``. Hidden files and folders
-            are passed over unless they are targets themselves. Links are followed; a file or folder that is reached
-            twice counts once, under the first path.
-        all_files: in folders, take every file but the subtitles of others, whatever its name.
+        targets: files, folders (walked recursively) and globs such as ``videos/**/*.mkv``. Hidden files and folders are
+            skipped unless they are targets themselves. Links are followed; a file or folder reached twice counts once,
+            under the first path.
+        all_files: in folders, take every file except subtitle files, whatever its name.
     """
     walk = _Walk(all_files=all_files)
     for target in targets:
@@ -57,7 +57,7 @@ def discover(targets: Sequence[str | Path], *, all_files: bool = False) -> Disco
 
 
 def content_hash(path: Path) -> str:
-    """BLAKE2b-128 of a whole file, in hex (RFC 7693); OSError where it cannot be read."""
+    """Compute the BLAKE2b-128 of a file, in hex (RFC 7693). Raises OSError."""
     digest = hashlib.blake2b(digest_size=16)
     with path.open("rb", buffering=0) as file:
         while part := file.read(_HASH_CHUNK_BYTES):
@@ -66,11 +66,11 @@ def content_hash(path: Path) -> str:
 
 
 class _Walk:
-    """What was found so far, and which files and folders were visited."""
+    """Files found so far, and files and folders visited."""
 
     def __init__(self, *, all_files: bool) -> None:
         self.files: list[Path] = []
-        self.named: set[Path] = set()  # those that a target named, by path or by glob
+        self.named: set[Path] = set()  # named by a target, as a path or by a glob
         self.ignored = 0
         self.problems: list[tuple[str, str]] = []
         self._all_files = all_files
@@ -122,10 +122,10 @@ class _Walk:
                     self._file(path)
 
     def _file(self, path: Path) -> None:
-        """A file that was come across in a folder."""
+        """Add a file found in a folder."""
         try:
             if not (self._all_files or looks_like_video(path)):
-                self.ignored += path.suffix.lower() not in SUBTITLE_SUFFIXES  # read with the video they belong to
+                self.ignored += path.suffix.lower() not in SUBTITLE_SUFFIXES  # subtitles are read with their video
             elif self._is_new(path):
                 self.files.append(path)
         except OSError as error:
@@ -140,13 +140,13 @@ class _Walk:
 
 
 def looks_like_video(path: Path) -> bool:
-    """Whether the name of a file, and where that can mean two things its beginning, is of video; may be an OSError."""
+    """Whether a file name, and for ambiguous ones its content, is that of a video. Raises OSError."""
     suffix = path.suffix.lower()
     return suffix in _VIDEO_SUFFIXES and (suffix != ".ts" or _is_transport_stream(path))
 
 
 def _is_transport_stream(path: Path) -> bool:
-    """Whether a file that ends in .ts is no TypeScript: the mark of packets recurs, with or without 4-byte times."""
+    """Whether a .ts file is MPEG, not TypeScript: its sync byte recurs, with or without 4-byte timestamps."""
     with path.open("rb") as file:
         head = file.read(2 * (_PACKET_BYTES + 4))
     return any(

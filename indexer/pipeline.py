@@ -1,9 +1,9 @@
-"""Files -> rows: the stages of indexing, in order.
+"""The indexing pipeline.
 
-    discover -> plan -> decode -> frame features -> segments -> embeddings -> one transaction a video
+    discover -> plan -> decode -> frame features -> segments -> embeddings -> one transaction per video
 
-Decoding runs ahead in child processes while this process encodes. An interruption at any instant loses at most the
-videos in flight, and running again goes on from there.
+Child processes decode ahead while this process computes features. An interruption loses at most the videos in flight;
+the next run continues from there.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ from store.types import EncoderInfo, Failure, Video
 
 @dataclass(frozen=True)
 class IndexOptions:
-    """How files become segments."""
+    """Options of indexing."""
 
-    fps: float | None = None  # frames looked at per second of video; None for what the encoder is made for
+    fps: float | None = None  # frames sampled per second of video; the encoder's own if None
     max_segment_seconds: float = MAX_SEGMENT_SECONDS
     workers: int = 1  # decoding processes
-    timeout_seconds: float = 60.0  # without a sign of life from a decoder
-    memory_mib: int = 4096  # of a decoder
-    all_files: bool = False  # in folders, also try files whose names are not of video
-    retry_failed: bool = False  # try again what failed before and has not changed since
-    prune: bool = False  # forget videos whose files are gone
+    timeout_seconds: float = 60.0  # before a silent decoder is killed
+    memory_mib: int = 4096  # limit of a decoder
+    all_files: bool = False  # in folders, try files of any suffix
+    retry_failed: bool = False  # retry unchanged files that failed before
+    prune: bool = False  # remove videos whose files are gone
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands; told after every chunk of frames and after every file."""
+    """Progress of a run, reported after every chunk of frames and after every file."""
 
     path: str
     done: int  # files finished
@@ -54,20 +54,20 @@ class Progress:
 
 @dataclass
 class Report:
-    """What a run did. Every file that was found is counted once."""
+    """Result of a run. Every file found is counted once."""
 
     indexed: int = 0
     unchanged: int = 0
-    relocated: int = 0  # content known under another path: moved or copied, not encoded again
-    resubtitled: int = 0  # only the subtitles had changed: fused again without decoding
+    relocated: int = 0  # moved or copied files, whose rows were reused
+    resubtitled: int = 0  # files with new subtitles only, embedded again without decoding
     failed: list[Failure] = field(default_factory=list)
-    failed_before: int = 0  # unchanged since they failed, and not tried again
+    failed_before: int = 0  # unchanged since they failed, not retried
     vanished: list[str] = field(default_factory=list)  # in the library, but no longer on disk
     pruned: int = 0
-    ignored: int = 0  # files in folders whose names are not of video
-    problems: list[tuple[str, str]] = field(default_factory=list)  # targets that could not be read, with reasons
+    ignored: int = 0  # files in folders without a video suffix
+    problems: list[tuple[str, str]] = field(default_factory=list)  # unreadable targets, with reasons
     malformed_cues: int = 0  # skipped
-    unread_subtitles: list[str] = field(default_factory=list)  # subtitle files that could not be read, with reasons
+    unread_subtitles: list[str] = field(default_factory=list)  # unreadable subtitle files, with reasons
     video_seconds: float = 0.0
     elapsed_seconds: float = 0.0
 
@@ -76,7 +76,7 @@ class Indexer:
     """Brings a catalog up to date with files on disk.
 
     Raises:
-        EncoderMismatch: the library holds vectors of another encoder.
+        EncoderMismatch: the library contains vectors of another encoder.
     """
 
     def __init__(self, catalog: Catalog, encoder: Encoder, options: IndexOptions) -> None:
@@ -90,7 +90,7 @@ class Indexer:
             tell: called with the progress after every chunk of frames and after every file.
 
         Raises:
-            KeyboardInterrupt: passed on; what was committed stays.
+            KeyboardInterrupt: what was committed stays.
         """
         began = time.monotonic()
         found = discover(targets, all_files=self.options.all_files)
@@ -102,7 +102,7 @@ class Indexer:
             memory_bytes=self.options.memory_mib * 2**20,
         ) as decoders:
             files = found.files
-            while files:  # later rounds serve files that waited for another of the same content
+            while files:  # later rounds are for files that waited for another with the same content
                 for stream in decoders.streams(run.to_open(files)):
                     run.serve(stream)
                 files, run.waiting = run.waiting, []
@@ -112,7 +112,7 @@ class Indexer:
 
 
 class _Run:
-    """One run over a list of files: the state that its stages share."""
+    """State of one run, shared by its stages."""
 
     def __init__(self, indexer: Indexer, report: Report, total: int, tell: Callable[[Progress], None]) -> None:
         self.catalog, self.encoder, self.options = indexer.catalog, indexer.encoder, indexer.options
@@ -122,7 +122,7 @@ class _Run:
         self.done = 0
 
     def to_open(self, files: Sequence[Path]) -> Iterator[Path]:
-        """Do at once what needs no decoder, and give the rest, in order, to be opened."""
+        """Process files that need no decoder; yield the others, in order."""
         planner = Planner(self.catalog, retry_failed=self.options.retry_failed)
         for path in files:
             try:
@@ -130,7 +130,7 @@ class _Run:
                 relocated = step.source is not None and step.action in (Action.MOVE, Action.COPY)
                 if relocated:
                     self._relocate(step)
-                    step = planner.plan(path)  # its own subtitle files may still have to be read
+                    step = planner.plan(path)  # its subtitle files may differ
             except OSError as error:
                 self.report.problems.append((str(path), error.strerror or str(error)))
                 self._finished(path)
@@ -145,7 +145,7 @@ class _Run:
                 self._finished(path)
 
     def serve(self, stream: Stream) -> None:
-        """Index one opened file, or write down why not."""
+        """Index one opened file, or record its failure."""
         step = self.opened.pop(stream.path)
         try:
             if step.action is Action.RESUBTITLE and step.source:
@@ -159,7 +159,7 @@ class _Run:
         self._finished(stream.path)
 
     def sweep(self, targets: Sequence[str | Path]) -> None:
-        """Find videos of the library that lie under the targets and are gone from disk; forget them if told to."""
+        """Find videos below the targets whose files are gone; remove them if `prune`."""
         roots = [str(Path(os.path.abspath(target))) for target in targets]
         gone = {
             v.path: v.id for root in roots for v in self.catalog.videos.all(within=root) if not Path(v.path).exists()
@@ -178,7 +178,7 @@ class _Run:
             max_segment_seconds=self.options.max_segment_seconds,
         )
         if not file.still_true():
-            raise MediaError("the file changed while it was being read", stage="decode")
+            raise MediaError("the file changed while it was read", stage="decode")
         video = _video(file, header.info, duration=found[-1].end)
         self.catalog.put_video(video, embed(found, header.cues, self.encoder), header.cues)
         self.report.indexed += 1
@@ -204,7 +204,7 @@ class _Run:
 
     def _relocate(self, step: Step) -> None:
         assert step.source
-        # The stamp stays the source's, so that planning the file again finds out whether its subtitles are others.
+        # The subtitles' stamp stays the source's, so that planning again detects other subtitles.
         video = replace(step.source, path=str(step.file.path), **vars(step.file.stamp))
         relocate = self.catalog.copy_video if step.action is Action.COPY else self.catalog.move_video
         relocate(_id(step.source), video)
@@ -227,7 +227,7 @@ class _Run:
             self.report.unchanged += 1
 
     def _watched(self, stream: Stream, before: float) -> Iterator[tuple[Frames, list[bool]]]:
-        """The stream, telling the progress after each chunk; `before` counts the seconds of earlier videos."""
+        """Pass the stream on, reporting progress after each chunk; `before` is the seconds of earlier videos."""
         for frames, cuts in stream:
             yield frames, cuts
             self.report.video_seconds = before + float(frames.pts_seconds[-1])
@@ -243,7 +243,7 @@ class _Run:
 
 
 def encoder_info(encoder: Encoder) -> EncoderInfo:
-    """What a library remembers of its encoder, to load it again and to know whose frame features it holds."""
+    """Describe an encoder for the catalog: enough to load it again and to know whose features are stored."""
     return EncoderInfo(encoder.fingerprint, encoder.dim, encoder.name, encoder.tier, encoder.feature_fingerprint)
 
 

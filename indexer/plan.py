@@ -1,7 +1,7 @@
-"""What has to be done with each file: nothing, a note, a copy of rows, new subtitles, or the full work.
+"""Plan what each file needs: nothing, a new path, copied rows, new subtitles, or decoding.
 
-A file is known by its size and modification time, and then by its content, so that a renamed folder or a second copy
-costs one read and no decoding.
+Files are identified by size and modification time, then by content: a renamed folder or a second copy costs one read
+and no decoding.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ class FileState:
     path: Path
     stamp: FileStamp
     subtitles_stamp: str
-    content_hash: str = ""  # "" until it was needed
+    content_hash: str = ""  # "" until needed
 
     def still_true(self) -> bool:
-        """Whether the file has stayed as it was."""
+        """Whether the file is unchanged since."""
         try:
             return FileStamp.of(self.path.stat()) == self.stamp
         except OSError:
@@ -47,7 +47,7 @@ class FileState:
 
 @dataclass(frozen=True)
 class Step:
-    """One file and what it needs; `source` is the video whose rows serve it, for every action that has one."""
+    """A file and the action it needs; `source` is the video whose rows are reused, if any."""
 
     file: FileState
     action: Action
@@ -55,14 +55,14 @@ class Step:
 
 
 class Planner:
-    """Decides file by file, in order; remembers what content it has already sent to be decoded in this run."""
+    """Plans files in order, and remembers contents that are being decoded in this run."""
 
     def __init__(self, catalog: Catalog, *, retry_failed: bool) -> None:
         self.catalog, self.retry_failed = catalog, retry_failed
         self._decoding: set[str] = set()
 
     def plan(self, path: Path) -> Step:
-        """Look at one file; OSError where it cannot be read."""
+        """Plan one file. Raises OSError."""
         file = FileState(path, FileStamp.of(path.stat()), stamp(path))
         known = self.catalog.videos.at(str(path))
         if known and known.file_stamp == file.stamp:
@@ -83,6 +83,6 @@ class Planner:
         return Step(file, Action.DECODE)
 
     def _source(self, file: FileState) -> Video | None:
-        """A video with this content: preferably this very file (only touched), else one whose file is gone."""
+        """Return a video with this content: this very file if only its time changed, else one whose file is gone."""
         twins = self.catalog.videos.with_hash(file.content_hash)
         return min(twins, key=lambda v: (v.path != str(file.path), Path(v.path).exists()), default=None)

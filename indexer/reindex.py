@@ -1,8 +1,8 @@
-"""A library moves to another encoder: every segment is embedded anew beside its old vector, then all change at once.
+"""Move a library to another encoder: new embeddings are stored beside the old ones, then replace them at once.
 
-Where both encoders have the same backbone, the frame features that the library holds are used and no video is opened.
-Otherwise each video is decoded again, and its frames go to the segments that it has: they keep their times, words,
-thumbnails and ids. The catalog keeps what is made, so an interrupted run goes on; see `store.catalog.reindexing`.
+If both encoders share a backbone, stored frame features are reused and no video is opened. Otherwise videos are decoded
+again; segments keep their times, subtitles, thumbnails and ids. Interrupted runs continue; see
+`store.catalog.reindexing`.
 """
 
 from __future__ import annotations
@@ -28,39 +28,39 @@ from store.types import FileStamp, Segment, Video
 
 @dataclass
 class Report:
-    """What a run did."""
+    """Result of a run."""
 
-    done: bool = False  # whether the new encoder has taken over
+    done: bool = False  # whether the library uses the new encoder
     embedded: int = 0  # videos, in this run
-    decoded: int = 0  # of these, as their frames had to be looked at again
+    decoded: int = 0  # of these, decoded again
     forgotten: int = 0
-    left: list[tuple[str, str]] = field(default_factory=list)  # videos that could not be read, with reasons
+    left: list[tuple[str, str]] = field(default_factory=list)  # unreadable videos, with reasons
     video_seconds: float = 0.0
     elapsed_seconds: float = 0.0
 
 
 class Reindexer:
-    """Brings the vectors of a catalog from its encoder to another."""
+    """Moves a catalog to another encoder."""
 
     def __init__(self, catalog: Catalog, encoder: Encoder, options: IndexOptions) -> None:
         self.catalog, self.encoder, self.options = catalog, encoder, options
 
     def run(self, *, forget_missing: bool = False, tell: Callable[[Progress], None] = lambda progress: None) -> Report:
-        """Embed what is not yet embedded, and let the encoder take over if nothing is left.
+        """Embed what is missing, and switch to the encoder if nothing is left.
 
         Args:
-            forget_missing: videos that cannot be read leave the library; without it the old encoder stays.
+            forget_missing: remove unreadable videos; otherwise they keep the library at the old encoder.
             tell: called with the progress after every video.
 
         Raises:
-            EncoderMismatch: another process changes the library to yet another encoder.
-            KeyboardInterrupt: passed on; what was made is kept.
+            EncoderMismatch: another process moves the library to a third encoder.
+            KeyboardInterrupt: new embeddings stay.
         """
         began = time.monotonic()
         report = Report()
         present, target = self.catalog.encoder(), encoder_info(self.encoder)
         if present is not None and present.same_vectors(target):
-            self.catalog.with_encoder(target)  # it may be loaded from another place now
+            self.catalog.with_encoder(target)  # its name or folder may have changed
             report.done = True
             return report
         keeps_features = self.catalog.reindexing.begin(target)
@@ -83,7 +83,7 @@ class Reindexer:
         return report
 
     def _stored(self, ids: Sequence[int]) -> Iterator[tuple[Video, str]]:
-        """Embed from the frame features that the library holds."""
+        """Embed from stored frame features."""
         for video, segments in self._held(ids):
             features = [self.catalog.segments.frame_features(_id(segment))[1] for segment in segments]
             embeddings = fused(features, [segment.text for segment in segments], self.encoder)
@@ -93,7 +93,7 @@ class Reindexer:
             yield video, ""
 
     def _decoded(self, ids: Sequence[int]) -> Iterator[tuple[Video, str]]:
-        """Decode and look at every frame again; the second of each pair says why that was not possible."""
+        """Decode videos and compute their features; the second of each pair is the reason for a failure."""
         rows = {Path(video.path): (video, segments) for video, segments in self._held(ids)}
         for video, _ in rows.values():
             if problem := _changed(video):
@@ -125,7 +125,7 @@ class Reindexer:
     def _held(self, ids: Sequence[int]) -> Iterator[tuple[Video, list[Segment]]]:
         for number in ids:
             video = self.catalog.videos.get(number)
-            if video is not None:  # not removed since
+            if video is not None:  # not removed meanwhile
                 yield video, self.catalog.segments.of(number)
 
     def _look_at(self, stream: Stream) -> tuple[NDArray[np.float64], NDArray[np.float16]]:
@@ -139,7 +139,7 @@ class Reindexer:
 
 
 def _shared_out(pts_seconds: NDArray[np.float64], starts: Sequence[float]) -> list[NDArray[np.int64]]:
-    """For each segment the frames that fall into it; where none does, the nearest one."""
+    """Return the frames of each segment, or the nearest one if there is none."""
     at = np.clip(np.searchsorted(starts, pts_seconds, side="right") - 1, 0, None)
     parts = [np.flatnonzero(at == number) for number in range(len(starts))]
     return [
@@ -149,7 +149,7 @@ def _shared_out(pts_seconds: NDArray[np.float64], starts: Sequence[float]) -> li
 
 
 def _changed(video: Video) -> str:
-    """Why the file is not the one that was indexed, "" if it is."""
+    """Return why the file is no longer the one that was indexed, "" if it is."""
     try:
         now = FileStamp.of(Path(video.path).stat())
     except OSError as error:

@@ -1,1 +1,1 @@
-"""Frames and subtitles to segments, features and vectors."""
+"""Frames and subtitles -> segments, features and embeddings."""

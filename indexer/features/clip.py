@@ -1,9 +1,7 @@
-"""A query clip: a video file from anywhere, or a part of it, looked at the way the library's videos were.
+"""Query clips: features of a video file, or of a part of it, computed like those of the library.
 
-It is also looked at in other views, for what was done to a copy of a video: mirrored, framed by bars, filmed from a
-screen. Bars change what a network sees of a picture more than a new encoding does, so a clip is looked at without them
-as well. The picture behind them is larger then, as it is in the video that the library holds. Of a screen that was
-filmed, the middle alone is looked at too, where the screen mostly stands.
+Further views undo edits of copies: mirrored, letterbox removed (bars change features more than re-encoding does), and a
+center crop (where the screen is in a clip filmed from one).
 """
 
 from __future__ import annotations
@@ -25,45 +23,45 @@ from indexer.media.image import read_pixels
 from indexer.workers.decoders import Decoders, Stream
 from model.encoder.contract import Encoder
 
-_DARK = 32  # of 255: black as video means it, with the ringing of an encoder
-_NARROWEST = 0.03  # of the picture's side; what is narrower makes no difference
-_MOST = 0.8  # of the side that bars may take together
-_CLOSE = 0.6  # of the picture's sides that are left of it from close by
-_LOOKED_AT = 64  # frames from the beginning that decide where the bars are
+_DARK = 32  # of 255: video black, with the ringing of encoders
+_MIN_BARS = 0.03  # share of a side; narrower bars make no difference
+_MAX_BARS = 0.8  # share of a side
+_CENTER_CROP = 0.6  # share of each side
+_BAR_FRAMES = 64  # first frames, which decide where the bars are
 
 
 @dataclass(frozen=True)
 class View:
-    """A clip as it looks after something was undone."""
+    """A clip with an edit undone."""
 
     features: NDArray[np.float16]  # (T, F)
-    embeddings: NDArray[np.float32]  # (N, D), one a segment, unit length
+    embeddings: NDArray[np.float32]  # (N, D), one per segment, unit length
     mirrored: bool
-    letterbox_removed: bool  # bars were cut away
-    center_crop: bool  # only the middle of the picture
+    letterbox_removed: bool
+    center_crop: bool
 
 
 @dataclass(frozen=True)
 class Clip:
-    """A clip cut into segments, without its words: likeness is a matter of pictures."""
+    """A clip cut into segments, without subtitles."""
 
-    pts_seconds: NDArray[np.float64]  # (T,), from the beginning of the clip, which may be a part of its file
+    pts_seconds: NDArray[np.float64]  # (T,), from the start of the clip, which may be a part of its file
     features: NDArray[np.float16]  # (T, F)
     lengths: tuple[int, ...]  # frames of each of the N segments, T in all
-    embeddings: NDArray[np.float32]  # (N, D), one a segment, unit length
-    views: tuple[View, ...] = ()  # the same mirrored, and without bars
+    embeddings: NDArray[np.float32]  # (N, D), one per segment, unit length
+    views: tuple[View, ...] = ()  # with edits undone
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """How much of a file from a stranger is looked at."""
+    """Limits on untrusted clips."""
 
-    clip_seconds: float  # of video
-    wall_seconds: float  # that reading it may take, once it is open
+    clip_seconds: float  # duration of the clip
+    wall_seconds: float  # time to decode it
 
 
 class TooMuch(MediaError):  # noqa: N818 - the name says what it is
-    """A file that is longer, or takes longer to read, than it may."""
+    """A clip beyond its `Bounds`."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, stage="decode")
@@ -78,17 +76,17 @@ def read_clip(
     decoders: Decoders | None = None,
     bounds: Bounds | None = None,
 ) -> Clip:
-    """Decode a clip in a child process and look at it.
+    """Decode a clip in a child process and compute its features.
 
     Args:
-        start: seconds; from the beginning where None.
-        end: seconds; to the end where None.
-        decoders: that read it; new ones where None.
-        bounds: that the clip has to keep to; none where None.
+        start: seconds; the beginning if None.
+        end: seconds; the end if None.
+        decoders: processes to use; new ones if None.
+        bounds: limits; none if None.
 
     Raises:
-        MediaError: the file is missing, is no video, or holds no frame between `start` and `end`.
-        TooMuch: it does not keep to the bounds.
+        MediaError: the file is missing, not a video, or has no frame between `start` and `end`.
+        TooMuch: the clip is beyond `bounds`.
     """
     if not path.is_file():
         raise MediaError(f"no such file: {path}", stage="open")
@@ -102,7 +100,7 @@ def read_clip(
             duration = stream.header.info.duration if end is None else end
             chunks = stream if bounds is None else _bounded(stream, bounds, start or 0.0, duration)
             found = extract_segments(
-                views.watching(chunks),
+                views.watch(chunks),
                 encoder,
                 duration=duration,
                 max_segment_seconds=MAX_SEGMENT_SECONDS,
@@ -114,18 +112,18 @@ def read_clip(
         np.concatenate([segment.features for segment in found]),
         lengths,
         encoder.embed_segments([segment.features for segment in found], [""] * len(found)),
-        views.seen(lengths),
+        views.views(lengths),
     )
 
 
 def read_picture(path: Path, encoder: Encoder, *, decoders: Decoders | None = None) -> Clip:
-    """Look at a still picture as a clip of one frame, turned as its EXIF says.
+    """Read an image as a clip of one frame, rotated by its EXIF orientation.
 
     Args:
-        decoders: whose child process decodes it; this process does where None.
+        decoders: processes to decode it; this process if None.
 
     Raises:
-        MediaError: the file is missing or is no picture.
+        MediaError: the file is missing or not an image.
     """
     if not path.is_file():
         raise MediaError(f"no such file: {path}", stage="open")
@@ -140,49 +138,49 @@ def read_picture(path: Path, encoder: Encoder, *, decoders: Decoders | None = No
 
 
 def _bounded(stream: Stream, bounds: Bounds, start: float, end: float) -> Iterator[tuple[Frames, list[bool]]]:
-    """The stream, ended by an error where it does not keep to the bounds; what the file says of itself may be false."""
-    most = f"at most {bounds.clip_seconds:.0f} s are looked at"
+    """Pass the stream on, up to the bounds; the duration in a file's header may be false."""
+    most = f"the limit is {bounds.clip_seconds:.0f} s"
     if end - start > bounds.clip_seconds:
         raise TooMuch(f"the clip lasts {end - start:.0f} s; {most}")
     give_up_at = time.monotonic() + bounds.wall_seconds
     for frames, cuts in stream:
         if float(frames.pts_seconds[-1]) - start > bounds.clip_seconds:
-            raise TooMuch(f"the clip is longer than it says; {most}")
+            raise TooMuch(f"the clip is longer than its header says; {most}")
         if time.monotonic() > give_up_at:
             raise TooMuch(f"reading the clip took longer than {bounds.wall_seconds:.0f} s")
         yield frames, cuts
 
 
 class ViewExtractor:
-    """Looks at frames on their way to whoever looks at them as they are."""
+    """Computes features of the views while frames pass through."""
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
         self._features: dict[tuple[bool, bool, bool], list[NDArray[np.float16]]] = {}
-        self._picture: tuple[slice, slice] | None = None  # what the bars leave of the rows and columns
+        self._picture: tuple[slice, slice] | None = None  # rows and columns inside the bars
         self._decided = False
 
-    def watching(self, stream: Iterable[tuple[Frames, Sequence[bool]]]) -> Iterator[tuple[Frames, list[bool]]]:
-        """Chunks of frames, each looked at before it is handed on."""
+    def watch(self, stream: Iterable[tuple[Frames, Sequence[bool]]]) -> Iterator[tuple[Frames, list[bool]]]:
+        """Pass chunks of frames on, after computing the features of their views."""
         for frames, cuts in whole_clips(stream, self._encoder.clip_frames):
             if not self._decided:
-                self._picture, self._decided = inside_bars(frames.data[:_LOOKED_AT]), True
-            self._look(frames.data, letterbox_removed=False)
+                self._picture, self._decided = inside_bars(frames.data[:_BAR_FRAMES]), True
+            self._add_mirrored(frames.data, letterbox_removed=False)
             if self._picture is not None:
-                self._look(frames.data[:, :, *self._picture], letterbox_removed=True)
-            self._keep(_middle(frames.data), center_crop=True)
+                self._add_mirrored(frames.data[:, :, *self._picture], letterbox_removed=True)
+            self._add(_middle(frames.data), center_crop=True)
             yield frames, cuts
 
-    def seen(self, lengths: Sequence[int]) -> tuple[View, ...]:
-        """The views of a clip whose segments have so many frames each."""
+    def views(self, lengths: Sequence[int]) -> tuple[View, ...]:
+        """Return the views, for segments of these numbers of frames."""
         return tuple(self._view(*which, lengths) for which in self._features)
 
-    def _look(self, data: NDArray[np.uint8], *, letterbox_removed: bool) -> None:
+    def _add_mirrored(self, data: NDArray[np.uint8], *, letterbox_removed: bool) -> None:
         if letterbox_removed:
-            self._keep(data, letterbox_removed=True)
-        self._keep(data[..., ::-1], mirrored=True, letterbox_removed=letterbox_removed)
+            self._add(data, letterbox_removed=True)
+        self._add(data[..., ::-1], mirrored=True, letterbox_removed=letterbox_removed)
 
-    def _keep(
+    def _add(
         self,
         data: NDArray[np.uint8],
         *,
@@ -201,34 +199,32 @@ class ViewExtractor:
 
 
 def _middle(data: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    top, left = (round(side * (1 - _CLOSE) / 2) for side in data.shape[2:])
+    top, left = (round(side * (1 - _CENTER_CROP) / 2) for side in data.shape[2:])
     return data[:, :, top : data.shape[2] - top, left : data.shape[3] - left]
 
 
 def inside_bars(data: NDArray[np.uint8]) -> tuple[slice, slice] | None:
-    """The rows and columns of a picture that black bars leave free; None where there are none.
+    """Find the rows and columns inside black bars; None if there are no bars.
 
     Args:
-        data: uint8 (T, 3, H, W). A row or column is of a bar if it is dark in all frames. A video that is dark all over
-            has no bars, for nothing would be left.
+        data: uint8 (T, 3, H, W). A row or column belongs to a bar if it is dark in all frames. A video that is all dark
+            has no bars.
     """
     brightest = data.max(axis=(0, 1))  # (H, W)
     rows, columns = _lit(brightest, axis=1), _lit(brightest, axis=0)
     if rows is None or columns is None:
         return None
     height, width = brightest.shape
-    whole = (
-        rows.stop - rows.start > (1 - _NARROWEST) * height and columns.stop - columns.start > (1 - _NARROWEST) * width
-    )
+    whole = rows.stop - rows.start > (1 - _MIN_BARS) * height and columns.stop - columns.start > (1 - _MIN_BARS) * width
     return None if whole else (rows, columns)
 
 
 def _lit(brightest: NDArray[np.uint8], axis: int) -> slice | None:
-    """From the first to the last line of pixels that is not dark; None where too few are left.
+    """Return the range from the first to the last line that is not dark; None if too few are left.
 
-    A line counts as dark if nine tenths of it are, for a logo or a subtitle may stand on a bar.
+    A line is dark if nine tenths of it are, since bars may contain logos and subtitles.
     """
     lit = np.flatnonzero(np.quantile(brightest, 0.9, axis=axis) > _DARK)
-    if not len(lit) or lit[-1] + 1 - lit[0] < (1 - _MOST) * brightest.shape[1 - axis]:
+    if not len(lit) or lit[-1] + 1 - lit[0] < (1 - _MAX_BARS) * brightest.shape[1 - axis]:
         return None
     return slice(int(lit[0]), int(lit[-1]) + 1)

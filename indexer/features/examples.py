@@ -1,7 +1,6 @@
-"""Captioned photos and clips -> examples to train on: every file looked at once.
+"""Compute training examples from captioned photos and clips: frame features, each file once.
 
-A photo stands in for a clip as a moving camera would see it: its middle, then random parts of it. Clips are read
-like any other video, in child processes.
+A photo imitates a clip by a moving camera: the whole photo, then random crops. Child processes decode clips.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from model.training.dataset import Captioned, Example
 from store.types import same_features
 
 PHOTO_ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
-_SMALLEST_PART = 0.3  # of a photo's area
+_MIN_CROP = 0.3  # share of a photo's area
 
 
 def look_at(
@@ -40,15 +39,15 @@ def look_at(
     seed: int = 0,
     tell: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[list[Example], list[str]]:
-    """Turn rows of a captions file into examples.
+    """Compute the examples of a captions file's rows.
 
     Args:
-        folder: what the rows' `media` are relative to.
-        views: frames made of each photo.
-        tell: called with rows done and rows in all.
+        folder: that the rows' `media` are relative to.
+        views: frames per photo.
+        tell: called with the numbers of rows done and of all rows.
 
     Returns:
-        examples in the order of the rows, and a sentence for every row that could not be read.
+        examples in the order of the rows, and a message for every unreadable row.
     """
     rng = random.Random(seed)
     examples: list[Example] = []
@@ -70,29 +69,29 @@ def look_at(
 
 
 def _photo_features(path: Path, views: int, encoder: VideoBertEncoder, rng: random.Random) -> NDArray[np.float16]:
-    """float16 (views, F): the photo as the encoder looks at frames, then random parts of it."""
+    """Compute features of the photo and of random crops: float16 (views, F)."""
     photo = read_photo(path)
     frames = [photo_frame(photo)]
     if views > 1:
         parts = photo_parts(photo, views - 1, encoder.model.config.image_size, rng)
-        # No view follows another, so none may share a clip with another.
+        # Views are no sequence, so they must not share a clip.
         frames += [parts] if encoder.clip_frames == 1 else np.split(parts, views - 1)
     return np.concatenate([encoder.features(part) for part in frames])
 
 
 def read_photo(path: Path) -> Image.Image:
-    """Open a photo as RGB; OSError or UnidentifiedImageError where it is none."""
+    """Read a photo as RGB. Raises OSError or UnidentifiedImageError."""
     with Image.open(path) as file:
         return file.convert("RGB")
 
 
 def photo_frame(photo: Image.Image) -> NDArray[np.uint8]:
-    """A photo as a video of one frame: uint8 (1, 3, H, W)."""
+    """Convert a photo to one frame: uint8 (1, 3, H, W)."""
     return np.ascontiguousarray(np.asarray(photo).transpose(2, 0, 1))[None]
 
 
 def photo_parts(photo: Image.Image, parts: int, size: int, rng: random.Random) -> NDArray[np.uint8]:
-    """Random parts of a photo, some mirrored, blurred, blocky, or darker, as video is: uint8 (parts, 3, size, size)."""
+    """Crop a photo at random, and mirror, blur, compress or darken some crops: uint8 (parts, 3, size, size)."""
     boxes = [_part(photo, rng) for _ in range(parts)]
     pictures = [photo.resize((size, size), Image.Resampling.BILINEAR, box=box) for box in boxes]
     return np.stack([_like_video(picture, rng).transpose(2, 0, 1) for picture in pictures])
@@ -115,7 +114,7 @@ def _like_video(picture: Image.Image, rng: random.Random) -> NDArray[np.uint8]:
 
 
 def _part(photo: Image.Image, rng: random.Random) -> tuple[float, float, float, float]:
-    side = rng.uniform(_SMALLEST_PART, 1.0) ** 0.5
+    side = rng.uniform(_MIN_CROP, 1.0) ** 0.5
     stretch = rng.uniform(0.75, 1.33)
     width, height = photo.width * min(1.0, side * stretch), photo.height * min(1.0, side / stretch)
     left, top = rng.uniform(0, photo.width - width), rng.uniform(0, photo.height - height)
@@ -134,7 +133,7 @@ def _clip_features(path: Path, row: Captioned, decoders: Decoders, encoder: Enco
 
 
 def save_examples(path: Path, examples: Sequence[Example], problems: Sequence[str], *, key: str) -> None:
-    """Keep what was looked at in one file, replaced in one move; `key` names what it was made from."""
+    """Save examples to a file, atomically; `key` identifies their captions and backbone."""
     features = np.concatenate([example.features for example in examples])
     rows = [(len(e.features), e.captions, e.label, e.media, e.start, dict(e.soft_labels)) for e in examples]
     metadata = {"key": key, "rows": json.dumps(rows), "problems": json.dumps(list(problems))}
@@ -145,10 +144,10 @@ def save_examples(path: Path, examples: Sequence[Example], problems: Sequence[st
 
 
 def load_examples(path: Path, *, key: str) -> tuple[list[Example], list[str]]:
-    """What `save_examples` kept.
+    """Load examples saved by `save_examples`.
 
     Raises:
-        ValueError: it was made from something else.
+        ValueError: their key differs.
     """
     with safe_open(path, framework="numpy") as file:
         metadata, features = file.metadata(), file.get_tensor("features")

@@ -1,6 +1,6 @@
-"""A stream of frames -> segments with features, thumbnails and, at the end, embeddings.
+"""Turn a stream of frames into segments with features, thumbnails and embeddings.
 
-Only the frames of segments that are still open are held, so memory does not grow with the length of a video.
+Only frames of the open segment stay in memory, whatever the length of the video.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class SegmentFeatures:
 
 @dataclass(frozen=True)
 class _OpenFrame:
-    """A frame that was looked at and whose segment is still open."""
+    """A frame of the open segment."""
 
     pts_seconds: float
     picture: NDArray[np.uint8]  # (3, H, W)
@@ -52,14 +52,14 @@ def extract_segments(
     duration: float,
     max_segment_seconds: float,
 ) -> list[SegmentFeatures]:
-    """Look at every frame and cut the video into segments.
+    """Compute frame features and cut the video into segments.
 
     Args:
-        stream: chunks of frames, with True for each frame that begins a new shot.
-        duration: of the video, seconds; where the frames go on beyond it, they decide.
+        stream: chunks of frames, with True for each frame that starts a shot.
+        duration: of the video, seconds; later frames extend it.
 
     Raises:
-        MediaError: the stream held no frame.
+        MediaError: the stream has no frame.
     """
     segmenter = Segmenter(max_seconds=max_segment_seconds)
     open_frames: list[_OpenFrame] = []
@@ -73,7 +73,7 @@ def extract_segments(
             done.append(_close(open_frames, start, end))
     if last is None:
         raise MediaError("no frame could be decoded", stage="decode")
-    # The last frame is shown for some time, so a segment that ends with it must end after it.
+    # The last frame is on screen for some time, so the last segment ends after it.
     for start, end in segmenter.finish(max(duration, float(np.nextafter(last, np.inf)))):
         done.append(_close(open_frames, start, end))
     return done
@@ -82,7 +82,7 @@ def extract_segments(
 def whole_clips(
     stream: Iterable[tuple[Frames, Sequence[bool]]], clip_frames: int
 ) -> Iterator[tuple[Frames, list[bool]]]:
-    """The same frames in chunks of whole clips, all but the last, so that no clip depends on how they were decoded."""
+    """Regroup frames into chunks of whole clips, except the last chunk."""
     if clip_frames == 1:
         yield from ((frames, list(cuts)) for frames, cuts in stream)
         return
@@ -102,7 +102,7 @@ def whole_clips(
 
 
 def embed(segments: Sequence[SegmentFeatures], cues: Sequence[Cue], encoder: Encoder) -> list[NewSegment]:
-    """Fuse each segment's frames with the subtitles that fall into it."""
+    """Embed each segment from its frames and subtitles."""
     texts = [text_between(cues, segment.start, segment.end) for segment in segments]
     embeddings = fused([segment.features for segment in segments], texts, encoder)
     return [
@@ -112,7 +112,7 @@ def embed(segments: Sequence[SegmentFeatures], cues: Sequence[Cue], encoder: Enc
 
 
 def _close(open_frames: list[_OpenFrame], start: float, end: float) -> SegmentFeatures:
-    """Take the frames before `end` out of `open_frames` and make a segment of them."""
+    """Remove the frames before `end` from `open_frames` and build a segment of them."""
     count = sum(frame.pts_seconds < end for frame in open_frames)
     frames, open_frames[:count] = open_frames[:count], []
     middle = min(frames, key=lambda frame: abs(frame.pts_seconds - (start + end) / 2))

@@ -1,6 +1,6 @@
-"""Times of frames and shots -> segments: half-open intervals that tile a video.
+"""Cut a video into segments, half-open intervals that tile it, from the times of frames and shots.
 
-It works online and holds no more than two windows of times.
+The algorithm is online and keeps at most two windows of times.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-MAX_SEGMENT_SECONDS = 10.0  # of libraries and clips, unless someone asks for another
+MAX_SEGMENT_SECONDS = 10.0  # default of libraries, and of clips
 _SHORTEST_SHOT_SECONDS = 1.0
 
 
 class Segmenter:
-    """Cuts a video into segments: its shots, and windows of shots that are longer than `max_seconds`.
+    """Cuts a video into segments: shots, and windows of shots longer than `max_seconds`.
 
-    Every segment begins with a frame, except the first, which begins at 0. None is longer than `max_seconds`, unless
-    its only frame stays on screen for longer. A shot of up to twice the limit is halved, so that no sliver is left, and
-    a shot shorter than a second joins the next one, or the one before where it is the last.
+    A segment starts at a frame, the first one at 0. It is at most `max_seconds` long, unless it has a single
+    frame. Shots of up to twice the limit are halved, so that no sliver is left. Shots under a second join the next
+    one, the last shot the one before.
     """
 
     def __init__(self, *, max_seconds: float = MAX_SEGMENT_SECONDS) -> None:
@@ -33,11 +33,11 @@ class Segmenter:
         self._cut: float | None = None  # where the open shot ends, if the next one turns out to be long enough
 
     def add(self, pts_seconds: NDArray[np.float64], cuts: Sequence[bool]) -> list[tuple[float, float]]:
-        """Take the next frames and return the segments that they complete.
+        """Add frames; return completed segments.
 
         Args:
-            pts_seconds: (T,) times, from 0 on, strictly increasing over all calls.
-            cuts: for each frame, whether a new shot begins with it.
+            pts_seconds: (T,) times, not negative, strictly increasing over all calls.
+            cuts: whether a new shot starts at each frame.
 
         Raises:
             ValueError: the lengths differ or a time does not increase.
@@ -57,10 +57,10 @@ class Segmenter:
         return closed
 
     def finish(self, end_seconds: float) -> list[tuple[float, float]]:
-        """Return the remaining segments, the last of which ends at `end_seconds`; none where there was no frame.
+        """Return the remaining segments, the last ending at `end_seconds`; none without frames.
 
         Raises:
-            ValueError: `end_seconds` does not lie after the last frame.
+            ValueError: `end_seconds` is not after the last frame.
         """
         if not self._times:
             return []
@@ -72,7 +72,7 @@ class Segmenter:
         return closed + self._close(end_seconds)
 
     def _close(self, end: float) -> list[tuple[float, float]]:
-        """Cut what is open before `end` into windows, and open the next segment there."""
+        """Cut the open part before `end` into windows, and start a segment there."""
         closed = []
         while end - self._start > self._max and (window := self._window(end)):
             closed.append(window)
@@ -82,7 +82,7 @@ class Segmenter:
         return closed
 
     def _window(self, end: float) -> tuple[float, float] | None:
-        """Split a window off a stretch that is longer than the limit; None where it holds a single frame."""
+        """Split a window off a part longer than the limit; None if it has a single frame."""
         length = end - self._start
         ideal = self._start + (self._max if length >= 2 * self._max else length / 2)
         # It ends with the frame last shown by then, so that the next one begins with a frame.

@@ -1,7 +1,4 @@
-"""A whole video as the model saw it: what a summary is made from.
-
-A video of the library is read from the catalog, without a second look; any other file is looked at the same way.
-"""
+"""Features of a whole video, for tasks such as summaries: read from the catalog, or computed for any other file."""
 
 from __future__ import annotations
 
@@ -23,13 +20,13 @@ from store.types import Cue, Video
 
 @dataclass(frozen=True, eq=False)
 class VideoFeatures:
-    """A video with its frames, segments and subtitle lines."""
+    """Frame features, segments and subtitles of a video."""
 
     path: Path
     pts_seconds: NDArray[np.float64]  # (T,)
     features: NDArray[np.float16]  # (T, F)
-    bounds: NDArray[np.float64]  # (N + 1,) where its N segments begin, and where the last one ends
-    embeddings: NDArray[np.float32]  # (N, D), one a segment, unit length
+    bounds: NDArray[np.float64]  # (N + 1,) starts of N segments, and the end of the last
+    embeddings: NDArray[np.float32]  # (N, D), one per segment, unit length
     cues: tuple[Cue, ...]  # in one language
 
     @property
@@ -39,20 +36,20 @@ class VideoFeatures:
 
     @property
     def segment_of_frame(self) -> NDArray[np.int64]:
-        """The number of the segment that each frame lies in: int64 (T,)."""
+        """The index of each frame's segment: int64 (T,)."""
         inner = self.bounds[1:-1]
         return np.searchsorted(inner, self.pts_seconds, side="right").astype(np.int64)
 
     def text(self, start: float, end: float) -> str:
-        """The subtitle lines on screen at some time in ``start <= t < end``, joined by spaces."""
+        """Return the subtitles on screen at some time in ``start <= t < end``, joined by spaces."""
         return text_between(self.cues, start, end)
 
 
 def read_video(path: Path, encoder: Encoder) -> VideoFeatures:
-    """Decode a file from anywhere in a child process and look at it.
+    """Decode a file in a child process and compute its features.
 
     Raises:
-        MediaError: the file is missing, is no video, or holds no frame that can be decoded.
+        MediaError: the file is missing, not a video, or has no decodable frame.
     """
     if not path.is_file():
         raise MediaError(f"no such file: {path}", stage="open")
@@ -76,7 +73,7 @@ def read_video(path: Path, encoder: Encoder) -> VideoFeatures:
 
 
 def stored_video(catalog: Catalog, video: Video) -> VideoFeatures:
-    """Read a video of the library from its catalog; the file is not touched.
+    """Read the stored features of a video from its catalog.
 
     Raises:
         ValueError: the video did not come from a catalog.

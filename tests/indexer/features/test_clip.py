@@ -65,9 +65,9 @@ class Eye:
 def looked_at(data: np.ndarray) -> dict[tuple[bool, bool, bool], View]:
     views = ViewExtractor(Eye())
     frames = Frames(data, np.arange(len(data)) / 2)
-    (same,) = views.watching([(frames, [False] * len(data))])
+    (same,) = views.watch([(frames, [False] * len(data))])
     np.testing.assert_array_equal(same[0].data, data)
-    return {(view.mirrored, view.letterbox_removed, view.center_crop): view for view in views.seen([2, len(data) - 2])}
+    return {(view.mirrored, view.letterbox_removed, view.center_crop): view for view in views.views([2, len(data) - 2])}
 
 
 def test_a_clip_is_looked_at_mirrored_and_without_its_bars():
