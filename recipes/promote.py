@@ -41,15 +41,13 @@ def promoted(model: VideoBertModel, *, seed: int) -> VideoBertModel:
     if not config.glance_width or config.glance_width != config.frame_width:
         raise ValueError(f"glance_width must be frame_width, {config.frame_width}, got {config.glance_width}")
     torch.manual_seed(seed)
-    read = model.glance.read
-    assert isinstance(read, FrameReader)
     model.eval()  # type: ignore[no-untyped-call]
-    frames = read.mean + read.deviation * torch.randn(_FRAMES, len(read.mean))
-    words = model.bert.embeddings.word_embeddings.weight
-    shorter = float(words.norm(dim=-1).mean() / read(frames).norm(dim=-1).mean())
     tokens = model.frame_projection
     assert isinstance(tokens, FrameReader)
-    tokens.load_state_dict(read.state_dict())
+    tokens.load_state_dict(model.glance.read.state_dict())
+    frames = tokens.mean + tokens.deviation * torch.randn(_FRAMES, len(tokens.mean))
+    words = model.bert.embeddings.word_embeddings.weight
+    shorter = float(words.norm(dim=-1).mean() / tokens(frames).norm(dim=-1).mean())
     for layer in (tokens.narrow, tokens.path):
         layer.weight.mul_(shorter)
         layer.bias.mul_(shorter)
