@@ -8,7 +8,9 @@ the next run continues from there.
 
 from __future__ import annotations
 
+import logging
 import os
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,7 +25,10 @@ from indexer.plan import Action, FileState, Planner, Step
 from indexer.workers.decoders import Decoders, Header, Stream
 from model.encoder.contract import Encoder
 from store.catalog.catalog import Catalog
+from store.errors import EncoderMismatch
 from store.types import EncoderInfo, Failure, Video
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -101,7 +106,8 @@ class Indexer:
             timeout_seconds=self.options.timeout_seconds,
             memory_bytes=self.options.memory_mib * 2**20,
         ) as decoders:
-            files = found.files
+            unfinished = self.catalog.attempts.unfinished()  # one of these may have ended a run: they come last
+            files = sorted(found.files, key=lambda file: str(file) in unfinished)
             while files:  # later rounds are for files that waited for another with the same content
                 for stream in decoders.streams(run.to_open(files)):
                     run.serve(stream)
@@ -120,6 +126,7 @@ class _Run:
         self.opened: dict[Path, Step] = {}
         self.waiting: list[Path] = []
         self.done = 0
+        self.interruption: Exception | None = None  # raised by whoever is told the progress
 
     def to_open(self, files: Sequence[Path]) -> Iterator[Path]:
         """Process files that need no decoder; yield the others, in order."""
@@ -131,8 +138,11 @@ class _Run:
                 if relocated:
                     self._relocate(step)
                     step = planner.plan(path)  # its subtitle files may differ
-            except OSError as error:
-                self.report.problems.append((str(path), error.strerror or str(error)))
+            except Exception as error:
+                if self._ends_the_run(error):
+                    raise
+                reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+                self.report.problems.append((str(path), reason))
                 self._finished(path)
                 continue
             if step.action in (Action.DECODE, Action.RESUBTITLE):
@@ -147,16 +157,28 @@ class _Run:
     def serve(self, stream: Stream) -> None:
         """Index one opened file, or record its failure."""
         step = self.opened.pop(stream.path)
+        self.catalog.attempts.begin(str(stream.path))
         try:
             if step.action is Action.RESUBTITLE and step.source:
                 self._resubtitle(step.file, step.source, stream)
             else:
                 self._index(step.file, stream)
         except MediaError as error:
-            self._fail(step.file, error)
+            self._fail(step.file, error.stage, str(error))
+        except Exception as error:
+            if self._ends_the_run(error):
+                raise
+            log.info("%s could not be indexed", stream.path, exc_info=True)
+            self._fail(step.file, "index", f"unexpected {type(error).__name__}: {error}")
         finally:
             stream.close()
+            self.catalog.attempts.end(str(stream.path))
         self._finished(stream.path)
+
+    def _ends_the_run(self, error: Exception) -> bool:
+        """Whether something is about the library or whoever watches, and not about the file at which it came up."""
+        about_all = EncoderMismatch, sqlite3.OperationalError, sqlite3.ProgrammingError  # full, locked or closed
+        return error is self.interruption or isinstance(error, about_all)
 
     def sweep(self, targets: Sequence[str | Path]) -> None:
         """Find videos below the targets whose files are gone; remove them if `prune`."""
@@ -213,8 +235,8 @@ class _Run:
         self.report.malformed_cues += header.malformed_cues
         self.report.unread_subtitles += header.problems
 
-    def _fail(self, file: FileState, error: MediaError) -> None:
-        failure = Failure(str(file.path), file.stamp.size, file.stamp.mtime_ns, error.stage, str(error))
+    def _fail(self, file: FileState, stage: str, reason: str) -> None:
+        failure = Failure(str(file.path), file.stamp.size, file.stamp.mtime_ns, stage, reason)
         self.catalog.failures.put(failure)
         self.report.failed.append(failure)
 
@@ -239,7 +261,12 @@ class _Run:
 
     def _tell(self, path: Path) -> None:
         report = self.report
-        self.tell(Progress(str(path), self.done, self.total, report.video_seconds, report.indexed, len(report.failed)))
+        progress = Progress(str(path), self.done, self.total, report.video_seconds, report.indexed, len(report.failed))
+        try:
+            self.tell(progress)
+        except Exception as error:
+            self.interruption = error
+            raise
 
 
 def encoder_info(encoder: Encoder) -> EncoderInfo:

@@ -11,8 +11,10 @@ import os
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
+
+from store.times import TIME_COLUMNS, split_time
 
 Value = str | int | float
 Condition = tuple[str, tuple[Any, ...]]  # SQL over `segments JOIN videos`, and its parameters
@@ -21,7 +23,6 @@ _TAGGED = "EXISTS (SELECT 1 FROM tags WHERE segment_id = segments.id AND name = 
 _SUBTITLED = "EXISTS (SELECT 1 FROM cues WHERE cues.video_id = videos.id)"
 _LIKE = r"path LIKE ? ESCAPE '\'"  # the case of ASCII letters does not matter to it
 _DATES = ("%Y", "%Y-%m", "%Y-%m-%d")
-_YEARS = (1678, 2261)  # whose nanoseconds since 1970 fit into 64 bits
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
 _MOST_SECONDS = 1e9  # 31 years
@@ -131,10 +132,12 @@ def _instant_ns(text: str) -> int:
             day = datetime.strptime(text, form)
         except ValueError:
             continue
-        if _YEARS[0] <= day.year <= _YEARS[1]:
-            return int(day.astimezone().timestamp()) * 10**9
-        raise ValueError(f"a date is 2024, 2024-01 or 2024-01-31, from {_YEARS[0]} to {_YEARS[1]}, got {_shown(text)}")
-    raise ValueError(f"a date is 2024, 2024-01 or 2024-01-31, got {_shown(text)}")
+        try:
+            seconds = day.timestamp()
+        except (OverflowError, ValueError, OSError):  # local time is not known at the ends of the calendar
+            seconds = day.replace(tzinfo=UTC).timestamp()
+        return int(seconds) * 10**9
+    raise ValueError(f"a date is 2024, 2024-01 or 2024-01-31, from the year 1 to 9999, got {_shown(text)}")
 
 
 def _has(text: str) -> str:
@@ -188,7 +191,7 @@ FILTERS = (
         "changed on this day, month or year, or later",
         "after:2024-01",
         _instant_ns,
-        lambda instant: ("mtime_ns >= ?", (instant,)),
+        lambda instant: (f"{TIME_COLUMNS} >= (?, ?)", split_time(instant)),
         values="dates",
     ),
     FilterSpec(
@@ -196,7 +199,7 @@ FILTERS = (
         "changed before this day, month or year",
         "before:2024-03-15",
         _instant_ns,
-        lambda instant: ("mtime_ns < ?", (instant,)),
+        lambda instant: (f"{TIME_COLUMNS} < (?, ?)", split_time(instant)),
         values="dates",
     ),
     FilterSpec(

@@ -19,7 +19,7 @@ class FileStamp:
     """Size and modification time of a file: it counts as unchanged while both stay."""
 
     size: int  # bytes
-    mtime_ns: int  # since 1970
+    mtime_ns: int  # since 1970; any that a file system can hold
 
     @classmethod
     def of(cls, state: os.stat_result) -> Self:
@@ -108,7 +108,7 @@ class Failure:
     path: str
     size: int
     mtime_ns: int
-    stage: str  # "open", "decode", "encode"
+    stage: str  # "open", "decode"; "index" for what went wrong after decoding
     reason: str  # a sentence for people
     failed_at: str = ""  # ISO 8601, UTC; set by the catalog
 

@@ -17,7 +17,7 @@ from indexer.features.fusion import fused
 from indexer.features.segmentation import Segmenter
 from indexer.media.container import MediaError
 from indexer.media.frames import Frames
-from indexer.text.cues import text_between
+from indexer.text.cues import Transcript
 from model.encoder.contract import Encoder
 from store.types import Cue, NewSegment
 
@@ -103,7 +103,8 @@ def whole_clips(
 
 def embed(segments: Sequence[SegmentFeatures], cues: Sequence[Cue], encoder: Encoder) -> list[NewSegment]:
     """Embed each segment from its frames and subtitles."""
-    texts = [text_between(cues, segment.start, segment.end) for segment in segments]
+    spoken = Transcript(cues)
+    texts = [spoken.between(segment.start, segment.end) for segment in segments]
     embeddings = fused([segment.features for segment in segments], texts, encoder)
     return [
         NewSegment(**vars(segment), text=text, embedding=embedding)

@@ -1,13 +1,20 @@
-"""Cues as they are read, and the text on screen between two times, in one language."""
+"""Cues as they are read, the limits that they are kept to, and the text on screen between two times."""
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from store.types import Cue
+
+MOST_CUES = 300_000  # of a video: ten hours in twenty languages
+MOST_CHARACTERS = 16 * 2**20  # of a video: four times the Bible
+MOST_SHOWN = 4_000  # characters of one segment: a minute of speech has a thousand
+_LINGERS_SECONDS = 30.0  # that a line may stay on screen beyond the time it takes to read it
+_SLOWEST_CHARACTERS = 5.0  # a second, that anybody reads
 
 
 @dataclass(frozen=True)
@@ -19,13 +26,39 @@ class CueTrack:
     problems: list[str] = field(default_factory=list)  # files that could not be read, with reasons
 
 
-def text_between(cues: Sequence[Cue], start: float, end: float) -> str:
-    """The lines on screen at some time in ``start <= t < end``, in order and in one language, joined by spaces.
+class Transcript:
+    """The cues of a video in one language, by time.
 
-    A line that repeats the one before is left out, as in captions that roll.
+    Args:
+        cues: of any language and in any order; `in_one_language` chooses.
     """
-    on_screen = [cue for cue in in_one_language(cues) if cue.start < end and cue.end > start]
-    return " ".join(line for line, _ in groupby(line for cue in on_screen for line in cue.text.split("\n")))
+
+    def __init__(self, cues: Sequence[Cue]) -> None:
+        self._cues = sorted(in_one_language(cues), key=lambda cue: cue.start)
+        self._starts = [cue.start for cue in self._cues]
+        self._longest = max((cue.end - cue.start for cue in self._cues), default=0.0)
+
+    def between(self, start: float, end: float) -> str:
+        """The lines on screen at some time in ``start <= t < end``, in order, joined by spaces.
+
+        A line that repeats the one before is left out, as in captions that roll. What is longer than `MOST_SHOWN`
+        characters loses its end.
+        """
+        first = bisect_left(self._starts, start - self._longest)
+        on_screen = (cue for cue in self._cues[first : bisect_left(self._starts, end)] if cue.end > start)
+        kept: list[str] = []
+        room = MOST_SHOWN
+        for line, _ in groupby(line for cue in on_screen for line in cue.text.split("\n")):
+            kept.append(line[:room])
+            room -= len(line) + 1
+            if room <= 0:
+                break
+        return " ".join(kept)
+
+
+def text_between(cues: Sequence[Cue], start: float, end: float) -> str:
+    """`Transcript.between` for one question."""
+    return Transcript(cues).between(start, end)
 
 
 def in_one_language(cues: Sequence[Cue]) -> list[Cue]:
@@ -34,3 +67,42 @@ def in_one_language(cues: Sequence[Cue]) -> list[Cue]:
     english = {language for language in languages if re.split("[-_]", language.lower())[0] in ("en", "eng", "english")}
     used = english or languages & {""} or {cue.language for cue in cues[:1]}
     return [cue for cue in cues if cue.language in used]
+
+
+def bounded(track: CueTrack, name: str) -> CueTrack:
+    """Keep a track to what its text can need, so that no later step costs more than text and video are long.
+
+    A cue ends when its text has been read, though its file says otherwise; one that repeats a line which is still on
+    screen goes into that one; and of a video, `MOST_CUES` cues and `MOST_CHARACTERS` characters are kept. Each of these
+    is told as one problem where it hides something that a reader would miss.
+
+    Args:
+        name: of the video, for the problems.
+    """
+    kept: list[Cue] = []
+    showing: dict[tuple[str, str, str], int] = {}  # source, language and text -> the last cue with it
+    shortened = characters = read = 0
+    for cue in track.cues:
+        characters += len(cue.text)
+        if len(kept) == MOST_CUES or characters > MOST_CHARACTERS:
+            break
+        read += 1
+        enough = _LINGERS_SECONDS + len(cue.text) / _SLOWEST_CHARACTERS
+        if cue.end - cue.start > enough:
+            cue = replace(cue, end=cue.start + enough)
+            shortened += 1
+        key = (cue.source, cue.language, cue.text)
+        at = showing.get(key)
+        if at is not None and kept[at].start <= cue.start < kept[at].end and cue.end <= kept[at].start + enough:
+            kept[at] = replace(kept[at], end=max(kept[at].end, cue.end))
+        else:
+            showing[key] = len(kept)
+            kept.append(cue)
+    if not shortened and len(kept) == len(track.cues):
+        return track
+    problems = [*track.problems]
+    if 2 * shortened > read:
+        problems.append(f"{name}: {shortened:,} of {read:,} subtitle lines end long after they can be read; shortened")
+    if read < len(track.cues):
+        problems.append(f"{name}: it has {len(track.cues):,} subtitle lines; only the first {read:,} are kept")
+    return replace(track, cues=kept, problems=problems)

@@ -14,7 +14,7 @@ import threading
 import traceback
 from collections import deque
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from multiprocessing.connection import Connection, wait
 from typing import Any
@@ -22,14 +22,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.media.frames import MediaError, probe, read_frames, read_stills
+from indexer.media.frames import MediaError, MediaInfo, probe, read_frames, read_stills
 from indexer.media.image import read_pixels
 from indexer.media.remux import remux
 from indexer.media.shots import ShotDetector
 from indexer.media.transcode import cut
+from indexer.text.cues import CueTrack, bounded
 from indexer.text.source import read as read_text
 from indexer.workers.jobs import DecodeFrames, Job, Options, Picture, Remux, Stills, Transcode
 
+_TEXT_SECONDS = 20.0  # to read the cues of a video; thousands of lines take one
 _Reply = tuple[dict[str, Any], NDArray[np.uint8] | None]
 
 
@@ -122,7 +124,7 @@ def _replies(job: Job, options: Options) -> Iterator[_Reply]:
 
 def _decode_frames(job: DecodeFrames, options: Options) -> Iterator[_Reply]:
     info = probe(job.path)
-    text = read_text(job.path, info)
+    text = _text(job, info)
     yield {"info": asdict(info), "text": asdict(text)}, None
     shots = ShotDetector()
     for frames in read_frames(
@@ -135,6 +137,36 @@ def _decode_frames(job: DecodeFrames, options: Options) -> Iterator[_Reply]:
     ):
         message = {"pts_seconds": frames.pts_seconds.tolist(), "cuts": shots.cuts(frames), "shape": frames.data.shape}
         yield message, frames.data
+
+
+def _text(job: DecodeFrames, info: MediaInfo) -> CueTrack:
+    """The cues of a video; whatever is wrong with them costs the cues and not the video."""
+    try:
+        with _deadline(_TEXT_SECONDS):
+            return bounded(read_text(job.path, info), job.path.name)
+    except MediaError:
+        raise
+    except Exception as error:
+        reason = str(error) or type(error).__name__
+        return CueTrack(problems=[f"{job.path.name}: its subtitles cannot be read: {reason}"])
+
+
+@contextmanager
+def _deadline(seconds: float) -> Iterator[None]:
+    """Raise TimeoutError in what takes longer, where the system has alarms."""
+
+    def late(*_: object) -> None:
+        raise TimeoutError(f"it takes longer than {seconds:g} s")
+
+    if not hasattr(signal, "setitimer"):  # Windows
+        yield
+        return
+    signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _load_decoders() -> None:

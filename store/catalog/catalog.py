@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from store.catalog.attempts import Attempts
 from store.catalog.cues import Cues
 from store.catalog.database import Database
 from store.catalog.failures import Failures
@@ -49,6 +50,7 @@ class Catalog:
         judgements: judged answers to queries.
         searches: queries with names.
         failures: files that could not be indexed.
+        attempts: files that are being indexed.
         text_embeddings: vectors of constant texts, such as the query bank.
         reindexing: vectors of the next encoder, until it takes over.
     """
@@ -63,6 +65,7 @@ class Catalog:
         self.judgements = Judgements(database)
         self.searches = Searches(database)
         self.failures = Failures(database)
+        self.attempts = Attempts(database)
         self.text_embeddings = TextEmbeddings(database)
         self.reindexing = Reindexing(database)
 

@@ -10,6 +10,7 @@ from typing import Any
 from store.catalog.analyzer import storable
 from store.catalog.database import Database, now
 from store.filters import within_clause
+from store.times import with_split_time, with_whole_time
 from store.types import Failure
 
 
@@ -23,7 +24,7 @@ class Failures:
         """Write a failure with the time of now. Rows of an earlier, successful indexing of the file stay."""
         row = {"path": os.fsencode(failure.path), "reason": storable(failure.reason), "failed_at": now()}
         with self._database.transaction():
-            self._database.insert("failures", asdict(failure) | row, replace=True)
+            self._database.insert("failures", with_split_time(asdict(failure)) | row, replace=True)
 
     def at(self, path: str) -> Failure | None:
         """Return the failure of the file at an absolute path."""
@@ -38,7 +39,7 @@ class Failures:
         """Return some of the failures in order of their paths, and how many there are in all."""
         rows = self._database.rows("SELECT * FROM failures ORDER BY path LIMIT ? OFFSET ?", limit, offset)
         counted = self._database.rows("SELECT count(*) AS failures FROM failures")
-        return [Failure(**row) for row in rows], counted[0]["failures"]
+        return [Failure(**with_whole_time(row)) for row in rows], counted[0]["failures"]
 
     def remove(self, paths: Iterable[str]) -> None:
         """Delete the failures of the files at ``paths``, so that they are tried again."""
@@ -48,4 +49,4 @@ class Failures:
 
     def _where(self, condition: str, *parameters: Any) -> list[Failure]:
         rows = self._database.rows(f"SELECT * FROM failures WHERE {condition} ORDER BY path", *parameters)
-        return [Failure(**row) for row in rows]
+        return [Failure(**with_whole_time(row)) for row in rows]

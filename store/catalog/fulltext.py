@@ -5,7 +5,8 @@ One row a segment, since segments are what a search ranks; it is written and del
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from store.catalog.analyzer import analyze, match_expression, name_words, shown
@@ -14,7 +15,10 @@ from store.filters import Filter, conditions
 
 _NAMES_WEIGHT = 0.5  # of a word in a name, beside 1 for one in a subtitle: a name describes a whole video
 _ROW = "+rowid"  # the sign keeps SQLite from a new FTS5 query for every id, which took 80 times as long
+_CARRIED = 4_000  # characters of lines that began in earlier segments; a minute of speech has a thousand
 _BEGIN, _END = "\x02", "\x03"  # around found words; no text holds them
+
+_Row = tuple[int, float, float, str]  # id, start, end and text, of a segment or a line
 
 
 @dataclass(frozen=True)
@@ -97,19 +101,42 @@ class FullText:
         """Write the words of a video again: from its path, its segments and its lines in all languages."""
         path = self._database.rows("SELECT path FROM videos WHERE id = ?", video_id)[0]["path"]
         names = analyze(name_words(path))
-        rows = self._database.rows(
-            "SELECT segments.id AS number, segments.text AS line, cues.text AS said FROM segments LEFT JOIN cues "
-            'ON cues.video_id = segments.video_id AND cues.start < segments."end" AND cues."end" > segments.start '
-            "WHERE segments.video_id = ? ORDER BY segments.id, cues.id",
-            video_id,
+        segments = self._database.tuples(
+            'SELECT id, start, "end", text FROM segments WHERE video_id = ? ORDER BY id', video_id
         )
-        lines_of: dict[int, list[str]] = {}
-        for row in rows:
-            lines_of.setdefault(row["number"], []).append(row["line"] if row["said"] is None else row["said"])
-        self._database.execute(f"DELETE FROM segments_fts WHERE rowid {AMONG}", json_ids(lines_of))
-        for number, lines in lines_of.items():
-            words = (number, analyze("\n".join(lines)), names)
+        cues = self._database.tuples('SELECT id, start, "end", text FROM cues WHERE video_id = ? ORDER BY id', video_id)
+        self._database.execute(f"DELETE FROM segments_fts WHERE rowid {AMONG}", json_ids(row[0] for row in segments))
+        for number, said in _said(segments, cues):
+            words = (number, analyze(said), names)
             self._database.execute("INSERT INTO segments_fts (rowid, said, named) VALUES (?, ?, ?)", *words)
+
+
+def _said(segments: Sequence[_Row], cues: Sequence[_Row]) -> Iterator[tuple[int, str]]:
+    """The lines on screen in each segment, its own text where there are none.
+
+    A line stands whole where it begins. What is still on screen after that is carried over up to `_CARRIED` characters,
+    the latest lines first, so that all segments together hold no more than all lines and so much for each segment.
+    """
+    waiting = deque(sorted(cues, key=lambda row: row[1]))
+    on_screen: list[_Row] = []
+    for segment, start, end, text in sorted(segments, key=lambda row: row[1]):
+        on_screen = _carried(on_screen, start)
+        while waiting and waiting[0][1] < end:
+            line = waiting.popleft()
+            if line[2] > start:
+                on_screen.append(line)
+        lines = dict.fromkeys(line[3] for line in sorted(on_screen))
+        yield segment, "\n".join(lines) if lines else text
+
+
+def _carried(lines: Sequence[_Row], start: float) -> list[_Row]:
+    """Those of the lines that are still on screen at an instant, in order, as far as there is room."""
+    kept, room = [], _CARRIED
+    for number, begin, end, text in reversed(lines):
+        if end > start and room > 0:
+            kept.append((number, begin, end, text[:room]))
+            room -= len(text)
+    return kept[::-1]
 
 
 def _marked(text: str) -> tuple[str, ...]:

@@ -217,6 +217,17 @@ def add_cue_sources(db: Database) -> None:
     db.execute("ALTER TABLE cues ADD COLUMN source TEXT NOT NULL DEFAULT 'subtitles'")
 
 
+def add_time_eras(db: Database) -> None:
+    """Step 10: times of files beyond the years 1677 to 2262; see ``store.times``."""
+    db.execute("ALTER TABLE videos ADD COLUMN mtime_era INTEGER NOT NULL DEFAULT 0")
+    db.execute("ALTER TABLE failures ADD COLUMN mtime_era INTEGER NOT NULL DEFAULT 0")
+
+
+def add_attempts(db: Database) -> None:
+    """Step 11: files that are being indexed."""
+    db.execute("CREATE TABLE attempts (path TEXT PRIMARY KEY)")
+
+
 MIGRATIONS = (
     create_library,
     add_judgements,
@@ -227,6 +238,8 @@ MIGRATIONS = (
     add_scripts,
     add_readings,
     add_cue_sources,
+    add_time_eras,
+    add_attempts,
 )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from store.catalog.database import AMONG, Database, is_id, json_ids, now
 from store.errors import NotInLibrary
 from store.filters import within_clause
+from store.times import with_split_time, with_whole_time
 from store.types import Video
 
 
@@ -69,7 +70,7 @@ class Videos:
             f"SELECT * FROM videos WHERE {condition} ORDER BY {order} LIMIT ? OFFSET ?", *bounds, limit, offset
         )
         counted = self._database.rows(f"SELECT count(*) AS videos FROM videos WHERE {condition}", *bounds)
-        return [Video(**row) for row in rows], counted[0]["videos"]
+        return [_video(row) for row in rows], counted[0]["videos"]
 
     def extents(self, video_ids: Iterable[int]) -> dict[int, Extent]:
         """Return how many segments each of these videos has; those without any are left out."""
@@ -110,7 +111,7 @@ class Videos:
         with self._database.transaction():
             if before is not None:
                 self._database.execute("DELETE FROM videos WHERE id = ?", before.id)
-            number = self._database.insert("videos", asdict(stored) | {"path": os.fsencode(video.path)})
+            number = self._database.insert("videos", _row(stored))
         return replace(stored, id=number)
 
     def move(self, source: Video, video: Video) -> Video:
@@ -120,7 +121,7 @@ class Videos:
         """
         path = os.fsencode(video.path)
         moved = replace(video, id=source.id, added_at=source.added_at, indexed_at=source.indexed_at)
-        row = asdict(moved) | {"path": path}
+        row = _row(moved)
         columns = ", ".join(f"{name} = {'CAST(? AS TEXT)' if name == 'path' else '?'}" for name in row)
         with self._database.transaction():
             self._database.execute("DELETE FROM videos WHERE path = CAST(? AS TEXT) AND id <> ?", path, source.id)
@@ -140,4 +141,12 @@ class Videos:
 
     def _where(self, condition: str, *parameters: Any) -> list[Video]:
         rows = self._database.rows(f"SELECT * FROM videos WHERE {condition} ORDER BY path", *parameters)
-        return [Video(**row) for row in rows]
+        return [_video(row) for row in rows]
+
+
+def _row(video: Video) -> dict[str, Any]:
+    return with_split_time(asdict(video)) | {"path": os.fsencode(video.path)}
+
+
+def _video(row: dict[str, Any]) -> Video:
+    return Video(**with_whole_time(row))

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import sqlite3
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from indexer.features.fusion import fused
 from indexer.pipeline import Indexer, IndexOptions, Progress, Report
+from indexer.workers.jobs import DecodeFrames, Options
+from indexer.workers.worker import _decode_frames
 from model.encoder.contract import Encoder
 from search import Library
+from store.catalog.catalog import Catalog
 from store.errors import EncoderMismatch
+from store.types import Video
 from tests.support.media import render
 
 CUES = "1\n00:00:00,500 --> 00:00:01,500\na red dog\n\n2\n00:00:02,200 --> 00:00:02,900\nthe blue cat\n"
@@ -259,3 +267,113 @@ def test_a_clip_from_outside_finds_its_like(library: Library, films: Path):
     best = library.similar(films / "more" / "two.mkv", top=1)[0]
     assert Path(best.path).name == "two.mkv"
     assert len(library.similar(f"{films / 'more' / 'two.mkv'}@0.5-1.5", top=1)) == 1
+
+
+@pytest.mark.parametrize("year", ["1601-01-01", "2262-04-12", "2300-01-01", "2440-06-01"])
+def test_a_file_of_any_year_is_indexed_and_known_again(library: Library, films: Path, year: str):
+    time = int(datetime.fromisoformat(f"{year}T00:00:00+00:00").timestamp())
+    try:
+        os.utime(films / "one.mp4", (time, time))
+    except (OSError, OverflowError):
+        pytest.skip("this file system has no such times")
+    if (films / "one.mp4").stat().st_mtime != time:
+        pytest.skip("this file system has no such times")
+    assert run(library, films).indexed == 2
+    assert run(library, films).unchanged == 2
+    assert library.show(films / "one.mp4")[0].mtime_ns == time * 10**9
+
+
+@pytest.mark.parametrize("error", [OverflowError("too large"), KeyError("odd"), MemoryError(), AssertionError()])
+def test_whatever_is_raised_for_one_video_is_its_failure(
+    library: Library, films: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+):
+    put = Catalog.put_video
+
+    def fragile(self: Catalog, video: Video, *rest: Any) -> Video:
+        if video.path.endswith("two.mkv"):
+            raise error
+        return put(self, video, *rest)
+
+    monkeypatch.setattr(Catalog, "put_video", fragile)
+    report = run(library, films)
+    assert names(library) == ["one.mp4"]
+    assert [(Path(each.path).name, each.stage) for each in report.failed] == [("two.mkv", "index")]
+    assert type(error).__name__ in report.failed[0].reason
+    assert run(library, films).failed_before == 1
+
+
+@pytest.mark.parametrize("error", [sqlite3.OperationalError("disk is full"), EncoderMismatch("another")])
+def test_what_concerns_the_library_ends_the_run(
+    library: Library, films: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+):
+    def full(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(Catalog, "put_video", full)
+    with pytest.raises(type(error)):
+        run(library, films)
+    assert library.catalog.failures.all() == []
+
+
+def test_an_error_of_the_listener_is_no_failure_of_a_video(library: Library, films: Path):
+    def stop(progress: Progress) -> None:
+        raise LookupError("enough")
+
+    with pytest.raises(LookupError, match="enough"):
+        library.index([films], tell=stop)
+    assert library.catalog.failures.all() == []
+    assert library.catalog.attempts.unfinished() == set()
+
+
+def test_a_file_that_ended_a_run_comes_last_in_the_next(library: Library, films: Path):
+    order: list[str] = []
+
+    def tell(progress: Progress) -> None:
+        if not order or order[-1] != Path(progress.path).name:
+            order.append(Path(progress.path).name)
+
+    first = min(films.rglob("*.m*"), key=lambda path: path.name != "two.mkv")
+    library.catalog.attempts.begin(str(first))  # and the process is killed
+    assert library.index([films], tell=tell).indexed == 2
+    assert order == ["one.mp4", "two.mkv"]
+    assert library.catalog.attempts.unfinished() == set()
+
+
+def test_subtitles_that_overlap_for_ever_cost_no_more_than_others(library: Library, films: Path):
+    lines = [f"{t + 1}\n00:00:0{t % 3},000 --> 99:59:59,999\nan ordinary line, number{t}" for t in range(2000)]
+    (films / "one.srt").write_text("\n\n".join(lines))
+    report = run(library, films)
+    assert (report.indexed, report.failed) == (2, [])
+    assert report.unread_subtitles == [
+        "one.mp4: 2,000 of 2,000 subtitle lines end long after they can be read; shortened"
+    ]
+    video, segments = library.show(films / "one.mp4")
+    assert all(len(segment.text) <= 4000 for segment in segments)
+    assert video.id is not None
+    assert max(cue.end for cue in library.catalog.cues.of(video.id)) < 50
+    assert len(library.catalog.cues.of(video.id)) == 2000
+
+
+@pytest.mark.parametrize("error", [RecursionError("deep"), MemoryError(), ValueError("odd"), OSError(5, "bad disk")])
+def test_subtitles_that_cannot_be_read_cost_no_video(films: Path, monkeypatch: pytest.MonkeyPatch, error: Exception):
+    def broken(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("indexer.workers.worker.read_text", broken)
+    replies = _decode_frames(DecodeFrames(1, films / "one.mp4", 2.0), Options(96, 2**32))
+    text = next(replies)[0]["text"]
+    assert text["cues"] == []
+    assert text["problems"][0].startswith("one.mp4: its subtitles cannot be read: ")
+    assert "shape" in next(replies)[0]
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no alarms")
+def test_subtitles_that_take_too_long_cost_no_video(films: Path, monkeypatch: pytest.MonkeyPatch):
+    def endless(*_: object) -> None:
+        while True:
+            pass
+
+    monkeypatch.setattr("indexer.workers.worker.read_text", endless)
+    monkeypatch.setattr("indexer.workers.worker._TEXT_SECONDS", 0.05)
+    text = next(_decode_frames(DecodeFrames(1, films / "one.mp4", 2.0), Options(96, 2**32)))[0]["text"]
+    assert text["problems"] == ["one.mp4: its subtitles cannot be read: it takes longer than 0.05 s"]

@@ -14,7 +14,7 @@ import store.catalog.database
 from store.catalog import migrations
 from store.catalog.catalog import Catalog
 from store.errors import EncoderMismatch, NewerLibrary, NotALibrary, NotInLibrary, StoreError
-from store.types import Cue, EncoderInfo, Failure
+from store.types import Cue, EncoderInfo
 from tests.support.catalog import DIM, a_video, found, lines, put, some_segments
 
 
@@ -65,10 +65,12 @@ def test_a_library_of_the_first_release_keeps_what_it_holds(tmp_path: Path, monk
     with monkeypatch.context() as before:
         before.setattr(migrations, "MIGRATIONS", migrations.MIGRATIONS[:1])
         with Catalog.open(tmp_path / "library.db") as catalog:
-            catalog.failures.put(Failure("/films/broken.mp4", 1, 1, "open", "no video"))
+            row = ("/films/broken.mp4", 1, 1, "open", "no video", "2026-01-31T12:00:00+00:00")
+            catalog.database.execute("INSERT INTO failures VALUES (?, ?, ?, ?, ?, ?)", *row)
             assert "judgements" not in catalog.database.sqlite.table_names()
     with Catalog.open(tmp_path / "library.db") as catalog:
-        assert [failure.path for failure in catalog.failures.all()] == ["/films/broken.mp4"]
+        (failure,) = catalog.failures.all()
+        assert (failure.path, failure.mtime_ns) == ("/films/broken.mp4", 1)
         assert catalog.judgements.all() == []
 
 

@@ -137,10 +137,12 @@ def test_words_of_every_script_are_found_in_an_older_library(tmp_path: Path) -> 
     with pytest.MonkeyPatch.context() as before:
         before.setattr(migrations, "MIGRATIONS", migrations.MIGRATIONS[:6])
         with Catalog.open(tmp_path / "library.db", EncoderInfo("mini@1", DIM)) as catalog:
-            migrations.add_cue_sources(catalog.database.sqlite)  # a column that the code of today writes
+            migrations.add_cue_sources(catalog.database.sqlite)  # columns that the code of today writes
+            migrations.add_time_eras(catalog.database.sqlite)
             lines(catalog, "สุนัขวิ่ง", "कुत्ता", "강아지가", "a dog")
             assert catalog.fulltext.search(["कुत"], limit=5) == [2]  # cut at its marks
-            catalog.database.sqlite.execute("ALTER TABLE cues DROP COLUMN source")
+            for table, column in (("cues", "source"), ("videos", "mtime_era"), ("failures", "mtime_era")):
+                catalog.database.sqlite.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
     with Catalog.open(tmp_path / "library.db") as catalog:
         for number, word in enumerate(("วิ่ง", "कुत्ता", "강아지", "dogs"), start=1):
             assert catalog.fulltext.search(terms(word), limit=5) == [number]
@@ -149,3 +151,20 @@ def test_words_of_every_script_are_found_in_an_older_library(tmp_path: Path) -> 
         assert video.id is not None
         catalog.videos.remove([video.id])  # the trigger still stands
         assert catalog.fulltext.search(["dogs"], limit=5) == []
+
+
+def test_words_grow_with_the_lines_and_not_with_their_overlap(catalog: Catalog) -> None:
+    count = 60
+    cues = [Cue(t, 9e5, f"an ordinary line, number{t} " + "x" * 200) for t in range(count)]
+    catalog.put_video(a_video(), some_segments(count), cues)
+    ((size,),) = catalog.database.tuples("SELECT sum(length(c0)) FROM segments_fts_content")
+    assert size < sum(len(cue.text) for cue in cues) + count * 4100
+    for number in (0, 30, 59):  # every line where it begins, and in what comes next
+        assert number + 1 in catalog.fulltext.search([f"number{number}"], limit=count)
+    assert len(catalog.fulltext.search(["number30"], limit=count)) > 10
+
+
+def test_one_endless_line_is_found_throughout_its_video(catalog: Catalog) -> None:
+    catalog.put_video(a_video(), some_segments(5), [Cue(0, 5, "the whole lecture " + "y" * 10_000 + " last")])
+    assert len(catalog.fulltext.search(["lecture"], limit=9)) == 5
+    assert catalog.fulltext.search(["last"], limit=9) == [1]

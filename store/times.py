@@ -1,0 +1,31 @@
+"""Times of files as SQLite holds them.
+
+A file system may hold any second of 64 bits, and nanoseconds since 1970 fit into the 64 bits of an INTEGER only from
+1677 to 2262. So an instant is two columns: `mtime_era` counts spans of 2**64 ns, 585 years, and `mtime_ns` is the rest.
+Pairs of them are in the order of the instants.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+TIME_COLUMNS = "(mtime_era, mtime_ns)"  # compares with a pair of `split_time`
+_SPAN = 2**64  # nanoseconds
+
+
+def split_time(nanoseconds: int) -> tuple[int, int]:
+    """Return the era of an instant and the nanoseconds in it, -2**63 to 2**63 - 1."""
+    era, rest = divmod(nanoseconds + _SPAN // 2, _SPAN)
+    return era, rest - _SPAN // 2
+
+
+def with_split_time(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row of values with its `mtime_ns` as the two columns."""
+    era, rest = split_time(row["mtime_ns"])
+    return row | {"mtime_era": era, "mtime_ns": rest}
+
+
+def with_whole_time(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row of the catalog with its two columns as one `mtime_ns`."""
+    era = row.pop("mtime_era")
+    return row | {"mtime_ns": row["mtime_ns"] + era * _SPAN} if era else row
