@@ -287,6 +287,7 @@ def _video(file: FileState, info: MediaInfo, *, duration: float) -> Video:
         width=info.width,
         height=info.height,
         rotation=info.rotation,
+        mirrored=info.mirrored,
         subtitles_stamp=file.subtitles_stamp,
     )
 

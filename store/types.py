@@ -46,6 +46,7 @@ class Video:
     id: int | None = None  # set by the catalog
     added_at: str = ""  # ISO 8601, UTC; set by the catalog
     indexed_at: str = ""
+    mirrored: bool = False  # whether a player mirrors it left to right before it turns it
 
     @property
     def file_stamp(self) -> FileStamp:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
+from indexer.media.orientation import Orientation
+
 if TYPE_CHECKING:
     from av import AudioFrame, VideoFrame
     from av.audio.stream import AudioStream
@@ -49,9 +51,15 @@ class MediaInfo:
     width: int  # pixels as displayed: square, and after rotation
     height: int
     rotation: int  # clockwise degrees that turn the coded picture upright: 0, 90, 180 or 270
+    mirrored: bool  # left to right, before it is turned
     start_seconds: float  # the player's zero, on the clock of the container
     first_seconds: float  # when the first frame appears, on the player's clock
     subtitle_tracks: int  # embedded tracks of any kind
+
+    @property
+    def orientation(self) -> Orientation:
+        """How the coded picture is turned and mirrored."""
+        return Orientation(self.rotation, self.mirrored)
 
 
 def probe(path: Path) -> MediaInfo:
@@ -65,11 +73,11 @@ def probe(path: Path) -> MediaInfo:
         frame = next(decoded(container, stream), None)
         if frame is None:
             raise MediaError("no frame could be decoded", stage="decode")
-        rotation = round(-frame.rotation / 90) * 90 % 360  # FFmpeg counts counter-clockwise
+        orientation = Orientation.of(frame)
         aspect = float(stream.sample_aspect_ratio or 1)
         aspect = aspect if 1 / _ODDEST_ASPECT < aspect < _ODDEST_ASPECT else 1.0
         width, height = max(1, round(frame.width * aspect)), frame.height
-        if rotation in (90, 270):
+        if orientation.sideways:
             width, height = height, width
         rate = stream.average_rate or 0
         if rate > _HIGHEST_FPS:  # the resolution of the clock, where the container tells no rate
@@ -85,7 +93,8 @@ def probe(path: Path) -> MediaInfo:
             fps=float(rate),
             width=width,
             height=height,
-            rotation=rotation,
+            rotation=orientation.rotation,
+            mirrored=orientation.mirrored,
             start_seconds=zero,
             first_seconds=max(0.0, frame.time - zero) if frame.time is not None else 0.0,
             subtitle_tracks=len(container.streams.subtitles),

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.media.container import MediaError, MediaInfo, decoded, opened, probe, seek, video_stream
+from indexer.media.orientation import Orientation
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -33,6 +34,7 @@ T = TypeVar("T")
 
 _INDEXED = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"}  # elsewhere seeking goes by bytes and misses
 THREADS = min(4, os.cpu_count() or 1)  # more gain little, and each holds frames of full size
+_TURNED = {"mov,mp4,m4a,3gp,3g2,mj2"}  # containers whose rotation decord knows
 _LONGEST_SIDE = 4  # times the short side; banners wider than this are squeezed
 _BACK_SECONDS = 0.0, 2.0, math.inf  # indexes go by the order of decoding, and some lie
 _SET_BACK_SECONDS = 1.0  # a clock that jumps back by more begins anew: a recording was appended
@@ -150,7 +152,8 @@ def read_frames(
     instants = Instants(start_seconds, 1 / fps, end_seconds)
     whole = start_seconds == 0 and end_seconds == math.inf
     last = -math.inf
-    if whole and info.container in _INDEXED:  # for an excerpt, reading the whole index would cost more than it saves
+    # For an excerpt, reading the whole index would cost more than it saves.
+    if whole and info.container in _INDEXED and _is_turned_by_decord(info):
         from decord import DECORDError
 
         try:
@@ -168,6 +171,11 @@ def read_frames(
     if last == -math.inf:
         where = "" if whole else f" between {start_seconds:g} s and {end_seconds:g} s"
         raise MediaError(f"no frame could be decoded{where}", stage="decode")
+
+
+def _is_turned_by_decord(info: MediaInfo) -> bool:
+    """Whether decord would give the pictures upright: it knows the rotations of MP4, but no mirrors and no Matroska."""
+    return not info.mirrored and (info.rotation == 0 or info.container in _TURNED)
 
 
 def read_stills(path: Path, at_seconds: Sequence[float], *, short_side: int) -> Iterator[Frames]:
@@ -204,6 +212,8 @@ def _checked_times(request: _Request, reader: Any) -> list[float]:
     """
     with opened(request.path) as container:
         stream = video_stream(container)
+        if any(name.lower() == "rotate" for name in stream.metadata):
+            return []  # a tag of Matroska by which decord alone turns pictures
         packets = [(p.pts, p.is_keyframe, p.is_discard) for p in container.demux(stream) if p.size]
         if any(pts is None or hidden for pts, _, hidden in packets):
             return []
@@ -223,7 +233,7 @@ def _with_pyav(request: _Request, instants: Instants, *, after: float) -> Iterat
     """Frames by PyAV, those that appear later than `after`."""
     info = request.info
     chosen = instants.sample(frames_from(request.path, info, instants.start))
-    pictures = ((time, _picture(frame, info.rotation, request.size)) for time, frame in chosen if time > after)
+    pictures = ((time, _picture(frame, info.orientation, request.size)) for time, frame in chosen if time > after)
     while part := list(islice(pictures, request.chunk)):
         yield Frames(np.stack([picture for _, picture in part]), np.array([time for time, _ in part]))
 
@@ -266,11 +276,11 @@ def _timed(frames: Iterable[VideoFrame], info: MediaInfo) -> Iterator[tuple[floa
             last = time
 
 
-def _picture(frame: VideoFrame, rotation: int, size: tuple[int, int]) -> NDArray[np.uint8]:
+def _picture(frame: VideoFrame, orientation: Orientation, size: tuple[int, int]) -> NDArray[np.uint8]:
     """One frame as RGB (3, H, W), upright; transparency is dropped."""
-    width, height = size if rotation in (0, 180) else size[::-1]
+    width, height = size[::-1] if orientation.sideways else size
     coded = frame.reformat(width=width, height=height, format="rgb24").to_ndarray()
-    return np.ascontiguousarray(np.rot90(coded, -(rotation // 90)).transpose(2, 0, 1))
+    return np.ascontiguousarray(orientation.upright(coded).transpose(2, 0, 1))
 
 
 def _fit(width: int, height: int, short_side: int) -> tuple[int, int]:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from indexer.media.container import MediaError, MediaInfo, decoded, opened, probe, seek, start_seconds
 from indexer.media.frames import ALMOST_SECONDS, THREADS, UNKNOWN_FPS, frames_from
+from indexer.media.orientation import Orientation
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -100,9 +101,13 @@ def _shown(path: Path, info: MediaInfo, start: float, count: int, rate: Fraction
 
 
 def _stamped(frame: VideoFrame, stream: VideoStream, number: int, step: Fraction) -> VideoFrame:
-    """A frame in the size and format of a stream, and at its place in it."""
+    """A frame in the size and format of a stream, and at its place in it; a mirrored one upright."""
     from av.video.frame import PictureType
 
+    orientation = Orientation.of(frame)
+    if orientation.mirrored:
+        upright = np.ascontiguousarray(orientation.upright(frame.reformat(format="rgb24").to_ndarray()))
+        frame = type(frame).from_ndarray(upright, format="rgb24")
     fitted = frame.reformat(width=stream.width, height=stream.height, format="yuv420p")
     fitted.pict_type = PictureType.NONE  # or the encoder would keep the source's pattern of key frames
     fitted.pts, fitted.time_base = number, step
@@ -167,12 +172,13 @@ def _sound_stream(container: InputContainer) -> AudioStream | None:
 
 
 def _picture_stream(output: OutputContainer, info: MediaInfo, rate: Fraction) -> VideoStream:
-    """Square pixels in the size of the source, coded as it lies; players turn it upright."""
+    """Square pixels in the size of the source, coded as it lies; players turn it upright, but many mirror nothing."""
     stream = output.add_stream("libx264", rate=rate, options=_QUALITY)
-    width, height = (info.width, info.height) if info.rotation in (0, 180) else (info.height, info.width)
+    turned = Orientation(0 if info.mirrored else info.rotation, mirrored=False)
+    width, height = (info.height, info.width) if turned.sideways else (info.width, info.height)
     stream.width, stream.height = (2 * max(1, round(side / 2)) for side in (width, height))
     stream.pix_fmt, stream.time_base = "yuv420p", 1 / rate
     stream.codec_context.time_base, stream.codec_context.thread_count = 1 / rate, THREADS
-    if info.rotation:
-        stream.set_display_rotation(-info.rotation)
+    if turned.rotation:
+        stream.set_display_matrix(turned.matrix())
     return stream

@@ -228,6 +228,11 @@ def add_attempts(db: Database) -> None:
     db.execute("CREATE TABLE attempts (path TEXT PRIMARY KEY)")
 
 
+def add_mirrored(db: Database) -> None:
+    """Step 12: videos that a player mirrors."""
+    db.execute("ALTER TABLE videos ADD COLUMN mirrored INTEGER NOT NULL DEFAULT 0")
+
+
 MIGRATIONS = (
     create_library,
     add_judgements,
@@ -240,6 +245,7 @@ MIGRATIONS = (
     add_cue_sources,
     add_time_eras,
     add_attempts,
+    add_mirrored,
 )
 
 

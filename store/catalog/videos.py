@@ -149,4 +149,4 @@ def _row(video: Video) -> dict[str, Any]:
 
 
 def _video(row: dict[str, Any]) -> Video:
-    return Video(**with_whole_time(row))
+    return Video(**with_whole_time(row) | {"mirrored": bool(row["mirrored"])})

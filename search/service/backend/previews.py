@@ -141,7 +141,8 @@ class Previews:
         if path.exists():
             return
         try:
-            copied = video.codec == "h264" and not is_playable(video)  # browsers lack the container only
+            # Browsers lack the container only; what is turned is encoded, which makes it upright.
+            copied = video.codec == "h264" and not is_playable(video) and not (video.mirrored or video.rotation)
             if not (copied and self._run(video, draft, copy=True) is None):
                 reason = self._run(video, draft, copy=False)
                 if reason is not None:
@@ -250,8 +251,9 @@ def _restrain(pid: int) -> None:
 
 
 def is_playable(video: Video) -> bool:
-    """Whether most browsers play a video's container and codec; audio codec and bit depth are not checked."""
-    return video.codec in _PLAYED.get(_family(video), ())
+    """Whether most browsers play a video's container, codec and rotation; audio and bit depth are not checked."""
+    upright = not video.mirrored and (video.rotation == 0 or _family(video) == "mov")  # or browsers show it as coded
+    return upright and video.codec in _PLAYED.get(_family(video), ())
 
 
 def media_type(video: Video) -> str:
