@@ -12,16 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from indexer.media.suffixes import VIDEO_SUFFIXES
 from indexer.text.sidecars import SUBTITLE_SUFFIXES, natural, sidecars
 
-_VIDEO_SUFFIXES = frozenset(
-    """
-    .264 .265 .3g2 .3gp .3gpp .amv .asf .av1 .avi .divx .dv .f4v .flv .gif .gxf .h261 .h263 .h264 .h265 .hevc
-    .ivf .m1v .m2p .m2t .m2ts .m2v .m4v .mj2 .mjpeg .mjpg .mk3d .mkv .mod .mov .mp2v .mp4 .mp4v .mpe .mpeg .mpg
-    .mpv .mts .mxf .nsv .nut .obu .ogm .ogv .ogx .qt .rm .rmvb .roq .swf .tod .trp .ts .vc1 .vob .vp8 .vp9 .webm
-    .wmv .wtv .y4m
-    """.split()  # noqa: SIM905, one name a line says nothing more
-)
 _PACKET_BYTES = 188  # of an MPEG transport stream, ISO/IEC 13818-1; each begins with the byte 0x47
 _HASH_CHUNK_BYTES = 4 * 2**20
 
@@ -49,7 +42,8 @@ def discover(targets: Sequence[str | Path], *, all_files: bool = False) -> Disco
         walk.target(str(target))
     files = walk.files
     if all_files:
-        subtitles = {subtitle for file in files for subtitle in sidecars(file) if file not in walk.named} - walk.named
+        others = (file for file in files if file not in walk.named)
+        subtitles = {subtitle.path for file in others for subtitle in sidecars(file)} - walk.named
         files = [file for file in files if file not in subtitles]
     return Discovery(
         sorted(files, key=lambda file: [natural(part) for part in file.parts]), walk.ignored, walk.problems
@@ -142,7 +136,7 @@ class _Walk:
 def looks_like_video(path: Path) -> bool:
     """Whether a file name, and for ambiguous ones its content, is that of a video. Raises OSError."""
     suffix = path.suffix.lower()
-    return suffix in _VIDEO_SUFFIXES and (suffix != ".ts" or _is_transport_stream(path))
+    return suffix in VIDEO_SUFFIXES and (suffix != ".ts" or _is_transport_stream(path))
 
 
 def _is_transport_stream(path: Path) -> bool:

@@ -43,6 +43,7 @@ class IndexOptions:
     all_files: bool = False  # in folders, try files of any suffix
     retry_failed: bool = False  # retry unchanged files that failed before
     prune: bool = False  # remove videos whose files are gone
+    language: str = ""  # of the subtitles to embed; that of the sound if ""
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,8 @@ class Report:
     pruned: int = 0
     ignored: int = 0  # files in folders without a video suffix
     problems: list[tuple[str, str]] = field(default_factory=list)  # unreadable targets, with reasons
-    malformed_cues: int = 0  # skipped
-    unread_subtitles: list[str] = field(default_factory=list)  # unreadable subtitle files, with reasons
+    malformed_cues: int = 0  # left out
+    unread_subtitles: list[str] = field(default_factory=list)  # unreadable subtitle files and lines, with reasons
     video_seconds: float = 0.0
     elapsed_seconds: float = 0.0
 
@@ -130,7 +131,7 @@ class _Run:
 
     def to_open(self, files: Sequence[Path]) -> Iterator[Path]:
         """Process files that need no decoder; yield the others, in order."""
-        planner = Planner(self.catalog, retry_failed=self.options.retry_failed)
+        planner = Planner(self.catalog, retry_failed=self.options.retry_failed, language=self.options.language)
         for path in files:
             try:
                 step = planner.plan(path)
@@ -201,8 +202,10 @@ class _Run:
         )
         if not file.still_true():
             raise MediaError("the file changed while it was read", stage="decode")
-        video = _video(file, header.info, duration=found[-1].end)
-        self.catalog.put_video(video, embed(found, header.cues, self.encoder), header.cues)
+        language = self.options.language or header.info.language
+        video = _video(file, header.info, duration=found[-1].end, language=language)
+        segments = embed(found, header.cues, self.encoder, language=language)
+        self.catalog.put_video(video, segments, header.cues)
         self.report.indexed += 1
         self.report.video_seconds = before + video.duration
         self._note_subtitles(header)
@@ -219,8 +222,9 @@ class _Run:
             for segment in self.catalog.segments.of(_id(video))
             if (id := segment.id) is not None
         ]
-        fresh = replace(video, subtitles_stamp=file.subtitles_stamp)
-        self.catalog.put_video(fresh, embed(stored, cues, self.encoder), cues)
+        language = self.options.language or video.language or stream.header.info.language
+        fresh = replace(video, subtitles_stamp=file.subtitles_stamp, language=language)
+        self.catalog.put_video(fresh, embed(stored, cues, self.encoder, language=language), cues)
         self.report.resubtitled += 1
         self._note_subtitles(stream.header)
 
@@ -274,7 +278,7 @@ def encoder_info(encoder: Encoder) -> EncoderInfo:
     return EncoderInfo(encoder.fingerprint, encoder.dim, encoder.name, encoder.tier, encoder.feature_fingerprint)
 
 
-def _video(file: FileState, info: MediaInfo, *, duration: float) -> Video:
+def _video(file: FileState, info: MediaInfo, *, duration: float, language: str) -> Video:
     return Video(
         path=str(file.path),
         size=file.stamp.size,
@@ -289,6 +293,7 @@ def _video(file: FileState, info: MediaInfo, *, duration: float) -> Video:
         rotation=info.rotation,
         mirrored=info.mirrored,
         subtitles_stamp=file.subtitles_stamp,
+        language=language,
     )
 
 

@@ -11,6 +11,7 @@ from enum import Enum
 from pathlib import Path
 
 from indexer.discovery import content_hash
+from indexer.text.languages import primary
 from indexer.text.source import stamp
 from store.catalog.catalog import Catalog
 from store.types import FileStamp, Video
@@ -57,8 +58,8 @@ class Step:
 class Planner:
     """Plans files in order, and remembers contents that are being decoded in this run."""
 
-    def __init__(self, catalog: Catalog, *, retry_failed: bool) -> None:
-        self.catalog, self.retry_failed = catalog, retry_failed
+    def __init__(self, catalog: Catalog, *, retry_failed: bool, language: str = "") -> None:
+        self.catalog, self.retry_failed, self.language = catalog, retry_failed, primary(language)
         self._decoding: set[str] = set()
 
     def plan(self, path: Path) -> Step:
@@ -66,7 +67,7 @@ class Planner:
         file = FileState(path, FileStamp.of(path.stat()), stamp(path))
         known = self.catalog.videos.at(str(path))
         if known and known.file_stamp == file.stamp:
-            same_subtitles = known.subtitles_stamp == file.subtitles_stamp
+            same_subtitles = known.subtitles_stamp == file.subtitles_stamp and self._speaks(known)
             file = replace(file, content_hash=known.content_hash)
             return Step(file, Action.NOTHING if same_subtitles else Action.RESUBTITLE, known)
         failure = self.catalog.failures.at(str(path))
@@ -81,6 +82,11 @@ class Planner:
             return Step(file, Action.WAIT)
         self._decoding.add(file.content_hash)
         return Step(file, Action.DECODE)
+
+    def _speaks(self, video: Video) -> bool:
+        """Whether a video is embedded with subtitles of the language that is wanted now, if it has any."""
+        wanted = self.language in ("", primary(video.language))
+        return wanted or video.id is None or not self.catalog.cues.of(video.id)
 
     def _source(self, file: FileState) -> Video | None:
         """Return a video with this content: this very file if only its time changed, else one whose file is gone."""

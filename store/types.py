@@ -43,6 +43,7 @@ class Video:
     height: int
     rotation: int  # degrees clockwise that a player turns the coded picture: 0, 90, 180 or 270
     subtitles_stamp: str = ""  # identifies the sidecar files that were read; "" for none
+    language: str = ""  # of the subtitles to embed, where there are any: the preferred one, or that of the sound
     id: int | None = None  # set by the catalog
     added_at: str = ""  # ISO 8601, UTC; set by the catalog
     indexed_at: str = ""
@@ -63,6 +64,7 @@ class Cue:
     text: str
     language: str = ""  # as the file or track names it ("en", "ger"), "" where unknown
     source: str = "subtitles"  # the text source that found it
+    kind: str = ""  # of its track: "forced", "sdh" (for the hard of hearing), "commentary"; "" for all that is said
 
 
 @dataclass(frozen=True)

@@ -101,9 +101,11 @@ def whole_clips(
         yield Frames(np.stack(data), np.array(pts_seconds)), new_shots
 
 
-def embed(segments: Sequence[SegmentFeatures], cues: Sequence[Cue], encoder: Encoder) -> list[NewSegment]:
-    """Embed each segment from its frames and subtitles."""
-    spoken = Transcript(cues)
+def embed(
+    segments: Sequence[SegmentFeatures], cues: Sequence[Cue], encoder: Encoder, *, language: str
+) -> list[NewSegment]:
+    """Embed each segment from its frames and subtitles, those in `language` if there are any."""
+    spoken = Transcript(cues, language)
     texts = [spoken.between(segment.start, segment.end) for segment in segments]
     embeddings = fused([segment.features for segment in segments], texts, encoder)
     return [

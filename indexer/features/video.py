@@ -55,7 +55,7 @@ def read_video(path: Path, encoder: Encoder) -> VideoFeatures:
         raise MediaError(f"no such file: {path}", stage="open")
     with Decoders(fps=encoder.fps) as decoders:
         for stream in decoders.streams([path]):
-            cues = stream.header.cues
+            cues, language = stream.header.cues, stream.header.info.language
             found = extract_segments(
                 stream,
                 encoder,
@@ -67,8 +67,8 @@ def read_video(path: Path, encoder: Encoder) -> VideoFeatures:
         np.concatenate([segment.pts_seconds for segment in found]),
         np.concatenate([segment.features for segment in found]),
         np.array([segment.start for segment in found] + [found[-1].end]),
-        np.stack([segment.embedding for segment in embed(found, cues, encoder)]),
-        tuple(in_one_language(cues)),
+        np.stack([segment.embedding for segment in embed(found, cues, encoder, language=language)]),
+        tuple(in_one_language(cues, language)),
     )
 
 
@@ -89,5 +89,5 @@ def stored_video(catalog: Catalog, video: Video) -> VideoFeatures:
         np.concatenate([features for _, features in frames]),
         np.array([segment.start for segment in segments] + [segments[-1].end]),
         catalog.segments.embeddings(ids),
-        tuple(in_one_language(catalog.cues.of(video.id))),
+        tuple(in_one_language(catalog.cues.of(video.id), video.language)),
     )

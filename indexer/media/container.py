@@ -55,6 +55,7 @@ class MediaInfo:
     start_seconds: float  # the player's zero, on the clock of the container
     first_seconds: float  # when the first frame appears, on the player's clock
     subtitle_tracks: int  # embedded tracks of any kind
+    language: str = ""  # of the sound, as the track names it ("eng"); "" where unknown
 
     @property
     def orientation(self) -> Orientation:
@@ -98,7 +99,17 @@ def probe(path: Path) -> MediaInfo:
             start_seconds=zero,
             first_seconds=max(0.0, frame.time - zero) if frame.time is not None else 0.0,
             subtitle_tracks=len(container.streams.subtitles),
+            language=_main_language(container),
         )
+
+
+def _main_language(container: InputContainer) -> str:
+    """The language of the sound that a player begins with."""
+    from av.stream import Disposition
+
+    tracks = sorted(container.streams.audio, key=lambda track: not track.disposition & Disposition.default)
+    language = tracks[0].language if tracks else None
+    return language if language and language != "und" else ""
 
 
 @contextmanager

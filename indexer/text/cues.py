@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
+from indexer.text.languages import primary
 from store.types import Cue
 
 MOST_CUES = 300_000  # of a video: ten hours in twenty languages
@@ -15,6 +15,7 @@ MOST_CHARACTERS = 16 * 2**20  # of a video: four times the Bible
 MOST_SHOWN = 4_000  # characters of one segment: a minute of speech has a thousand
 _LINGERS_SECONDS = 30.0  # that a line may stay on screen beyond the time it takes to read it
 _SLOWEST_CHARACTERS = 5.0  # a second, that anybody reads
+_FULL = ("", "sdh")  # kinds of tracks that have all that is said, the best one first
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,8 @@ class CueTrack:
     """The cues that a source found, and what it could not read."""
 
     cues: list[Cue] = field(default_factory=list)  # seconds on the player's clock; those of one file in order of time
-    malformed: int = 0  # skipped
-    problems: list[str] = field(default_factory=list)  # files that could not be read, with reasons
+    malformed: int = 0  # left out
+    problems: list[str] = field(default_factory=list)  # what was left out or not read, with reasons
 
 
 class Transcript:
@@ -31,10 +32,11 @@ class Transcript:
 
     Args:
         cues: of any language and in any order; `in_one_language` chooses.
+        language: to prefer.
     """
 
-    def __init__(self, cues: Sequence[Cue]) -> None:
-        self._cues = sorted(in_one_language(cues), key=lambda cue: cue.start)
+    def __init__(self, cues: Sequence[Cue], language: str = "") -> None:
+        self._cues = sorted(in_one_language(cues, language), key=lambda cue: cue.start)
         self._starts = [cue.start for cue in self._cues]
         self._longest = max((cue.end - cue.start for cue in self._cues), default=0.0)
 
@@ -61,12 +63,37 @@ def text_between(cues: Sequence[Cue], start: float, end: float) -> str:
     return Transcript(cues).between(start, end)
 
 
-def in_one_language(cues: Sequence[Cue]) -> list[Cue]:
-    """The cues of one language: English, else the untagged ones, else those in the language of the first."""
-    languages = {cue.language for cue in cues}
-    english = {language for language in languages if re.split("[-_]", language.lower())[0] in ("en", "eng", "english")}
-    used = english or languages & {""} or {cue.language for cue in cues[:1]}
-    return [cue for cue in cues if cue.language in used]
+def in_one_language(cues: Sequence[Cue], language: str = "") -> list[Cue]:
+    """The cues of one track: no text mixes two languages, or what is said with what is only translated.
+
+    Args:
+        cues: of a video.
+        language: a code or name of the one to prefer: "de", "pt-BR". Where no full track has it: English, else the
+            untagged one, else the language of the first cue.
+    """
+    tracks = list(dict.fromkeys((cue.language, cue.kind) for cue in cues))
+    full = [track for track in tracks if track[1] in _FULL] or tracks
+    first = full[0][0] if full else ""
+
+    def rank(track: tuple[str, str]) -> tuple[bool, bool, bool, bool, bool, bool, int]:
+        tag, kind = track
+        return (
+            not language or primary(tag) != primary(language),
+            not language or tag.casefold() != language.casefold(),
+            primary(tag) != "en",
+            tag != "",
+            primary(tag) != primary(first),
+            kind != _FULL[0],
+            len(tag),  # "en" before "en-orig"
+        )
+
+    chosen = min(full, key=rank, default=None)
+    return [cue for cue in cues if (cue.language, cue.kind) == chosen]
+
+
+def is_full(cue: Cue) -> bool:
+    """Whether a cue is of a track with all that is said."""
+    return cue.kind in _FULL
 
 
 def bounded(track: CueTrack, name: str) -> CueTrack:
@@ -80,7 +107,7 @@ def bounded(track: CueTrack, name: str) -> CueTrack:
         name: of the video, for the problems.
     """
     kept: list[Cue] = []
-    showing: dict[tuple[str, str, str], int] = {}  # source, language and text -> the last cue with it
+    showing: dict[tuple[str, str, str, str], int] = {}  # source, language, kind and text -> the last cue with it
     shortened = characters = read = 0
     for cue in track.cues:
         characters += len(cue.text)
@@ -91,7 +118,7 @@ def bounded(track: CueTrack, name: str) -> CueTrack:
         if cue.end - cue.start > enough:
             cue = replace(cue, end=cue.start + enough)
             shortened += 1
-        key = (cue.source, cue.language, cue.text)
+        key = (cue.source, cue.language, cue.kind, cue.text)
         at = showing.get(key)
         if at is not None and kept[at].start <= cue.start < kept[at].end and cue.end <= kept[at].start + enough:
             kept[at] = replace(kept[at], end=max(kept[at].end, cue.end))

@@ -1,37 +1,31 @@
-"""Subtitles of a video: files beside it and text tracks in it -> cues.
+"""Subtitles of a video: files beside it and text tracks in it -> cues, each with the language and kind of its track.
 
-pysubs2 parses SubRip, WebVTT and SubStation Alpha, after a look at every time line: one that is malformed costs its cue
-and not the file. Bitmap tracks (DVD, Blu-ray, DVB) are passed over. A cue keeps its line breaks.
+Files are read whatever their encoding, in SubRip, WebVTT and SubStation Alpha. Tracks of pictures (DVD, Blu-ray, DVB)
+are passed over, and said to be. A cue keeps its line breaks.
 """
 
 from __future__ import annotations
 
-import codecs
-import html
-import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from indexer.media.container import MediaInfo, opened, start_seconds
-from indexer.text.cues import CueTrack
-from indexer.text.sidecars import sidecars, stamp
+from indexer.text import subrip, substation
+from indexer.text.cues import CueTrack, is_full
+from indexer.text.encoding import decode
+from indexer.text.languages import primary, spelled
+from indexer.text.sidecars import COMMENTARY, FORCED, SDH, Sidecar, sidecars, stamp
 from store.types import Cue
 
 if TYPE_CHECKING:
     from av.subtitles.stream import SubtitleStream
 
 _LARGEST_BYTES = 20 * 2**20
-_TEXT_CODECS = ("subrip", "ass", "webvtt", "mov_text", "text")
-_BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
-_FLAGS = {"forced", "sdh", "cc", "default"}
-_LANGUAGE = re.compile(  # a two-letter code of ISO 639, a usual three-letter one, and perhaps a region
-    r"([a-z]{2}|ara|chi|zho|cze|ces|dan|dut|nld|eng|english|fin|fre|fra|ger|deu|gre|ell|heb|hin|hun|ita|jpn|kor|nor|pol|"
-    r"por|rum|ron|rus|spa|swe|tha|tur|ukr|vie)([-_][a-z0-9]{2,4})?",
-    re.IGNORECASE,
-)
-_CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:[.,]\d+)?)(?![\d:])")  # hours and fraction may be missing
-_DIALOGUE = re.compile(r"Dialogue:[^,]*,\s*\d+:\d+:\d+[.:]\d+\s*,\s*\d+:\d+:\d+[.:]\d+\s*(,[^,]*){6},")
-_MARKUP = re.compile(r"<[^<>]*>|\{\\[^{}]*\}")
+_TEXT_CODECS = ("subrip", "srt", "ass", "ssa", "webvtt", "mov_text", "text")
+_HOUR = 3600.0  # at which programmes begin on tape
+_SAME_SECONDS = 1.0  # two tracks of one language say the same line at times that differ by less
 
 
 class SubtitleError(Exception):
@@ -39,77 +33,99 @@ class SubtitleError(Exception):
 
 
 class Subtitles:
-    """Text source: subtitle files beside a video; where these hold no cue, the text tracks in it."""
+    """Text source: subtitle files beside a video, and the text tracks in it of languages that no file has."""
 
     name = "subtitles"
 
     def stamp(self, path: Path) -> str:
         """Return a hash of the names, sizes and times of the files beside a video."""
-        return stamp(sidecars(path))
+        return stamp([sidecar.path for sidecar in sidecars(path)])
 
     def read(self, path: Path, info: MediaInfo) -> CueTrack:
-        """Read the cues of the files beside a video, or of its tracks."""
-        cues, malformed, problems = [], 0, []
-        for sidecar in sidecars(path):
+        """Read the cues of the files beside a video and of its tracks.
+
+        A line that two of one language have at the same time counts once, as of the plainer one.
+        """
+        tracks: list[CueTrack] = []
+        for sidecar in sorted(sidecars(path), key=lambda one: (bool(one.kind), len(one.language))):
             try:
-                found, bad = read_sidecar(sidecar)
-                cues += found
-                malformed += bad
+                track = read_sidecar(sidecar, info)
             except SubtitleError as error:
-                problems.append(f"{sidecar.name}: {error}")
-        if not cues and info.subtitle_tracks:
-            cues, bad = read_embedded(path)
-            malformed += bad
-        return CueTrack(cues, malformed, problems)
+                track = CueTrack(problems=[str(error)])
+            named = [f"{sidecar.path.name}: {problem}" for problem in track.problems]
+            tracks.append(replace(track, problems=named))
+        if info.subtitle_tracks:
+            covered = {primary(cue.language) for track in tracks for cue in track.cues[:1] if is_full(cue)}
+            embedded = read_embedded(path, covered=covered)
+            tracks.append(replace(embedded, problems=[f"{path.name}: {problem}" for problem in embedded.problems]))
+        return CueTrack(
+            list(_once([track.cues for track in tracks])),
+            sum(track.malformed for track in tracks),
+            [problem for track in tracks for problem in track.problems],
+        )
 
 
-def read_sidecar(path: Path) -> tuple[list[Cue], int]:
+def read_sidecar(sidecar: Sidecar, info: MediaInfo | None = None) -> CueTrack:
     """Read a subtitle file.
 
+    Args:
+        sidecar: the file, with the language and kind of its cues.
+        info: of the video, by which frame numbers are read and an hour on the tape is taken off.
+
     Returns:
-        The cues in order, without markup and without empty ones, and how many malformed ones were left out.
+        The cues in order of time, without markup and without empty ones, and what was left out.
 
     Raises:
         SubtitleError: the file cannot be read, or is too large.
     """
-    from pysubs2 import SSAFile
-    from pysubs2.exceptions import Pysubs2Error
-
-    text = _text(path)
+    text = decode(_bytes(sidecar.path), primary(sidecar.language))
+    suffix = sidecar.path.suffix.lower()
     try:
-        if path.suffix.lower() in (".ass", ".ssa"):
-            clean, malformed = _sound_dialogue(text)
-            events = SSAFile.from_string(clean, format_=path.suffix.lower()[1:])
+        if suffix in (".ass", ".ssa"):
+            track = substation.parse(text, suffix)
         else:
-            clean, malformed = _sound_times(text)
-            events = SSAFile.from_string(clean, format_="srt")
-    except (Pysubs2Error, ValueError) as error:
+            fps, zero = (info.fps, info.start_seconds) if info else (0.0, 0.0)
+            track = subrip.parse(text, fps=fps, start_seconds=zero)
+    except ValueError as error:
         raise SubtitleError(f"it cannot be parsed: {error}") from None
-    language = _language(path)
-    cues = []
-    for event in events:
-        if event.is_comment or event.is_drawing:
-            continue
-        if event.end <= event.start:
-            malformed += 1
-        elif line := _plain(event.plaintext):
-            cues.append(Cue(event.start / 1000, event.end / 1000, line, language))
-    return sorted(cues, key=lambda cue: (cue.start, cue.end)), malformed
+    cues = [replace(cue, language=sidecar.language, kind=sidecar.kind) for cue in track.cues]
+    hours = _hours_ahead(cues, info.duration) if info else 0
+    if hours:
+        said = f"its times begin at {hours}:00:00, which is taken off"
+        cues = [replace(cue, start=cue.start - hours * _HOUR, end=cue.end - hours * _HOUR) for cue in cues]
+        return CueTrack(cues, track.malformed, [*track.problems, said])
+    return replace(track, cues=cues)
 
 
-def read_embedded(path: Path) -> tuple[list[Cue], int]:
+def read_embedded(path: Path, *, covered: Collection[str] = ()) -> CueTrack:
     """Read the text tracks in a media file; returns as `read_sidecar`, on the player's clock.
+
+    Args:
+        path: of the media file.
+        covered: languages (codes of ISO 639-1, "" for an unknown one, which may be any) whose full tracks are not
+            read, for files beside the video have them.
 
     Raises:
         MediaError: the file cannot be opened as media.
     """
     from av.error import FFmpegError
 
-    cues, malformed = [], 0
+    cues: list[Cue] = []
     with opened(path) as container:
-        tracks = [track for track in container.streams.subtitles if _is_text(track)]
-        packets = container.demux(tracks) if tracks else iter(())
+        tracks = {stream.index: _track(stream) for stream in container.streams.subtitles if _is_text(stream)}
+        problems = [
+            f"subtitle track {number} ({stream.codec_context.name}) holds pictures, which are not read"
+            for number, stream in enumerate(container.streams.subtitles, 1)
+            if stream.codec_context is not None and not _is_text(stream)
+        ]
+        wanted = [
+            stream
+            for stream in container.streams.subtitles
+            if stream.index in tracks and not ("" in covered or primary(tracks[stream.index].language) in covered)
+        ]
+        packets = container.demux(wanted) if wanted else iter(())
         zero = start_seconds(container)
+        left_out = 0
         while True:
             try:
                 packet = next(packets, None)
@@ -117,90 +133,61 @@ def read_embedded(path: Path) -> tuple[list[Cue], int]:
                     break
                 if not packet.size:
                     continue
-                lines = [getattr(part, "dialogue", b"").decode(errors="replace") for part in packet.decode()]
+                events = [getattr(part, "ass", b"").decode(errors="replace") for part in packet.decode()]
             except FFmpegError:
-                malformed += 1
+                left_out += 1
                 continue
-            text = _plain("\n".join(lines))
+            text = "\n".join(filter(None, map(substation.event_words, events)))
             if packet.pts is None or not packet.duration or packet.time_base is None:
-                malformed += bool(text)
+                left_out += bool(text)
             elif text:
                 start = float(packet.pts * packet.time_base) - zero
-                length = float(packet.duration * packet.time_base)
-                language = packet.stream.language or ""
-                cues.append(Cue(max(0.0, start), start + length, text, "" if language == "und" else language))
-    return sorted((cue for cue in cues if cue.end > cue.start), key=lambda cue: (cue.start, cue.end)), malformed
+                end = start + float(packet.duration * packet.time_base)
+                if end > 0:
+                    cues.append(replace(tracks[packet.stream.index], start=max(0.0, start), end=end, text=text))
+    ordered = sorted(dict.fromkeys(cues), key=lambda cue: (cue.start, cue.end))
+    return CueTrack(ordered, left_out, problems)
 
 
-def _text(path: Path) -> str:
-    """The text of a file in whatever encoding it is: by its mark, as UTF-8, or by statistics."""
-    from charset_normalizer import from_bytes
-
+def _bytes(path: Path) -> bytes:
     try:
         size = path.stat().st_size
         if size > _LARGEST_BYTES:
             raise SubtitleError(f"it is larger than {_LARGEST_BYTES // 2**20} MiB: {size / 2**20:.0f} MiB")
-        raw = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise SubtitleError(error.strerror or str(error)) from None
-    for mark, encoding in _BOMS.items():
-        if raw.startswith(mark):
-            return raw.decode(encoding, errors="replace")
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        guess = from_bytes(raw).best()
-        return str(guess) if guess else raw.decode("latin-1")
 
 
-def _sound_times(text: str) -> tuple[str, int]:
-    """SubRip or WebVTT, as SubRip with one way to write times, and how many cues had none that could be read."""
-    cues: list[list[str]] = []
-    malformed, current = 0, None
-    for line in text.splitlines():
-        if "-->" in line:
-            if current and current[-1].strip().isdecimal():
-                current.pop()  # the number of this cue, without an empty line before it
-            times = [_seconds(*match) for match in _CLOCK.findall(line)]
-            current = None
-            if len(times) >= 2 and times[0] < times[1]:
-                current = [f"{_srt(times[0])} --> {_srt(times[1])}"]
-                cues.append(current)
-            else:
-                malformed += 1
-        elif not line.strip():
-            current = None
-        elif current is not None:
-            current.append(line)
-    return "\n\n".join("\n".join([str(number), *cue]) for number, cue in enumerate(cues, 1)), malformed
+def _once(tracks: Sequence[Sequence[Cue]]) -> Iterator[Cue]:
+    """The cues of all tracks, without lines that an earlier track of the same language has at the same time."""
+    seen: set[tuple[str, str, int]] = set()
+    for track in tracks:
+        said = [(primary(cue.language), " ".join(cue.text.split()).casefold()) for cue in track]
+        places = [int(cue.start // _SAME_SECONDS) for cue in track]
+        for cue, line, place in zip(track, said, places, strict=True):
+            if not any((*line, place + step) in seen for step in (-1, 0, 1)):
+                yield cue
+        seen.update((*line, place) for line, place in zip(said, places, strict=True))
 
 
-def _sound_dialogue(text: str) -> tuple[str, int]:
-    """SubStation Alpha without the lines of dialogue that have no times, and how many these were."""
-    lines = text.splitlines()
-    sound = [line for line in lines if not line.startswith("Dialogue:") or _DIALOGUE.match(line)]
-    return "\n".join(sound), len(lines) - len(sound)
+def _hours_ahead(cues: Sequence[Cue], duration: float) -> int:
+    """How many whole hours all cues lie too late, as those of tapes do that begin at 1:00:00 or 10:00:00."""
+    if not cues or not 0 < duration <= cues[0].start:
+        return 0
+    hours = int(cues[0].start // _HOUR)
+    return hours if max(cue.end for cue in cues) - hours * _HOUR <= duration + _SAME_SECONDS else 0
 
 
-def _seconds(hours: str, minutes: str, seconds: str) -> float:
-    return 3600 * int(hours or 0) + 60 * int(minutes) + float(seconds.replace(",", "."))
+def _track(stream: SubtitleStream) -> Cue:
+    """An empty cue with the language and kind of a track."""
+    from av.stream import Disposition
 
-
-def _srt(seconds: float) -> str:
-    minutes, milliseconds = divmod(round(1000 * seconds), 60_000)
-    return f"{minutes // 60:02}:{minutes % 60:02}:{milliseconds // 1000:02},{milliseconds % 1000:03}"
-
-
-def _plain(text: str) -> str:
-    """Lines without markup and outer space, without empty ones."""
-    lines = (" ".join(line.split()) for line in html.unescape(_MARKUP.sub("", text)).splitlines())
-    return "\n".join(line for line in lines if line)
-
-
-def _language(path: Path) -> str:
-    """The language that a file name tells: "en" of ``name.en.forced.srt``."""
-    tags = [tag for tag in path.stem.split(".")[1:] if tag.lower() not in _FLAGS]
-    return tags[-1] if tags and _LANGUAGE.fullmatch(tags[-1]) else ""
+    kinds = {Disposition.forced: FORCED, Disposition.hearing_impaired: SDH, Disposition.comment: COMMENTARY}
+    kind = next((kind for flag, kind in kinds.items() if stream.disposition & flag), "")
+    title = stream.metadata.get("title", "").casefold()
+    kind = kind or next((kind for kind in (FORCED, SDH, COMMENTARY) if kind in title), "")
+    return Cue(0.0, 0.0, "", spelled(stream.language or ""), kind=kind)
 
 
 def _is_text(track: SubtitleStream) -> bool:

@@ -31,8 +31,8 @@ class Header:
 
     info: MediaInfo
     cues: list[Cue]  # of all text sources
-    malformed_cues: int  # skipped
-    problems: list[str]  # subtitle files that could not be read, with reasons
+    malformed_cues: int  # left out
+    problems: list[str]  # what of subtitles could not be read, with reasons
 
 
 class Decoders:

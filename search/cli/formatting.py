@@ -98,7 +98,7 @@ def report_lines(report: Report) -> Iterator[str]:
     if report.ignored:
         yield f"Ignored {counted(report.ignored, 'file')} not named like video (--all-files tries them too)."
     if report.malformed_cues:
-        yield f"Skipped {counted(report.malformed_cues, 'malformed subtitle')}."
+        yield f"Left out {counted(report.malformed_cues, 'malformed subtitle')}."
     yield from (f"  {problem}" for problem in report.unread_subtitles)
     if report.pruned:
         yield f"Removed {counted(report.pruned, 'video')} no longer on disk."

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from indexer.text.languages import is_language, spelled
 from search.cli.console import (
     INTERRUPTED,
     SOME_FAILED,
@@ -27,6 +28,19 @@ from search.query.times import clock
 
 if TYPE_CHECKING:
     from indexer.pipeline import IndexOptions, Report
+
+
+LanguageOption = Annotated[
+    str | None,
+    typer.Option(help="Subtitles to embed where there are several: en, pt-BR, German.", show_default="the sound's"),
+]
+
+
+def _language(name: str | None) -> str:
+    if name and not is_language(name):
+        message = f"{name!r} is no language; write a code (en, pt-BR) or an English name"
+        raise typer.BadParameter(message, param_hint="--language")
+    return spelled(name) if name else ""
 
 
 def run_index(library: Library, targets: Sequence[str | Path], options: IndexOptions, *, quiet: bool) -> Report:
@@ -58,6 +72,7 @@ def index(
     ] = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Retry files that failed before.")] = False,
     prune: Annotated[bool, typer.Option("--prune", help="Remove videos whose files are gone.")] = False,
+    language: LanguageOption = None,
     json_: JsonOption = False,
 ) -> None:
     """Index videos; unchanged ones are skipped."""
@@ -72,6 +87,7 @@ def index(
         all_files=all_files,
         retry_failed=retry_failed,
         prune=prune,
+        language=_language(language),
     )
     with opened(folder, model=model) as library:
         report = run_index(library, targets, options, quiet=json_)
@@ -96,13 +112,14 @@ def watch(
         bool, typer.Option("--poll", help="Poll for changes, for network drives without notifications.")
     ] = False,
     prune: Annotated[bool, typer.Option("--prune", help="First remove videos whose files are gone.")] = False,
+    language: LanguageOption = None,
 ) -> None:
     """Index folders and keep the library up to date with them until Ctrl-C."""
     from indexer.pipeline import IndexOptions, Report
     from search.library.watch import Watch, changes
 
     with opened(folder, model=model) as library:
-        options = IndexOptions(workers=workers, prune=prune)
+        options = IndexOptions(workers=workers, prune=prune, language=_language(language))
         follower = Watch(library, folders, options=options, settle_seconds=settle)
         sets = changes(follower.folders, poll=poll)
         first = next(sets)  # from here on no change is missed

@@ -104,7 +104,7 @@ class Watch:
         if self._hidden(path):
             return []
         if path.suffix.lower() in SUBTITLE_SUFFIXES:
-            places = {path.parent, path.parent.parent}  # it may lie in a folder of subtitles
+            places = {path.parent, *path.parents[1:3]}  # it may lie in a folder of subtitles, by video
             return [file for place in places if not self._hidden(place) for file in _videos_in(place)]
         return [path, *_files_below(path)]
 

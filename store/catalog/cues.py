@@ -18,7 +18,7 @@ class Cues:
     def of(self, video_id: int) -> list[Cue]:
         """Return the subtitle lines of a video in order of time."""
         rows = self._database.rows(
-            'SELECT start, "end", text, language, source FROM cues WHERE video_id = ? ORDER BY start, "end", id',
+            'SELECT start, "end", text, language, source, kind FROM cues WHERE video_id = ? ORDER BY start, "end", id',
             video_id,
         )
         return [Cue(**row) for row in rows]
@@ -35,6 +35,7 @@ class Cues:
                     "text": storable(cue.text),
                     "language": storable(cue.language),
                     "source": cue.source,
+                    "kind": cue.kind,
                 }
                 for cue in cues
             ),
@@ -43,8 +44,8 @@ class Cues:
     def copy(self, source_id: int, video_id: int) -> None:
         """Copy the lines of a video to another one. For ``Catalog.copy_video``."""
         self._database.execute(
-            'INSERT INTO cues (video_id, start, "end", text, language, source) '
-            'SELECT ?, start, "end", text, language, source FROM cues WHERE video_id = ? ORDER BY id',
+            'INSERT INTO cues (video_id, start, "end", text, language, source, kind) '
+            'SELECT ?, start, "end", text, language, source, kind FROM cues WHERE video_id = ? ORDER BY id',
             video_id,
             source_id,
         )

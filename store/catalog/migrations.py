@@ -233,6 +233,12 @@ def add_mirrored(db: Database) -> None:
     db.execute("ALTER TABLE videos ADD COLUMN mirrored INTEGER NOT NULL DEFAULT 0")
 
 
+def add_languages(db: Database) -> None:
+    """Step 13: the kind of a cue's track, and the language of the subtitles that a video is embedded with."""
+    db.execute("ALTER TABLE cues ADD COLUMN kind TEXT NOT NULL DEFAULT ''")
+    db.execute("ALTER TABLE videos ADD COLUMN language TEXT NOT NULL DEFAULT ''")
+
+
 MIGRATIONS = (
     create_library,
     add_judgements,
@@ -246,6 +252,7 @@ MIGRATIONS = (
     add_time_eras,
     add_attempts,
     add_mirrored,
+    add_languages,
 )
 
 

@@ -99,13 +99,15 @@ def remux(source: Path, target: Path, *, shift_seconds: float) -> Path:
     return target
 
 
-def add_subtitles(source: Path, target: Path, *srt: str, languages: Sequence[str] = ("eng",)) -> Path:
-    """Copy the packets of a video and add a track for each text in SubRip."""
+def add_subtitles(
+    source: Path, target: Path, *srt: str, languages: Sequence[str] = ("eng",), format: str = "srt"
+) -> Path:
+    """Copy the packets of a video and add a track for each text in SubRip, or in another format."""
     with ExitStack() as stack:
         reader, writer = (stack.enter_context(av.open(str(p), m)) for p, m in ((source, "r"), (target, "w")))
         inputs = [(reader, reader.streams.video[0])]
         for text in srt:
-            subtitles = stack.enter_context(av.open(io.BytesIO(text.encode()), format="srt"))
+            subtitles = stack.enter_context(av.open(io.BytesIO(text.encode()), format=format))
             inputs.append((subtitles, subtitles.streams.subtitles[0]))
         outputs = [writer.add_stream_from_template(stream) for _, stream in inputs]
         for stream, language in zip(outputs[1:], languages, strict=True):
@@ -115,6 +117,22 @@ def add_subtitles(source: Path, target: Path, *srt: str, languages: Sequence[str
                 if packet.dts is not None:
                     packet.stream = copy
                     writer.mux(packet)
+    return target
+
+
+def add_pictured_subtitles(source: Path, target: Path, codec: str) -> Path:
+    """Copy the packets of a video and add a track whose lines are pictures; of these there are only bytes."""
+    with av.open(str(source)) as reader, av.open(str(target), "w") as writer:
+        stream = reader.streams.video[0]
+        copy, track = writer.add_stream_from_template(stream), writer.add_mux_stream(codec)
+        for packet in reader.demux(stream):
+            if packet.dts is not None:
+                packet.stream = copy
+                writer.mux(packet)
+        line = av.Packet(b"\x16\x00\x00")
+        line.pts = line.dts = 0
+        line.time_base, line.duration, line.stream = Fraction(1, 1000), 1000, track
+        writer.mux(line)
     return target
 
 

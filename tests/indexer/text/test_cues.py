@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from indexer.text.cues import MOST_SHOWN, CueTrack, Transcript, bounded, text_between
+from indexer.text.cues import MOST_SHOWN, CueTrack, Transcript, bounded, in_one_language, text_between
 from store.types import Cue
 
 
@@ -75,3 +75,24 @@ def test_more_than_a_video_can_need_is_left_out(monkeypatch: pytest.MonkeyPatch)
     assert track.problems == ["film.mp4: it has 5 subtitle lines; only the first 3 are kept"]
     monkeypatch.setattr("indexer.text.cues.MOST_CHARACTERS", 13)
     assert len(bounded(CueTrack([Cue(t, t + 1, f"line {t}") for t in range(5)]), "film.mp4").cues) == 2
+
+
+@pytest.mark.parametrize(
+    ("tracks", "language", "used"),
+    [
+        ([("en", "forced"), ("de", "")], "", ("de", "")),
+        ([("en", "forced"), ("en", "")], "en", ("en", "")),
+        ([("en", "sdh"), ("en", "")], "", ("en", "")),
+        ([("en", "sdh"), ("en", "commentary")], "", ("en", "sdh")),
+        ([("en", ""), ("de", "")], "de", ("de", "")),
+        ([("en", ""), ("ger", "")], "German", ("ger", "")),
+        ([("pt-PT", ""), ("pt-BR", "")], "pt-BR", ("pt-BR", "")),
+        ([("en-orig", ""), ("en", "")], "en", ("en", "")),
+        ([("de", "forced"), ("fr", "")], "de", ("fr", "")),
+        ([("en", "forced")], "", ("en", "forced")),
+        ([("fr", ""), ("de", "")], "ja", ("fr", "")),
+    ],
+)
+def test_the_preferred_language_and_full_tracks_come_first(tracks, language, used):
+    cues = [Cue(0, 5, f"{tag} {kind}", tag, kind=kind) for tag, kind in tracks]
+    assert {(cue.language, cue.kind) for cue in in_one_language(cues, language)} == {used}
