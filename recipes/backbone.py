@@ -33,6 +33,7 @@ from model.network.backbone import Backbone
 from model.network.efficientnet_lite2 import EfficientNetLite2
 from model.network.tokenizer import TextTokenizer
 from model.network.videobert import VideoBertModel
+from model.runtime.graph import backbone_graph
 from model.runtime.openvino_session import OpenVinoSession
 from model.training.dataset import Captioned, read_captions, texts_of
 from model.training.losses import soft_target
@@ -134,11 +135,12 @@ def kept_maps(
     path = kept / f"{key}-{views}.npy"
     if path.exists():
         return np.load(path, mmap_mode="r")  # type: ignore[no-any-return]
-    session = OpenVinoSession(EfficientNetLite2(*list(network)[:FIRST]), pooled=False)
+    weights = {f"backbone.blocks.{name}": each.numpy() for name, each in network.state_dict().items()}
+    session = OpenVinoSession(backbone_graph(weights, blocks=FIRST).SerializeToString(), "native")
     part = path.with_suffix(".part")
     maps = np.lib.format.open_memmap(part, "w+", np.float16, (len(files), views, CHANNELS, SIDE**2))
     for i, file in enumerate(files):
-        seen = session.run(pixels_of(file, views=views, rng=random.Random(f"{file.name} {views}")))
+        (seen,) = session.run(pixels_of(file, views=views, rng=random.Random(f"{file.name} {views}")))
         maps[i] = seen.reshape(views, CHANNELS, SIDE**2)
     maps.flush()
     part.replace(path)

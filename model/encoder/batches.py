@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor, cat
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def pad(
@@ -50,6 +53,8 @@ def stack(rows: Sequence[Tensor], width: int) -> NDArray[np.float32]:
     """Concatenate batches of rows: float32 (N, width)."""
     if not rows:
         return np.zeros((0, width), np.float32)
+    from torch import cat
+
     return np.asarray(cat(list(rows)).float().cpu().numpy())
 
 

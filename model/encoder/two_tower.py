@@ -27,9 +27,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
-from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 
-from model.compat import quiet_transformers
+from model.compat import declare_missing_operators, quiet_transformers
 from model.encoder.batches import check_pairs, pad, require_words, stack
 from model.registry.registry import Located
 from model.runtime.hardware import best_device, bf16_is_native
@@ -76,6 +75,9 @@ class TwoTowerEncoder:
         for name in ("model.safetensors", "preprocessor_config.json", "tokenizer_config.json"):
             if not (folder / name).is_file() and not (folder / f"{name}.index.json").is_file():
                 raise FileNotFoundError(f"no {name} in {folder}: not a model of two towers")
+        declare_missing_operators()
+        from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
+
         with quiet_transformers():
             model, found = AutoModel.from_pretrained(
                 folder, dtype=torch.float32, local_files_only=True, use_safetensors=True, output_loading_info=True

@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 
 from model.encoder.batches import check_pairs, pad, require_words, stack
 from model.network import checkpoint
-from model.network.preprocessing import prepare_views
 from model.network.tokenizer import TextTokenizer
 from model.network.videobert import Inputs, VideoBertModel
+from model.preprocessing import prepare_views
 from model.registry.registry import Located
+from model.runtime.graph_cache import picture_settings
 from model.runtime.hardware import best_device
-from model.runtime.session import Session, open_session
+from model.runtime.runtimes import open_session
+from model.runtime.session import Session
 
 _SEGMENTS_AT_ONCE = 64  # rows of ~90 tokens: some 100 MB of activations
 
@@ -56,15 +58,14 @@ class VideoBertEncoder:
         if place.family not in ("", "videobert"):
             raise ValueError(f"{place.folder} holds a model of the family {place.family!r}, not VideoBERT")
         model, tokenizer = checkpoint.load(place.folder)
-        fingerprint = checkpoint.fingerprint(place.folder)
+        fingerprint = place.fingerprint()
         return cls(model, tokenizer, fingerprint=fingerprint, name=place.name, tier=place.tier)
 
     @cached_property
     def feature_fingerprint(self) -> str:
         """BLAKE2b-64 of the backbone's weights and preprocessing, and the session's precision."""
         config = self.model.config
-        picture = str(config.image_size) + (f" {config.frame_fit}" if config.frame_fit != "middle" else "")
-        digest = hashlib.blake2b(picture.encode(), digest_size=8)
+        digest = hashlib.blake2b(picture_settings(config.image_size, config.frame_fit).encode(), digest_size=8)
         for tensor in self.model.backbone.state_dict().values():
             digest.update(tensor.cpu().contiguous().numpy())
         return f"{digest.hexdigest()}:{self.session.precision}"
@@ -73,8 +74,8 @@ class VideoBertEncoder:
     def features(self, frames: NDArray[np.uint8]) -> NDArray[np.float16]:
         """uint8 (T, 3, H, W) -> float16 (T, F), averaged over the views of each frame."""
         config = self.model.config
-        views = prepare_views(torch.from_numpy(frames), config.image_size, fit=config.frame_fit)
-        features = [self.session.run(view.numpy()) for view in views]
+        views = prepare_views(frames, config.image_size, fit=config.frame_fit)
+        features = [self.session.run(view)[0] for view in views]
         return np.asarray(np.mean(features, axis=0).astype(np.float16))
 
     @cached_property

@@ -26,7 +26,7 @@ from torchvision import models
 from transformers import AutoConfig, AutoModel
 
 from model.network import efficientnet_lite2
-from model.network.preprocessing import MEAN, STD
+from model.preprocessing import MEAN, STD
 
 Colours = tuple[list[float], list[float]]  # mean and standard deviation of red, green and blue, 0..1
 

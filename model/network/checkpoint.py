@@ -7,7 +7,6 @@ numbers, and a step for each row.
 from __future__ import annotations
 
 import copy
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -82,11 +81,3 @@ def _unpacked(weights: dict[str, Tensor]) -> dict[str, Tensor]:
         matrix = name.removesuffix(_STEP) + ".weight"
         weights[matrix] = weights[matrix].float() * weights.pop(name).float()
     return weights
-
-
-def fingerprint(folder: Path) -> str:
-    """A name for exactly these weights: the folder's name and a BLAKE2b-48 of its files."""
-    digest = hashlib.blake2b(digest_size=6)
-    for name in _FILES:
-        digest.update((folder / name).read_bytes())
-    return f"{folder.name}-{digest.hexdigest()}"

@@ -6,6 +6,7 @@ each under its name with a lock file; see `model.registry.lock`.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import tomllib
@@ -65,6 +66,13 @@ class Located:
         """`model_type` of its `config.json`, "" where there is none."""
         path = self.folder / "config.json"
         return json.loads(path.read_text(encoding="utf-8")).get("model_type", "") if path.is_file() else ""
+
+    def fingerprint(self) -> str:
+        """A name for exactly these weights of VideoBERT: the folder's name and a BLAKE2b-48 of its files."""
+        digest = hashlib.blake2b(digest_size=6)
+        for name in ("config.json", "model.safetensors", "tokenizer.json"):
+            digest.update((self.folder / name).read_bytes())
+        return f"{self.folder.name}-{digest.hexdigest()}"
 
     def sha256(self) -> Mapping[str, str]:
         """SHA-256 of each of its files, by name."""

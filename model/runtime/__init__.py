@@ -1,5 +1,1 @@
-"""What runs a backbone: pixels in, features out."""
-
-from model.compat import declare_missing_operators
-
-declare_missing_operators()
+"""What runs networks: arrays in, arrays out. Graphs run without torch."""

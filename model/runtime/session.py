@@ -1,48 +1,31 @@
-"""Session: a backbone loaded for one runtime, pixels in, features out.
+"""Session: a graph of a network loaded for one runtime, arrays in, arrays out.
 
-The encoder prepares pixels and averages views; a session multiplies.
+The encoder prepares inputs and averages views; a session multiplies. `model.runtime.runtimes` opens one.
 """
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import nn
 
-from model.network.efficientnet_lite2 import EfficientNetLite2
-from model.runtime.torch_session import TorchSession
+Floats = NDArray[np.float32]
+Precision = Literal["float32", "native"]
 
 
 class Session(Protocol):
-    """A backbone loaded for one runtime; thread-safe."""
+    """A graph loaded for one runtime; thread-safe."""
 
-    runtime: str  # "torch" or "openvino"
+    runtime: str  # "torch", "openvino" or "onnx"
     precision: str  # of its products: "float32" or "bfloat16"
 
-    def run(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Compute features.
+    def run(self, *inputs: Floats) -> tuple[Floats, ...]:
+        """Compute.
 
         Args:
-            pixels: float32 (T, 3, H, W), normalized to -1..1.
+            inputs: in the order of the graph; of a backbone, pixels float32 (T, 3, H, W), normalized to -1..1.
 
         Returns:
-            float32 (T, F).
+            the outputs in the order of the graph; of a backbone, features float32 (T, F).
         """
-
-
-def open_session(backbone: nn.Module, device: torch.device) -> Session:
-    """Load a backbone into the fastest runtime that takes it.
-
-    On a CPU, EfficientNet-Lite2 runs in OpenVINO, 8 to 15 times as fast as in torch (`benchmarks/runtimes.py`);
-    everything else runs in torch.
-    """
-    network = getattr(backbone, "blocks", None)
-    if device.type == "cpu" and isinstance(network, EfficientNetLite2) and find_spec("openvino"):
-        from model.runtime.openvino_session import OpenVinoSession
-
-        return OpenVinoSession(network)
-    return TorchSession(backbone, device)

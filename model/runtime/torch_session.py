@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from model.network.backbone import folded
 from model.runtime.hardware import bf16_is_native
+from model.runtime.session import Floats
 
 
 class TorchSession:
@@ -24,13 +24,16 @@ class TorchSession:
         self.precision = "bfloat16" if bf16_is_native(device) else "float32"
         self._device = device
         self._network = folded(backbone)
-        if getattr(backbone, "clip_frames", 1) == 1:
+        self._channels_last = getattr(backbone, "clip_frames", 1) == 1  # as convolutions on a CPU like it
+        if self._channels_last:
             self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @torch.inference_mode()
-    def run(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-        """float32 (T, 3, H, W), -1..1 -> float32 (T, F)."""
-        frames = torch.from_numpy(pixels).to(self._device)
+    def run(self, *inputs: Floats) -> tuple[Floats, ...]:
+        """Pixels float32 (T, 3, H, W), -1..1 -> features float32 (T, F)."""
+        frames = torch.from_numpy(inputs[0]).to(self._device)
+        if self._channels_last:
+            frames = frames.contiguous(memory_format=torch.channels_last)
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
             features = self._network(frames)
-        return np.asarray(features.float().cpu().numpy())
+        return (np.asarray(features.float().cpu().numpy()),)

@@ -6,7 +6,6 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import typer
@@ -78,16 +77,14 @@ def _faiss() -> str:
 
 
 def _model() -> str:
-    import torch
+    from importlib.metadata import version
 
     from model.encoder.load import load
-    from model.runtime.hardware import best_device, bf16_is_native
 
     encoder = load()
     encoder.embed_text(["a dog runs on the beach"])
-    speed = ", bfloat16 in hardware" if bf16_is_native() else ""
-    libraries = f"torch {torch.__version__}, transformers {version('transformers')}"
-    return f"{encoder.fingerprint} on {best_device()}{speed}; {libraries}"
+    libraries = ", ".join(f"{name} {version(name)}" for name in ("openvino", "torch", "transformers"))
+    return f"{encoder.fingerprint}, frame features in {encoder.feature_fingerprint.rpartition(':')[2]}; {libraries}"
 
 
 def _library(folder: Path | None) -> str:

@@ -383,11 +383,16 @@ class Library:
             MediaError: a file that the library does not hold cannot be read as video.
         """
         from model.encoder.fill_mask import fill
+        from model.encoder.graph import GraphEncoder
+        from model.encoder.load import load_videobert
         from model.encoder.videobert import VideoBertEncoder
 
-        if not isinstance(self.encoder, VideoBertEncoder):
+        encoder = self.encoder
+        if isinstance(encoder, GraphEncoder):  # graphs predict no words
+            encoder = load_videobert(encoder.name)
+        if not isinstance(encoder, VideoBertEncoder):
             raise ValueError(  # noqa: TRY004 - of what the user chose, not of an argument
-                f"only VideoBERT can fill in words; this library uses {self.encoder.fingerprint}"
+                f"only VideoBERT can fill in words; this library uses {encoder.fingerprint}"
             )
         part = ClipRange.parse(str(video))
         features = self.film(part.path)
@@ -396,7 +401,7 @@ class Library:
             inside &= features.pts_seconds < part.end
         if not inside.any():
             raise ValueError(f"{video} has no frame between these times; it lasts {features.duration:.1f} s")
-        return fill(self.encoder, features.features[inside], text, top=top)
+        return fill(encoder, features.features[inside], text, top=top)
 
     def film(self, video: str | Path) -> VideoFeatures:
         """A video as the model saw it: from the library where it holds it unchanged, looked at now otherwise.

@@ -23,7 +23,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FixedTrial, FrozenTrial, TrialState
 
-from model.network import checkpoint
+from model.registry.registry import locate
 from model.training.recipe import Recipe
 from model.training.search_space import Space
 from search.training.training import fingerprint
@@ -64,7 +64,7 @@ class Tuning:
         """What decides the trials; a search can only be resumed with the same."""
         return {
             "captions": fingerprint(self.captions),
-            "start": checkpoint.fingerprint(self.start),
+            "start": locate(self.start).fingerprint(),
             "space": self.space.read_text(encoding="utf-8"),
             "sampler": self.sampler,
             "held_out": self.held_out,

@@ -15,6 +15,7 @@ from indexer.features.examples import load_examples, look_at, save_examples
 from model.encoder.load import load_videobert
 from model.encoder.videobert import VideoBertEncoder
 from model.network import checkpoint
+from model.registry.registry import locate
 from model.training.dataset import CaptionedSet, Example, read_captions
 from model.training.distributed import Processes
 from model.training.initialization import begin, check_options
@@ -70,7 +71,7 @@ def train_on(
     processes = Processes.launched()
     folder = output / "run"
     description = made_of(
-        options, data=fingerprint(captions), start=checkpoint.fingerprint(start), processes=processes
+        options, data=fingerprint(captions), start=locate(start).fingerprint(), processes=processes
     ) | ({"network": dict(network)} if network else {})
     run = Run(folder, description, resume=resume, save_seconds=save_seconds, write=processes.first)
     encoder, fresh = starting(start, options, network or {})

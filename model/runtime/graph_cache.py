@@ -1,0 +1,139 @@
+"""GraphCache: the graphs of a checkpoint folder, made once on each machine.
+
+They lie in the user's cache folder (`$VIDEOBERT_CACHE`), one folder for each checkpoint folder, with what the runtime
+compiled of them. A checkpoint whose files have changed gets new ones; the folder may be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import platformdirs
+from numpy.typing import NDArray
+from safetensors import safe_open
+from safetensors.numpy import load_file
+
+from model.registry.registry import Located
+from model.runtime.runtimes import open_graph
+from model.runtime.session import Precision, Session
+
+CACHE_VARIABLE = "VIDEOBERT_CACHE"
+_VERSION = 1  # of `model.runtime.graph`: another one makes all graphs anew
+_GRAPHS = ("backbone", "text", "fused")
+_BACKBONE = "backbone."
+_BATCH_NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")  # as torch orders them
+
+
+class GraphCache:
+    """Graphs and digests of the checkpoint in a located folder."""
+
+    def __init__(self, place: Located) -> None:
+        self._place = place
+        self.config: dict[str, Any] = json.loads((place.folder / "config.json").read_text(encoding="utf-8"))
+
+    @property
+    def fingerprint(self) -> str:
+        """`Located.fingerprint`, read once for every state of the files."""
+        return str(self._facts["fingerprint"])
+
+    @property
+    def backbone_digest(self) -> str:
+        """`backbone_digest` of the weights."""
+        return str(self._facts["backbone"])
+
+    def session(self, graph: str, precision: Precision) -> Session:
+        """Load one of the graphs: "backbone", "text" or "fused"."""
+        return open_graph(self._folder / f"{graph}.onnx", precision)
+
+    def weight(self, name: str) -> NDArray[Any]:
+        """One weight as it is stored."""
+        with safe_open(self._place.folder / "model.safetensors", "numpy") as file:
+            return np.asarray(file.get_tensor(name))
+
+    @cached_property
+    def _facts(self) -> dict[str, Any]:
+        return dict(json.loads((self._folder / "facts.json").read_text(encoding="utf-8")))
+
+    @cached_property
+    def _folder(self) -> Path:
+        """The folder with all graphs, which is made where it is missing."""
+        source = self._place.folder.resolve()
+        stamps = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in sorted(source.iterdir())]
+        home = cache_folder() / "graphs" / f"{source.name}-{_digest(str(source))}"
+        folder = home / _digest(json.dumps([_VERSION, stamps]))
+        if not (folder / "facts.json").is_file():
+            try:
+                home.mkdir(parents=True, exist_ok=True)
+                outdated = [each for each in home.iterdir() if each.is_dir() and each != folder]
+                fresh = Path(tempfile.mkdtemp(dir=home))
+            except OSError:  # nothing can be kept: they are made for this process alone
+                self._temporary = tempfile.TemporaryDirectory(prefix="videobert-")
+                folder = Path(self._temporary.name)
+                self._make(folder)
+                return folder
+            try:
+                self._make(fresh)
+                with suppress(OSError):  # another process was quicker
+                    fresh.rename(folder)
+            finally:
+                shutil.rmtree(fresh, ignore_errors=True)
+            for each in outdated:
+                shutil.rmtree(each, ignore_errors=True)
+        return folder
+
+    def _make(self, folder: Path) -> None:
+        from model.runtime.graph import backbone_graph, fused_graph, text_graph
+
+        weights = load_file(self._place.folder / "model.safetensors")
+        make: dict[str, Callable[[], Any]] = {
+            "backbone": lambda: backbone_graph(weights),
+            "text": lambda: text_graph(weights, self.config),
+            "fused": lambda: fused_graph(weights, self.config),
+        }
+        for name in _GRAPHS:
+            (folder / f"{name}.onnx").write_bytes(make[name]().SerializeToString())
+        facts = {"fingerprint": self._place.fingerprint(), "backbone": backbone_digest(weights, self.config)}
+        (folder / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
+
+
+def cache_folder() -> Path:
+    """`$VIDEOBERT_CACHE`, or a folder of this user's cache directory."""
+    chosen = os.environ.get(CACHE_VARIABLE)
+    return Path(chosen).expanduser() if chosen else Path(platformdirs.user_cache_dir("videobert"))
+
+
+def backbone_digest(weights: dict[str, NDArray[Any]], config: dict[str, Any]) -> str:
+    """A BLAKE2b-64 of what decides frame features: the backbone's weights, and how pictures are fed to it."""
+    settings = picture_settings(config["image_size"], config["frame_fit"])
+    digest = hashlib.blake2b(settings.encode(), digest_size=8)
+    for name in sorted((name for name in weights if name.startswith(_BACKBONE)), key=_in_order):
+        array = weights[name]
+        digest.update((array.astype(np.float32) if array.dtype.kind == "f" else array).tobytes())
+    return digest.hexdigest()
+
+
+def picture_settings(image_size: int, frame_fit: str) -> str:
+    """How pictures are fed to a backbone, as its digest reads it."""
+    return str(image_size) + (f" {frame_fit}" if frame_fit != "middle" else "")
+
+
+def _in_order(name: str) -> tuple[tuple[int, str], ...]:
+    """Sort weights as torch does: layers by number, a layer's own by `_BATCH_NORM`."""
+    path, _, last = name.rpartition(".")
+    parts = [(int(part), "") if re.fullmatch(r"\d+", part) else (0, part) for part in path.split(".")]
+    return (*parts, (_BATCH_NORM.index(last), ""))
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=6).hexdigest()
