@@ -36,6 +36,7 @@ class IndexOptions:
     """Options of indexing."""
 
     fps: float | None = None  # frames sampled per second of video; the encoder's own if None
+    fast: bool = False  # read key frames only, where they are at most ten seconds apart
     max_segment_seconds: float = MAX_SEGMENT_SECONDS
     workers: int = 1  # decoding processes
     timeout_seconds: float = 60.0  # before a silent decoder is killed
@@ -104,6 +105,7 @@ class Indexer:
         with Decoders(
             workers=self.options.workers,
             fps=self.options.fps or self.encoder.fps,
+            key_frames_only=self.options.fast,
             timeout_seconds=self.options.timeout_seconds,
             memory_bytes=self.options.memory_mib * 2**20,
         ) as decoders:

@@ -15,15 +15,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.features.distinct import DistinctFrames
 from indexer.features.extraction import whole_clips
-from indexer.features.fusion import fused
+from indexer.features.hubness import hubness, query_bank
+from indexer.features.vectors import segment_vectors
+from indexer.features.windows import embed_windows
 from indexer.media.container import MediaError
 from indexer.pipeline import IndexOptions, Progress, encoder_info
 from indexer.workers.decoders import Decoders, Stream
 from model.encoder.contract import Encoder
 from store.catalog.catalog import Catalog
 from store.catalog.reindexing import NewEmbedding
-from store.types import FileStamp, Segment, Video
+from store.types import EncoderInfo, FileStamp, Segment, Video
 
 
 @dataclass
@@ -61,7 +64,8 @@ class Reindexer:
         present, target = self.catalog.encoder(), encoder_info(self.encoder)
         if present is not None and present.same_vectors(target):
             self.catalog.with_encoder(target)  # its name or folder may have changed
-            report.done = True
+            self._complete(target, report, tell)
+            report.done, report.elapsed_seconds = True, time.monotonic() - began
             return report
         keeps_features = self.catalog.reindexing.begin(target)
         unreadable: dict[int, tuple[str, str]] = {}
@@ -82,13 +86,31 @@ class Reindexer:
         report.elapsed_seconds = time.monotonic() - began
         return report
 
+    def _complete(self, encoder: EncoderInfo, report: Report, tell: Callable[[Progress], None]) -> None:
+        """Compute from kept features what an older version did not store: windows, and how near a segment is to all."""
+        todo = self.catalog.segments.incomplete()
+        bank = query_bank(self.encoder)
+        for number, (video, segments) in enumerate(self._held(todo), start=1):
+            ids = [_id(segment) for segment in segments]
+            times, features = zip(*(self.catalog.segments.frame_features(id) for id in ids), strict=True)
+            windows = embed_windows(times, features, self.encoder)
+            near = hubness(self.catalog.segments.embeddings(ids), bank).tolist()
+            self.catalog.segments.complete(
+                dict(zip(ids, windows, strict=True)), dict(zip(ids, near, strict=True)), encoder
+            )
+            report.embedded += 1
+            report.video_seconds += video.duration
+            tell(Progress(video.path, number, len(todo), report.video_seconds))
+
     def _stored(self, ids: Sequence[int]) -> Iterator[tuple[Video, str]]:
         """Embed from stored frame features."""
         for video, segments in self._held(ids):
-            features = [self.catalog.segments.frame_features(_id(segment))[1] for segment in segments]
-            embeddings = fused(features, [segment.text for segment in segments], self.encoder)
+            times, features = zip(
+                *(self.catalog.segments.frame_features(_id(segment)) for segment in segments), strict=True
+            )
+            vectors = segment_vectors(times, features, [segment.text for segment in segments], self.encoder)
             self.catalog.reindexing.put(
-                [NewEmbedding(_id(segment), row) for segment, row in zip(segments, embeddings, strict=True)]
+                [NewEmbedding(_id(segment), **vars(made)) for segment, made in zip(segments, vectors, strict=True)]
             )
             yield video, ""
 
@@ -113,11 +135,13 @@ class Reindexer:
                     continue
                 words = [segment.text for segment in segments]
                 parts = _shared_out(pts_seconds, [segment.start for segment in segments])
-                embeddings = fused([features[part] for part in parts], words, self.encoder)
+                vectors = segment_vectors(
+                    [pts_seconds[part] for part in parts], [features[part] for part in parts], words, self.encoder
+                )
                 self.catalog.reindexing.put(
                     [
-                        NewEmbedding(_id(segment), row, pts_seconds[part], features[part])
-                        for segment, row, part in zip(segments, embeddings, parts, strict=True)
+                        NewEmbedding(_id(segment), pts_seconds=pts_seconds[part], features=features[part], **vars(made))
+                        for segment, made, part in zip(segments, vectors, parts, strict=True)
                     ]
                 )
                 yield video, ""
@@ -129,8 +153,9 @@ class Reindexer:
                 yield video, self.catalog.segments.of(number)
 
     def _look_at(self, stream: Stream) -> tuple[NDArray[np.float64], NDArray[np.float16]]:
+        looking = DistinctFrames(self.encoder)
         chunks = [
-            (frames.pts_seconds, self.encoder.features(frames.data))
+            (frames.pts_seconds, looking.features(frames.data))
             for frames, _ in whole_clips(stream, self.encoder.clip_frames)
         ]
         if not chunks:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from store.types import NewSegment
+from store.types import NewSegment, Windows
 
 VECTOR = np.dtype("<f4")
 FEATURE = np.dtype("<f2")
@@ -42,6 +42,22 @@ def check_segment(segment: NewSegment, dim: int) -> None:
     """Raise ``ValueError`` unless the arrays of ``segment`` fit each other and the embedding has ``dim`` components."""
     unit_vectors(segment.embedding[None], dim)
     check_features(segment.features, segment.pts_seconds)
+    if segment.windows is not None:
+        check_windows(segment.windows, dim)
+
+
+def check_windows(windows: Windows, dim: int) -> None:
+    """Raise ``ValueError`` unless these are the windows of a segment, with embeddings of ``dim`` components."""
+    unit_vectors(windows.embeddings, dim)
+    if windows.pts_seconds.shape != (len(windows.embeddings), 2) or not len(windows.embeddings):
+        raise ValueError(
+            f"Windows need two timestamps each: got embeddings {windows.embeddings.shape} and pts_seconds "
+            f"{windows.pts_seconds.shape}."
+        )
+    if windows.hubness.shape != (len(windows.embeddings),):
+        raise ValueError(f"Windows need one hubness each: got {windows.hubness.shape}.")
+    if not (np.isfinite(windows.pts_seconds).all() and np.isfinite(windows.hubness).all()):
+        raise ValueError(f"The windows at {windows.pts_seconds[:1]} s hold values that are not finite.")
 
 
 def check_features(features: NDArray[np.float16], pts_seconds: NDArray[np.float64]) -> None:

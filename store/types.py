@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,15 @@ class LocatedSegment:
     text: str  # the subtitle lines that overlap it, in order
 
 
+@dataclass(frozen=True, eq=False)
+class Windows:
+    """Short stretches that tile a segment, each with its embedding: (W,) in order of time, W at least 1."""
+
+    pts_seconds: NDArray[np.float64]  # (W, 2) when the first frame of each appears, and the one in its middle
+    embeddings: NDArray[np.float16]  # (W, D) unit length, of the frames without words
+    hubness: NDArray[np.float32]  # (W,) mean cosine of each with the nearest captions of a query bank
+
+
 @dataclass(frozen=True)
 class NewSegment:
     """A segment to be stored, with everything that was computed for it."""
@@ -102,6 +112,8 @@ class NewSegment:
     embedding: NDArray[np.float32]  # (D,) unit length
     thumbnail: bytes  # JPEG
     thumbnail_seconds: float
+    windows: Windows | None = None
+    hubness: float | None = None  # of the embedding, as in `Windows`
 
 
 @dataclass(frozen=True)

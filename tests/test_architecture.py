@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from search.library import Library
+
 ROOT = Path(__file__).parents[1]
 ORDER = """
 search search.cli search.service search.service.routes search.service.backend search.training search.evaluation
@@ -79,4 +81,15 @@ def test_few_folders_know_a_decoder():
 @pytest.mark.parametrize("name", ["model.registry.registry", "search.library", "indexer.plan", "search.cli"])
 def test_light_imports(name: str):
     code = f"import sys, {name}; assert not {{'torch', 'faiss', 'transformers'}} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_commands_that_only_list_import_little(tmp_path):
+    with Library(tmp_path):
+        pass
+    code = (
+        "import sys; from search.cli import app; from search.library import Library\n"
+        f"with Library({str(tmp_path)!r}) as held: held.videos(), held.catalog.failures.all(), held.status()\n"
+        "assert not {'numpy', 'lark', 'sqlite_utils'} & set(sys.modules)"
+    )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from indexer.features.fusion import fused
+from indexer.features.distinct import DistinctFrames
 from indexer.features.segmentation import Segmenter
+from indexer.features.vectors import segment_vectors
 from indexer.media.container import MediaError
 from indexer.media.frames import Frames
 from indexer.text.cues import Transcript
@@ -61,12 +62,12 @@ def extract_segments(
     Raises:
         MediaError: the stream has no frame.
     """
-    segmenter = Segmenter(max_seconds=max_segment_seconds)
+    segmenter, looking = Segmenter(max_seconds=max_segment_seconds), DistinctFrames(encoder)
     open_frames: list[_OpenFrame] = []
     done: list[SegmentFeatures] = []
     last = None
     for frames, cuts in whole_clips(stream, encoder.clip_frames):
-        features = encoder.features(frames.data)
+        features = looking.features(frames.data)
         open_frames += map(_OpenFrame, frames.pts_seconds.tolist(), frames.data, features)
         last = open_frames[-1].pts_seconds
         for start, end in segmenter.add(frames.pts_seconds, cuts):
@@ -107,10 +108,11 @@ def embed(
     """Embed each segment from its frames and subtitles, those in `language` if there are any."""
     spoken = Transcript(cues, language)
     texts = [spoken.between(segment.start, segment.end) for segment in segments]
-    embeddings = fused([segment.features for segment in segments], texts, encoder)
+    times, features = [segment.pts_seconds for segment in segments], [segment.features for segment in segments]
+    vectors = segment_vectors(times, features, texts, encoder)
     return [
-        NewSegment(**vars(segment), text=text, embedding=embedding)
-        for segment, text, embedding in zip(segments, texts, embeddings, strict=True)
+        NewSegment(**vars(segment), text=text, **vars(made))
+        for segment, text, made in zip(segments, texts, vectors, strict=True)
     ]
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.features.extraction import embed, extract_segments
+from indexer.features.extraction import extract_segments
+from indexer.features.fusion import fused
 from indexer.features.segmentation import MAX_SEGMENT_SECONDS
 from indexer.media.container import MediaError
-from indexer.text.cues import in_one_language, text_between
+from indexer.text.cues import Transcript, in_one_language, text_between
 from indexer.workers.decoders import Decoders
 from model.encoder.contract import Encoder
 from store.catalog.catalog import Catalog
@@ -62,12 +63,14 @@ def read_video(path: Path, encoder: Encoder) -> VideoFeatures:
                 duration=stream.header.info.duration,
                 max_segment_seconds=MAX_SEGMENT_SECONDS,
             )
+    spoken = Transcript(cues, language)
+    texts = [spoken.between(segment.start, segment.end) for segment in found]
     return VideoFeatures(
         path,
         np.concatenate([segment.pts_seconds for segment in found]),
         np.concatenate([segment.features for segment in found]),
         np.array([segment.start for segment in found] + [found[-1].end]),
-        np.stack([segment.embedding for segment in embed(found, cues, encoder, language=language)]),
+        fused([segment.features for segment in found], texts, encoder),
         tuple(in_one_language(cues, language)),
     )
 

@@ -39,6 +39,7 @@ _LONGEST_SIDE = 4  # times the short side; banners wider than this are squeezed
 _BACK_SECONDS = 0.0, 2.0, math.inf  # indexes go by the order of decoding, and some lie
 _SET_BACK_SECONDS = 1.0  # a clock that jumps back by more begins anew: a recording was appended
 UNKNOWN_FPS = 25.0
+_FAR_SECONDS = 10.0  # between key frames, beyond which the others are read after all: as long as a segment
 ALMOST_SECONDS = 0.6e-3  # containers round times to milliseconds, decord to float32
 
 
@@ -127,6 +128,7 @@ def read_frames(
     chunk: int = 32,
     start_seconds: float = 0.0,
     end_seconds: float = math.inf,
+    key_frames_only: bool = False,
 ) -> Iterator[Frames]:
     """Sample the frames on screen at ``start_seconds + k / fps``.
 
@@ -140,6 +142,7 @@ def read_frames(
         chunk: frames to hold at a time.
         start_seconds: first instant, on the player's clock.
         end_seconds: instants lie before it.
+        key_frames_only: of a whole video read no others, where its index says that they are close enough together.
 
     Yields:
         At most `chunk` frames, all of one size with even sides.
@@ -152,6 +155,12 @@ def read_frames(
     instants = Instants(start_seconds, 1 / fps, end_seconds)
     whole = start_seconds == 0 and end_seconds == math.inf
     last = -math.inf
+    if key_frames_only and whole and _has_close_key_frames(path, info):
+        for frames in _with_pyav(request, instants, after=last, key_frames_only=True):
+            yield frames
+            last = float(frames.pts_seconds[-1])
+        if last > -math.inf:
+            return
     # For an excerpt, reading the whole index would cost more than it saves.
     if whole and info.container in _INDEXED and _is_turned_by_decord(info):
         from decord import DECORDError
@@ -229,16 +238,30 @@ def _checked_times(request: _Request, reader: Any) -> list[float]:
     return list((times + request.info.first_seconds).tolist())
 
 
-def _with_pyav(request: _Request, instants: Instants, *, after: float) -> Iterator[Frames]:
+def _with_pyav(
+    request: _Request, instants: Instants, *, after: float, key_frames_only: bool = False
+) -> Iterator[Frames]:
     """Frames by PyAV, those that appear later than `after`."""
     info = request.info
-    chosen = instants.sample(frames_from(request.path, info, instants.start))
+    chosen = instants.sample(frames_from(request.path, info, instants.start, key_frames_only=key_frames_only))
     pictures = ((time, _picture(frame, info.orientation, request.size)) for time, frame in chosen if time > after)
     while part := list(islice(pictures, request.chunk)):
         yield Frames(np.stack([picture for _, picture in part]), np.array([time for time, _ in part]))
 
 
-def frames_from(path: Path, info: MediaInfo, start_seconds: float) -> Iterator[tuple[float, VideoFrame]]:
+def _has_close_key_frames(path: Path, info: MediaInfo) -> bool:
+    """Whether the index of a file lists key frames none of which is far from the next, or the last from the end."""
+    with opened(path) as container:
+        stream = video_stream(container)
+        unit = float(stream.time_base or 0)
+        times = [entry.timestamp * unit for entry in stream.index_entries if entry.is_keyframe]
+    times = sorted(time - info.start_seconds for time in times)
+    return bool(times) and max(np.diff([0.0, *times, max(info.duration, times[-1])])) <= _FAR_SECONDS
+
+
+def frames_from(
+    path: Path, info: MediaInfo, start_seconds: float, *, key_frames_only: bool = False
+) -> Iterator[tuple[float, VideoFrame]]:
     """Frames with their times by PyAV, from the one on screen at an instant, or from an earlier one, to the end.
 
     It begins at a key frame before the instant, and goes back further where the first frame from there comes too late.
@@ -247,6 +270,8 @@ def frames_from(path: Path, info: MediaInfo, start_seconds: float) -> Iterator[t
         with opened(path) as container:
             stream = video_stream(container)
             stream.thread_type, stream.codec_context.thread_count = "AUTO", THREADS
+            if key_frames_only:
+                stream.codec_context.skip_frame = "NONKEY"
             target = start_seconds - back
             seek(container, target)
             frames = _timed(decoded(container, stream), info)

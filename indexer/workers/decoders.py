@@ -41,6 +41,7 @@ class Decoders:
     Args:
         workers: child processes.
         fps: frames sampled per second, where a stream asks for no other rate.
+        key_frames_only: whole videos are read by their key frames, as in `indexer.media.frames.read_frames`.
         short_side: pixels of the shorter side of frames.
         timeout_seconds: without a sign of life from a child, on top of the time to read the file from a slow disk.
         memory_bytes: address space of a child, where the system can limit it; the decoders themselves take about 1 GiB.
@@ -51,6 +52,7 @@ class Decoders:
         *,
         workers: int = 1,
         fps: float = 2.0,
+        key_frames_only: bool = False,
         short_side: int = 224,
         timeout_seconds: float = 60.0,
         memory_bytes: int = 4 * 2**30,
@@ -58,7 +60,7 @@ class Decoders:
         if workers < 1:
             raise ValueError(f"workers must be at least 1, got {workers}")
         self._processes = [WorkerProcess(Options(short_side, memory_bytes), timeout_seconds) for _ in range(workers)]
-        self._fps = fps
+        self._fps, self._key_frames_only = fps, key_frames_only
         self._numbers = count()
 
     def __enter__(self) -> Self:
@@ -96,7 +98,7 @@ class Decoders:
         try:
             while True:
                 while len(ahead) <= len(self._processes) and (path := next(todo, None)) is not None:
-                    job = DecodeFrames(next(self._numbers), path, rate, start, end)
+                    job = DecodeFrames(next(self._numbers), path, rate, start, end, self._key_frames_only)
                     ahead.append(Stream(self._process_for(job), job))
                 if not ahead:
                     return

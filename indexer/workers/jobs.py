@@ -30,6 +30,7 @@ class DecodeFrames(Job):
     fps: float  # frames sampled per second
     start_seconds: float = 0.0
     end_seconds: float = math.inf
+    key_frames_only: bool = False
 
 
 @dataclass(frozen=True)

@@ -134,6 +134,7 @@ def _decode_frames(job: DecodeFrames, options: Options) -> Iterator[_Reply]:
         short_side=options.short_side,
         start_seconds=job.start_seconds,
         end_seconds=job.end_seconds,
+        key_frames_only=job.key_frames_only,
     ):
         message = {"pts_seconds": frames.pts_seconds.tolist(), "cuts": shots.cuts(frames), "shape": frames.data.shape}
         yield message, frames.data

@@ -63,6 +63,10 @@ def index(
         float | None,
         typer.Option(min=0.1, max=30, help="Frames sampled per second of video.", show_default="2, or the model's own"),
     ] = None,
+    fast: Annotated[
+        bool,
+        typer.Option("--fast", help="Read key frames only; what is shown between them, for at most 10 s, is missed."),
+    ] = False,
     segment_seconds: Annotated[float, typer.Option(min=2, max=60, help="Maximum length of a segment.")] = 10.0,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Decoding processes.")] = 1,
     timeout: Annotated[float, typer.Option(min=1, help="Seconds without a frame before a decoder is killed.")] = 60.0,
@@ -80,6 +84,7 @@ def index(
 
     options = IndexOptions(
         fps=fps,
+        fast=fast,
         max_segment_seconds=segment_seconds,
         workers=workers,
         timeout_seconds=timeout,
@@ -96,6 +101,8 @@ def index(
     else:
         for line in report_lines(report):
             out.print(line, markup=False)
+        if fast and report.indexed:
+            out.print("Only key frames were read; to read all, remove these videos and index them without --fast.")
     if report.failed or report.problems:
         raise typer.Exit(SOME_FAILED)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import (
@@ -17,11 +18,13 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bar
 
-from indexer.pipeline import Progress
-from model.training.loop import Step
 from search.query.times import clock
 
-Tell = Callable[[Progress], None]
+if TYPE_CHECKING:
+    from indexer.pipeline import Progress
+    from model.training.loop import Step
+
+Tell = Callable[["Progress"], None]
 _BARS = "▁▂▃▄▅▆▇█"
 
 

@@ -15,12 +15,11 @@ from search.export.formats import export, format_of
 from search.library import Library
 from search.query.request import Only, SearchRequest, SimilarRequest
 from search.query.times import ClipRange
-from search.ranking.calibration import answer_quality
 from search.ranking.moments import Moment
-from search.service.client import Upload, running
 
 if TYPE_CHECKING:
     from search.export.cuts import CutResult
+    from search.service.client import Upload
 
 _WARNINGS = {  # printed before moments that are not clearly relevant
     "unsure": "Uncertain results:",
@@ -210,6 +209,8 @@ def _clip(clip: str) -> str | int:
 
 def _found(library: Library, request: SearchRequest | SimilarRequest) -> list[Moment]:
     """Search with the running service of the library, if any, else with the library itself."""
+    from search.service.client import Upload, running
+
     if isinstance(request, SimilarRequest):
         clips, uploads = 1, [] if request.clip is None else [_upload(request.clip)]
     else:
@@ -224,6 +225,8 @@ def _found(library: Library, request: SearchRequest | SimilarRequest) -> list[Mo
 
 
 def _upload(clip: str) -> Upload:
+    from search.service.client import Upload
+
     try:
         part = ClipRange.parse(clip)
     except ValueError:  # the library reports it
@@ -272,6 +275,8 @@ def _show_moments(
 
 
 def _print_moments(library: Library, moments: list[Moment], pictures: Sequence[Path | None]) -> None:
+    from search.ranking.calibration import answer_quality
+
     if not moments:
         segments = library.catalog.counts().segments
         err.print("No moment matches." if segments else "The library is empty; `videobert index FOLDER` fills it.")

@@ -7,7 +7,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 import typer
 
 from search.cli.console import SOME_FAILED, JsonOption, LibraryOption, err, errors, opened, out, print_json
@@ -16,6 +15,9 @@ from search.library import Library
 from search.query.times import clock
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from indexer.features.video import VideoFeatures
     from model.encoder.classifier import Classifier
     from search.tasks.classification import Classification, Labels
@@ -200,8 +202,8 @@ def _show_classification(one: Classification) -> None:
             out.print(f"  {clock(start):>6}–{clock(end):<6}  {_most_likely(one.names, row)}", markup=False)
 
 
-def _most_likely(names: tuple[str, ...], row: np.ndarray) -> str:
-    return ", ".join(f"{names[i]} {row[i]:.0%}" for i in np.argsort(-row)[:_SHOWN])
+def _most_likely(names: tuple[str, ...], row: NDArray[np.float32]) -> str:
+    return ", ".join(f"{names[i]} {row[i]:.0%}" for i in (-row).argsort()[:_SHOWN])
 
 
 def fill(

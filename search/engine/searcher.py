@@ -135,4 +135,5 @@ class Searcher:
             ids[np.linspace(0, len(ids) - 1, min(len(ids), _CALIBRATION_SEGMENTS)).astype(int)] if len(ids) else ids
         )
         everyday = everyday_embeddings(self.catalog, self.encoder)
-        return Calibrator(self.catalog.segments.embeddings(sample), len(ids), everyday, self.encoder.query_bank)
+        vectors, near = self.catalog.segments.embeddings_and_hubness(sample)
+        return Calibrator(vectors, len(ids), everyday, self.encoder.query_bank, near)

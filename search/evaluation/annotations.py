@@ -25,10 +25,6 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from search.evaluation.metrics import iou
-
 Window = tuple[float, float]  # start and end in seconds
 
 _DIDEMO_CHUNK_SECONDS = 5.0
@@ -206,6 +202,10 @@ def _agreed(times: list[tuple[int, int]]) -> Window:
     if not times:
         raise ValueError(f"at least one annotator must have chosen a window, got {times}")
     chosen = _windows([[first, last + 1] for first, last in times])
+    import numpy as np  # here, as the command line reads the names of formats
+
+    from search.evaluation.metrics import iou
+
     start, end = chosen[int(np.argmax(iou(chosen, chosen).sum(axis=1)))]
     return start * _DIDEMO_CHUNK_SECONDS, end * _DIDEMO_CHUNK_SECONDS
 

@@ -17,14 +17,16 @@ Durations are in ms, s, m or h.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import cast
-
-from lark import Lark, Token, Tree
-from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
+from typing import TYPE_CHECKING, cast
 
 from store.filters import TYPED_FILTERS, Filter, parse_duration, parse_filter
+
+if TYPE_CHECKING:  # most commands read no query, and need not wait for the parser
+    from lark import Lark, Token, Tree
+    from lark.exceptions import UnexpectedInput
 
 _NAMES = "|".join(spec.name for spec in TYPED_FILTERS)
 _GRAMMAR = rf"""
@@ -45,6 +47,8 @@ PHRASE: /"[^"]*"/
 WORD: /(?!(THEN|AND|NOT)(?!\S))[^\s"]+/
 %ignore /\s+/
 """
+
+_PLAIN = re.compile(r"(?:\s*(?!(?:THEN|AND|NOT|WITHIN)(?!\S))[^\s\":]+)+\s*")  # words alone, which need no parser
 
 
 class QueryError(ValueError):
@@ -93,6 +97,10 @@ def parse(text: str) -> ParsedQuery:
     Raises:
         QueryError: the syntax is wrong, or there is nothing to search for.
     """
+    if _PLAIN.fullmatch(text):
+        return ParsedQuery((Step((Text(" ".join(text.split())),)),))
+    from lark.exceptions import UnexpectedInput
+
     try:
         tree = _parser().parse(text)
     except UnexpectedInput as error:
@@ -102,9 +110,9 @@ def parse(text: str) -> ParsedQuery:
     limits: list[float | None] = []
     limit = None
     for child in tree.children:
-        assert isinstance(child, Tree)
+        assert not isinstance(child, str)
         if child.data == "limit":
-            (token,) = cast(list[Token], child.children)
+            (token,) = cast("list[Token]", child.children)
             limit = _duration(str(token), text, token.start_pos or 0)
             continue
         if steps:
@@ -121,13 +129,15 @@ def parse(text: str) -> ParsedQuery:
 
 @cache
 def _parser() -> Lark:
+    from lark import Lark
+
     return Lark(_GRAMMAR, start="query", parser="lalr", propagate_positions=True)
 
 
 def _step(tree: Tree[Token], query: str, filters: list[Filter]) -> Step:
     must, must_not = [], []
     for clause in tree.children:
-        assert isinstance(clause, Tree)
+        assert not isinstance(clause, str)
         words, excluded = _clause(clause, query, filters)
         must += words
         must_not += excluded
@@ -136,12 +146,12 @@ def _step(tree: Tree[Token], query: str, filters: list[Filter]) -> Step:
 
 def _clause(tree: Tree[Token], query: str, filters: list[Filter]) -> tuple[list[Text], list[Text]]:
     """Return the texts of a clause that must and must not match; append its filters to `filters`."""
-    plain = [child for child in tree.children if isinstance(child, Token)]
+    plain = [child for child in tree.children if isinstance(child, str)]  # tokens are strings
     must_not = []
     for negated in tree.children:
-        if isinstance(negated, Token):
+        if isinstance(negated, str):
             continue
-        first, *rest = cast(list[Token], negated.children)
+        first, *rest = cast("list[Token]", negated.children)
         if first.type == "FILTER":
             filters.append(replace(_filter(first, query), negated=True))
             plain += rest
@@ -180,6 +190,8 @@ def _duration(value: str, query: str, position: int) -> float:
 
 def _explained(error: UnexpectedInput, query: str) -> QueryError:
     """Turn an error of the parser into a QueryError."""
+    from lark.exceptions import UnexpectedCharacters, UnexpectedToken
+
     if isinstance(error, UnexpectedCharacters):
         return QueryError("this quotation mark is never closed", query, error.pos_in_stream or 0)
     assert isinstance(error, UnexpectedToken)

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from indexer.features.hubness import hubness
 from search.ranking.moments import Moment
 from store.catalog.catalog import Catalog
 
@@ -34,7 +35,6 @@ if TYPE_CHECKING:  # it brings torch with it
 AnswerQuality = Literal["match", "unsure", "nothing"]
 ConfidenceLevel = Literal["high", "medium", "low"]
 
-_NEAREST = 20  # everyday queries, of some two hundred
 _HUBNESS = 0.25  # share of a segment's mean cosine with its nearest everyday queries that is taken off
 _BANK_HUBNESS = 0.5  # the same for a query bank of training captions, which are more and written as captions are
 _SLOPE, _OFFSET = 0.98, -4.28  # of the standardized similarity; of 1
@@ -62,6 +62,7 @@ class Calibrator:
         everyday: float32 (R, D), unit rows; everyday queries, see `everyday_embeddings`.
         bank: float32 (Q, D), unit rows; the encoder's own query bank, which hubness is measured by (querybank
             normalization; Bogolin et al., CVPR 2022). Without one the everyday queries serve.
+        near: float32 (B,), the hubness of the sample, as `indexer.features.hubness` has it; NaN where it is not known.
     """
 
     def __init__(
@@ -70,54 +71,76 @@ class Calibrator:
         size: int,
         everyday: NDArray[np.float32],
         bank: NDArray[np.float32] | None = None,
+        near: NDArray[np.float32] | None = None,
     ) -> None:
         self.vectors, self.size, self.everyday = vectors, size, everyday
         self._bank, self._share = (bank, _BANK_HUBNESS) if bank is not None and len(bank) else (everyday, _HUBNESS)
+        self._stored_near = near
         self.document_frequencies: dict[str, int] = {}  # words that were asked for -> segments that hold them
 
     def similarity(
-        self, queries: NDArray[np.float32], vectors: NDArray[np.float32], *, is_text: bool = True
+        self,
+        queries: NDArray[np.float32],
+        vectors: NDArray[np.float32],
+        *,
+        is_text: bool = True,
+        near: NDArray[np.float32] | None = None,
     ) -> NDArray[np.float32]:
-        """Return the best similarity of segments (C, D) to any of the queries (Q, D): float32 (C,), about -1 to 1."""
+        """Return the best similarity of segments (C, D) to any of the queries (Q, D): float32 (C,), about -1 to 1.
+
+        Args:
+            near: float32 (C,), what is known of the hubness of the segments; NaN where nothing is.
+        """
         cosines = (vectors @ queries.T).max(axis=1)
-        return np.asarray(cosines - self.hubness(vectors) if is_text else cosines)
+        return np.asarray(cosines - self.hubness(vectors, near) if is_text else cosines)
 
     def query_z_scores(
         self, similarity: NDArray[np.float32], queries: NDArray[np.float32], *, is_text: bool = True
     ) -> NDArray[np.float64]:
         """Standardize similarities (C,) by those of these queries with the sample: float64 (C,)."""
-        return _standardized(similarity, self.similarity(queries, self.vectors, is_text=is_text))
+        mean, deviation = _moments(self.similarity(queries, self.vectors, is_text=is_text, near=self._near))
+        return np.asarray((similarity - mean) / deviation, np.float64)
 
     def bank_z_scores(self, similarity: NDArray[np.float32], *, is_text: bool = True) -> NDArray[np.float64]:
         """Standardize similarities (C,) by those of the query bank with the sample: float64 (C,)."""
-        return _standardized(similarity, self._of_texts if is_text else self._of_pictures)
+        mean, deviation = self._text_moments if is_text else self._picture_moments
+        return np.asarray((similarity - mean) / deviation, np.float64)
 
     def confidence(self, similarity: NDArray[np.float32], *, is_text: bool = True) -> NDArray[np.float64]:
         """How likely segments of this similarity (C,) show what was asked for: (C,), 0 to 1."""
         return np.asarray(1 / (1 + np.exp(-_SLOPE * self.bank_z_scores(similarity, is_text=is_text) - _OFFSET)))
 
-    def hubness(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """What is taken off the cosines of segments (C, D) with texts: float32 (C,)."""
-        nearest = min(_NEAREST, len(self._bank))
-        cosines = np.partition(vectors @ self._bank.T, -nearest, axis=1)[:, -nearest:]
-        return np.asarray(self._share * cosines.mean(axis=1))
+    def hubness(self, vectors: NDArray[np.float32], near: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+        """What is taken off the cosines of segments (C, D) with texts: float32 (C,); `near` as in `similarity`."""
+        if near is None:
+            return self._share * hubness(vectors, self._bank)
+        if (unknown := np.isnan(near)).any():
+            near = near.copy()
+            near[unknown] = hubness(vectors[unknown], self._bank)
+        return self._share * near
 
     @cached_property
-    def _of_texts(self) -> NDArray[np.float32]:
-        """Similarities of the query bank with the sample."""
-        return np.asarray((self.vectors @ self.everyday.T - self.hubness(self.vectors)[:, None]).ravel())
+    def _near(self) -> NDArray[np.float32]:
+        """The hubness of the sample, all of it known."""
+        return np.asarray(self.hubness(self.vectors, self._stored_near) / self._share, np.float32)
 
     @cached_property
-    def _of_pictures(self) -> NDArray[np.float32]:
-        """Cosines of segments of the sample among each other."""
+    def _text_moments(self) -> tuple[float, float]:
+        """Mean and deviation of the similarities of the query bank with the sample."""
+        return _moments((self.vectors @ self.everyday.T - self._share * self._near[:, None]).ravel())
+
+    @cached_property
+    def _picture_moments(self) -> tuple[float, float]:
+        """Mean and deviation of the cosines of segments of the sample among each other."""
         cosines = self.vectors[:_SAMPLE] @ self.vectors[:_SAMPLE].T
-        return np.asarray(cosines[~np.eye(len(cosines), dtype=bool)])
+        return _moments(cosines[~np.eye(len(cosines), dtype=bool)])
 
 
-def _standardized(similarity: NDArray[np.float32], among: NDArray[np.float32]) -> NDArray[np.float64]:
-    if len(among) < 2:
-        return np.asarray(similarity, np.float64)
-    return np.asarray((similarity - among.mean()) / max(float(among.std()), 1e-6), np.float64)
+def _moments(similarities: NDArray[np.float32]) -> tuple[float, float]:
+    """Mean and standard deviation; 0 and 1 of fewer than two."""
+    if len(similarities) < 2:
+        return 0.0, 1.0
+    return float(similarities.mean()), max(float(similarities.std()), 1e-6)
 
 
 def everyday_embeddings(catalog: Catalog, encoder: Encoder) -> NDArray[np.float32]:

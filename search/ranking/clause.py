@@ -89,7 +89,9 @@ class SearchContext:
             neighbours: of them, themselves among them.
         """
         is_text = bool(clause.text)
-        similarity = self.calibrator.similarity(clause.vectors, neighbours.embeddings, is_text=is_text)
+        similarity = self.calibrator.similarity(
+            clause.vectors, neighbours.embeddings, is_text=is_text, near=neighbours.hubness
+        )
         # A clip is matched frame by frame afterwards, and the neighbours of a copy need not be like it.
         similarity = neighbours.smooth(similarity) if is_text else neighbours.own(similarity)
         coverage = self._coverage(clause, ids)

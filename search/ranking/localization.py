@@ -1,36 +1,40 @@
 """Where in a moment it begins to answer the query, where it stops, and which frame shows it best.
 
-A segment is as long as its shot, or ten seconds of it; what was asked for may be a part of that. The kept frame
-features are embedded again in short windows, which tell where the query is answered nearly as well as anywhere.
+A segment is as long as its shot, or ten seconds of it; what was asked for may be a part of that. Embeddings of short
+windows, which the indexer stores with each segment, tell where the query is answered nearly as well as anywhere.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.features.windows import embed_windows
 from model.encoder.contract import Encoder
 from search.ranking.clause import Clause, SearchContext
 from search.ranking.moments import Moment
 from store.catalog.analyzer import normalize
+from store.types import Windows
 
-_WINDOW = 4  # frames: two seconds of what the indexer keeps
-_MOST_WINDOWS = 12  # of one moment; a longer one is looked at more coarsely
 _MOST_MOMENTS = 50  # of one answer; what comes after them keeps its segments' ends
 _SLACK = 1.0  # standard deviations of the library below the best window: what still answers
 
 
-@dataclass(frozen=True)
-class _Windows:
-    """Short stretches of one moment: (W,) arrays in order of time."""
+@dataclass(frozen=True, eq=False)
+class _MomentWindows:
+    """The windows of all segments of one moment: (W,) arrays in order of time."""
 
     start: NDArray[np.float64]
     middle: NDArray[np.float64]
     end: NDArray[np.float64]
-    features: list[NDArray[np.float16]]  # W times (<= 4, F)
+    embeddings: NDArray[np.float32]  # (W, D)
+    hubness: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.start)
 
 
 def localize(
@@ -41,19 +45,21 @@ def localize(
     Args:
         must: clauses that the moments match.
         spoken: segments that were found by their words; a moment with one is narrowed to the lines that hold them.
+        encoder: embeds the windows of segments that an older version indexed.
     """
     rest = list(moments[_MOST_MOMENTS:])
     moments = moments[:_MOST_MOMENTS]
-    windows = [_windows(moment, context) for moment in moments]
-    if not any(each.features for each in windows):
+    stored = _stored_windows([hit.segment_id for moment in moments for hit in moment.hits], context, encoder)
+    windows = [_of_moment(moment, stored) for moment in moments]
+    if not any(map(len, windows)):
         return [*moments, *rest]
-    features = [part for each in windows for part in each.features]
-    embeddings = encoder.embed_segments(features, [""] * len(features))
-    similarity = np.mean([_standardized(clause, embeddings, context) for clause in must], axis=0)
-    ends = np.cumsum([len(each.features) for each in windows])
+    embeddings = np.concatenate([each.embeddings for each in windows if len(each)])
+    near = np.concatenate([each.hubness for each in windows])
+    similarity = np.mean([_standardized(clause, embeddings, near, context) for clause in must], axis=0)
+    ends = np.cumsum([len(each) for each in windows])
     localized = []
     for moment, each, scores in zip(moments, windows, np.split(similarity, ends[:-1]), strict=True):
-        if not each.features:
+        if not len(each):
             localized.append(moment)
         else:
             found_by_words = any(hit.segment_id in spoken for hit in moment.hits)
@@ -62,30 +68,35 @@ def localize(
     return localized + rest
 
 
-def _windows(moment: Moment, context: SearchContext) -> _Windows:
+def _stored_windows(ids: Sequence[int], context: SearchContext, encoder: Encoder) -> dict[int, Windows]:
+    """The windows of segments by id; those that are not stored are embedded now."""
+    stored = context.catalog.segments.windows(ids)
+    frames = {number: context.catalog.segments.frame_features(number) for number in ids if number not in stored}
+    missing = {number: pair for number, pair in frames.items() if len(pair[0])}
+    if missing:
+        times, features = zip(*missing.values(), strict=True)
+        stored.update(zip(missing, embed_windows(times, features, encoder), strict=True))
+    return stored
+
+
+def _of_moment(moment: Moment, stored: Mapping[int, Windows]) -> _MomentWindows:
     hits = sorted(moment.hits, key=lambda hit: hit.start)
-    stored = [context.catalog.segments.frame_features(hit.segment_id) for hit in hits]
-    pts = np.concatenate([pts for pts, _ in stored])
-    if not len(pts):
-        return _Windows(pts, pts, pts, [])
-    features = np.concatenate([rows for _, rows in stored])
-    hop = max(_WINDOW, -(-len(pts) // _MOST_WINDOWS))
-    firsts = list(range(0, max(len(pts) - _WINDOW, 0) + 1, hop))
-    lasts = [min(first + max(_WINDOW, hop), len(pts)) for first in firsts]
-    lasts[-1] = len(pts)
-    after = np.append(pts, moment.end)  # when the frame after each appears
-    return _Windows(
-        start=pts[firsts],
-        middle=np.array([pts[(first + last) // 2] for first, last in zip(firsts, lasts, strict=True)]),
-        end=after[lasts],
-        features=[features[first:last] for first, last in zip(firsts, lasts, strict=True)],
-    )
+    parts = [stored[hit.segment_id] for hit in hits if hit.segment_id in stored]
+    if not parts:
+        nothing = np.empty(0)
+        return _MomentWindows(nothing, nothing, nothing, np.empty((0, 0), np.float32), np.empty(0, np.float32))
+    start, middle = np.concatenate([part.pts_seconds for part in parts]).T
+    embeddings = np.concatenate([part.embeddings for part in parts]).astype(np.float32)
+    near = np.concatenate([part.hubness for part in parts])
+    return _MomentWindows(start, middle, np.append(start[1:], moment.end), embeddings, near)
 
 
-def _standardized(clause: Clause, embeddings: NDArray[np.float32], context: SearchContext) -> NDArray[np.float64]:
-    is_text = bool(clause.text)
-    similarity = context.calibrator.similarity(clause.vectors, embeddings, is_text=is_text)
-    return context.calibrator.query_z_scores(similarity, clause.vectors, is_text=is_text)
+def _standardized(
+    clause: Clause, embeddings: NDArray[np.float32], near: NDArray[np.float32], context: SearchContext
+) -> NDArray[np.float64]:
+    is_text, calibrator = bool(clause.text), context.calibrator
+    similarity = calibrator.similarity(clause.vectors, embeddings, is_text=is_text, near=near)
+    return calibrator.query_z_scores(similarity, clause.vectors, is_text=is_text)
 
 
 def _spoken(moment: Moment, must: Sequence[Clause], context: SearchContext) -> tuple[float, float] | None:
@@ -106,7 +117,7 @@ def _spoken(moment: Moment, must: Sequence[Clause], context: SearchContext) -> t
 
 
 def _narrowed(
-    moment: Moment, windows: _Windows, scores: NDArray[np.float64], spoken: tuple[float, float] | None
+    moment: Moment, windows: _MomentWindows, scores: NDArray[np.float64], spoken: tuple[float, float] | None
 ) -> Moment:
     if spoken:
         inside = (windows.end > spoken[0]) & (windows.start < spoken[1])

@@ -27,11 +27,13 @@ class Neighbours:
 
     Attributes:
         embeddings: float32 (N, D), unit rows.
+        hubness: float32 (N,), how near each is to a query bank, NaN where that is not known.
         rows: int64 (C, B), which of the N are neighbours of each of the C, itself among them.
         weights: float64 (C, B), rows sum to 1; 0 where there is no neighbour.
     """
 
     embeddings: NDArray[np.float32]
+    hubness: NDArray[np.float32]
     rows: NDArray[np.int64]
     weights: NDArray[np.float64]
 
@@ -53,11 +55,11 @@ def neighbours_of(catalog: Catalog, ids: Sequence[int]) -> Neighbours:
     beside, spans = catalog.segments.neighbours(ids, _BESIDE)
     there = beside >= 0
     distinct = np.unique(beside[there])
-    embeddings = catalog.segments.embeddings(distinct)
+    embeddings, hubness = catalog.segments.embeddings_and_hubness(distinct)
     rows = np.where(there, np.searchsorted(distinct, beside), 0)
     own = rows[:, _BESIDE]
     middles, seconds = spans.mean(axis=2), np.maximum(spans[..., 1] - spans[..., 0], _SHORTEST_SECONDS)
     near = np.exp(-np.abs(middles - middles[:, _BESIDE : _BESIDE + 1]) / _FADING_SECONDS)
     alike = np.stack([(embeddings[own] * embeddings[column]).sum(axis=1) for column in rows.T], axis=1)
     weights = there * near * seconds * alike.clip(min=0.0) ** 2
-    return Neighbours(embeddings, rows, weights / weights.sum(axis=1, keepdims=True))
+    return Neighbours(embeddings, hubness, rows, weights / weights.sum(axis=1, keepdims=True))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from store.catalog.attempts import Attempts
 from store.catalog.cues import Cues
@@ -13,13 +14,15 @@ from store.catalog.database import Database
 from store.catalog.failures import Failures
 from store.catalog.fulltext import FullText
 from store.catalog.judgements import Judgements
-from store.catalog.reindexing import Reindexing
 from store.catalog.searches import Searches
-from store.catalog.segments import Segments
 from store.catalog.tags import Tags
-from store.catalog.text_embeddings import TextEmbeddings
 from store.catalog.videos import Videos
 from store.types import Cue, EncoderInfo, NewSegment, Video
+
+if TYPE_CHECKING:
+    from store.catalog.reindexing import Reindexing
+    from store.catalog.segments import Segments
+    from store.catalog.text_embeddings import TextEmbeddings
 
 
 @dataclass(frozen=True)
@@ -44,30 +47,48 @@ class Catalog:
     Attributes:
         videos: files, one row each.
         cues: subtitle lines of videos.
-        segments: stretches of videos with their vectors, frame features and thumbnails.
         fulltext: words that are said in segments or stand in their paths.
         tags: labels of segments.
         judgements: judged answers to queries.
         searches: queries with names.
         failures: files that could not be indexed.
         attempts: files that are being indexed.
-        text_embeddings: vectors of constant texts, such as the query bank.
-        reindexing: vectors of the next encoder, until it takes over.
     """
 
     def __init__(self, database: Database, encoder: EncoderInfo | None = None) -> None:
         self.database = database
+        self._encoder = encoder
         self.videos = Videos(database)
         self.cues = Cues(database)
-        self.segments = Segments(database, encoder)
         self.fulltext = FullText(database)
         self.tags = Tags(database)
         self.judgements = Judgements(database)
         self.searches = Searches(database)
         self.failures = Failures(database)
         self.attempts = Attempts(database)
-        self.text_embeddings = TextEmbeddings(database)
-        self.reindexing = Reindexing(database)
+
+    # These know arrays. NumPy takes longer to import than most commands take that only list something.
+
+    @cached_property
+    def segments(self) -> Segments:
+        """Stretches of videos with their vectors, frame features and thumbnails."""
+        from store.catalog.segments import Segments
+
+        return Segments(self.database, self._encoder)
+
+    @cached_property
+    def text_embeddings(self) -> TextEmbeddings:
+        """Vectors of constant texts, such as the query bank."""
+        from store.catalog.text_embeddings import TextEmbeddings
+
+        return TextEmbeddings(self.database)
+
+    @cached_property
+    def reindexing(self) -> Reindexing:
+        """Vectors of the next encoder, until it takes over."""
+        from store.catalog.reindexing import Reindexing
+
+        return Reindexing(self.database)
 
     @classmethod
     def open(cls, path: str | Path, encoder: EncoderInfo | None = None) -> Self:

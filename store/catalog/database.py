@@ -16,16 +16,19 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cached_property
+from itertools import chain
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-import sqlite_utils
-
-from store.catalog.migrations import check, migrate
+from store.catalog.migrations import check, is_newest, migrate
 from store.errors import EncoderMismatch, NotALibrary
 from store.types import EncoderInfo
 
-_PATH = {"path": "CAST(? AS TEXT)"}  # bound as the bytes of os.fsencode, held as text
+if TYPE_CHECKING:
+    import sqlite_utils
+
+_PATH = "CAST(? AS TEXT)"  # of a column "path": bound as the bytes of os.fsencode, held as text
 AMONG = "IN (SELECT value FROM json_each(?))"  # one parameter for any number of ids
 
 _BUSY_SECONDS = 30  # how long a writer waits for the transaction of another process
@@ -38,9 +41,6 @@ class Database:
         path: of the file, which is created with its folder where missing; ":memory:" for one that lives as long as
             the object.
 
-    Attributes:
-        sqlite: the connection, for what these methods do not offer.
-
     Raises:
         NotALibrary: the file is something else.
         NewerLibrary: a newer version of the program made it.
@@ -50,20 +50,29 @@ class Database:
         if str(path) != ":memory:":
             Path(path).parent.mkdir(parents=True, exist_ok=True)
         self._lock = threading.RLock()
-        connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, check_same_thread=False)
+        # Python begins no transaction by itself: a single statement is one, others are begun in `transaction`.
+        connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, check_same_thread=False, isolation_level=None)
         connection.text_factory = lambda raw: raw.decode("utf-8", sys.getfilesystemencodeerrors())
         try:
-            # Plugins that other programs installed for sqlite-utils must not change this file.
-            self.sqlite = sqlite_utils.Database(connection, execute_plugins=False)
-            check(self.sqlite, str(path))
-            _enable_write_ahead_log(self.sqlite)
-            self.sqlite.execute("PRAGMA foreign_keys = ON")
-            migrate(self.sqlite)
+            self._connection = connection
+            check(connection, str(path))
+            _enable_write_ahead_log(connection)
+            connection.execute("PRAGMA foreign_keys = ON")
+            if not is_newest(connection):
+                migrate(self.sqlite)
         except BaseException as error:
             connection.close()
             if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB:
                 raise NotALibrary(f"{path} is not a library: it is no SQLite database.") from error
             raise
+
+    @cached_property
+    def sqlite(self) -> sqlite_utils.Database:
+        """The connection as sqlite-utils sees it, which builds the schema: importing it would slow down every start."""
+        import sqlite_utils
+
+        # Plugins that other programs installed for sqlite-utils must not change this file.
+        return sqlite_utils.Database(self._connection, execute_plugins=False)
 
     def __enter__(self) -> Self:
         return self
@@ -74,22 +83,24 @@ class Database:
     def close(self) -> None:
         """Close the file. Everything written is already safe."""
         with self._lock:
-            self.sqlite.close()
+            self._connection.close()
 
     def rows(self, sql: str, *parameters: Any) -> list[dict[str, Any]]:
         """Return the rows of a query as dictionaries."""
         with self._lock:
-            return list(self.sqlite.query(sql, parameters))
+            cursor = self._connection.execute(sql, parameters)
+            names = [column[0] for column in cursor.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in cursor]
 
     def tuples(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """Return the rows of a query as tuples: a hundred thousand dictionaries would take half a second."""
         with self._lock:
-            return self.sqlite.execute(sql, parameters).fetchall()
+            return self._connection.execute(sql, parameters).fetchall()
 
     def execute(self, sql: str, *parameters: Any) -> int:
         """Run one statement that writes; return how many rows it changed."""
         with self._lock:
-            return self.sqlite.execute(sql, parameters).rowcount
+            return self._connection.execute(sql, parameters).rowcount
 
     def insert(self, table: str, row: dict[str, Any], *, replace: bool = False) -> int:
         """Insert a row, a "path" in it as the bytes of ``os.fsencode``; return its rowid.
@@ -98,32 +109,36 @@ class Database:
             replace: whether a row with the same key gives way; an error otherwise.
         """
         with self._lock:
-            number = self.sqlite.table(table).insert(row, replace=replace, conversions=_PATH).last_rowid
+            number = self._connection.execute(_inserting(table, row, replace), tuple(row.values())).lastrowid
         assert number is not None
         return number
 
     def insert_all(self, table: str, rows: Iterable[dict[str, Any]], *, replace: bool = False) -> None:
-        """Insert rows with the same columns, as in ``insert``."""
-        with self._lock:
-            self.sqlite.table(table).insert_all(rows, replace=replace)
+        """Insert rows with the same columns, as in ``insert``, in one transaction."""
+        todo = iter(rows)
+        if (first := next(todo, None)) is None:
+            return
+        with self.transaction():
+            values = (tuple(row.values()) for row in chain([first], todo))
+            self._connection.executemany(_inserting(table, first, replace), values)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """One transaction: all that is written inside, or nothing. One inside another is a part of it.
 
-        Not ``sqlite_utils.Database.atomic``, which begins deferred: a transaction that has read and then writes is
-        refused at once, without waiting, where another process wrote in between.
+        It begins immediately: a deferred one that has read and then writes is refused at once, without waiting, where
+        another process wrote in between.
         """
         with self._lock:
-            if self.sqlite.conn.in_transaction:
+            if self._connection.in_transaction:
                 yield
                 return
-            self.sqlite.execute("BEGIN IMMEDIATE")
+            self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
-                self.sqlite.commit()
+                self._connection.commit()
             except BaseException:
-                self.sqlite.rollback()
+                self._connection.rollback()
                 raise
 
     def setting(self, name: str) -> str | None:
@@ -171,19 +186,27 @@ class Database:
     def stamp(self) -> tuple[int, int]:
         """Return a pair that differs after every change of the file, by this connection or another one."""
         with self._lock:
-            return self.rows("PRAGMA data_version")[0]["data_version"], self.sqlite.conn.total_changes
+            return self.rows("PRAGMA data_version")[0]["data_version"], self._connection.total_changes
 
 
-def _enable_write_ahead_log(db: sqlite_utils.Database) -> None:
+def _inserting(table: str, row: dict[str, Any], replace: bool) -> str:
+    names = ", ".join(f'"{name}"' for name in row)
+    values = ", ".join(_PATH if name == "path" else "?" for name in row)
+    return f"INSERT {'OR REPLACE ' if replace else ''}INTO {table} ({names}) VALUES ({values})"
+
+
+def _enable_write_ahead_log(connection: sqlite3.Connection) -> None:
     """Switch a new file over, and wait: SQLite itself does not where several processes do this at the same instant."""
     give_up_at = time.monotonic() + _BUSY_SECONDS
     while True:
         try:
-            return db.enable_wal()
+            connection.execute("PRAGMA journal_mode = wal")
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up_at:
                 raise
             time.sleep(0.01)
+        else:
+            return
 
 
 def is_id(number: int) -> bool:

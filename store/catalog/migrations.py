@@ -11,11 +11,15 @@ is never reused, so a stale vector index, or a saved link, never shows the wrong
 from __future__ import annotations
 
 import uuid
-
-from sqlite_utils import Database
+from typing import TYPE_CHECKING
 
 from store.catalog.analyzer import TOKENIZER, analyze, name_words
 from store.errors import NewerLibrary, NotALibrary
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from sqlite_utils import Database
 
 
 def create_library(db: Database) -> None:
@@ -239,6 +243,20 @@ def add_languages(db: Database) -> None:
     db.execute("ALTER TABLE videos ADD COLUMN language TEXT NOT NULL DEFAULT ''")
 
 
+def add_windows(db: Database) -> None:
+    """Step 14: embeddings of short windows of segments, and how near each segment is to a query bank.
+
+    Libraries of older versions have neither until ``videobert reindex``; searches compute what is missing.
+    """
+    for table in ("windows", "next_windows"):
+        db.execute(
+            f"CREATE TABLE {table} (segment_id INTEGER PRIMARY KEY REFERENCES segments (id) ON DELETE CASCADE, "
+            "width INTEGER NOT NULL, pts BLOB NOT NULL, data BLOB NOT NULL, hubness BLOB NOT NULL)"
+        )
+    for table in ("embeddings", "next_embeddings"):
+        db.execute(f"ALTER TABLE {table} ADD COLUMN hubness REAL")
+
+
 MIGRATIONS = (
     create_library,
     add_judgements,
@@ -253,22 +271,29 @@ MIGRATIONS = (
     add_attempts,
     add_mirrored,
     add_languages,
+    add_windows,
 )
 
 
-def version(db: Database) -> int:
+def version(db: Database | sqlite3.Connection) -> int:
     """Return how many migrations the file has been through, 0 for a new one."""
     return int(db.execute("PRAGMA user_version").fetchone()[0])
 
 
-def check(db: Database, path: str) -> None:
+def is_newest(db: Database | sqlite3.Connection) -> bool:
+    """Return whether no migration is pending."""
+    return version(db) == len(MIGRATIONS)
+
+
+def check(db: sqlite3.Connection, path: str) -> None:
     """Raise, having changed nothing, if the database is not one this program may write to.
 
     Raises:
         NewerLibrary: it was made by a newer version of the program.
         NotALibrary: it holds the tables of something else.
     """
-    tables = db.table_names()  # before the version: a library being made elsewhere gets both in one transaction
+    # Before the version: a library that is being made elsewhere gets both in one transaction.
+    tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
     found = version(db)
     if found > len(MIGRATIONS):
         raise NewerLibrary(
@@ -281,7 +306,7 @@ def check(db: Database, path: str) -> None:
 
 def migrate(db: Database) -> None:
     """Apply the pending migrations in order, all of them or none."""
-    if version(db) == len(MIGRATIONS):
+    if is_newest(db):
         return  # without the write lock, which another process may hold for long
     db.execute("BEGIN IMMEDIATE")
     try:

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from store.arrays import FEATURE, SECONDS, VECTOR, check_features, to_blob, unit_vectors
+from store.arrays import FEATURE, SECONDS, VECTOR, check_features, check_windows, to_blob, unit_vectors
 from store.catalog.database import AMONG, Database, json_ids
+from store.catalog.segments import window_row
 from store.errors import EncoderMismatch
-from store.types import EncoderInfo, same_features
+from store.types import EncoderInfo, Windows, same_features
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class NewEmbedding:
     embedding: NDArray[np.float32]  # (D,), unit length
     pts_seconds: NDArray[np.float64] | None = None  # (T,); with the features, where those of the library do not serve
     features: NDArray[np.float16] | None = None  # (T, F)
+    windows: Windows | None = None
+    hubness: float | None = None
 
 
 class Reindexing:
@@ -82,12 +85,22 @@ class Reindexing:
                     raise ValueError(f"Frame features are {'kept' if keeps_features else 'needed'} by this encoder.")
                 if one.features is not None and one.pts_seconds is not None:
                     check_features(one.features, one.pts_seconds)
+                if one.windows is not None:
+                    check_windows(one.windows, dim)
             ids = json_ids(one.segment_id for one in embeddings)
             present = {row["id"] for row in self._database.rows(f"SELECT id FROM segments WHERE id {AMONG}", ids)}
             stored = [one for one in embeddings if one.segment_id in present]
             self._database.insert_all(
                 "next_embeddings",
-                ({"segment_id": one.segment_id, "vector": to_blob(one.embedding, VECTOR)} for one in stored),
+                (
+                    {"segment_id": one.segment_id, "vector": to_blob(one.embedding, VECTOR), "hubness": one.hubness}
+                    for one in stored
+                ),
+                replace=True,
+            )
+            self._database.insert_all(
+                "next_windows",
+                (window_row(one.segment_id, one.windows) for one in stored if one.windows is not None),
                 replace=True,
             )
             self._database.insert_all(
@@ -120,7 +133,7 @@ class Reindexing:
             if not leaving.issuperset(self.pending()):
                 return False
             self._database.execute(f"DELETE FROM videos WHERE id {AMONG}", json_ids(leaving))
-            for table in ("embeddings",) if keeps_features else ("embeddings", "frame_features"):
+            for table in ("embeddings", "windows") if keeps_features else ("embeddings", "windows", "frame_features"):
                 # Three new names instead of copies, however large the library is.
                 for old, new in ((table, "moving"), (f"next_{table}", table), ("moving", f"next_{table}")):
                     self._database.execute(f"ALTER TABLE {old} RENAME TO {new}")
@@ -144,6 +157,6 @@ class Reindexing:
         return dim, keeps_features
 
     def _clear(self) -> None:
-        for table in ("next_embeddings", "next_frame_features"):
+        for table in ("next_embeddings", "next_windows", "next_frame_features"):
             self._database.execute(f"DELETE FROM {table}")
         self._database.execute("DELETE FROM settings WHERE name IN ('successor', 'successor_origin')")

@@ -5,21 +5,26 @@ A segment is only ever written together with all of that, so every segment that 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from store.arrays import FEATURE, SECONDS, VECTOR, check_segment, from_blob, to_blob
+from store.arrays import FEATURE, SECONDS, VECTOR, check_segment, check_windows, from_blob, to_blob
 from store.catalog.analyzer import storable
 from store.catalog.database import AMONG, Database, is_id, json_ids
 from store.errors import NotInLibrary
 from store.filters import Filter, conditions
-from store.types import EncoderInfo, LocatedSegment, NewSegment, Segment
+from store.types import EncoderInfo, LocatedSegment, NewSegment, Segment, Windows
 
 _CHUNK = 4096  # rows read at a time: about 6 MB of vectors of 384 components
-_OWNED = {"embeddings": "vector", "frame_features": "width, pts, data", "thumbnails": "seconds, jpeg"}
+_OWNED = {
+    "embeddings": "vector, hubness",
+    "frame_features": "width, pts, data",
+    "windows": "width, pts, data, hubness",
+    "thumbnails": "seconds, jpeg",
+}
 
 
 class Segments:
@@ -110,22 +115,29 @@ class Segments:
         Raises:
             NotInLibrary: some ids are unknown; the error carries them all.
         """
+        return self.embeddings_and_hubness(ids)[0]
+
+    def embeddings_and_hubness(self, ids: ArrayLike) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return what ``embeddings`` does, and how near segments are to a query bank: float32 (N,), NaN if not known.
+
+        Raises:
+            NotInLibrary: some ids are unknown; the error carries them all.
+        """
         distinct, positions = np.unique(_as_array(ids), return_inverse=True)
-        found: list[int] = []
-        vectors: list[NDArray[np.float32]] = []
+        rows: list[tuple[int, bytes, float | None]] = []
         for first in range(0, len(distinct), _CHUNK):
-            rows = self._database.rows(
-                f"SELECT segment_id, vector FROM embeddings WHERE segment_id {AMONG} ORDER BY segment_id",
+            rows += self._database.tuples(
+                f"SELECT segment_id, vector, hubness FROM embeddings WHERE segment_id {AMONG} ORDER BY segment_id",
                 json_ids(distinct[first : first + _CHUNK]),
             )
-            found.extend(row["segment_id"] for row in rows)
-            vectors.append(from_blob(b"".join(row["vector"] for row in rows), VECTOR))
-        if len(found) < len(distinct):
-            raise NotInLibrary("segment", np.setdiff1d(distinct, found).tolist())
-        if not found:
+        if len(rows) < len(distinct):
+            raise NotInLibrary("segment", np.setdiff1d(distinct, [number for number, _, _ in rows]).tolist())
+        if not rows:
             encoder = self._database.encoder()
-            return np.empty((0, encoder.dim if encoder else 0), np.float32)
-        return np.concatenate(vectors).reshape(len(found), -1)[positions]
+            return np.empty((0, encoder.dim if encoder else 0), np.float32), np.empty(0, np.float32)
+        vectors = from_blob(b"".join(vector for _, vector, _ in rows), VECTOR).reshape(len(rows), -1)
+        hubness = np.array([np.nan if value is None else value for _, _, value in rows], np.float32)
+        return vectors[positions], hubness[positions]
 
     def frame_features(self, segment_id: int) -> tuple[NDArray[np.float64], NDArray[np.float16]]:
         """Return the timestamps in seconds, float64 (T,), and the frame features, float16 (T, F), of a segment.
@@ -135,6 +147,45 @@ class Segments:
         """
         row = self._owned("frame_features", segment_id)
         return from_blob(row["pts"], SECONDS), from_blob(row["data"], FEATURE, row["width"])
+
+    def windows(self, ids: ArrayLike) -> dict[int, Windows]:
+        """Return the windows of segments by id, leaving out segments that have none stored."""
+        found = self._database.tuples(
+            f"SELECT segment_id, width, pts, data, hubness FROM windows WHERE segment_id {AMONG}",
+            json_ids(_as_array(ids)),
+        )
+        return {
+            number: Windows(from_blob(pts, SECONDS, 2), from_blob(data, FEATURE, width), from_blob(hubness, VECTOR))
+            for number, width, pts, data, hubness in found
+        }
+
+    def incomplete(self) -> list[int]:
+        """Return the ids of the videos that lack windows or hubness, as an older version indexed them, in order."""
+        rows = self._database.tuples(
+            "SELECT DISTINCT video_id FROM segments WHERE id NOT IN (SELECT segment_id FROM windows) "
+            "OR id IN (SELECT segment_id FROM embeddings WHERE hubness IS NULL) ORDER BY video_id"
+        )
+        return [number for (number,) in rows]
+
+    def complete(self, windows: Mapping[int, Windows], hubness: Mapping[int, float], encoder: EncoderInfo) -> None:
+        """Write windows and hubness of segments in one transaction; segments removed since are left out.
+
+        Args:
+            encoder: made them.
+
+        Raises:
+            ValueError: arrays do not fit each other or the encoder.
+            EncoderMismatch: the library holds vectors of another encoder.
+        """
+        for each in windows.values():
+            check_windows(each, encoder.dim)
+        with self._database.transaction():
+            self._database.require_encoder(encoder)
+            held = self._database.tuples(f"SELECT id FROM segments WHERE id {AMONG}", json_ids(windows))
+            rows = (window_row(number, windows[number]) for (number,) in held)
+            self._database.insert_all("windows", rows, replace=True)
+            for number, value in hubness.items():
+                self._database.execute("UPDATE embeddings SET hubness = ? WHERE segment_id = ?", float(value), number)
 
     def thumbnail(self, segment_id: int) -> tuple[bytes, float]:
         """Return the thumbnail of a segment as JPEG, and the time in seconds of the frame it shows.
@@ -182,7 +233,14 @@ class Segments:
         )
         self._database.insert_all(
             "embeddings",
-            ({"segment_id": number, "vector": to_blob(segment.embedding, VECTOR)} for number, segment in numbered),
+            (
+                {"segment_id": number, "vector": to_blob(segment.embedding, VECTOR), "hubness": segment.hubness}
+                for number, segment in numbered
+            ),
+        )
+        self._database.insert_all(
+            "windows",
+            (window_row(number, segment.windows) for number, segment in numbered if segment.windows is not None),
         )
         self._database.insert_all(
             "frame_features",
@@ -227,6 +285,17 @@ class Segments:
         """The greatest id that a segment ever had, removed ones included."""
         rows = self._database.rows("SELECT seq FROM sqlite_sequence WHERE name = 'segments'")
         return int(rows[0]["seq"]) if rows else 0
+
+
+def window_row(segment_id: int, windows: Windows) -> dict[str, Any]:
+    """Return the windows of a segment as a row of their table."""
+    return {
+        "segment_id": segment_id,
+        "width": windows.embeddings.shape[1],
+        "pts": to_blob(windows.pts_seconds, SECONDS),
+        "data": to_blob(windows.embeddings, FEATURE),
+        "hubness": to_blob(windows.hubness, VECTOR),
+    }
 
 
 def _as_array(ids: ArrayLike) -> NDArray[np.int64]:

@@ -1,7 +1,8 @@
 """FaissIndex: a vector index in one file, on FAISS.
 
-Two constructions of one class. "flat" compares a query with every vector and is exact; beyond ``EXACT_LIMIT`` vectors
-"ivf" sorts them into lists by k-means, keeps 8 bits of every component, and searches the nearest lists only.
+Two constructions of one class. "flat" compares a query with every vector and is exact (`store.vectors.flat`, without
+FAISS); beyond ``EXACT_LIMIT`` vectors "ivf" sorts them into lists by k-means, keeps 8 bits of every component, and
+searches the nearest lists only.
 
 The index file may be deleted, torn or old at any time: it is then an empty index, or one that lacks some vectors, and
 ``store.vectors.sync`` fills it from the catalog. The file is one line of JSON and then what FAISS writes; the line
@@ -21,12 +22,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Literal, Self
 
-import faiss
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from store.arrays import unit_vectors
 from store.filters import Filter
+from store.vectors.flat import FlatVectors
 from store.vectors.index import Ids, Vectors
 
 EXACT_LIMIT = 50_000  # vectors; exact search takes tens of milliseconds here, and grows with every one more
@@ -34,6 +35,9 @@ _LISTS = 1024
 _LISTS_PROBED = 16  # of 1024: recall@10 0.987 at 0.3 ms among 100,000 vectors
 _TRAINING_PER_LIST = 39  # what k-means in FAISS asks for at least
 _RANGE_MARGIN = 0.25  # of each component's range in training: what lies outside is cut off, and its score falls short
+
+_HEADER_BYTES = 4096  # at most
+_ALIGNED = 64  # bytes: the payload begins at a multiple, so that mapped vectors can be multiplied where they lie
 
 _log = logging.getLogger(__name__)
 
@@ -66,7 +70,7 @@ class FaissIndex:
         """Return the index in the file at ``path``, or an empty one where there is no sound file of ``dim``."""
         index = cls(dim, path=path, resolve=resolve)
         try:
-            index._load(path.read_bytes())
+            index._load(_content(path))
         except FileNotFoundError:
             pass
         except (OSError, ValueError, TypeError, LookupError, RuntimeError) as error:
@@ -76,7 +80,7 @@ class FaissIndex:
     @property
     def kind(self) -> Literal["flat", "ivf"]:
         """How vectors are kept: "flat" (exact) or "ivf" (approximate, small and quick)."""
-        return "flat" if isinstance(self._index, faiss.IndexIDMap) else "ivf"
+        return "flat" if isinstance(self._index, FlatVectors) else "ivf"
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -97,7 +101,10 @@ class FaissIndex:
             raise ValueError(f"Every vector needs one id, got {len(numbers)} ids and {len(checked)} vectors.")
         with self._lock:
             self.remove(numbers)
-            self._index.add_with_ids(checked, numbers)
+            if isinstance(self._index, FlatVectors):
+                self._index = self._index.with_added(numbers, checked)
+            else:
+                self._index.add_with_ids(checked, numbers)
             self._ids = np.union1d(self._ids, numbers)
 
     def remove(self, ids: ArrayLike) -> int:
@@ -105,7 +112,12 @@ class FaissIndex:
         with self._lock:
             found = np.intersect1d(self._ids, np.asarray(ids, dtype=np.int64))
             if found.size:
-                self._index.remove_ids(faiss.IDSelectorBatch(found))
+                if isinstance(self._index, FlatVectors):
+                    self._index = self._index.without(found)
+                else:
+                    import faiss
+
+                    self._index.remove_ids(faiss.IDSelectorBatch(found))
                 self._ids = np.setdiff1d(self._ids, found, assume_unique=True)
             return int(found.size)
 
@@ -172,13 +184,14 @@ class FaissIndex:
         if self._path is None:
             return
         with self._lock:
-            payload = faiss.serialize_index(self._index).data
-            header = {"library_id": self.source, "checksum": zlib.crc32(payload)}
+            payload = self._payload()
+            header = {"kind": self.kind, "dim": self.dim, "library_id": self.source, "checksum": zlib.crc32(payload)}
         self._path.parent.mkdir(parents=True, exist_ok=True)
         fresh = self._path.with_name(f"{self._path.name}.{os.getpid()}-{threading.get_ident()}")
         try:
             with fresh.open("wb") as file:
-                file.write(json.dumps(header).encode() + b"\n")
+                line = json.dumps(header).encode()
+                file.write(line + b" " * (-(len(line) + 1) % _ALIGNED) + b"\n")
                 file.write(payload)
                 file.flush()
                 os.fsync(file.fileno())
@@ -206,32 +219,53 @@ class FaissIndex:
     def _search(
         self, queries: NDArray[np.float32], k: int, allowed: NDArray[np.int64] | None, *, wide: bool
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        if isinstance(self._index, FlatVectors):
+            return self._index.search(queries, k, allowed)
+        import faiss
+
         options: dict[str, Any] = {} if allowed is None else {"sel": faiss.IDSelectorBatch(allowed)}
-        if self.kind == "flat":
-            params = faiss.SearchParameters(**options)
-        else:
-            options["nprobe"] = self._index.nlist if wide else _LISTS_PROBED
-            params = faiss.SearchParametersIVF(**options)
+        options["nprobe"] = self._index.nlist if wide else _LISTS_PROBED
+        params = faiss.SearchParametersIVF(**options)
         scores, ids = self._index.search(queries, k, params=params)
         return scores, ids
 
-    def _load(self, content: bytes) -> None:
-        header, _, payload = content.partition(b"\n")
-        described = json.loads(header)
-        if zlib.crc32(payload) != described["checksum"]:
+    def _payload(self) -> Any:
+        if isinstance(self._index, FlatVectors):
+            return self._index.write()
+        import faiss
+
+        return faiss.serialize_index(self._index).data
+
+    def _load(self, content: NDArray[np.uint8]) -> None:
+        header = content[:_HEADER_BYTES].tobytes().partition(b"\n")[0]
+        described, payload = json.loads(header), content[len(header) + 1 :]
+        if zlib.crc32(payload.data) != described["checksum"]:
             raise ValueError("its checksum does not fit its content")
-        index = faiss.deserialize_index(np.frombuffer(payload, np.uint8))
-        if index.d != self.dim:
-            raise ValueError(f"it holds vectors of {index.d} components, not of {self.dim}")
-        self._hold(index, np.sort(_ids_in(index)))
+        if described["dim"] != self.dim:
+            raise ValueError(f"it holds vectors of {described['dim']} components, not of {self.dim}")
+        if described["kind"] == "flat":
+            flat = FlatVectors.read(payload, self.dim)
+            self._hold(flat, flat.ids)
+        else:
+            import faiss
+
+            index = faiss.deserialize_index(payload)
+            self._hold(index, np.sort(_ids_in(index)))
         self.source = described["library_id"]
 
 
-def _flat(dim: int) -> Any:
-    return faiss.IndexIDMap(faiss.IndexFlatIP(dim))
+def _content(path: Path) -> NDArray[np.uint8]:
+    """The bytes of a file, mapped into memory where an open file can be replaced (not on Windows)."""
+    return np.memmap(path, np.uint8, "r") if os.name == "posix" else np.fromfile(path, np.uint8)
+
+
+def _flat(dim: int) -> FlatVectors:
+    return FlatVectors(np.empty(0, np.int64), np.empty((0, dim), np.float32))
 
 
 def _ivf(training: NDArray[np.float32]) -> Any:
+    import faiss
+
     lists = max(1, min(_LISTS, len(training) // _TRAINING_PER_LIST))
     index: Any = faiss.index_factory(training.shape[1], f"IVF{lists},SQ8", faiss.METRIC_INNER_PRODUCT)
     index.sq.rangestat_arg = _RANGE_MARGIN
@@ -240,9 +274,9 @@ def _ivf(training: NDArray[np.float32]) -> Any:
 
 
 def _ids_in(index: Any) -> NDArray[np.int64]:
-    """Return the ids that a FAISS index made here holds, in no order."""
-    if isinstance(index, faiss.IndexIDMap):
-        return np.asarray(faiss.vector_to_array(index.id_map), dtype=np.int64)
+    """Return the ids that inverted lists hold, in no order."""
+    import faiss
+
     lists = index.invlists
     sizes = [lists.list_size(number) for number in range(index.nlist)]
     found = [faiss.rev_swig_ptr(lists.get_ids(number), size).copy() for number, size in enumerate(sizes) if size]

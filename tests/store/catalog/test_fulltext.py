@@ -140,10 +140,23 @@ def test_words_of_every_script_are_found_in_an_older_library(tmp_path: Path) -> 
             migrations.add_cue_sources(catalog.database.sqlite)  # columns that the code of today writes
             migrations.add_time_eras(catalog.database.sqlite)
             migrations.add_mirrored(catalog.database.sqlite)
+            migrations.add_languages(catalog.database.sqlite)
+            migrations.add_windows(catalog.database.sqlite)
             lines(catalog, "สุนัขวิ่ง", "कुत्ता", "강아지가", "a dog")
             assert catalog.fulltext.search(["कुत"], limit=5) == [2]  # cut at its marks
-            for column in ("cues source", "videos mtime_era", "videos mirrored", "failures mtime_era"):
+            for column in (
+                "cues source",
+                "videos mtime_era",
+                "cues kind",
+                "videos language",
+                "videos mirrored",
+                "failures mtime_era",
+                "embeddings hubness",
+                "next_embeddings hubness",
+            ):
                 catalog.database.sqlite.execute("ALTER TABLE {} DROP COLUMN {}".format(*column.split()))
+            for table in ("windows", "next_windows"):
+                catalog.database.sqlite.execute(f"DROP TABLE {table}")
     with Catalog.open(tmp_path / "library.db") as catalog:
         for number, word in enumerate(("วิ่ง", "कुत्ता", "강아지", "dogs"), start=1):
             assert catalog.fulltext.search(terms(word), limit=5) == [number]
