@@ -71,6 +71,9 @@ class _Walk:
         self._seen: set[tuple[int, int]] = set()  # device and inode
 
     def target(self, target: str) -> None:
+        if not target:
+            self.problems.append((target, "an empty path"))
+            return
         path = Path(os.path.abspath(os.path.expanduser(target)))
         if os.path.lexists(path):
             self._named(path)

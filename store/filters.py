@@ -137,7 +137,7 @@ def _instant_ns(text: str) -> int:
         except (OverflowError, ValueError, OSError):  # local time is not known at the ends of the calendar
             seconds = day.replace(tzinfo=UTC).timestamp()
         return int(seconds) * 10**9
-    raise ValueError(f"a date is 2024, 2024-01 or 2024-01-31, from the year 1 to 9999, got {_shown(text)}")
+    raise ValueError(f"a date is 2024, 2024-01 or 2024-01-31, got {_shown(text)}")
 
 
 def _has(text: str) -> str:

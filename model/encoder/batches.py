@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -67,5 +68,5 @@ def check_pairs(segments: Sequence[NDArray[np.float16]], texts: Sequence[str]) -
 def require_words(texts: Sequence[str]) -> None:
     """Raise ValueError for a query without a word."""
     for text in texts:
-        if not text.strip():
+        if not any(unicodedata.category(character)[0] in "LNPS" for character in text.replace("\ufffd", "")):
             raise ValueError(f"a query needs at least one word, got {text!r}")

@@ -25,9 +25,25 @@ FAILED, SOME_FAILED, FELL, INTERRUPTED = 1, 3, 4, 130
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
+
+def given_path(text: str) -> Path:
+    """Read a path of the command line; an empty one, as of an unset variable, would be the working folder."""
+    if not text:
+        raise typer.BadParameter("an empty path")
+    return Path(text)
+
+
 LibraryOption = Annotated[
     Path | None,
-    typer.Option("--library", "-L", envvar=LIBRARY_VARIABLE, help="Folder of the library.", show_default=False),
+    typer.Option(
+        "--library",
+        "-L",
+        parser=given_path,
+        metavar="<path>",
+        envvar=LIBRARY_VARIABLE,
+        help="Folder of the library.",
+        show_default=False,
+    ),
 ]
 ModelOption = Annotated[
     str | None,
@@ -38,7 +54,10 @@ ModelOption = Annotated[
     ),
 ]
 WithinOption = Annotated[
-    Path | None, typer.Option("--within", help="Video or folder to search in.", show_default=False)
+    Path | None,
+    typer.Option(
+        "--within", parser=given_path, metavar="<path>", help="Video or folder to search in.", show_default=False
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from search.cli.console import FAILED, JsonOption, LibraryOption, WithinOption, opened, out, print_json
+from search.cli.console import FAILED, JsonOption, LibraryOption, WithinOption, given_path, opened, out, print_json
 from search.cli.formatting import counted
+from search.query.request import segment_id
 from search.query.times import clock
 
 
@@ -33,7 +35,8 @@ def show(
 ) -> None:
     """Show one video with its segments and subtitles."""
     with opened(folder) as library:
-        known, segments = library.show(int(video) if video.isdecimal() and not Path(video).exists() else video)
+        number = segment_id(video)
+        known, segments = library.show(video if number is None or os.path.lexists(video) else number)
     if json_:
         print_json({"video": asdict(known), "segments": [asdict(segment) for segment in segments]})
         return
@@ -49,7 +52,8 @@ def show(
 
 
 def remove(
-    targets: Annotated[list[Path], typer.Argument(help="Videos or folders.")], folder: LibraryOption = None
+    targets: Annotated[list[Path], typer.Argument(parser=given_path, help="Videos or folders.")],
+    folder: LibraryOption = None,
 ) -> None:
     """Remove videos from the library; their files stay."""
     with opened(folder) as library:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,7 +14,7 @@ from search.cli.console import SOME_FAILED, JsonOption, LibraryOption, WithinOpt
 from search.cli.formatting import moment_lines
 from search.export.formats import export, format_of
 from search.library import Library
-from search.query.request import Only, SearchRequest, SimilarRequest
+from search.query.request import Only, SearchRequest, SimilarRequest, segment_id
 from search.query.times import ClipRange
 from search.ranking.moments import Moment
 
@@ -30,12 +31,14 @@ _EARLY_SECONDS = 0.1
 
 
 def _export_name(target: Path | None) -> Path | None:
-    """Reject an unknown suffix before the search."""
+    """Reject an unknown suffix, and a folder that is not there, before the search."""
     try:
         if target is not None:
             format_of(target)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
+    if target is not None and not target.absolute().parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {target.absolute().parent}")
     return target
 
 
@@ -204,7 +207,8 @@ def remove(
 
 
 def _clip(clip: str) -> str | int:
-    return int(clip) if clip.isdecimal() and not Path(clip).exists() else clip
+    number = segment_id(clip)
+    return clip if number is None or os.path.lexists(clip) else number
 
 
 def _found(library: Library, request: SearchRequest | SimilarRequest) -> list[Moment]:

@@ -105,7 +105,7 @@ class Searcher:
         queries = np.concatenate([clip.embeddings, *(view.embeddings for view in clip.views)])
         among = None if within is None else self.catalog.segments.ids([Filter("within", within)])
         most = len(self.index) if among is None else len(among)
-        count = max(top * HITS_PER_MOMENT, _LOOKED_AT)
+        count = min(max(top * HITS_PER_MOMENT, _LOOKED_AT), max(most, _LOOKED_AT))
         while True:
             moments = place(
                 views, merge(scored(self._hits(queries, count, among))), self.normalizer, top, without=without

@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, cast
 
+from store.catalog.analyzer import has_word, stray
 from store.filters import TYPED_FILTERS, Filter, parse_duration, parse_filter
 
 if TYPE_CHECKING:  # most commands read no query, and need not wait for the parser
@@ -29,6 +30,8 @@ if TYPE_CHECKING:  # most commands read no query, and need not wait for the pars
     from lark.exceptions import UnexpectedInput
 
 _NAMES = "|".join(spec.name for spec in TYPED_FILTERS)
+_FILTER = rf'({_NAMES}):("[^"]*"|[^\s"]*)'
+_RUN = re.compile(rf'{_FILTER}|[^\s"]+|"[^"]*"', re.IGNORECASE)
 _GRAMMAR = rf"""
 query: step (_THEN limit? step)*
 limit: _WITHIN DURATION
@@ -42,7 +45,7 @@ _AND.3: /AND(?!\S)/
 _NOT.3: /NOT(?!\S)/
 _WITHIN.3: /WITHIN(?!\S)/
 DURATION.2: /\d+(\.\d+)?(ms|s|m|h)?(?!\S)/i
-FILTER.2: /({_NAMES}):("[^"]*"|[^\s"]*)/i
+FILTER.2: /{_FILTER}/i
 PHRASE: /"[^"]*"/
 WORD: /(?!(THEN|AND|NOT)(?!\S))[^\s"]+/
 %ignore /\s+/
@@ -94,11 +97,31 @@ class ParsedQuery:
 def parse(text: str) -> ParsedQuery:
     """Parse a query.
 
+    Characters that no font shows, as copied text has them, count only where they stand alone: as no word.
+
     Raises:
         QueryError: the syntax is wrong, or there is nothing to search for.
     """
-    if _PLAIN.fullmatch(text):
-        return ParsedQuery((Step((Text(" ".join(text.split())),)),))
+    kept = _visible(text)
+    try:
+        return _parsed("".join(text[place] for place in kept))
+    except QueryError as error:
+        if len(kept) < len(text):
+            error.position = kept[error.position] if error.position < len(kept) else len(text)
+        raise
+
+
+def _visible(text: str) -> list[int]:
+    """The places of the characters of a query, without invisible ones beside visible ones; filters keep theirs."""
+    dropped = set(stray(text))
+    whole = [run.span() for run in _RUN.finditer(text) if run[1] or not has_word(run[0])] if dropped else []
+    dropped -= {place for start, end in whole for place in range(start, end)}
+    return [place for place in range(len(text)) if place not in dropped]
+
+
+def _parsed(text: str) -> ParsedQuery:
+    if _PLAIN.fullmatch(text) and (words := [word for word in text.split() if has_word(word)]):
+        return ParsedQuery((Step((Text(" ".join(words)),)),))
     from lark.exceptions import UnexpectedInput
 
     try:
@@ -164,14 +187,16 @@ def _texts(tokens: list[Token], query: str, filters: list[Filter]) -> list[Text]
     """Join tokens into one text, none if all of them are filters; append those to `filters`."""
     filters += [_filter(token, query) for token in tokens if token.type == "FILTER"]
     terms = [token for token in tokens if token.type != "FILTER"]
-    phrases = tuple(phrase for token in terms if token.type == "PHRASE" and (phrase := token.strip('" ')))
-    words = " ".join(token.strip('" ') for token in terms).strip()
+    phrases = tuple(phrase for token in terms if token.type == "PHRASE" and has_word(phrase := token.strip('" ')))
+    words = " ".join(word for token in terms if has_word(word := token.strip('" ')))
+    if terms and not words:
+        raise QueryError("a query needs at least one word, and here is none", query, terms[0].start_pos or 0)
     return [Text(words, phrases)] if words else []
 
 
 def _filter(token: Token, query: str) -> Filter:
     name, _, value = token.partition(":")
-    value = value.strip('"').strip()
+    value = value.strip('"').strip() if has_word(value.strip('"')) else ""
     position = (token.start_pos or 0) + len(name) + 1
     if not value:
         raise QueryError(f"{name.lower()}: needs a value, with no space before it", query, position)

@@ -12,6 +12,7 @@ from store.filters import Filter
 
 Only = Literal["visual", "words"]
 
+_MOST_DIGITS = 40  # Python refuses thousands
 _RENAMED = {"q": "query", "segment": "segments"}  # HTTP parameter -> attribute
 
 
@@ -156,8 +157,19 @@ class SimilarRequest:
         return cls(**_from_parameters(cls, values))
 
 
+def segment_id(text: str) -> int | None:
+    """Return the id that a text is, None if it is none; more digits than any id has are one that nothing has."""
+    return int(text[:_MOST_DIGITS]) if text.isdecimal() else None
+
+
 def absolute(path: str | os.PathLike[str]) -> str:
-    """Return a path as the catalog stores it: `~` expanded, absolute, normalized."""
+    """Return a path as the catalog stores it: `~` expanded, absolute, normalized.
+
+    Raises:
+        ValueError: it is empty, and would be the working folder.
+    """
+    if not os.fspath(path):
+        raise ValueError("a path of a file or folder is needed, got an empty one")
     return os.path.abspath(os.path.expanduser(path))
 
 

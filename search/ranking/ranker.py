@@ -53,9 +53,9 @@ def rank(
     if not steps[0][0]:
         return _listed(request, context)
     among = context.among()
-    most = len(context.index) if among is None else len(among)
-    most = min(most, _MOST_CANDIDATES if len(steps) == 1 else _MOST_OF_STEPS)
-    limit = max(request.top * HITS_PER_MOMENT, _LEAST_CANDIDATES, request.rerank)
+    held = len(context.index) if among is None else len(among)
+    most = min(held, _MOST_CANDIDATES if len(steps) == 1 else _MOST_OF_STEPS)
+    limit = min(max(request.top * HITS_PER_MOMENT, _LEAST_CANDIDATES, request.rerank), max(held, _LEAST_CANDIDATES))
     while True:
         results = _step_results(request, steps, context, encoder, among, limit)
         moments = _per_video(_joined(query, results), request.per_video)

@@ -23,7 +23,7 @@ from pydantic import Field
 from indexer.media.container import MediaError
 from search import __version__
 from search.library import Library
-from search.query.request import Only, SearchRequest, SimilarRequest
+from search.query.request import Only, SearchRequest, SimilarRequest, segment_id
 from search.query.times import clock
 from search.ranking.calibration import answer_quality
 from search.ranking.moments import Moment
@@ -172,4 +172,5 @@ def _json(value: Any) -> str:
 def _number(what: str | int) -> str | int:
     """Parse a segment number; assistants also write them as text."""
     text = str(what).strip().lstrip("#")
-    return int(text) if text.isdecimal() else what
+    number = segment_id(text)
+    return what if number is None else number

@@ -37,6 +37,14 @@ _DROPPED = re.compile(
     "[\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06dc"
     "\u06df-\u06e8\u06ea-\u06ed\u00ad\u061c\u200c-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufe00-\ufe0f\ufeff]"
 )
+# What no font shows: controls, the default ignorable code points of Unicode, fillers, lone surrogates.
+_INVISIBLE = (
+    "\0-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+    "\u202a-\u202e\u2060-\u206f\u2800\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffd"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+_STRAY = re.compile(f"[{_INVISIBLE}]+")
+_JOINERS = "\u200c\u200d"
 # Arabic alef with hamza, madda or wasla; yeh and kaf of Persian; teh marbuta. Russian yo. Greek vowels with accents.
 _SAME = str.maketrans(
     "\u0623\u0625\u0622\u0671\u0649\u06cc\u06a9\u0629\u06c0\u0451",
@@ -60,6 +68,24 @@ _FUNCTION_WORDS = frozenset(
 def storable(text: str) -> str:
     """Return ``text`` without lone surrogates, which UTF-8 cannot write; each becomes a question mark."""
     return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def has_word(text: str) -> bool:
+    """Return whether anything in ``text`` can be seen: a letter, digit, sign or punctuation mark."""
+    return any(unicodedata.category(character)[0] in "LNPS" for character in _STRAY.sub("", text))
+
+
+def stray(text: str) -> list[int]:
+    """Return the places in ``text`` of characters that no font shows, without joiners between letters."""
+    if text.isascii() and text.isprintable():
+        return []
+    places = [place for run in _STRAY.finditer(text) for place in range(*run.span())]
+    return [place for place in places if not (text[place] in _JOINERS and _joins(text[place - 1 : place + 2]))]
+
+
+def _joins(text: str) -> bool:
+    """Whether three characters are a joiner between letters, as in Persian and Hindi."""
+    return len(text) == 3 and all(unicodedata.category(beside)[0] in "LM" for beside in text[::2])
 
 
 def normalize(text: str) -> str:

@@ -70,8 +70,6 @@ def test_dates_begin_at_local_midnight() -> None:
         ("cat after:yesterday", "2024-01-31, got yesterday", 10),
         ("cat after:2024-13", "got 2024-13", 10),
         ("cat longer:ten", "got ten", 11),
-        ("cat before:9999", "2024-01-31, from 1678 to 2261, got 9999", 11),
-        ("cat after:0001-01-01", "from 1678 to 2261, got 0001-01-01", 10),
         ("cat after:2024-02-30", "2024-01-31, got 2024-02-30", 10),
         ("cat longer:1e400", "500ms, got 1e400", 11),
         (f"cat shorter:{'9' * 400}h", f"500ms, at most 1000000000s, got {'9' * 40}…", 12),
@@ -101,3 +99,55 @@ def test_any_text_is_understood_or_explained(text: str) -> None:
     except QueryError as error:
         steps, position = (), error.position
     assert steps or 0 <= position <= len(text)
+
+
+INVISIBLE = [
+    "\u200b",
+    "\u0301",
+    "\ufe0f",
+    "\u00ad",
+    "\u2060\u200d",
+    "\u3164",
+    "\u2800",
+    "\U000e0100",
+    "\0",
+    "\ud800",
+    "\u0600",
+]
+
+
+@pytest.mark.parametrize("nothing", INVISIBLE)
+@pytest.mark.parametrize(
+    ("query", "position"),
+    [("{}", 0), ("dog NOT {}", 8), ("dog THEN {}", 9), ("{} THEN dog", 0), ("dog AND {}", 8), ("NOT {} in:m", 4)],
+)
+def test_a_query_of_invisible_characters_has_no_word(query: str, position: int, nothing: str):
+    with pytest.raises(QueryError, match="at least one word, and here is none") as error:
+        parse(query.format(nothing))
+    assert error.value.position == position
+
+
+@pytest.mark.parametrize("nothing", INVISIBLE)
+def test_stray_invisible_characters_do_not_matter(nothing: str):
+    assert parse(f"dog {nothing}") == parse("dog")
+    assert parse(f'{nothing} "a dog"') == parse('"a dog"')
+    if nothing not in ("\u0301", "\u0600"):  # these are part of the letter before or after
+        assert parse(f"do{nothing}g{nothing} NOT{nothing} cat") == parse("dog NOT cat")
+        assert parse(f'"a {nothing}dog"') == parse('"a dog"')
+
+
+@pytest.mark.parametrize("kept", ["\u0645\u06cc\u200c\u062e\u0648", "क्\u200dष", "e\u0301te\u0301", "🐕", "?!", "٣"])
+def test_what_belongs_to_a_word_stays(kept: str):
+    assert parse(kept).steps[0].must[0].words == kept
+
+
+def test_names_of_files_keep_what_is_invisible():
+    assert parse("in:👩\u200d🍳").filters[0].value == "👩\u200d🍳"
+    with pytest.raises(QueryError, match="in: needs a value"):
+        parse("in:\u200b")
+
+
+def test_errors_point_into_the_query_as_it_was_typed():
+    with pytest.raises(QueryError) as error:
+        parse("d\u00adog\u200b longer:x")
+    assert error.value.position == 13

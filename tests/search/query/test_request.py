@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from search.query.language import QueryError
-from search.query.request import SearchRequest, SimilarRequest
+from search.query.request import SearchRequest, SimilarRequest, segment_id
 from store.filters import Filter
 
 
@@ -63,3 +63,18 @@ def test_similar_has_one_clip() -> None:
         SimilarRequest("a.mp4", segment=1)
     with pytest.raises(ValueError, match="top must be at least 1"):
         SimilarRequest("a.mp4", top=0)
+
+
+def test_an_empty_path_is_not_the_working_folder():
+    for values in ({"query": "dog", "within": ""}, {"clip": 1, "within": ""}):
+        kind = SimilarRequest if "clip" in values else SearchRequest
+        with pytest.raises(ValueError, match="an empty one"):
+            kind.from_parameters(values)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("7", 7), ("99999999999999999999", 99999999999999999999), ("9" * 5000, int("9" * 40)), ("-1", None), ("a", None)],
+)
+def test_ids_of_any_length_are_numbers(text: str, number: int | None):
+    assert segment_id(text) == number

@@ -1,5 +1,7 @@
 """Answers to queries over a library whose vectors and words are made by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from indexer.features.clip import Clip
 from model.encoder.contract import Encoder
 from model.encoder.prompts import everyday_query_lines
 from search.engine.searcher import Searcher
-from search.query.request import SearchRequest
+from search.query.request import SearchRequest, SimilarRequest
 from search.ranking.calibration import MATCH, NOTHING
 from search.ranking.clause import rarest_terms, text_weight
 from search.ranking.moments import Moment
@@ -235,3 +237,21 @@ def test_words_weigh_less_where_pictures_answer() -> None:
     assert text_weight(np.zeros(300)) == text_weight(np.array([NOTHING])) == 1
     assert text_weight(np.full(300, MATCH)) == pytest.approx(0.4)
     assert 0.4 < text_weight(np.full(300, (MATCH + NOTHING) / 2)) < 1
+
+
+@pytest.mark.parametrize("top", [10**6, 2**63, 10**20])
+def test_more_moments_than_there_are_can_be_asked_for(engine: Searcher, top: int) -> None:
+    every = ids(ask(engine, "a dog", top=1000))
+    assert ids(ask(engine, "a dog", top=top)) == ids(ask(engine, "a dog", top=top, rerank=top)) == every
+    assert len(ask(engine, "a dog THEN a cat", top=top)) == len(ask(engine, "a dog THEN a cat", top=1000))
+    similar = SimilarRequest(segment=1, top=top)
+    assert ids(engine.similar(similar)) == ids(engine.similar(replace(similar, top=1000)))
+
+
+@pytest.mark.parametrize("number", [2**63 - 1, 2**63, 2**64, 10**20])
+def test_ids_that_nothing_has_are_named(engine: Searcher, number: int) -> None:
+    for wishes in ({"more": (number,)}, {"less": (number,)}, {"segments": (number,)}):
+        with pytest.raises((NotInLibrary, ValueError), match=str(number)):
+            ask(engine, "a dog", **wishes)
+    with pytest.raises(ValueError, match=str(number)):
+        engine.similar(SimilarRequest(segment=number))
