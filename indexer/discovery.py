@@ -8,10 +8,11 @@ from __future__ import annotations
 import glob
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from indexer.ignore import IgnoreRules, is_live_photo
 from indexer.media.suffixes import VIDEO_SUFFIXES
 from indexer.text.sidecars import SUBTITLE_SUFFIXES, natural, sidecars
 
@@ -32,9 +33,9 @@ def discover(targets: Sequence[str | Path], *, all_files: bool = False) -> Disco
     """Find the video files that targets name.
 
     Args:
-        targets: files, folders (walked recursively) and globs such as ``videos/**/*.mkv``. Hidden files and folders are
-            skipped unless they are targets themselves. Links are followed; a file or folder reached twice counts once,
-            under the first path.
+        targets: files, folders (walked recursively) and globs such as ``videos/**/*.mkv``. Hidden files and folders,
+            and what `indexer.ignore` names, are skipped unless they are targets themselves. Links are followed; a file
+            or folder reached twice counts once, under the first path.
         all_files: in folders, take every file except subtitle files, whatever its name.
     """
     walk = _Walk(all_files=all_files)
@@ -102,27 +103,34 @@ class _Walk:
             self.problems.append((str(path), error.strerror or str(error)))
 
     def _folder(self, top: Path) -> None:
-        todo = [top]
+        todo = [(top, IgnoreRules())]
         while todo:
-            folder = todo.pop()
+            folder, outer = todo.pop()
             try:
                 if not self._is_new(folder):
                     continue
-                visible = [path for path in folder.iterdir() if not path.name.startswith(".")]
-            except OSError as error:
-                self.problems.append((str(folder), error.strerror or str(error)))
+                rules = outer.within(folder)
+                paths = [path for path in folder.iterdir() if not path.name.startswith(".")]
+            except (OSError, ValueError) as error:
+                self.problems.append((str(folder), getattr(error, "strerror", None) or str(error)))
                 continue
-            for path in sorted(visible, key=lambda path: natural(path.name)):
-                if path.is_dir():
-                    todo.append(path)
+            names = {path.name.lower() for path in paths}
+            for path in sorted(paths, key=lambda path: natural(path.name)):
+                is_folder = path.is_dir()
+                if rules.ignore(path, is_folder=is_folder):
+                    self.ignored += not is_folder
+                elif is_folder:
+                    todo.append((path, rules))
                 elif path.is_file():
-                    self._file(path)
+                    self._file(path, names)
 
-    def _file(self, path: Path) -> None:
-        """Add a file found in a folder."""
+    def _file(self, path: Path, names: Collection[str]) -> None:
+        """Add a file found in a folder that holds these names."""
         try:
             if not (self._all_files or looks_like_video(path)):
                 self.ignored += path.suffix.lower() not in SUBTITLE_SUFFIXES  # subtitles are read with their video
+            elif is_live_photo(path, names):
+                self.ignored += 1
             elif self._is_new(path):
                 self.files.append(path)
         except OSError as error:

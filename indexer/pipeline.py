@@ -75,6 +75,7 @@ class Report:
     problems: list[tuple[str, str]] = field(default_factory=list)  # unreadable targets, with reasons
     malformed_cues: int = 0  # left out
     unread_subtitles: list[str] = field(default_factory=list)  # unreadable subtitle files and lines, with reasons
+    hints: list[str] = field(default_factory=list)  # what was decided where files leave a choice
     video_seconds: float = 0.0
     elapsed_seconds: float = 0.0
 
@@ -208,6 +209,10 @@ class _Run:
         video = _video(file, header.info, duration=found[-1].end, language=language)
         segments = embed(found, header.cues, self.encoder, language=language)
         self.catalog.put_video(video, segments, header.cues)
+        if header.info.video_streams > 1:
+            read = f"{header.info.width} x {header.info.height} {header.info.codec}"
+            streams = header.info.video_streams
+            self.report.hints.append(f"{file.path}: one of its {streams} video streams was read: {read}")
         self.report.indexed += 1
         self.report.video_seconds = before + video.duration
         self._note_subtitles(header)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 import re
+import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -154,6 +155,12 @@ def _shown(text: str) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
+def _in_either_form(condition: str, text: str) -> Condition:
+    """A condition on a text whose letters may be composed (NFC) or decomposed (NFD) in the library."""
+    forms = dict.fromkeys((text, *(unicodedata.normalize(form, text) for form in ("NFC", "NFD"))))
+    return f"({' OR '.join([condition] * len(forms))})", tuple(forms)
+
+
 def _literally(text: str) -> str:
     return text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
 
@@ -164,11 +171,16 @@ FILTERS = (
         "a part of the path",
         "in:holidays",
         str,
-        lambda part: (_LIKE, (f"%{_literally(part.replace('/', os.sep))}%",)),
+        lambda part: _in_either_form(_LIKE, f"%{_literally(part.replace('/', os.sep))}%"),
         values="folders",
     ),
     FilterSpec(
-        "tag", "a tag that a classification gave", "tag:dog", str, lambda name: (_TAGGED, (name,)), values="tags"
+        "tag",
+        "a tag that a classification gave",
+        "tag:dog",
+        str,
+        lambda name: _in_either_form(_TAGGED, name),
+        values="tags",
     ),
     FilterSpec(
         "type",

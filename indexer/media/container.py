@@ -28,7 +28,9 @@ _NO_VIDEO_FORMATS = {
     "concat": "a playlist, not a video",
     "tty": "text, not a video",  # FFmpeg would draw its letters
 }
+_STILL_CODECS = {"mjpeg", "png", "bmp", "gif", "webp", "tiff"}
 _HIGHEST_FPS = 480
+_UNKNOWN_STEP_SECONDS = 0.04  # a frame's length, where nothing tells it
 _ODDEST_ASPECT = 10.0  # of a pixel; beyond it the header lies
 
 
@@ -56,6 +58,7 @@ class MediaInfo:
     first_seconds: float  # when the first frame appears, on the player's clock
     subtitle_tracks: int  # embedded tracks of any kind
     language: str = ""  # of the sound, as the track names it ("eng"); "" where unknown
+    video_streams: int = 1  # with moving pictures, of which one is read
 
     @property
     def orientation(self) -> Orientation:
@@ -90,7 +93,7 @@ def probe(path: Path) -> MediaInfo:
         return MediaInfo(
             container=container.format.name,
             codec=stream.codec_context.codec.canonical_name,
-            duration=max(0.0, duration),
+            duration=duration if duration > 0 else _measured_duration(path),
             fps=float(rate),
             width=width,
             height=height,
@@ -100,7 +103,26 @@ def probe(path: Path) -> MediaInfo:
             first_seconds=max(0.0, frame.time - zero) if frame.time is not None else 0.0,
             subtitle_tracks=len(container.streams.subtitles),
             language=_main_language(container),
+            video_streams=len(_moving(container)),
         )
+
+
+def _measured_duration(path: Path) -> float:
+    """When the last frame of a file without a duration is over, in seconds; its packets are read, not decoded."""
+    from av.error import FFmpegError
+
+    count, last, end = 0, 0.0, 0.0
+    with opened(path) as container, suppress(FFmpegError, OSError):  # what comes after damage is lost
+        stream = video_stream(container)
+        known = stream.average_rate is not None and 0 < stream.average_rate <= _HIGHEST_FPS
+        step = float(1 / stream.average_rate) if known and stream.average_rate else _UNKNOWN_STEP_SECONDS
+        zero = start_seconds(container)
+        for packet in container.demux(stream):
+            count += packet.size > 0
+            if packet.size and packet.pts is not None and packet.time_base is not None:
+                time = float(packet.pts * packet.time_base) - zero
+                last, end = max(last, time), max(end, time + float((packet.duration or 0) * packet.time_base))
+    return max(end, last + step) if end or last else count * step
 
 
 def _main_language(container: InputContainer) -> str:
@@ -162,22 +184,38 @@ def video_stream(container: InputContainer) -> VideoStream:
     Raises:
         MediaError: there is none.
     """
-    from av.stream import Disposition
-
     name = container.format.name
     if name in _NO_VIDEO_FORMATS:
         raise MediaError(_NO_VIDEO_FORMATS[name], stage="open")
-    moving = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
+    moving = _moving(container)
     if not moving:
         kinds = sorted({stream.type for stream in container.streams if stream.type != "video"})
         cover = " with a cover picture" if container.streams.video else ""
         found = f"{' and '.join(kinds)} only{cover}" if kinds else "nothing that can be decoded"
         raise MediaError(f"no video stream: {found} ({name})", stage="open")
-    stream = moving[0]
-    still = stream.frames == 1 and (name == "gif" or container.metadata.get("major_brand") in _IMAGE_BRANDS)
-    if still or name == "image2" or name.endswith("_pipe"):
+    stream = min(moving, key=_stream_rank)
+    lone = stream.frames == 1 and (
+        stream.codec_context.name in _STILL_CODECS or container.metadata.get("major_brand") in _IMAGE_BRANDS
+    )
+    if lone or name == "image2" or name.endswith("_pipe"):
         raise MediaError(f"a still image, not a video ({stream.codec_context.codec.canonical_name})", stage="open")
     return stream
+
+
+def _moving(container: InputContainer) -> list[VideoStream]:
+    from av.stream import Disposition
+
+    return [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
+
+
+def _stream_rank(stream: VideoStream) -> tuple[bool, bool, int, int]:
+    """The order of streams: moving ones, those marked as default, the largest, the longest."""
+    from av.stream import Disposition
+
+    codec = stream.codec_context
+    still = codec.name in _STILL_CODECS and (stream.frames == 1 or bool(stream.disposition & Disposition.still_image))
+    default = bool(stream.disposition & Disposition.default)
+    return still, not default, -codec.width * codec.height, -(stream.duration or 0)
 
 
 @overload

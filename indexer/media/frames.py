@@ -224,8 +224,8 @@ def _checked_times(request: _Request, reader: Any) -> list[float]:
         if any(name.lower() == "rotate" for name in stream.metadata):
             return []  # a tag of Matroska by which decord alone turns pictures
         packets = [(p.pts, p.is_keyframe, p.is_discard) for p in container.demux(stream) if p.size]
-        if any(pts is None or hidden for pts, _, hidden in packets):
-            return []
+        if len(container.streams.video) > 1 or any(pts is None or hidden for pts, _, hidden in packets):
+            return []  # of several streams decord may choose another one
         pts = np.array([pts for pts, _, _ in packets], np.int64)
         keys = [index for index, (_, key, _) in enumerate(packets) if key]
         order = np.argsort(pts, kind="stable")

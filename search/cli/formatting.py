@@ -100,6 +100,7 @@ def report_lines(report: Report) -> Iterator[str]:
     if report.malformed_cues:
         yield f"Left out {counted(report.malformed_cues, 'malformed subtitle')}."
     yield from (f"  {problem}" for problem in report.unread_subtitles)
+    yield from (f"  {hint}" for hint in report.hints)
     if report.pruned:
         yield f"Removed {counted(report.pruned, 'video')} no longer on disk."
     elif report.vanished:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from indexer.discovery import discover, looks_like_video
+from indexer.ignore import is_ignored
 from indexer.pipeline import IndexOptions, Report
 from indexer.text.sidecars import SUBTITLE_SUFFIXES
 from store.types import FileStamp
@@ -110,8 +111,7 @@ class Watch:
 
     def _hidden(self, path: Path) -> bool:
         """Whether a path is passed over: in each of the folders that hold it, it or a folder on the way is hidden."""
-        below = [path.relative_to(folder) for folder in self.folders if path.is_relative_to(folder)]
-        return all(any(part.startswith(".") for part in place.parts) for place in below)
+        return all(is_ignored(path, folder) for folder in self.folders if path.is_relative_to(folder))
 
     def _settled(self) -> list[Path]:
         """The paths that have stood still for long enough; they are not looked at again until they change."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import sqlite3
+import unicodedata
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -55,3 +58,21 @@ def test_unknown_filters_are_no_conditions() -> None:
 )
 def test_lengths_of_time(text: str, seconds: float) -> None:
     assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("typed", ["NFC", "NFD"])
+@pytest.mark.parametrize("stored", ["NFC", "NFD"])
+@pytest.mark.parametrize("word", ["été", "Überfahrt", "ガギグ", "한국", "Đặng"])
+def test_composed_and_decomposed_letters_are_one(word: str, stored: str, typed: str) -> None:
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.execute("CREATE TABLE videos (id INTEGER, path TEXT)")
+        db.execute("CREATE TABLE segments (id INTEGER)")
+        db.execute("CREATE TABLE tags (segment_id INTEGER, name TEXT)")
+        kept = unicodedata.normalize(stored, word)
+        db.execute("INSERT INTO videos VALUES (1, ?)", [f"/films/{kept}/a.mp4"])
+        db.execute("INSERT INTO segments VALUES (1)")
+        db.execute("INSERT INTO tags VALUES (1, ?)", [kept])
+        for name in ("in", "tag"):
+            condition, values = conditions([parse_filter(name, unicodedata.normalize(typed, word))])
+            asking = f"SELECT count(*) FROM segments JOIN videos WHERE {condition}"
+            assert db.execute(asking, values).fetchone() == (1,)
