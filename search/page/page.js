@@ -1,6 +1,6 @@
 /** Entry point: routes places to views, holds what views share. */
 
-import { go, here, onChange, sameView, watch } from "./lib/address.js";
+import { go, here, link, onChange, sameView, watch } from "./lib/address.js";
 import { Jobs } from "./lib/jobs.js";
 import { Status } from "./lib/status.js";
 import { acceptFiles } from "./components/drop.js";
@@ -15,7 +15,7 @@ import { ResultsView } from "./views/results.js";
 import { VideoView } from "./views/video.js";
 
 const REFRESH_MS = 2000; // between refreshes while indexing
-const TITLES = { library: "Library", duplicates: "Duplicates" };
+const TITLES = { library: "Library", duplicates: "Duplicates" }; // views in the navigation bar; icons have their names
 
 const status = new Status();
 const jobs = new Jobs();
@@ -28,6 +28,11 @@ const views = {
 const box = new SearchBox(document.getElementById("searchbox"), (file) => searchBy(file));
 const player = new Player(document.getElementById("player"), () => (here().view ? null : views.search.pages));
 let current = null;
+
+function drawNavigation() {
+  const anchor = ([name, title]) => element("a", { href: link({ view: name }), "data-view": name }, icon(name), element("span", {}, title));
+  fill(document.getElementById("views"), Object.entries(TITLES).map(anchor));
+}
 
 /** Return the section of a view; it is created on first use. */
 function root(name) {
@@ -112,6 +117,7 @@ function shortcuts(event) {
   box.focus();
 }
 
+drawNavigation();
 onChange(show);
 watch();
 acceptFiles(searchBy);

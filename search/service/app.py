@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from search import __version__
 from search.library import Library
+from search.service import routes
 from search.service.backend.access import Guard
 from search.service.backend.errors import MEDIA_TYPE, Problem, add_handlers
 from search.service.backend.schemas import API
 from search.service.backend.settings import Settings
 from search.service.backend.state import ServiceState
-from search.service.routes import duplicates, export, jobs, media, search, status, uploads, videos, vocabulary
 
 PAGE = Path(__file__).parents[1] / "page"
 
-_ROUTES = (search, uploads, vocabulary, export, videos, duplicates, media, jobs, status)
 
 _PROBLEM: dict[int | str, dict[str, Any]] = {
     "default": {
@@ -76,10 +77,16 @@ def create(library: Library, settings: Settings) -> FastAPI:
         responses=_PROBLEM,
     )
     app.state.service = state
-    for routes in _ROUTES:
-        app.include_router(routes.router, prefix=API)
+    for router in _routers():
+        app.include_router(router, prefix=API)
     add_handlers(app)
     if PAGE.is_dir():
         app.mount("/", _Page(directory=PAGE, html=True), name="page")
     app.add_middleware(Guard, settings=settings)
     return app
+
+
+def _routers() -> Iterator[APIRouter]:
+    """Yield the `router` of every module in `search.service.routes`."""
+    for module in iter_modules(routes.__path__, f"{routes.__name__}."):
+        yield import_module(module.name).router
