@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from search.service.backend.state import ServiceState
 from tests.support.media import render
 from tests.support.tiny_model import tiny_model, tiny_tokenizer
 
+API = "/api/v1"
 ADDRESS = "http://127.0.0.1:8420"
 DEADLINE = 120.0  # seconds, for whatever runs in the background on a busy machine
 
@@ -61,11 +61,23 @@ def state_of(client: TestClient) -> ServiceState:
     return state
 
 
-def until(condition: Callable[[], object]) -> bool:
-    """Ask again and again whether something is so; whether it was before the deadline."""
-    deadline = time.monotonic() + DEADLINE
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
+def get(client: TestClient, where: str, **parameters: object) -> dict[str, Any]:
+    answer = client.get(f"{API}/{where}", params=parameters)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def problem(answer: Any, status: int) -> dict[str, Any]:
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json"), answer.text
+    body = answer.json()
+    assert (body["status"], body["type"]) == (status, "about:blank")
+    assert body["title"]
+    assert body["detail"]
+    return body
+
+
+def previews_made(client: TestClient) -> bool:
+    """Wait until no preview is queued or being made; whether that was so before the deadline."""
+    previews = state_of(client).previews
+    with previews._changed:
+        return previews._changed.wait_for(lambda: previews._making is None and not previews._wanted, DEADLINE)

@@ -15,10 +15,9 @@ from indexer.pipeline import Progress
 from model.encoder.contract import Encoder
 from search.library import Library
 from search.service.app import create
-from search.service.backend.jobs import ENDED
 from search.service.backend.settings import Settings
 from tests.support.media import render
-from tests.support.service import ADDRESS, DEADLINE, filled, serving, state_of, tiny_encoder, until
+from tests.support.service import ADDRESS, DEADLINE, filled, serving, state_of, tiny_encoder
 
 API = "/api/v1"
 
@@ -51,7 +50,7 @@ def start(client: TestClient, *targets: object) -> str:
 
 
 def finished(client: TestClient, job: str) -> dict:
-    until(lambda: state_of(client).jobs.job(job).state in ENDED)
+    events(client, job)
     return client.get(f"{API}/jobs/{job}").json()
 
 
@@ -201,5 +200,8 @@ def test_the_service_ends_while_it_indexes(encoder: Encoder, films: Path, tmp_pa
     with serving(tmp_path / "library", encoder) as client:
         jobs = state_of(client).jobs
         job = start(client, films)
-    assert until(lambda: jobs.job(job).state in ("cancelled", "done"))
+    for thread in threading.enumerate():
+        if thread.name == "indexing":
+            thread.join(DEADLINE)
+    assert jobs.job(job).state in ("cancelled", "done")
     assert not list((tmp_path / "library").glob("service.json"))
