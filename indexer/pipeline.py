@@ -26,7 +26,7 @@ from indexer.workers.decoders import Decoders, Header, Stream
 from model.encoder.contract import Encoder
 from store.catalog.catalog import Catalog
 from store.errors import EncoderMismatch
-from store.types import EncoderInfo, Failure, Video
+from store.types import EncoderInfo, Failure, Video, row_id
 
 log = logging.getLogger(__name__)
 
@@ -226,7 +226,7 @@ class _Run:
                 *self.catalog.segments.frame_features(id),
                 *self.catalog.segments.thumbnail(id),
             )
-            for segment in self.catalog.segments.of(_id(video))
+            for segment in self.catalog.segments.of(row_id(video))
             if (id := segment.id) is not None
         ]
         language = self.options.language or video.language or stream.header.info.language
@@ -240,7 +240,7 @@ class _Run:
         # The subtitles' stamp stays the source's, so that planning again detects other subtitles.
         video = replace(step.source, path=str(step.file.path), **vars(step.file.stamp))
         relocate = self.catalog.copy_video if step.action is Action.COPY else self.catalog.move_video
-        relocate(_id(step.source), video)
+        relocate(row_id(step.source), video)
 
     def _note_subtitles(self, header: Header) -> None:
         self.report.malformed_cues += header.malformed_cues
@@ -302,9 +302,3 @@ def _video(file: FileState, info: MediaInfo, *, duration: float, language: str) 
         subtitles_stamp=file.subtitles_stamp,
         language=language,
     )
-
-
-def _id(video: Video) -> int:
-    if video.id is None:
-        raise ValueError(f"{video.path} is not in the catalog")
-    return video.id

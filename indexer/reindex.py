@@ -26,7 +26,7 @@ from indexer.workers.decoders import Decoders, Stream
 from model.encoder.contract import Encoder
 from store.catalog.catalog import Catalog
 from store.catalog.reindexing import NewEmbedding
-from store.types import EncoderInfo, FileStamp, Segment, Video
+from store.types import EncoderInfo, FileStamp, Segment, Video, row_id
 
 
 @dataclass
@@ -72,7 +72,7 @@ class Reindexer:
         while todo := [number for number in self.catalog.reindexing.pending() if number not in unreadable]:
             for video, problem in self._stored(todo) if keeps_features else self._decoded(todo):
                 if problem:
-                    unreadable[_id(video)] = (video.path, problem)
+                    unreadable[row_id(video)] = (video.path, problem)
                 else:
                     report.embedded += 1
                     report.decoded += not keeps_features
@@ -91,7 +91,7 @@ class Reindexer:
         todo = self.catalog.segments.incomplete()
         bank = query_bank(self.encoder)
         for number, (video, segments) in enumerate(self._held(todo), start=1):
-            ids = [_id(segment) for segment in segments]
+            ids = [row_id(segment) for segment in segments]
             times, features = zip(*(self.catalog.segments.frame_features(id) for id in ids), strict=True)
             windows = embed_windows(times, features, self.encoder)
             near = hubness(self.catalog.segments.embeddings(ids), bank).tolist()
@@ -106,11 +106,11 @@ class Reindexer:
         """Embed from stored frame features."""
         for video, segments in self._held(ids):
             times, features = zip(
-                *(self.catalog.segments.frame_features(_id(segment)) for segment in segments), strict=True
+                *(self.catalog.segments.frame_features(row_id(segment)) for segment in segments), strict=True
             )
             vectors = segment_vectors(times, features, [segment.text for segment in segments], self.encoder)
             self.catalog.reindexing.put(
-                [NewEmbedding(_id(segment), **vars(made)) for segment, made in zip(segments, vectors, strict=True)]
+                [NewEmbedding(row_id(segment), **vars(made)) for segment, made in zip(segments, vectors, strict=True)]
             )
             yield video, ""
 
@@ -140,7 +140,9 @@ class Reindexer:
                 )
                 self.catalog.reindexing.put(
                     [
-                        NewEmbedding(_id(segment), pts_seconds=pts_seconds[part], features=features[part], **vars(made))
+                        NewEmbedding(
+                            row_id(segment), pts_seconds=pts_seconds[part], features=features[part], **vars(made)
+                        )
                         for segment, made, part in zip(segments, vectors, parts, strict=True)
                     ]
                 )
@@ -180,9 +182,3 @@ def _changed(video: Video) -> str:
     except OSError as error:
         return error.strerror or str(error)
     return "" if now == video.file_stamp else "it has changed since it was indexed"
-
-
-def _id(row: Video | Segment) -> int:
-    if row.id is None:
-        raise ValueError(f"{row} is not in the catalog")
-    return row.id

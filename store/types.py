@@ -79,6 +79,17 @@ class Segment:
     id: int | None = None
 
 
+def row_id(row: Video | Segment) -> int:
+    """Return the id of a row of the catalog.
+
+    Raises:
+        ValueError: the catalog has not set it.
+    """
+    if row.id is None:
+        raise ValueError(f"{row} is not in the catalog")
+    return row.id
+
+
 @dataclass(frozen=True)
 class LocatedSegment:
     """A segment of the catalog together with the path of its video."""

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 
 from indexer.workers.decoders import Decoders
 
+_MEMORY_BYTES = 3 * 2**30  # address space of a child
+
 
 class PoolClosed(Exception):  # noqa: N818 - the name says the state found
     """The pool was closed and decodes nothing any more."""
@@ -19,11 +21,10 @@ class DecoderPool:
     Args:
         size: child processes; further requests wait.
         timeout_seconds: without a sign of life from a child.
-        memory_bytes: address space of a child.
     """
 
-    def __init__(self, *, size: int, timeout_seconds: float, memory_bytes: int = 3 * 2**30) -> None:
-        self._timeout_seconds, self._memory_bytes = timeout_seconds, memory_bytes
+    def __init__(self, *, size: int, timeout_seconds: float) -> None:
+        self._timeout_seconds = timeout_seconds
         self._free = threading.Semaphore(size)
         self._lock = threading.Lock()  # of what follows
         self._idle: list[Decoders] = []
@@ -61,7 +62,7 @@ class DecoderPool:
             decoders = (
                 self._idle.pop()
                 if self._idle
-                else Decoders(timeout_seconds=self._timeout_seconds, memory_bytes=self._memory_bytes)
+                else Decoders(timeout_seconds=self._timeout_seconds, memory_bytes=_MEMORY_BYTES)
             )
             self._busy.append(decoders)
             return decoders

@@ -135,9 +135,8 @@ def bootstrap(
     *,
     resamples: int,
     seed: int,
-    confidence: float = 0.95,
 ) -> tuple[Values, Values]:
-    """Compute bootstrap percentile intervals of a statistic over queries (Efron, "Bootstrap methods", 1979).
+    """Compute 95 % bootstrap percentile intervals of a statistic over queries (Efron, "Bootstrap methods", 1979).
 
     Args:
         values: (Q, ...), one row per query.
@@ -148,7 +147,7 @@ def bootstrap(
     """
     rng = np.random.default_rng(seed)
     drawn = [statistic(values[rng.integers(len(values), size=len(values))]) for _ in range(resamples)]
-    low, high = np.quantile(np.asarray(drawn, np.float64), [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
+    low, high = np.quantile(np.asarray(drawn, np.float64), [0.025, 0.975], axis=0)
     return np.asarray(low), np.asarray(high)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -20,7 +19,7 @@ from search.service.backend.schemas import Id, shown_path
 from search.service.backend.state import IsLocal, ServiceState, Shared
 from search.service.routes.media import BINARY
 from search.service.routes.search import SearchQuestion, find
-from search.service.routes.videos import held_video
+from search.service.routes.videos import check_within, held_video
 
 router = APIRouter(tags=["search"])
 
@@ -76,13 +75,7 @@ def export_moments(request: ExportRequest, state: Shared, local: IsLocal) -> Res
 @router.get("/export", response_class=Response, responses=_FILE)  # type: ignore[arg-type]
 async def export_search(question: Annotated[ExportQuestion, Query()], state: Shared, local: IsLocal) -> Response:
     """Export the moments that a search finds to a file."""
-    if question.within is not None and not (local and os.path.isabs(question.within)):
-        raise ApiError(
-            422,
-            "within is an absolute path."
-            if local
-            else "Only local clients may use within; filter by in: in the query.",
-        )
+    check_within(question.within, local=local)
     found = await to_thread.run_sync(partial(find, state, question), limiter=state.searching)
     moments = found[question.offset : question.offset + question.limit]
     return await to_thread.run_sync(partial(_file, state, moments, question.format, local=local))

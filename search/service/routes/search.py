@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from functools import partial
 from typing import Annotated, Any
 
@@ -19,6 +18,7 @@ from search.service.backend.errors import ApiError
 from search.service.backend.paging import MOST_OFFSET, Limit, same_from
 from search.service.backend.schemas import Id, Moment, Moments, Page
 from search.service.backend.state import IsLocal, ServiceState, Shared
+from search.service.routes.videos import check_within
 from store.catalog import searches
 
 router = APIRouter(tags=["search"])
@@ -113,13 +113,7 @@ async def similar(question: Annotated[Question, Query()], request: Request, stat
 
 async def answered(question: Question, request: Request, state: ServiceState, *, local: bool) -> Moments:
     """Answer a question: one page of its moments."""
-    if question.within is not None and not (local and os.path.isabs(question.within)):
-        raise ApiError(
-            422,
-            "within is an absolute path."
-            if local
-            else "Only local clients may use within; filter by in: in the query.",
-        )
+    check_within(question.within, local=local)
     found = await to_thread.run_sync(partial(find, state, question), limiter=state.searching)
     end = question.offset + question.limit
     more = question.top is None and len(found) >= question.depth  # the next page may be empty

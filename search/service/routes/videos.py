@@ -42,8 +42,7 @@ def list_videos(
     within: Annotated[str | None, Query(max_length=4096, description="Absolute path of a video or folder.")] = None,
 ) -> Page[Video]:
     """List the videos of the library."""
-    if within is not None and not (local and os.path.isabs(within)):
-        raise ApiError(422, "within is an absolute path." if local else "Only local clients may use within.")
+    check_within(within, local=local)
     videos, total = state.library.catalog.videos.page(
         within=within, newest_first=order == "added", limit=limit, offset=offset
     )
@@ -111,6 +110,14 @@ def list_failures(
         for each in failures
     ]
     return Page(items=items, total=total, next=next_part(request, offset, len(items), total))
+
+
+def check_within(within: str | None, *, local: bool) -> None:
+    """Raise ApiError (422) unless `within` is None, or an absolute path from a local client."""
+    if within is not None and not local:
+        raise ApiError(422, "Only local clients may use within; filter by in: in the query.")
+    if within is not None and not os.path.isabs(within):
+        raise ApiError(422, "within is an absolute path.")
 
 
 def held_video(state: ServiceState, video_id: int) -> types.Video:

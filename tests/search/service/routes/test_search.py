@@ -65,7 +65,7 @@ def test_similar_leaves_the_segment_out(client: TestClient):
 
 
 def test_a_query_error_points_at_the_character(client: TestClient):
-    problem(client.get(f"{API}/search", params={"q": "a cat before:9999"}), 400)
+    problem(client.get(f"{API}/search", params={"q": "a cat before:2024-13"}), 400)
     said = problem(client.get(f"{API}/search", params={"q": "a cat after:yesterday"}), 400)
     assert said["character"] == len("a cat after:")
     assert "yesterday" in said["detail"]
