@@ -19,12 +19,13 @@ from pathlib import Path
 
 import numpy as np
 
+from indexer.features.hubness import hubness, query_bank
 from model.encoder.contract import Encoder
 from model.encoder.load import load
 from model.encoder.prompts import everyday_query_lines
 from search import Library
 from store.catalog.catalog import Catalog
-from store.types import Cue, EncoderInfo, NewSegment, Video
+from store.types import Cue, EncoderInfo, NewSegment, Video, Windows
 from store.vectors.faiss_index import FaissIndex
 
 PER_VIDEO, SECONDS, TIMES = 200, 10.0, 15
@@ -51,6 +52,7 @@ def main() -> None:
 def films(count: int, encoder: Encoder) -> Iterator[tuple[Video, list[NewSegment], list[Cue]]]:
     rng = np.random.default_rng(0)
     words = list(dict.fromkeys(" ".join(everyday_query_lines()).split())) + [f"word{i}" for i in range(20_000)]
+    bank = query_bank(encoder)
     centres = rng.normal(size=(500, encoder.dim))
     for number in range(count // PER_VIDEO):
         spread = centres[rng.integers(len(centres), size=PER_VIDEO)] + rng.normal(size=(PER_VIDEO, encoder.dim))
@@ -69,8 +71,12 @@ def films(count: int, encoder: Encoder) -> Iterator[tuple[Video, list[NewSegment
                 embedding=vector,
                 thumbnail=b"jpeg",
                 thumbnail_seconds=start,
+                windows=Windows(np.array([[start, start + SECONDS / 2]]), vector[None].astype(np.float16), near[None]),
+                hubness=float(near),
             )
-            for start, text, rows, vector in zip(starts.tolist(), texts, features, vectors, strict=True)
+            for start, text, rows, vector, near in zip(
+                starts.tolist(), texts, features, vectors, hubness(vectors, bank), strict=True
+            )
         ]
         cues = [Cue(start, start + SECONDS, text) for start, text in zip(starts.tolist(), texts, strict=True)]
         path = f"/films/{number % 20:02}/film-{number:04}.mp4"

@@ -2,10 +2,13 @@
 
     python -m benchmarks.speed index FOLDER
     python -m benchmarks.speed search LIBRARY "a query"
+    python -m benchmarks.speed start LIBRARY "a query"
 
 `index`: the whole of `videobert index` against only decoding the same files in the same child processes, in pairs, one
 after the other; the ratio is what the model, the shots and the database cost. `search`: a new process for every query
-against a query in a process that has the model loaded.
+against a query in a process that has the model loaded. `start`: commands in new processes beside a Python that does
+nothing, in turns, in seconds and in seconds of CPU, which other work on the machine disturbs less; and `serve` until
+its first answer, with its memory after that.
 """
 
 from __future__ import annotations
@@ -25,21 +28,26 @@ from indexer.discovery import discover
 from indexer.media.container import MediaError
 from indexer.workers.decoders import Decoders
 from search import Library
+from search.query.request import SearchRequest
+from search.service.client import running
 
 VIDEOBERT = Path(sys.executable).with_name("videobert")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["index", "search"])
+    parser.add_argument("what", choices=["index", "search", "start"])
     parser.add_argument("place", type=Path)
     parser.add_argument("query", nargs="?", default="a dog runs on the beach")
     parser.add_argument("--times", type=int, default=3)
     args = parser.parse_args()
     if args.what == "index":
         indexing(args.place, args.times)
-    else:
+    elif args.what == "search":
         searching(args.place, args.query, args.times)
+    else:
+        starting(args.place, args.query, args.times)
+        serving(args.place, args.query)
 
 
 def indexing(folder: Path, times: int) -> None:
@@ -87,6 +95,52 @@ def searching(folder: Path, query: str, times: int) -> None:
     new, loaded = statistics.median(cold), statistics.median(warm)
     print(f"similar to a segment, warm: {1000 * statistics.median(alike):.1f} ms")
     print(f"{segments} segments: cold {new:.2f} s, warm {1000 * loaded:.1f} ms; cold / warm {new / loaded:.0f}")
+
+
+def starting(folder: Path, query: str, times: int) -> None:
+    commands: dict[str, list[str | Path]] = {
+        "python -c pass": [sys.executable, "-c", "pass"],
+        "videobert --help": [VIDEOBERT, "--help"],
+        "videobert list": [VIDEOBERT, "list", "--library", folder],
+        "videobert search": [VIDEOBERT, "search", query, "--library", folder],
+    }
+    wall: dict[str, list[float]] = {name: [] for name in commands}
+    cpu: dict[str, list[float]] = {name: [] for name in commands}
+    for _ in range(times + 1):
+        for name, command in commands.items():
+            before = cpu_of_children()
+            wall[name].append(timed(partial(subprocess.run, command, check=True, capture_output=True)))
+            cpu[name].append(cpu_of_children() - before)
+    least_wall, least_cpu = (
+        statistics.median(each["python -c pass"][1:]) for each in (wall, cpu)
+    )  # the first warms up
+    for name in commands:
+        seconds, busy = statistics.median(wall[name][1:]), statistics.median(cpu[name][1:])
+        print(f"{name:<18} {seconds:6.2f} s, + {seconds - least_wall:.2f}; CPU {busy:5.2f} s, + {busy - least_cpu:.2f}")
+
+
+def cpu_of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def serving(folder: Path, query: str) -> None:
+    began = time.perf_counter()
+    service = subprocess.Popen([VIDEOBERT, "serve", "--no-browser", "--port", "0", "--library", folder])
+    try:
+        with Library(folder) as library:
+            request = SearchRequest.from_parameters({"query": query})
+            while (client := running(folder, library.catalog)) is None or client.moments(request) is None:
+                time.sleep(0.02)
+        print(f"serve, first answer: {time.perf_counter() - began:.2f} s")
+        status = Path(f"/proc/{service.pid}/status")
+        if status.exists():
+            lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
+            shown = {name: int(lines[name].split()[0]) // 1024 for name in ("VmRSS", "RssAnon")}
+            print(f"serve, memory: {shown['VmRSS']} MiB, of which {shown['RssAnon']} are not files")
+    finally:
+        service.terminate()
+        service.wait()
 
 
 def timed(action: Callable[[], object]) -> float:
