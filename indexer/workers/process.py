@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 _SLOWEST_BYTES_PER_SECOND = 20e6  # of a disk; the index of a file may only be complete at its end
 _hiding = threading.Lock()
+_JOBS_OF_A_PROCESS = 500  # decoders leak a little; a new process costs half a second
 _KILL_SECONDS = 10.0  # that a killed process may take to end
 
 
@@ -78,6 +79,7 @@ class WorkerProcess:
     def __init__(self, options: Options, timeout_seconds: float) -> None:
         self._options, self._timeout_seconds = options, timeout_seconds
         self._jobs: deque[Job] = deque()
+        self._settled = 0  # jobs, since it was started
         self._start()
 
     def ask(self, job: Job) -> None:
@@ -89,6 +91,9 @@ class WorkerProcess:
         """Forget a job: nothing more is expected of it."""
         with suppress(ValueError):
             self._jobs.remove(job)
+            self._settled += 1
+        if self._settled >= _JOBS_OF_A_PROCESS:
+            self._replace()  # jobs that wait are sent again: nothing that it said of them was taken yet
 
     def cancel(self, job: Job) -> None:
         """Say that a job is no longer wanted."""
@@ -133,6 +138,7 @@ class WorkerProcess:
         self._process = context.Process(target=serve, args=(theirs, self._options), daemon=True)
         with without_main():
             self._process.start()
+        self._settled = 0
         theirs.close()  # so that the death of the child is the end of the pipe
 
     def _replace(self) -> None:

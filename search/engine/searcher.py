@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.features.clip import Clip, read_clip, read_picture
 from model.encoder.contract import Encoder
-from search.clips.frames import FrameNormalizer
-from search.clips.matching import place, query_views
 from search.query.request import SearchRequest, SimilarRequest
 from search.query.times import ClipRange
 from search.ranking.calibration import Calibrator, everyday_embeddings
@@ -24,6 +22,10 @@ from store.catalog.catalog import Catalog
 from store.filters import Filter
 from store.vectors.index import VectorIndex
 
+if TYPE_CHECKING:  # a query of words needs none of these, and should not wait for their imports
+    from indexer.features.clip import Clip
+    from search.clips.frames import FrameNormalizer
+
 _CALIBRATION_SEGMENTS = 2000  # segments: a mean to 0.02 standard deviations
 _LOOKED_AT = 200  # hits whose frames are compared with a clip's one by one: a tenth of a second
 
@@ -33,7 +35,13 @@ class Searcher:
 
     def __init__(self, catalog: Catalog, index: VectorIndex, encoder: Encoder) -> None:
         self.catalog, self.index, self.encoder = catalog, index, encoder
-        self.normalizer = FrameNormalizer(catalog, encoder)
+
+    @cached_property
+    def normalizer(self) -> FrameNormalizer:
+        """Makes frame features of this library comparable."""
+        from search.clips.frames import FrameNormalizer
+
+        return FrameNormalizer(self.catalog, self.encoder)
 
     def search(self, request: SearchRequest, *, clips: Sequence[Clip] = ()) -> list[Moment]:
         """Moments that answer a request, best first.
@@ -52,7 +60,7 @@ class Searcher:
             *clips,
             *map(self.segment, request.segments),
             *map(self._clip, request.clips),
-            *(read_picture(Path(image).expanduser(), self.encoder) for image in request.images),
+            *map(self._picture, request.images),
         ]
         context = SearchContext(self.catalog, self.index, self._calibrator, query.filters, request.only)
         return rank(request, query, every, context, self.encoder)
@@ -84,6 +92,8 @@ class Searcher:
         Raises:
             ValueError: the library has no such segment.
         """
+        from indexer.features.clip import Clip
+
         if self.catalog.segments.get(segment_id) is None:
             raise ValueError(f"no segment {segment_id} in this library")
         pts_seconds, features = self.catalog.segments.frame_features(segment_id)
@@ -91,6 +101,8 @@ class Searcher:
         return Clip(pts_seconds - pts_seconds[0], features, (len(features),), embedding)
 
     def _alike(self, clip: Clip, *, top: int, within: str | None, without: int | None = None) -> list[Moment]:
+        from search.clips.matching import place, query_views
+
         views = query_views(clip, self.normalizer)
 
         def scored(hits: Sequence[Hit]) -> list[Hit]:
@@ -114,7 +126,14 @@ class Searcher:
                 return moments
             count *= 4
 
+    def _picture(self, image: str) -> Clip:
+        from indexer.features.clip import read_picture
+
+        return read_picture(Path(image).expanduser(), self.encoder)
+
     def _clip(self, text: str) -> Clip:
+        from indexer.features.clip import read_clip
+
         part = ClipRange.parse(text)
         return read_clip(part.path.expanduser(), self.encoder, start=part.start, end=part.end)
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.features.clip import Clip
 from model.encoder.contract import Encoder
 from search.query.language import ParsedQuery, Text
 from search.query.request import SearchRequest
@@ -23,6 +23,9 @@ from search.ranking.moments import HITS_PER_MOMENT, Explanation, Hit, Moment, lo
 from search.ranking.sequences import best_sequences, combine
 from search.ranking.smoothing import Neighbours, neighbours_of
 from store.catalog.analyzer import terms
+
+if TYPE_CHECKING:
+    from indexer.features.clip import Clip
 
 ALIGNMENT = 0.1  # of a ranking by alignment, beside 1 for looks: with more it lowers what it re-ranks (measured)
 _MORE, _LESS = 0.75, 0.15  # of Rocchio's formula, beside 1 for the query itself

@@ -83,6 +83,16 @@ def test_header_tells_the_video_and_its_subtitles(tmp_path, decoders):
     assert second.cues == [Cue(0.5, 1.0, "Hello", "eng")]
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_children_are_recycled_and_nothing_is_lost(videos, workers, monkeypatch):
+    monkeypatch.setattr("indexer.workers.process._JOBS_OF_A_PROCESS", 2)
+    with Decoders(workers=workers, short_side=64, timeout_seconds=LIMIT) as decoders:
+        before = pids(decoders)
+        found = [(stream.path, frames_of(stream)) for stream in decoders.streams([*videos, *videos])]
+        assert found == [(path, 32 * n) for path, n in zip([*videos, *videos], [1, 2, 3, 4] * 2, strict=True)]
+        assert not set(pids(decoders)) & set(before)
+
+
 def test_paths_are_consumed_a_few_ahead(videos, decoders):
     asked = []
     for stream in decoders.streams(asked.append(path) or path for path in videos):
