@@ -59,10 +59,14 @@ def open_graph(graph: Path | bytes, precision: Precision) -> Session:
 def runtime() -> str:
     """The runtime for graphs: `$VIDEOBERT_RUNTIME`, or the first of `RUNTIMES` that is installed; "" for none.
 
+    Without the package `onnx`, which writes graphs, there is none: networks run in torch then.
+
     Raises:
         ValueError: the variable names something else, or what is not installed.
     """
     chosen = os.environ.get(RUNTIME_VARIABLE, "")
+    if not find_spec("onnx"):
+        return ""
     if not chosen:
         return next((name for name, package in RUNTIMES.items() if find_spec(package)), "")
     if chosen not in RUNTIMES:
