@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from store.paths import path_bytes
 from store.times import TIME_COLUMNS, split_time
 
 Value = str | int | float
@@ -22,7 +23,7 @@ Condition = tuple[str, tuple[Any, ...]]  # SQL over `segments JOIN videos`, and 
 
 _TAGGED = "EXISTS (SELECT 1 FROM tags WHERE segment_id = segments.id AND name = ?)"
 _SUBTITLED = "EXISTS (SELECT 1 FROM cues WHERE cues.video_id = videos.id)"
-_LIKE = r"path LIKE ? ESCAPE '\'"  # the case of ASCII letters does not matter to it
+_LIKE = r"path LIKE CAST(? AS TEXT) ESCAPE '\'"  # the case of ASCII letters does not matter to it
 _DATES = ("%Y", "%Y-%m", "%Y-%m-%d")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
@@ -123,7 +124,7 @@ def within_clause(within: str | None) -> tuple[str, tuple[bytes, ...]]:
     folder = path.rstrip(os.sep)
     bounds = (path, folder + os.sep, folder + chr(ord(os.sep) + 1))
     condition = "(path = CAST(? AS TEXT) OR (path >= CAST(? AS TEXT) AND path < CAST(? AS TEXT)))"
-    return condition, tuple(map(os.fsencode, bounds))
+    return condition, tuple(map(path_bytes, bounds))
 
 
 def _instant_ns(text: str) -> int:
@@ -161,6 +162,15 @@ def _in_either_form(condition: str, text: str) -> Condition:
     return f"({' OR '.join([condition] * len(forms))})", tuple(forms)
 
 
+def _name_holds(part: str) -> Condition:
+    """A part of a path as UTF-8, which nearly all names are, or as this process would name a file."""
+    _, forms = _in_either_form(_LIKE, f"%{_literally(part)}%")
+    patterns = dict.fromkeys(
+        way for form in forms for way in (form.encode("utf-8", "surrogateescape"), path_bytes(form))
+    )
+    return " OR ".join([_LIKE] * len(patterns)), tuple(patterns)
+
+
 def _literally(text: str) -> str:
     return text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
 
@@ -171,7 +181,7 @@ FILTERS = (
         "a part of the path",
         "in:holidays",
         str,
-        lambda part: _in_either_form(_LIKE, f"%{_literally(part.replace('/', os.sep))}%"),
+        lambda part: _name_holds(part.replace("/", os.sep)),
         values="folders",
     ),
     FilterSpec(

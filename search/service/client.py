@@ -19,6 +19,7 @@ from search.query.request import SearchRequest, SimilarRequest
 from search.ranking.moments import Explanation, Hit, Match, Moment
 from search.service.backend.endpoint import Endpoint, read
 from store.catalog.catalog import Catalog
+from store.paths import path_of
 
 _CONNECT_SECONDS = 1.0
 _STATUS_SECONDS = 10.0
@@ -128,7 +129,7 @@ class Client:
             connection.close()
 
     def _moment(self, row: Mapping[str, Any]) -> Moment:
-        path = row["path"]
+        path = path_of(row["path"])
         if "\N{REPLACEMENT CHARACTER}" in path:  # JSON cannot carry names that are not UTF-8
             video = self._catalog.videos.get(row["video"])
             path = video.path if video else path

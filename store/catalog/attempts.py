@@ -6,9 +6,8 @@ whatever way; one that stays ended a run, and the next run takes it last.
 
 from __future__ import annotations
 
-import os
-
 from store.catalog.database import Database
+from store.paths import path_bytes
 
 
 class Attempts:
@@ -19,11 +18,11 @@ class Attempts:
 
     def begin(self, path: str) -> None:
         """Write a path down."""
-        self._database.execute("INSERT OR REPLACE INTO attempts (path) VALUES (CAST(? AS TEXT))", os.fsencode(path))
+        self._database.execute("INSERT OR REPLACE INTO attempts (path) VALUES (CAST(? AS TEXT))", path_bytes(path))
 
     def end(self, path: str) -> None:
         """Delete a path."""
-        self._database.execute("DELETE FROM attempts WHERE path = CAST(? AS TEXT)", os.fsencode(path))
+        self._database.execute("DELETE FROM attempts WHERE path = CAST(? AS TEXT)", path_bytes(path))
 
     def unfinished(self) -> set[str]:
         """Return the paths at which runs were ended, those of a run that still goes on among them."""

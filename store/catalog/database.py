@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -23,12 +22,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 from store.catalog.migrations import check, is_newest, migrate
 from store.errors import EncoderMismatch, NotALibrary
+from store.paths import path_of
 from store.types import EncoderInfo
 
 if TYPE_CHECKING:
     import sqlite_utils
 
-_PATH = "CAST(? AS TEXT)"  # of a column "path": bound as the bytes of os.fsencode, held as text
+_PATH = "CAST(? AS TEXT)"  # of a column "path": bound as the bytes of `path_bytes`, held as text
 AMONG = "IN (SELECT value FROM json_each(?))"  # one parameter for any number of ids
 
 _BUSY_SECONDS = 30  # how long a writer waits for the transaction of another process
@@ -52,7 +52,7 @@ class Database:
         self._lock = threading.RLock()
         # Python begins no transaction by itself: a single statement is one, others are begun in `transaction`.
         connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, check_same_thread=False, isolation_level=None)
-        connection.text_factory = lambda raw: raw.decode("utf-8", sys.getfilesystemencodeerrors())
+        connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
         try:
             self._connection = connection
             check(connection, str(path))
@@ -90,7 +90,11 @@ class Database:
         with self._lock:
             cursor = self._connection.execute(sql, parameters)
             names = [column[0] for column in cursor.description or ()]
-            return [dict(zip(names, row, strict=True)) for row in cursor]
+            rows = [dict(zip(names, row, strict=True)) for row in cursor]
+        if "path" in names:
+            for row in rows:
+                row["path"] = path_of(row["path"])
+        return rows
 
     def tuples(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """Return the rows of a query as tuples: a hundred thousand dictionaries would take half a second."""
@@ -103,7 +107,7 @@ class Database:
             return self._connection.execute(sql, parameters).rowcount
 
     def insert(self, table: str, row: dict[str, Any], *, replace: bool = False) -> int:
-        """Insert a row, a "path" in it as the bytes of ``os.fsencode``; return its rowid.
+        """Insert a row, a "path" in it as the bytes of ``path_bytes``; return its rowid.
 
         Args:
             replace: whether a row with the same key gives way; an error otherwise.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from store.catalog.analyzer import storable
 from store.catalog.database import Database, now
 from store.filters import within_clause
+from store.paths import path_bytes
 from store.times import with_split_time, with_whole_time
 from store.types import Failure
 
@@ -22,13 +22,13 @@ class Failures:
 
     def put(self, failure: Failure) -> None:
         """Write a failure with the time of now. Rows of an earlier, successful indexing of the file stay."""
-        row = {"path": os.fsencode(failure.path), "reason": storable(failure.reason), "failed_at": now()}
+        row = {"path": path_bytes(failure.path), "reason": storable(failure.reason), "failed_at": now()}
         with self._database.transaction():
             self._database.insert("failures", with_split_time(asdict(failure)) | row, replace=True)
 
     def at(self, path: str) -> Failure | None:
         """Return the failure of the file at an absolute path."""
-        return next(iter(self._where("path = CAST(? AS TEXT)", os.fsencode(path))), None)
+        return next(iter(self._where("path = CAST(? AS TEXT)", path_bytes(path))), None)
 
     def all(self, within: str | None = None) -> list[Failure]:
         """Return the failures in order of their paths: all, or those at or below the file or folder ``within``."""
@@ -45,7 +45,7 @@ class Failures:
         """Delete the failures of the files at ``paths``, so that they are tried again."""
         with self._database.transaction():
             for path in paths:
-                self._database.execute("DELETE FROM failures WHERE path = CAST(? AS TEXT)", os.fsencode(path))
+                self._database.execute("DELETE FROM failures WHERE path = CAST(? AS TEXT)", path_bytes(path))
 
     def _where(self, condition: str, *parameters: Any) -> list[Failure]:
         rows = self._database.rows(f"SELECT * FROM failures WHERE {condition} ORDER BY path", *parameters)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from store.catalog.analyzer import analyze, match_expression, name_words, shown
 from store.catalog.database import AMONG, Database, json_ids
 from store.filters import Filter, conditions
+from store.paths import path_text
 
 _NAMES_WEIGHT = 0.5  # of a word in a name, beside 1 for one in a subtitle: a name describes a whole video
 _ROW = "+rowid"  # the sign keeps SQLite from a new FTS5 query for every id, which took 80 times as long
@@ -100,7 +101,7 @@ class FullText:
     def index(self, video_id: int) -> None:
         """Write the words of a video again: from its path, its segments and its lines in all languages."""
         path = self._database.rows("SELECT path FROM videos WHERE id = ?", video_id)[0]["path"]
-        names = analyze(name_words(path))
+        names = analyze(name_words(path_text(path)))
         segments = self._database.tuples(
             'SELECT id, start, "end", text FROM segments WHERE video_id = ? ORDER BY id', video_id
         )

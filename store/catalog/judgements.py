@@ -7,11 +7,11 @@ judgement must outlive that: it is there to measure what indexing again did to t
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass
 
 from store.catalog.analyzer import storable
 from store.catalog.database import Database, now
+from store.paths import path_bytes
 
 JudgedRanks = dict[str, dict[str, int]]  # "right" or "wrong" -> text of the query -> rank of its first such answer
 
@@ -46,7 +46,7 @@ class Judgements:
 
     def put(self, judgement: Judgement) -> None:
         """Write a judgement; an earlier one of the same text, video and times is replaced."""
-        row = asdict(judgement) | {"text": storable(judgement.text), "path": os.fsencode(judgement.path)}
+        row = asdict(judgement) | {"text": storable(judgement.text), "path": path_bytes(judgement.path)}
         with self._database.transaction():
             self._remove(judgement)
             self._database.insert("judgements", row)
@@ -73,9 +73,9 @@ class Judgements:
 
     def move(self, old: str, new: str) -> None:
         """Give the judgements of the video at one absolute path to another. For ``Catalog.move_video``."""
-        paths = (os.fsencode(new), os.fsencode(old))
+        paths = (path_bytes(new), path_bytes(old))
         self._database.execute("UPDATE judgements SET path = CAST(? AS TEXT) WHERE path = CAST(? AS TEXT)", *paths)
 
     def _remove(self, judgement: Judgement) -> bool:
-        same = (storable(judgement.text), os.fsencode(judgement.path), judgement.start, judgement.end)
+        same = (storable(judgement.text), path_bytes(judgement.path), judgement.start, judgement.end)
         return self._database.execute(f"DELETE FROM judgements WHERE {_SAME}", *same) > 0

@@ -11,6 +11,7 @@ from typing import Any
 from store.catalog.database import AMONG, Database, is_id, json_ids, now
 from store.errors import NotInLibrary
 from store.filters import within_clause
+from store.paths import path_bytes
 from store.times import with_split_time, with_whole_time
 from store.types import Video
 
@@ -44,7 +45,7 @@ class Videos:
 
     def at(self, path: str) -> Video | None:
         """Return the video at an absolute path."""
-        return next(iter(self._where("path = CAST(? AS TEXT)", os.fsencode(path))), None)
+        return next(iter(self._where("path = CAST(? AS TEXT)", path_bytes(path))), None)
 
     def all(self, within: str | None = None) -> list[Video]:
         """Return the videos in order of their paths: all, or those at or below the file or folder ``within``."""
@@ -119,7 +120,7 @@ class Videos:
 
         Another video at the new path is removed. For ``Catalog.move_video``.
         """
-        path = os.fsencode(video.path)
+        path = path_bytes(video.path)
         moved = replace(video, id=source.id, added_at=source.added_at, indexed_at=source.indexed_at)
         row = _row(moved)
         columns = ", ".join(f"{name} = {'CAST(? AS TEXT)' if name == 'path' else '?'}" for name in row)
@@ -145,7 +146,7 @@ class Videos:
 
 
 def _row(video: Video) -> dict[str, Any]:
-    return with_split_time(asdict(video)) | {"path": os.fsencode(video.path)}
+    return with_split_time(asdict(video)) | {"path": path_bytes(video.path)}
 
 
 def _video(row: dict[str, Any]) -> Video:

@@ -13,6 +13,7 @@ from search.ranking.calibration import MIN_CONFIDENCES, AnswerQuality, Confidenc
 from search.service.backend.previews import is_playable
 from store import types
 from store.catalog.videos import Extent
+from store.paths import path_bytes
 
 API = "/api/v1"
 LARGEST_ID = 2**53 - 1  # JavaScript's largest safe integer
@@ -23,7 +24,7 @@ Id = Annotated[int, Field(ge=1, le=LARGEST_ID, examples=[1])]
 
 def shown_path(path: str, *, local: bool) -> str:
     """Return a path for a client: whole if local, else its last component; invalid UTF-8 is replaced."""
-    return os.fsencode(path if local else PurePath(path).name).decode("utf-8", "replace")
+    return path_bytes(path if local else PurePath(path).name).decode("utf-8", "replace")
 
 
 def _example(**values: Any) -> ConfigDict:

@@ -242,7 +242,8 @@ def test_words_weigh_less_where_pictures_answer() -> None:
 @pytest.mark.parametrize("top", [10**6, 2**63, 10**20])
 def test_more_moments_than_there_are_can_be_asked_for(engine: Searcher, top: int) -> None:
     every = ids(ask(engine, "a dog", top=1000))
-    assert ids(ask(engine, "a dog", top=top)) == ids(ask(engine, "a dog", top=top, rerank=top)) == every
+    assert ids(ask(engine, "a dog", top=top)) == every
+    assert sorted(ids(ask(engine, "a dog", top=top, rerank=top))) == sorted(every)
     assert len(ask(engine, "a dog THEN a cat", top=top)) == len(ask(engine, "a dog THEN a cat", top=1000))
     similar = SimilarRequest(segment=1, top=top)
     assert ids(engine.similar(similar)) == ids(engine.similar(replace(similar, top=1000)))
