@@ -1,10 +1,10 @@
-"""A checkpoint between what it was before the last stage and after, or one part of it.
+"""Interpolate two checkpoints, before and after a training stage, or one part of them.
 
     python -m recipes.average --before seeing --after trained --part masked_words --out videobert-mini
     python -m recipes.average --before refined --after believing --share 0.7 --out videobert-mini
 
-The mean of weights that were trained on from one another keeps what both know (Wortsman et al., "Robust fine-tuning of
-zero-shot models", 2022). What was not there before stays as it is after.
+Averaging weights before and after fine-tuning keeps the knowledge of both (Wortsman et al., "Robust fine-tuning of
+zero-shot models", 2022). New weights are taken from the second checkpoint.
 """
 
 from __future__ import annotations

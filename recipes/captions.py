@@ -1,4 +1,4 @@
-"""Captioned pictures in the form they are collected in -> the JSON lines that `videobert train` reads.
+"""Convert collected captions to the JSON lines that `videobert train` reads.
 
     python -m recipes.captions --flickr flickr8k.json --flickr-folder flickr8k --scenes scenes.json \
         --scenes-folder scenes --split train --out captions.jsonl
@@ -22,7 +22,7 @@ Row = dict[str, object]
 
 
 def main() -> None:
-    """Read the arguments and write one line a photo or video."""
+    """Parse arguments and write one line per photo or video."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--flickr", type=Path)
     parser.add_argument("--flickr-folder", type=Path, default=Path())
@@ -41,20 +41,20 @@ def main() -> None:
 
 
 def read(file: Path) -> dict[str, Any]:
-    """A JSON object."""
+    """Read a JSON object."""
     listing: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return listing
 
 
 def flickr(photos: dict[str, Any], folder: Path, split: str) -> Iterator[Row]:
-    """A row a photo."""
+    """Yield one row per photo."""
     for file, photo in photos.items():
         if photo["split"] == split:
             yield {"media": str(folder / file), "captions": [sentence(text) for text in photo["captions"]]}
 
 
 def scenes(listing: dict[str, Any], folder: Path, split: str, without: list[str]) -> Iterator[Row]:
-    """A row a video, or a labelled picture."""
+    """Yield one row per video or labelled picture."""
     videos: dict[str, list[str]] = {}
     for picture in listing["pictures"]:
         if picture["split"] != split or picture["source"] in without:
@@ -69,7 +69,7 @@ def scenes(listing: dict[str, Any], folder: Path, split: str, without: list[str]
 
 
 def sentence(caption: str) -> str:
-    """A caption as a person would type it: without the space before the full stop, and without the full stop."""
+    """Remove the full stop of a caption and the space before it."""
     return caption.strip().rstrip(" .").replace(" ,", ",")
 
 

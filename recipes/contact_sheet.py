@@ -1,9 +1,8 @@
-"""What the visual words of a checkpoint stand for, as a picture: a row a word, its nearest photos side by side.
+"""Draw the visual words of a checkpoint: one row per word with the photos nearest to its centroid.
 
     python -m recipes.contact_sheet --checkpoint videobert-mini --media photos --captions captions.jsonl --out sheet.png
 
-After the figure of Sun et al., ICCV 2019, that shows cluster centroids by the frames nearest to them. The words shown
-are those that most photos fall into.
+After the figure of cluster centroids in Sun et al., ICCV 2019. The most frequent words are drawn.
 """
 
 from __future__ import annotations
@@ -28,14 +27,14 @@ MARGIN = 44  # pixels left of a row, for the number of its word
 def nearest_members(
     features: NDArray[np.float16], words: NDArray[np.int64], centroids: NDArray[np.float32], *, rows: int, columns: int
 ) -> list[tuple[int, list[int]]]:
-    """The words with most members, and for each the members nearest to its centroid.
+    """Find the most frequent words, and the members nearest to their centroids.
 
     Args:
         features: (N, F).
         words: (N,), the word of each feature.
         centroids: (W, F).
-        rows: how many words at most.
-        columns: how many members of each at most.
+        rows: maximum number of words.
+        columns: maximum number of members per word.
 
     Returns:
         pairs of a word and indices into `features`, nearest first.
@@ -51,7 +50,7 @@ def nearest_members(
 
 
 def sheet(rows: Sequence[tuple[int, Sequence[Image.Image]]]) -> Image.Image:
-    """Draw words and their pictures: one row each, the number of the word on the left."""
+    """Draw one row per word, with its number on the left."""
     width = MARGIN + TILE * max(len(pictures) for _, pictures in rows)
     drawn = Image.new("RGB", (width, TILE * len(rows)), "white")
     pen = ImageDraw.Draw(drawn)
@@ -63,7 +62,7 @@ def sheet(rows: Sequence[tuple[int, Sequence[Image.Image]]]) -> Image.Image:
 
 
 def main() -> None:
-    """Read the arguments, look at the middle of every photo, and write the sheet."""
+    """Parse arguments, compute features of the photos, and write the sheet."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoint", type=Path, required=True)
     parser.add_argument("--media", type=Path, required=True)

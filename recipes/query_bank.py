@@ -1,9 +1,9 @@
-"""Give a checkpoint its query bank: embeddings of captions from its training, which search measures hubness by.
+"""Add a query bank to a checkpoint: embeddings of training captions, from which search computes hubness.
 
     python -m recipes.query_bank --checkpoint trained --captions captions.jsonl --out videobert-mini
 
-One caption of each of `--count` rows, drawn at random, after querybank normalization (Bogolin et al., CVPR 2022). The
-captions themselves do not travel.
+It has one caption of each of `--count` random rows (querybank normalization, Bogolin et al., CVPR 2022). The captions
+themselves are not stored.
 """
 
 from __future__ import annotations

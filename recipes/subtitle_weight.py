@@ -1,9 +1,10 @@
-"""Let subtitles count for more, or less, in a segment's embedding.
+"""Scale the weight of subtitles in a segment's embedding.
 
     python -m recipes.subtitle_weight --checkpoint headed --factor 1.75 --out videobert-mini
 
-A segment's point is that of its frames plus the projection of its words. Training mixes right subtitles with wrong ones
-and so settles on little; the indexer lets words count only as far as they describe the picture, so they may count more.
+A segment's embedding is that of its frames plus the projection of its subtitles. Training mixes right and wrong
+subtitles and learns a small weight; the indexer weights subtitles by how well they describe the frames, so the weight
+can be larger.
 """
 
 from __future__ import annotations

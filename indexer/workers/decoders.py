@@ -1,7 +1,7 @@
-"""Reading untrusted media through child processes, which may hang, crash or burst.
+"""Decode untrusted media in child processes, which may hang, crash or run out of memory.
 
-Files are read in order and each child holds the next one ready, so that decoding runs ahead of whoever takes the
-frames. A child sends a chunk only as fast as it is taken, which bounds memory on both sides.
+Files are decoded in order, and each child prepares the next one ahead of its consumer. A child sends chunks as fast as
+they are consumed, which bounds memory on both sides.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from store.types import Cue
 
 @dataclass(frozen=True)
 class Header:
-    """What is known of a video before its frames."""
+    """Metadata and subtitles of a video, sent before its frames."""
 
     info: MediaInfo
     cues: list[Cue]  # of all text sources

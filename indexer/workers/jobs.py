@@ -1,4 +1,4 @@
-"""What a child process is told to do: one message a job; `indexer.workers.worker.serve` says what it answers."""
+"""Jobs of child processes, one message each; see `indexer.workers.worker.serve` for the replies."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Options:
-    """What is the same for every job."""
+    """Options shared by all jobs."""
 
     short_side: int
     memory_bytes: int  # address space
@@ -17,7 +17,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Job:
-    """Something to do with a file."""
+    """A task on one file."""
 
     number: int
     path: Path
@@ -25,7 +25,7 @@ class Job:
 
 @dataclass(frozen=True)
 class DecodeFrames(Job):
-    """Read a file, or an excerpt of one."""
+    """Decode frames of a file, or of a part of it."""
 
     fps: float  # frames sampled per second
     start_seconds: float = 0.0
@@ -35,14 +35,14 @@ class DecodeFrames(Job):
 
 @dataclass(frozen=True)
 class Stills(Job):
-    """Take the pictures on screen at some instants."""
+    """Decode the frames on screen at some instants."""
 
     at_seconds: tuple[float, ...]
 
 
 @dataclass(frozen=True)
 class Picture(Job):
-    """Decode a still picture."""
+    """Decode an image."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Child processes that read files for requests: started when first needed, and kept."""
+"""A pool of decoder processes for requests, started on demand and reused."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ _MEMORY_BYTES = 3 * 2**30  # address space of a child
 
 
 class PoolClosed(Exception):  # noqa: N818 - the name says the state found
-    """The pool was closed and decodes nothing any more."""
+    """The pool is closed."""
 
 
 class DecoderPool:
-    """Child processes for requests, each of which uses one at a time; they start when first needed, and stay.
+    """Decoder processes, each used by one request at a time.
 
     Args:
-        size: child processes; further requests wait.
-        timeout_seconds: without a sign of life from a child.
+        size: maximum number of processes; further requests wait.
+        timeout_seconds: before a silent process is killed.
     """
 
     def __init__(self, *, size: int, timeout_seconds: float) -> None:
@@ -33,22 +33,22 @@ class DecoderPool:
 
     @contextmanager
     def taken(self) -> Iterator[Decoders]:
-        """The decoders of one child, for as long as the context lasts.
+        """Borrow the decoders of one process.
 
         Raises:
-            PoolClosed: the pool was closed.
+            PoolClosed: the pool is closed.
         """
         with self._free:
             decoders = self._take()
             try:
                 yield decoders
-            except BaseException:  # the child may still be busy with what went wrong, and the next request would wait
+            except BaseException:  # the process may still be busy, and the next request would wait
                 self._drop(decoders)
                 raise
             self._put_back(decoders)
 
     def close(self) -> None:
-        """End the children; a request that is using one learns that it failed."""
+        """Stop all processes; requests that use one fail."""
         with self._lock:
             self._closed = True
             every, self._idle, self._busy = [*self._idle, *self._busy], [], []

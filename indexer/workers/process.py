@@ -1,6 +1,6 @@
-"""The parent's side of a child process, and of the jobs on their way through it.
+"""The parent's side of a child process and its jobs.
 
-A child that stalls or dies is replaced, and costs the job it was at.
+A child that hangs or dies is replaced; only its current job fails.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _KILL_SECONDS = 10.0  # that a killed process may take to end
 
 
 class PendingJob:
-    """One job on its way through a child."""
+    """A job sent to a child process."""
 
     def __init__(self, process: WorkerProcess, job: Job) -> None:
         self.path = job.path
@@ -63,7 +63,7 @@ class PendingJob:
         return message, pixels
 
     def close(self) -> None:
-        """Let go of the job, whether done or not; its child turns to the next one."""
+        """Cancel the job unless it is done."""
         if self._open:
             self._settle()
             self._process.cancel(self._job)
@@ -74,7 +74,7 @@ class PendingJob:
 
 
 class WorkerProcess:
-    """A child process, and the jobs that it has been given and that are not settled."""
+    """A child process and its unfinished jobs."""
 
     def __init__(self, options: Options, timeout_seconds: float) -> None:
         self._options, self._timeout_seconds = options, timeout_seconds
@@ -83,12 +83,12 @@ class WorkerProcess:
         self._start()
 
     def ask(self, job: Job) -> None:
-        """Give it a job, which it does after those before."""
+        """Queue a job."""
         self._jobs.append(job)
         self._send(job)
 
     def settle(self, job: Job) -> None:
-        """Forget a job: nothing more is expected of it."""
+        """Remove a finished job."""
         with suppress(ValueError):
             self._jobs.remove(job)
             self._settled += 1
@@ -96,7 +96,7 @@ class WorkerProcess:
             self._replace()  # jobs that wait are sent again: nothing that it said of them was taken yet
 
     def cancel(self, job: Job) -> None:
-        """Say that a job is no longer wanted."""
+        """Tell the child to skip or stop a job."""
         self._send(job.number)
 
     def reply(self, job: Job) -> tuple[dict[str, Any], NDArray[np.uint8]]:
@@ -125,7 +125,7 @@ class WorkerProcess:
         raise MediaError(reason, stage="decode")
 
     def stop(self) -> None:
-        """End it, whatever it is doing."""
+        """Kill the child."""
         self._process.kill()
         self._process.join(_KILL_SECONDS)
         self._process.close()

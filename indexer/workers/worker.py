@@ -1,7 +1,7 @@
-"""What a child process does: everything that touches untrusted media.
+"""The child process: everything that touches untrusted media.
 
-It ends when its parent is gone, however that came about. It answers in JSON and raw bytes, never in pickles, so that
-nothing a file could make of this process runs in the parent.
+It exits when its parent is gone. It replies in JSON and raw bytes, never in pickles, so that a file that controls this
+process cannot run code in the parent.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def serve(connection: Connection, options: Options) -> None:
 
 
 class _Inbox:
-    """The jobs still to do."""
+    """The queue of jobs."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -68,7 +68,7 @@ class _Inbox:
         self._cancelled: set[int] = set()
 
     def next(self) -> Job:
-        """Wait for a job that is wanted."""
+        """Wait for a job that is not cancelled."""
         while True:
             while not self._jobs or self._connection.poll():
                 self._take()
@@ -77,7 +77,7 @@ class _Inbox:
                 return job
 
     def cancelled(self, job: Job) -> bool:
-        """Whether a job is no longer wanted, as far as the parent has said by now."""
+        """Whether the parent has cancelled a job."""
         while self._connection.poll():
             self._take()
         return job.number in self._cancelled
@@ -91,7 +91,7 @@ class _Inbox:
 
 
 def _guarded(job: Job, options: Options) -> Iterator[_Reply]:
-    """The answers to a job, with every error as its last answer."""
+    """Yield the replies to a job, an error as the last one."""
     try:
         yield from _replies(job, options)
     except MediaError as error:
@@ -189,7 +189,7 @@ def _limit_memory(size: int) -> None:
 
 
 def _die_with_parent() -> None:
-    """End at once when the parent is gone, though a decoder may hang in the main thread."""
+    """Exit when the parent is gone, even if a decoder hangs in the main thread."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait([parent.sentinel])

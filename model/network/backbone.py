@@ -54,9 +54,9 @@ class Backbone(nn.Module):
         if name not in CNNS:
             raise ValueError(f"backbone must be one of {', '.join(CNNS)}, vision, got {name!r}")
         cnn, short = CNNS[name], name.removeprefix(TORCHVISION)
-        self.feature_dim, self.in_clips, self.clip_frames = cnn.feature_dim, cnn.min_frames > 1, clip_frames
-        if clip_frames < cnn.min_frames or (clip_frames > 1 and not self.in_clips):
-            allowed = f"at least {cnn.min_frames}" if self.in_clips else "1"
+        self.feature_dim, self.whole_clips, self.clip_frames = cnn.feature_dim, cnn.min_frames > 1, clip_frames
+        if clip_frames < cnn.min_frames or (clip_frames > 1 and not self.whole_clips):
+            allowed = f"at least {cnn.min_frames}" if self.whole_clips else "1"
             raise ValueError(f"clip_frames of {short} must be {allowed}, got {clip_frames}")
         self.colours = Recolour(*cnn.colours) if cnn.colours else nn.Identity()
         # Two names, as checkpoints have stored them.
@@ -69,7 +69,7 @@ class Backbone(nn.Module):
         if self.blocks is not None:
             return self.blocks(frames).mean(dim=(2, 3))  # type: ignore[no-any-return]
         assert self.network is not None
-        if not self.in_clips:
+        if not self.whole_clips:
             return self.network(frames)  # type: ignore[no-any-return]
         clips = -(-len(frames) // self.clip_frames)
         filling = frames[-1:].expand(clips * self.clip_frames - len(frames), -1, -1, -1)

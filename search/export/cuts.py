@@ -45,10 +45,10 @@ def cut(moments: Sequence[Moment], folder: Path) -> Iterator[CutResult]:
         OSError: the folder is not writable.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=folder, prefix=".videobert-") as drafts, Decoders() as decoders:
+    with TemporaryDirectory(dir=folder, prefix=".videobert-") as temporary, Decoders() as decoders:
         for rank, moment in enumerate(moments, start=1):
             try:
-                draft, begins, note = _written(decoders, moment, Path(drafts))
+                draft, begins, note = _written(decoders, moment, Path(temporary))
             except MediaError as error:
                 yield CutResult(moment, None, moment.start, str(error))
                 continue

@@ -150,7 +150,7 @@ def changes(
     from watchfiles import Change, watch
 
     real = {folder.resolve(): folder for folder in folders}  # some systems tell of the real path only
-    told = watch(
+    events = watch(
         *real,
         watch_filter=None,
         debounce=_TICK_MILLISECONDS,
@@ -160,7 +160,7 @@ def changes(
         poll_delay_ms=_TICK_MILLISECONDS,
         ignore_permission_denied=True,
     )
-    for found in told:
+    for found in events:
         if stopped():
             return
         paths = {Path(path) for kind, path in found if kind != Change.modified or not os.path.isdir(path)}
