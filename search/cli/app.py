@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import sys
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -75,6 +76,8 @@ def main(
     ] = False,
 ) -> None:
     """Set up logging and output for every command."""
+    # NumPy multiplies little here, and its threads wait for each other: beside other work a query took 100 times as long.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # file names need not be valid in the terminal's encoding
     logging.basicConfig(
