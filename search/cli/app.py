@@ -76,7 +76,7 @@ def main(
     ] = False,
 ) -> None:
     """Set up logging and output for every command."""
-    # NumPy multiplies little here, and its threads wait for each other: beside other work a query took 100 times as long.
+    # NumPy multiplies little here, and its threads wait for each other: under load a query took 100 times as long.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # file names need not be valid in the terminal's encoding
