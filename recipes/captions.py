@@ -33,10 +33,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     rows: list[Row] = []
+    listing = read(args.scenes) if args.scenes else {"captions": {}, "pictures": []}
+    sources = sorted({FLICKR, *(picture["source"] for picture in listing["pictures"])})
+    if unknown := sorted(set(args.without) - set(sources)):  # a slip would train on what must not be used
+        parser.error(f"--without takes {', '.join(sources)}, got {', '.join(unknown)}")
     if args.flickr and FLICKR not in args.without:
         rows += flickr(read(args.flickr), args.flickr_folder, args.split)
-    if args.scenes:
-        rows += scenes(read(args.scenes), args.scenes_folder, args.split, args.without)
+    rows += scenes(listing, args.scenes_folder, args.split, args.without)
     args.out.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
 

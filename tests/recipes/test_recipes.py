@@ -49,7 +49,7 @@ def test_names_are_embedded_as_queries_are(tiny_checkpoint):
     assert torch.allclose(points, torch.from_numpy(expected), atol=1e-5)
 
 
-def test_pictures_of_a_video_become_one_row_and_those_of_a_label_one_each(tmp_path, monkeypatch):
+def test_pictures_of_a_video_become_one_row_and_those_of_a_label_one_each(tmp_path, monkeypatch, capsys):
     scenes = {
         "captions": {"v1": ["a dog runs .", "a dog"], "v2": ["a cat"], "squares": ["a red square"], "c": ["a circle"]},
         "pictures": [
@@ -80,6 +80,10 @@ def test_pictures_of_a_video_become_one_row_and_those_of_a_label_one_each(tmp_pa
     ]
     run(captions.main, monkeypatch, **sources, without="flickr8k", out=tmp_path / "fewer.jsonl")
     assert len(read_captions(tmp_path / "fewer.jsonl")[0]) == 4
+    with pytest.raises(SystemExit, match="2"):
+        run(captions.main, monkeypatch, **sources, without="flikr8k", out=tmp_path / "none.jsonl")
+    assert "--without takes coco, flickr8k, msrvtt, things, got flikr8k" in capsys.readouterr().err
+    assert not (tmp_path / "none.jsonl").exists()
 
 
 def test_one_part_of_a_checkpoint_becomes_the_mean_of_before_and_after(tiny_checkpoint, tmp_path, monkeypatch):
