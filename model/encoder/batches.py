@@ -65,6 +65,15 @@ def check_pairs(segments: Sequence[NDArray[np.float16]], texts: Sequence[str]) -
         raise ValueError(f"one text per segment: got {len(texts)} texts for {len(segments)} segments")
 
 
+def shown_and_spoken(segments: Sequence[NDArray[np.float16]], texts: Sequence[str]) -> tuple[list[int], list[int]]:
+    """The places of segments with frames, and of those that are words alone; ValueError for neither."""
+    shown = [i for i, segment in enumerate(segments) if len(segment)]
+    spoken = [i for i, segment in enumerate(segments) if not len(segment)]
+    if any(not texts[i].strip() for i in spoken):
+        raise ValueError("every row needs a word or a frame to embed; got a row with neither")
+    return shown, spoken
+
+
 def require_words(texts: Sequence[str]) -> None:
     """Raise ValueError for a query without a word."""
     for text in texts:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from model.encoder.contract import Encoder
-from model.registry.registry import DEFAULT_MODEL, Located, locate
+from model.registry.registry import DEFAULT_MODEL, Located, entries, locate
 from model.runtime.hardware import has_gpu
 
 if TYPE_CHECKING:
@@ -25,6 +24,8 @@ def load(source: str | Path = DEFAULT_MODEL) -> Encoder:
         FileNotFoundError: it is not on this machine; the message says how to fetch it.
         ValueError: the folder is not a model, or its files are not those that were fetched.
     """
+    if _stands_on_towers(source):
+        return load_videobert(source)
     place = locate(source)
     if place.family not in ("", _VIDEOBERT):
         from model.encoder.two_tower import FAMILIES, TwoTowerEncoder
@@ -46,13 +47,26 @@ def load_videobert(source: str | Path = DEFAULT_MODEL) -> VideoBertEncoder:
         FileNotFoundError: it is not on this machine, or a file is missing.
         ValueError: the folder contains another model.
     """
+    if _stands_on_towers(source):
+        from model.encoder.over_towers import untrained
+
+        return untrained(entries()[str(source)])
     return _videobert(locate(source))
 
 
 def _videobert(place: Located) -> VideoBertEncoder:
+    if place.config.get("towers"):
+        from model.encoder.over_towers import OverTowersEncoder
+
+        return OverTowersEncoder.read(place)
     from model.encoder.videobert import VideoBertEncoder
 
     return VideoBertEncoder.read(place)
+
+
+def _stands_on_towers(source: str | Path) -> bool:
+    """Whether this names a configuration that is a model without training."""
+    return isinstance(source, str) and source in entries() and bool(entries()[source].over)
 
 
 def _has_graphs(place: Located) -> bool:
@@ -60,7 +74,7 @@ def _has_graphs(place: Located) -> bool:
 
     if place.family != _VIDEOBERT or not runtime():
         return False
-    config = json.loads((place.folder / "config.json").read_text(encoding="utf-8"))
+    config = place.config
     return (
         config.get("backbone") == "efficientnet_lite2"
         and config.get("temporal", "transformer") in ("none", "transformer")

@@ -19,7 +19,8 @@ Transformer over time.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,11 +30,17 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from model.compat import declare_missing_operators, quiet_transformers
-from model.encoder.batches import check_pairs, pad, require_words, stack
+from model.encoder.batches import check_pairs, pad, require_words, shown_and_spoken, stack
+from model.network.heads import sum_of_units
 from model.registry.registry import Located
 from model.runtime.hardware import best_device, bf16_is_native
 
 FAMILIES = ("clip", "siglip", "siglip2", "xclip")  # as `model_type` in config.json
+_FILES = (  # one of each line
+    ("model.safetensors", "model.safetensors.index.json"),
+    ("preprocessor_config.json", "processor_config.json"),  # older and newer versions of transformers
+    ("tokenizer_config.json",),
+)
 _AT_ONCE = 64  # texts, or frames
 
 
@@ -43,12 +50,12 @@ class TwoTowerEncoder:
     fps = 2.0
     clip_frames = 1
 
-    def __init__(self, model: Any, tokenizer: Any, look: Callable[..., Any], *, fingerprint: str) -> None:
+    def __init__(self, model: Any, tokenizer: Any, look: Any, *, fingerprint: str) -> None:
         """`look` prepares frames as the picture tower wants them."""
         self.device = best_device()
         self.model = model.eval().to(self.device)
         self.tokenizer, self.look, self.fingerprint = tokenizer, look, fingerprint
-        self.name, self.tier = "", "in memory"
+        self.name, self.tier, self.folder = "", "in memory", Path()
         config = model.config
         self.temporal = config.model_type == "xclip"
         self.max_frames = config.vision_config.num_frames if self.temporal else None
@@ -72,9 +79,9 @@ class TwoTowerEncoder:
             ValueError: the weights are not exactly those of the network that `config.json` describes.
         """
         folder = place.folder
-        for name in ("model.safetensors", "preprocessor_config.json", "tokenizer_config.json"):
-            if not (folder / name).is_file() and not (folder / f"{name}.index.json").is_file():
-                raise FileNotFoundError(f"no {name} in {folder}: not a model of two towers")
+        for names in _FILES:
+            if not any((folder / name).is_file() for name in names):
+                raise FileNotFoundError(f"no {names[0]} in {folder}: not a model of two towers")
         declare_missing_operators()
         from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 
@@ -88,8 +95,16 @@ class TwoTowerEncoder:
             raise ValueError(f"{folder} lacks weights of its network: {', '.join(sorted(found['missing_keys']))}")
         digest = hashlib.blake2b("".join(sorted(place.sha256().values())).encode(), digest_size=6)
         encoder = cls(model, tokenizer, look, fingerprint=f"{folder.name}-{digest.hexdigest()}")
-        encoder.name, encoder.tier = place.name, place.tier
+        encoder.name, encoder.tier, encoder.folder = place.name, place.tier, folder
         return encoder
+
+    @property
+    def image_size(self) -> int:
+        """The side of a square picture as the tower looks at it, pixels."""
+        if getattr(self.look, "max_num_patches", None):  # any shape, of at most so many patches
+            return int(self.look.max_num_patches**0.5) * int(self.look.patch_size)
+        size = getattr(self.look, "crop_size", None) or self.look.size
+        return int(size["height"] or size["shortest_edge"])
 
     @property
     def feature_fingerprint(self) -> str:
@@ -106,21 +121,24 @@ class TwoTowerEncoder:
     def embed_segments(self, segments: Sequence[NDArray[np.float16]], texts: Sequence[str]) -> NDArray[np.float32]:
         """N times (T_i, F) and N texts -> (N, D), of the frames alone where there are any."""
         check_pairs(segments, texts)
-        features, mask = pad(segments, self.feature_dim, max_frames=self.max_frames)
+        shown, spoken = shown_and_spoken(segments, texts)
         embeddings = np.zeros((len(texts), self.dim), np.float32)
-        has_frames = mask.any(axis=1)
-        without_frames = np.flatnonzero(~has_frames).tolist()
-        if any(not texts[i].strip() for i in without_frames):
-            raise ValueError("every row needs a word or a frame to embed; got a row with neither")
-        if without_frames:
-            embeddings[without_frames] = self.embed_text([texts[i] for i in without_frames])
-        pool = self._over_time if self.temporal else _mean
-        rows = [
-            F.normalize(pool(torch.from_numpy(features[part]).to(self.device), torch.from_numpy(mask[part])), dim=-1)
-            for part in _parts(np.flatnonzero(has_frames))
-        ]
-        embeddings[has_frames] = stack(rows, self.dim)
+        if spoken:
+            embeddings[spoken] = self.embed_text([texts[i] for i in spoken])
+        points = self.points([segments[i] for i in shown])
+        embeddings[shown] = F.normalize(points, dim=-1).cpu().numpy()
         return embeddings
+
+    @torch.inference_mode()
+    def points(self, segments: Sequence[NDArray[np.float16]]) -> Tensor:
+        """What the picture tower shows of segments: N times (T_i, F), T_i above 0 -> float32 (N, D), of any length."""
+        features, mask = pad(segments, self.feature_dim, max_frames=self.max_frames)
+        pool = self._over_time if self.temporal else sum_of_units
+        rows = [
+            pool(torch.from_numpy(features[part]).to(self.device), torch.from_numpy(mask[part]).to(self.device))
+            for part in _parts(np.arange(len(segments)))
+        ]
+        return torch.cat(rows) if rows else torch.zeros(0, self.dim, device=self.device)
 
     @torch.inference_mode()
     def embed_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -137,7 +155,7 @@ class TwoTowerEncoder:
 
     def _look_at(self, frames: Tensor) -> Tensor:
         """uint8 (T, 3, H, W) -> (T, F)."""
-        prepared = self.look(list(frames), return_tensors="pt").to(self.device)
+        prepared = self.look(list(frames), return_tensors="pt", input_data_format="channels_first").to(self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._bf16):
             if self.temporal:
                 pixels = prepared["pixel_values"].reshape(len(frames), *prepared["pixel_values"].shape[-3:])
@@ -156,17 +174,11 @@ class TwoTowerEncoder:
 
     def _over_time(self, features: Tensor, mask: Tensor) -> Tensor:
         """X-CLIP's Transformer over its number of frames, drawn evenly: (N, T, F), bool (N, T) -> (N, D)."""
-        places = torch.linspace(0, 1, self.max_frames)
+        places = torch.linspace(0, 1, self.max_frames, device=mask.device)
         last = mask.sum(dim=1, keepdim=True) - 1  # (N, 1)
-        chosen = (places * last).round().long().to(features.device)  # (N, num_frames)
+        chosen = (places * last).round().long()  # (N, num_frames)
         frames = features.float().gather(1, chosen[..., None].expand(-1, -1, features.shape[2]))
         return self.model.mit(frames).pooler_output  # type: ignore[no-any-return]
-
-
-def _mean(features: Tensor, mask: Tensor) -> Tensor:
-    """The mean of the frames' unit vectors: (N, T, F), bool (N, T) -> (N, F)."""
-    unit = F.normalize(features.float(), dim=-1)
-    return (unit * mask[..., None].to(unit)).sum(dim=1)
 
 
 def _parts(rows: Any) -> list[Any]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from model.encoder.batches import check_pairs, pad, require_words, stack
+from model.encoder.two_tower import TwoTowerEncoder
 from model.network import checkpoint
 from model.network.tokenizer import TextTokenizer
 from model.network.videobert import Inputs, VideoBertModel
@@ -60,6 +62,15 @@ class VideoBertEncoder:
         model, tokenizer = checkpoint.load(place.folder)
         fingerprint = place.fingerprint()
         return cls(model, tokenizer, fingerprint=fingerprint, name=place.name, tier=place.tier)
+
+    @property
+    def towers(self) -> TwoTowerEncoder | None:
+        """The towers that it stands on; see `model.encoder.over_towers`."""
+        return None
+
+    def save(self, folder: Path) -> None:
+        """Write a checkpoint folder."""
+        checkpoint.save(self.model, self.tokenizer, folder)
 
     @cached_property
     def feature_fingerprint(self) -> str:

@@ -32,6 +32,7 @@ Colours = tuple[list[float], list[float]]  # mean and standard deviation of red,
 
 _IMAGENET: Colours = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
 _KINETICS: Colours = ([0.43216, 0.394666, 0.37645], [0.22803, 0.22145, 0.216989])
+TOWERS = "towers"  # the name of a backbone that is not part of the network: two towers that it stands on
 TORCHVISION = "torchvision:"  # begins the names of networks that take torchvision's weights unchanged
 
 
@@ -95,6 +96,14 @@ class VisionTower(nn.Module):
         return outputs.last_hidden_state.mean(dim=1) if pooled is None else pooled.flatten(1)  # type: ignore[no-any-return]
 
 
+class TowerFeatures(nn.Module):
+    """Stands where a backbone would: the towers that the model stands on look at frames; see `TowerGate`."""
+
+    def __init__(self, described: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.feature_dim = int(described["dim"])
+
+
 class Recolour(nn.Module):
     """From our -1..1 to what a network was trained with."""
 
@@ -108,16 +117,22 @@ class Recolour(nn.Module):
         return (frames * STD + MEAN - mean) / std
 
 
-def build_backbone(name: str, *, clip_frames: int, vision: Mapping[str, Any] | None) -> Backbone | VisionTower:
+def build_backbone(
+    name: str, *, clip_frames: int, vision: Mapping[str, Any] | None, towers: Mapping[str, Any] | None = None
+) -> Backbone | VisionTower | TowerFeatures:
     """The network that a configuration names, with `feature_dim`; its weights are random.
 
     Raises:
         ValueError: there is no such network, or the other fields do not fit it.
     """
-    if name != "vision":
+    if name not in ("vision", TOWERS):
         return Backbone(name, clip_frames=clip_frames)
     if clip_frames != 1:
         raise ValueError(f"clip_frames of {name} must be 1, got {clip_frames}: it looks at frames one by one")
+    if name == TOWERS:
+        if towers is None:
+            raise ValueError("the backbone 'towers' needs the description of two towers in the field towers")
+        return TowerFeatures(towers)
     if vision is None:
         raise ValueError("the backbone 'vision' needs the description of a tower in the field vision")
     return VisionTower(vision)

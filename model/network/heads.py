@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 _SHARPNESS = 0.7  # exponent of class probabilities; below 1 it flattens them
 _NOISE = 0.5  # standard deviations of each input
+_GATE_PACE = 10.0  # learning rate of the gate over that of other weights: it is a single number that begins at 0
 
 
 class RetrievalHead(nn.Module):
@@ -51,6 +52,29 @@ class RetrievalHead(nn.Module):
     def scale(self) -> Tensor:
         """Inverse temperature of the contrastive loss, at most 100."""
         return self.log_scale.exp().clamp(max=100.0)
+
+
+def sum_of_units(features: Tensor, mask: Tensor) -> Tensor:
+    """The sum of the frames' unit vectors: (N, T, D), bool (N, T) -> float32 (N, D)."""
+    unit = F.normalize(features.float(), dim=-1)
+    return (unit * mask[..., None].to(unit)).sum(dim=1)
+
+
+class TowerGate(nn.Module):
+    """What the picture tower of two shows, and beside it, through a gate, what VideoBERT reads of the same segment.
+
+    The gate begins at zero, so a model that was not trained is its towers, to the last bit. As in Flamingo (Alayrac et
+    al., 2022) what is new beside a frozen model cannot harm it before it has learned.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(()))
+
+    def forward(self, shown: Tensor, read: Tensor) -> Tensor:
+        """Points of the tower, of any length, and of VideoBERT, unit length, (N, D) both -> (N, D), unit length."""
+        gate = _GATE_PACE * self.weight.float()
+        return F.normalize(shown + gate * shown.norm(dim=-1, keepdim=True) * read, dim=-1)
 
 
 class ClassNames(nn.Module):

@@ -21,7 +21,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel, PreTrainedConfig, PreTrainedModel
 
-from model.network.backbone import build_backbone
+from model.network.backbone import TOWERS, build_backbone
 from model.network.heads import (
     AlignmentHead,
     ClassNames,
@@ -30,7 +30,9 @@ from model.network.heads import (
     MaskedFrameHead,
     MaskedWordHead,
     RetrievalHead,
+    TowerGate,
     frame_layers,
+    sum_of_units,
 )
 from model.network.temporal import TemporalModel
 from model.network.visual_words import VisualWords
@@ -96,8 +98,9 @@ class VideoBertConfig(PreTrainedConfig):
     max_words: int = 64  # tokens of text; longer text is truncated
     max_frames: int = 8  # frames of a segment; more are thinned evenly
     # Frames
-    backbone: str = "mobilenet_v2"  # or resnet18, resnet50, torchvision:NAME, vision
+    backbone: str = "mobilenet_v2"  # or resnet18, resnet50, torchvision:NAME, vision, towers
     vision: dict[str, Any] | None = None  # the tower of the backbone "vision"; see `model.network.backbone`
+    towers: dict[str, Any] | None = None  # those of the backbone "towers"; see `model.encoder.over_towers`
     image_size: int = 224  # pixels, a square
     # middle: cropped to that square; whole: as many pixels, in the picture's own shape; both: the mean of both features
     frame_fit: str = "middle"
@@ -124,6 +127,11 @@ class VideoBertConfig(PreTrainedConfig):
     query_bank_size: int = 0  # embeddings of training captions stored with the weights, for hubness
     glance_width: int = 0  # hidden units of the direct frame head; 0 for none
 
+    @property
+    def over_towers(self) -> bool:
+        """Whether the network stands on two towers: they look at frames and read queries."""
+        return self.backbone == TOWERS
+
 
 class VideoBertModel(PreTrainedModel):
     """The backbone, the temporal model, the joint Transformer and its heads."""
@@ -140,7 +148,14 @@ class VideoBertModel(PreTrainedModel):
         if config.frame_input == "visual_words" and not config.visual_branching:
             raise ValueError("frame_input 'visual_words' needs visual_branching and visual_depth, got 0")
         hidden = config.hidden_size
-        self.backbone = build_backbone(config.backbone, clip_frames=config.clip_frames, vision=config.vision)
+        self.backbone = build_backbone(
+            config.backbone, clip_frames=config.clip_frames, vision=config.vision, towers=config.towers
+        )
+        if config.over_towers:
+            if config.embedding_size != self.backbone.feature_dim:
+                wide = self.backbone.feature_dim
+                raise ValueError(f"embedding_size over towers must be theirs, {wide}, got {config.embedding_size}")
+            self.gate = TowerGate()
         if config.query_bank_size:
             self.register_buffer("query_bank", torch.zeros(config.query_bank_size, config.embedding_size))
         if config.class_names:
@@ -262,24 +277,31 @@ class VideoBertModel(PreTrainedModel):
         # A residual path for frames around layers that were trained on words.
         return torch.where((types == 1)[..., None], tokens + self.frame_gain * states, states), mask, types
 
-    def embed(self, inputs: Inputs, *, direct: bool = True) -> Tensor:
+    def embed(self, inputs: Inputs, *, direct: bool = True, tower: Tensor | None = None) -> Tensor:
         """Embed each row into the space shared by text and video: float32 (N, D), unit length.
 
         Args:
             direct: whether to use the direct frame head, if there is one.
+            tower: (N, D), the vision tower's vector of each row, of any length, if the network stands on towers;
+                computed from the frames of `inputs` if not given.
 
         Raises:
-            ValueError: a row has neither words nor frames.
+            ValueError: a row has neither words nor frames, or no frames though a text tower reads queries.
         """
         has_words, has_frames = inputs.word_mask.any(dim=1), inputs.frame_mask.any(dim=1)
         if not bool((has_words | has_frames).all()):
             raise ValueError("every row needs a word or a frame to embed; got a row with neither")
+        if self.config.over_towers and not bool(has_frames.all()):
+            raise ValueError("every row needs a frame to embed; the text tower reads words alone, not this network")
         _, words, frames = self._read(inputs)
         direct_point = None
+        visible = inputs.frame_mask if inputs.hidden is None else inputs.frame_mask & ~inputs.hidden
         if direct and self.config.glance_width:
-            shown = inputs.frame_mask if inputs.hidden is None else inputs.frame_mask & ~inputs.hidden
-            direct_point = self.glance(self.described(inputs.features), shown)
-        return self.retrieval(words, frames, has_words, has_frames, direct_point)  # type: ignore[no-any-return]
+            direct_point = self.glance(self.described(inputs.features), visible)
+        point: Tensor = self.retrieval(words, frames, has_words, has_frames, direct_point)
+        if not self.config.over_towers:
+            return point
+        return self.gate(sum_of_units(inputs.features, visible) if tower is None else tower, point)  # type: ignore[no-any-return]
 
     def align(self, inputs: Inputs) -> Tensor:
         """Score how well the words and frames of each row match: float32 (N,), logits."""

@@ -22,6 +22,7 @@ WEIGHTS = "model.safetensors"
 _SETTINGS = (
     "config.json",
     "preprocessor_config.json",
+    "processor_config.json",
     "tokenizer*.json",
     "special_tokens_map.json",
     "vocab.json",
@@ -50,7 +51,8 @@ def fetch(known: Entry, *, revision: str | None = None) -> Path:
         ValueError: the model comes with the program, or has no revisions.
     """
     if known.bundled:
-        raise ValueError(f"{known.name} comes with the program, there is nothing to fetch")
+        needs = f"; it needs {', '.join(known.needs)}" if known.needs else ""
+        raise ValueError(f"{known.name} comes with the program, there is nothing to fetch{needs}")
     if revision and not known.repo:
         raise ValueError(f"{known.name} is one file of torchvision and has no revisions, got {revision!r}")
     if known.here:

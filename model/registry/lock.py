@@ -18,8 +18,12 @@ _KINDS = {".json", ".safetensors", ".txt", ".model"}  # of files that decide wha
 
 def digests(folder: Path) -> dict[str, str]:
     """SHA-256 of every file that decides what the model in a folder does, by name."""
-    files = sorted(path for path in folder.iterdir() if path.suffix in _KINDS and path.name != LOCK_FILE)
-    return {path.name: sha256(path) for path in files}
+    return {path.name: sha256(path) for path in files(folder)}
+
+
+def files(folder: Path) -> list[Path]:
+    """The files that decide what the model in a folder does, in the order of their names."""
+    return sorted(path for path in folder.iterdir() if path.suffix in _KINDS and path.name != LOCK_FILE)
 
 
 def sha256(path: Path) -> str:
@@ -36,11 +40,11 @@ def write(folder: Path, *, source: str, revision: str, licence: str) -> None:
         revision: commit of the source, "" where it has none.
         licence: as the source states it.
     """
-    files = {
+    described = {
         name: {"bytes": (folder / name).stat().st_size, "sha256": digest} for name, digest in digests(folder).items()
     }
     fetched_at = datetime.now(UTC).isoformat(timespec="seconds")
-    facts = {"source": source, "revision": revision, "licence": licence, "fetched_at": fetched_at, "files": files}
+    facts = {"source": source, "revision": revision, "licence": licence, "fetched_at": fetched_at, "files": described}
     (folder / LOCK_FILE).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
 
 

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 
@@ -39,6 +40,8 @@ class Entry:
     url: str = ""  # of a file of torchvision, whose name ends with the first eight digits of its SHA-256
     backbone: str = ""  # how a configuration names the network that these weights are for
     needs: tuple[str, ...] = ()  # what has to be fetched for a configuration
+    over: str = ""  # the two towers that a configuration stands on, which it equals before training
+    better: str = ""  # what to fetch where this is not good enough
 
     @property
     def folder(self) -> Path:
@@ -62,10 +65,15 @@ class Located:
     tier: str  # where its weights come from, for people
 
     @property
+    def config(self) -> dict[str, Any]:
+        """Its `config.json`, empty where there is none."""
+        path = self.folder / "config.json"
+        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+
+    @property
     def family(self) -> str:
         """`model_type` of its `config.json`, "" where there is none."""
-        path = self.folder / "config.json"
-        return json.loads(path.read_text(encoding="utf-8")).get("model_type", "") if path.is_file() else ""
+        return str(self.config.get("model_type", ""))
 
     def fingerprint(self) -> str:
         """A name for exactly these weights of VideoBERT: the folder's name and a BLAKE2b-48 of its files."""

@@ -216,6 +216,8 @@ def _set_modes(model: VideoBertModel, *, bert_frozen: bool, frames_frozen: bool)
     of_text = [*model.bert.parameters(), *model.retrieval.words.parameters()]
     read_frames = (model.frame_projection, model.temporal, model.retrieval.frames)
     of_frames = [model.frame_gain, *(parameter for part in read_frames for parameter in part.parameters())]
+    if model.config.over_towers:  # cosines of towers count as in their own training
+        model.retrieval.log_scale.requires_grad_(False)
     for parameters, frozen in ((of_text, bert_frozen), (of_frames, frames_frozen)):
         for parameter in parameters:
             parameter.requires_grad_(not frozen)

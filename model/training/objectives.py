@@ -25,6 +25,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
 
+from model.encoder.two_tower import TwoTowerEncoder
+from model.encoder.videobert import VideoBertEncoder
 from model.network.tokenizer import TextTokenizer
 from model.network.videobert import Inputs, VideoBertModel
 from model.runtime.hardware import bf16_is_native
@@ -51,7 +53,11 @@ class Objectives:
         anchor: Anchor | None = None,
     ) -> None:
         self.model, self.tokenizer, self.options = model, tokenizer, options
-        self.wanted = options.weights.keys()
+        over_towers = model.config.over_towers
+        if over_towers and anchor is None:
+            raise ValueError("a network over towers learns from queries of its text tower: give their anchor")
+        self.wanted = options.weights.keys() - ({"anchor"} if over_towers else set())
+        self.queries_stay = options.frozen or over_towers
         self.anchor = anchor or Anchor(model, tokenizer, texts, options.max_words)
         self.label_sentences = list(label_sentences)  # among the texts; one a column of soft labels
         self.sentence_words = options.max_words * (2 if options.joined_sentences else 1)
@@ -70,9 +76,9 @@ class Objectives:
         terms: dict[str, Tensor] = {}
         features, frame_mask = self._frames(batch.features, batch.frame_mask)
         same = torch.from_numpy(batch.same).to(model.device)
-        needed = options.frozen or options.soft_labels or "anchor" in wanted
+        needed = self.queries_stay or options.soft_labels or "anchor" in wanted
         anchors = self.anchor(batch.queries) if needed else None
-        if options.frozen and anchors is not None:
+        if self.queries_stay and anchors is not None:
             queries = anchors
         else:
             with torch.set_grad_enabled(bool(wanted & {"silent", "fused", "anchor"})):
@@ -233,6 +239,10 @@ class Anchor:
         self.bert = copy.deepcopy(model)
         self.bert.eval()  # type: ignore[no-untyped-call]
         self.tokenizer = tokenizer
+        self.device = model.device
+        self._place(texts)
+
+    def _place(self, texts: list[str]) -> None:
         self.texts = sorted(texts, key=len)
         self.places = {text: divmod(i, _ANCHORS_AT_ONCE) for i, text in enumerate(self.texts)}
         self.known: dict[int, Tensor] = {}
@@ -247,10 +257,10 @@ class Anchor:
         if path.exists():
             with safe_open(path, framework="pt") as file:
                 if file.metadata()["key"] == key:
-                    self.known = dict(enumerate(file.get_tensor("embeddings").split(_ANCHORS_AT_ONCE)))
+                    embeddings = file.get_tensor("embeddings").to(self.device)
+                    self.known = dict(enumerate(embeddings.split(_ANCHORS_AT_ONCE)))
                     return
-        device = self.bert.device
-        with torch.autocast(device.type, torch.bfloat16, enabled=bf16_is_native(device)):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16_is_native(self.device)):
             self([self.texts[group * _ANCHORS_AT_ONCE] for group in range(groups)])
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(path.name + ".part")
@@ -273,6 +283,28 @@ class Anchor:
         return torch.stack([self.known[group][row] for group, row in places])
 
     def _embed(self, texts: list[str]) -> Tensor:
-        ids, mask = (t.to(self.bert.device) for t in self.tokenizer(texts, max_tokens=self.max_words))
+        ids, mask = (t.to(self.device) for t in self.tokenizer(texts, max_tokens=self.max_words))
         nothing = torch.zeros(len(texts), 0, self.bert.backbone.feature_dim, device=ids.device)
         return self.bert.embed(Inputs(ids, mask, nothing, mask[:, :0]))
+
+
+class TowerAnchor(Anchor):
+    """Text embeddings of a text tower, which no training moves."""
+
+    def __init__(self, towers: TwoTowerEncoder, texts: list[str]) -> None:
+        self.towers, self.device = towers, towers.device
+        self._place(texts)
+
+    def _key(self) -> str:
+        return hashlib.blake2b(json.dumps([self.towers.fingerprint, self.texts]).encode(), digest_size=16).hexdigest()
+
+    def _embed(self, texts: list[str]) -> Tensor:
+        with torch.autocast(self.device.type, enabled=False):  # as the encoder reads them
+            return torch.from_numpy(self.towers.embed_text(texts)).to(self.device)
+
+
+def anchor_of(encoder: VideoBertEncoder, texts: list[str], max_words: int) -> Anchor:
+    """The anchor of an encoder's queries, each cut to `max_words` tokens where the network itself reads them."""
+    if encoder.towers is not None:
+        return TowerAnchor(encoder.towers, texts)
+    return Anchor(encoder.model, encoder.tokenizer, texts, max_words)

@@ -13,6 +13,7 @@ from typing import Any
 
 from indexer.features.examples import load_examples, look_at, save_examples
 from model.encoder.load import load_videobert
+from model.encoder.over_towers import PREFIX, around, read_towers
 from model.encoder.videobert import VideoBertEncoder
 from model.network import checkpoint
 from model.registry.registry import locate
@@ -20,7 +21,7 @@ from model.training.dataset import CaptionedSet, Example, read_captions
 from model.training.distributed import Processes
 from model.training.initialization import begin, check_options
 from model.training.loop import Step, made_of, train
-from model.training.objectives import Anchor
+from model.training.objectives import anchor_of
 from model.training.options import TrainingOptions
 from model.training.run import Run
 from search.training.curves import draw_curves
@@ -88,14 +89,15 @@ def train_on(
 
     dataset = CaptionedSet(examples)
     anchor = None
-    if options.frozen and processes.count == 1 and options.weights.keys() - {"masked_words", "masked_frames"}:
-        anchor = Anchor(encoder.model, encoder.tokenizer, dataset.texts(), options.max_words)
-        anchor.keep(cache.with_name(f"{cache.stem}-texts.safetensors"))
+    if encoder.towers or (options.frozen and options.weights.keys() - {"masked_words", "masked_frames"}):
+        anchor = anchor_of(encoder, dataset.texts(), options.max_words)
+        if processes.count == 1:
+            anchor.keep(cache.with_name(f"{cache.stem}-texts.safetensors"))
     train(encoder.model, encoder.tokenizer, dataset, options, run=run, processes=processes, anchor=anchor, report=tell)
     if processes.first:
         output.mkdir(parents=True, exist_ok=True)
         encoder.model.config.training = asdict(options)
-        checkpoint.save(encoder.model, encoder.tokenizer, output)
+        encoder.save(output)
     processes.wait()
     return len(examples), problems
 
@@ -103,10 +105,12 @@ def train_on(
 def starting(start: Path, options: TrainingOptions, network: Mapping[str, Any]) -> tuple[VideoBertEncoder, list[str]]:
     """What to train, as an encoder around it, and the names of its parts that begin at random."""
     encoder = load_videobert(start)
-    model, fresh = begin(encoder.model, network, seed=options.seed)
-    check_options(options, fresh)
+    backbone = network.get("backbone", "")
+    towers = read_towers(backbone) if backbone.startswith(PREFIX) else encoder.towers
+    model, fresh = begin(encoder.model, network, seed=options.seed, towers=towers)
+    check_options(options, fresh, over_towers=model.config.over_towers)
     if model is not encoder.model:
-        encoder = VideoBertEncoder(model, encoder.tokenizer, fingerprint="")
+        encoder = around(model, encoder.tokenizer, towers)
     return encoder, fresh
 
 

@@ -22,10 +22,12 @@ from optuna.trial import TrialState
 from indexer.features.examples import load_examples
 from indexer.workers.process import without_main
 from model.encoder.load import load_videobert
+from model.encoder.over_towers import around
 from model.encoder.videobert import VideoBertEncoder
 from model.training.dataset import CaptionedSet, Example
 from model.training.initialization import begin, check_options
 from model.training.loop import Step, train
+from model.training.objectives import anchor_of
 from model.training.options import TrainingOptions
 from model.training.search_space import Space, read_space
 from search.evaluation.metrics import ranks
@@ -134,8 +136,9 @@ def _run(
     recipe = space.choose(trial)
     options = TrainingOptions(**recipe.options)
     model, fresh = begin(copy.deepcopy(start.model), recipe.network, seed=options.seed)
-    check_options(options, fresh)
-    encoder = VideoBertEncoder(model, start.tokenizer, fingerprint="")
+    check_options(options, fresh, over_towers=model.config.over_towers)
+    encoder, dataset = around(model, start.tokenizer, start.towers), CaptionedSet(trained)
+    anchor = anchor_of(encoder, dataset.texts(), options.max_words)
 
     def report(step: Step) -> None:
         if step.step % (step.steps // options.epochs):
@@ -146,7 +149,7 @@ def _run(
         if step.step < step.steps and trial.should_prune():
             raise optuna.TrialPruned
 
-    train(model, start.tokenizer, CaptionedSet(trained), options, report=report)
+    train(model, start.tokenizer, dataset, options, anchor=anchor, report=report)
     scores = held_out_scores(encoder, held_out)  # of the averaged weights, where the recipe asks for them
     trial.set_user_attr("scores", scores)
     trial.set_user_attr("fresh", fresh)

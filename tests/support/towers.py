@@ -23,6 +23,9 @@ from transformers import (
     XCLIPModel,
 )
 
+from model.encoder.over_towers import around, read_towers, stand_on
+from model.network import checkpoint
+
 WORDS = ["a", "the", "red", "green", "blue", "square", "circle", "dog", "cat", "moves", "left", "right", "up", "down"]
 FAMILIES = ("clip", "siglip", "siglip2", "xclip")
 _SMALL = {"hidden_size": 24, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4}
@@ -74,3 +77,18 @@ def _tokenizer() -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(
         tokenizer_object=wordpiece, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]"
     )
+
+
+def save_over_towers(family: str, start: Path, folder: Path, *, gate: float = 0.0) -> Path:
+    """Write a VideoBERT that stands on towers of a family, from a checkpoint folder of VideoBERT.
+
+    Args:
+        gate: how far it is open, as its weight.
+    """
+    model, tokenizer = checkpoint.load(start)
+    towers = read_towers(f"towers:{save_towers(family, folder)}")
+    model, _ = stand_on(towers, model, {}, seed=0)
+    with torch.no_grad():
+        model.gate.weight.fill_(gate)
+    around(model, tokenizer, towers).save(folder / "over")
+    return folder / "over"

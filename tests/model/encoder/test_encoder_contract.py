@@ -1,8 +1,7 @@
-"""The contract of encoders: VideoBERT and each family of two towers, loaded from disk as a user's are."""
+"""The contract of encoders: VideoBERT, each family of two towers, and both together, loaded as a user's are."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +11,15 @@ from safetensors.torch import load_file, save_file
 from model.encoder.batches import pad
 from model.encoder.contract import Encoder
 from model.encoder.load import load
-from tests.support.towers import FAMILIES, save_towers
+from tests.support.towers import FAMILIES, save_over_towers, save_towers
 
 
-@pytest.fixture(params=["videobert", *FAMILIES])
+@pytest.fixture(params=["videobert", *FAMILIES, "over-towers"])
 def any_encoder(request: pytest.FixtureRequest, tmp_path: Path) -> Encoder:
     if request.param == "videobert":
         return load(request.getfixturevalue("tiny_checkpoint"))
+    if request.param == "over-towers":
+        return load(save_over_towers("siglip", request.getfixturevalue("tiny_checkpoint"), tmp_path, gate=0.05))
     return load(save_towers(request.param, tmp_path))
 
 
@@ -70,7 +71,8 @@ def test_what_is_padding_says_nothing(any_encoder: Encoder, monkeypatch: pytest.
     segments = [segment, np.concatenate([segment] * 2)]
     clean = any_encoder.embed_segments(segments, ["", ""])
     aligned = any_encoder.align(segments, ["a dog", "a cat"])
-    monkeypatch.setattr(sys.modules[type(any_encoder).__module__], "pad", noisy)
+    for module in ("model.encoder.videobert", "model.encoder.two_tower"):
+        monkeypatch.setattr(f"{module}.pad", noisy)
     np.testing.assert_allclose(any_encoder.embed_segments(segments, ["", ""]), clean, atol=1e-5)
     np.testing.assert_allclose(any_encoder.align(segments, ["a dog", "a cat"]), aligned, atol=1e-4)
 

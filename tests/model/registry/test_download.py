@@ -196,6 +196,7 @@ def test_what_comes_with_the_program_stays():
         done = run(command, "videobert-mini")
         assert done.exit_code == 1
         assert "comes with the program" in done.stderr
+    assert "nothing to fetch; it needs siglip2-base" in run("fetch", "videobert-over-siglip2").stderr
     with pytest.raises(ValueError, match="a configuration to train with, not a model to load"):
         load("videobert-paper")
     with pytest.raises(FileNotFoundError, match="neither the name of one"):
