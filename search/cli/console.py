@@ -82,6 +82,11 @@ def errors() -> Iterator[None]:
         raise typer.Exit(FAILED) from error
 
 
+def on_terminal() -> bool:
+    """Whether a person sees what is printed: neither output goes into a file or a pipe."""
+    return sys.stdout.isatty() and sys.stderr.isatty()
+
+
 def print_json(value: Any) -> None:
     """Write JSON to stdout, not wrapped."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import chain
@@ -18,12 +19,14 @@ from search.cli.console import (
     LibraryOption,
     ModelOption,
     err,
+    on_terminal,
     opened,
     out,
     print_json,
 )
 from search.cli.formatting import counted, report_lines
 from search.library import Library
+from search.library.library import default_folder
 from search.query.times import clock
 
 if TYPE_CHECKING:
@@ -43,10 +46,30 @@ def _language(name: str | None) -> str:
     return spelled(name) if name else ""
 
 
+def model_line(library: Library) -> str:
+    """Say in one line what a library finds with, what that scores by its model card, and how to find better."""
+    from model.registry.card import read_scores
+    from model.registry.registry import entries
+
+    name, tier = library.encoder.name, library.encoder.tier
+    known = entries().get(name)
+    scores = read_scores(known.folder if known else Path(name))
+    line = f"Model: {name} ({tier}{f'; {scores}' if scores else ''})."
+    if known is None or not known.better:
+        return line
+    better = entries()[known.better]
+    steps = [] if better.here else [f"videobert models fetch {better.name}"]
+    library_option = [] if library.folder == default_folder() else ["--library", str(library.folder)]
+    steps.append(shlex.join(["videobert", "reindex", "--model", better.name, *library_option]))
+    return f"{line} For a better one: {' && '.join(steps)}"
+
+
 def run_index(library: Library, targets: Sequence[str | Path], options: IndexOptions, *, quiet: bool) -> Report:
     """Index with a progress bar on a terminal, else with a line per file."""
     from search.cli.progress import progress
 
+    if not quiet and library.catalog.encoder() is None and on_terminal():
+        err.print(model_line(library), markup=False)
     try:
         with progress(err, quiet=quiet) as tell:
             return library.index(targets, options=options, tell=tell)

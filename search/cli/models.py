@@ -90,8 +90,9 @@ def remove(name: NameArgument) -> None:
 
 def _facts(entry: Entry) -> dict[str, Any]:
     from model.registry import lock
+    from model.registry.card import read_scores
 
-    facts = asdict(entry) | {"here": entry.here, "folder": str(entry.folder)}
+    facts = asdict(entry) | {"here": entry.here, "folder": str(entry.folder), "scores": read_scores(entry.folder)}
     if entry.here and not entry.bundled:
         pinned = lock.read(entry.folder)
         facts |= {"revision": pinned["revision"], "fetched_at": pinned["fetched_at"], "files": pinned["files"]}
