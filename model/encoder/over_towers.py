@@ -73,8 +73,7 @@ class OverTowersEncoder(VideoBertEncoder):
                 f"{folder} holds {towers.fingerprint}, and the model beside it was trained over "
                 f"{described['fingerprint']}"
             )
-        fingerprint = checkpoint.fingerprint(place.folder)
-        return cls(towers, model, tokenizer, fingerprint=fingerprint, name=place.name, tier=place.tier)
+        return cls(towers, model, tokenizer, fingerprint=place.fingerprint(), name=place.name, tier=place.tier)
 
     @property
     def towers(self) -> TwoTowerEncoder:

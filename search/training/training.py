@@ -15,7 +15,6 @@ from indexer.features.examples import load_examples, look_at, save_examples
 from model.encoder.load import load_videobert
 from model.encoder.over_towers import PREFIX, around, read_towers
 from model.encoder.videobert import VideoBertEncoder
-from model.network import checkpoint
 from model.registry.registry import locate
 from model.training.dataset import CaptionedSet, Example, read_captions
 from model.training.distributed import Processes
