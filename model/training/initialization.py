@@ -45,7 +45,7 @@ def begin(
             stands_on = towers
     elif backbone != start.config.backbone:
         found = find_weights(backbone)
-        overrides = dict(found.fields) | overrides
+        overrides = {"class_names": ()} | dict(found.fields) | overrides  # they read features of the start's backbone
     changes = {name: value for name, value in overrides.items() if getattr(start.config, name) != value}
     model, fresh = start, list[str]()
     if stands_on:

@@ -59,8 +59,8 @@ def test_captions_of_a_user_open_the_gate(photos: Path, tiny_checkpoint: Path, t
     assert done.exit_code == 0, done.output
     assert "initialized at random: gate" in done.stderr
     model, _ = checkpoint.load(output)
-    assert abs(float(model.gate.weight)) > 1e-3
-    assert float(model.retrieval.log_scale) == pytest.approx(np.log(load(towers).scale), abs=2e-3)
+    assert abs(model.gate.weight.item()) > 1e-3
+    assert model.retrieval.log_scale.item() == pytest.approx(np.log(load(towers).scale), abs=2e-3)
     for name in ("model.safetensors", "config.json", "tokenizer.json", "preprocessor_config.json"):
         assert (output / "towers" / "siglip" / name).read_bytes() == (towers / name).read_bytes()
     losses = (output / "run" / "losses.csv").read_text().splitlines()
@@ -92,7 +92,7 @@ def test_an_interrupted_run_goes_on_and_a_model_is_trained_further(photos: Path,
     assert further.exit_code == 0, further.output
     assert "at random" not in further.stderr
     before, after = (checkpoint.load(folder)[0] for folder in (whole, tmp_path / "further"))
-    assert float(before.gate.weight) != float(after.gate.weight)
+    assert before.gate.weight.item() != after.gate.weight.item()
     assert load(tmp_path / "further").towers.fingerprint == load(towers).fingerprint
 
 

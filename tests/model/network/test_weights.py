@@ -99,6 +99,14 @@ def test_a_vision_tower_becomes_part_of_the_checkpoint(kind, width, model: Video
     assert encoder.feature_fingerprint != VideoBertEncoder(model, tokenizer, fingerprint="").feature_fingerprint
 
 
+def test_class_names_go_with_the_backbone_whose_features_they_read(tmp_path: Path):
+    start = VideoBertModel(tiny_config(class_names=("red square", "dog")))
+    begun, fresh = begin(start, {"backbone": f"vision:{save_tower('dinov2', tmp_path)}"}, seed=0)
+    assert not begun.config.class_names
+    assert "class_names" not in fresh
+    assert begun.frame_projection[0].normalized_shape == (24,)
+
+
 def test_a_tower_sees_what_it_would_see_in_its_own_library(tmp_path: Path):
     tower = save_tower("vit", tmp_path)
     weights = find_weights(f"vision:{tower}")
