@@ -229,7 +229,10 @@ def decoded(container: InputContainer, stream: VideoStream | AudioStream) -> Ite
     packets = container.demux(stream)
     while True:
         try:
-            frames: Sequence[Any] = next(packets).decode()
+            packet = next(packets)
+            if packet.has_sidedata("encryption_info"):
+                raise MediaError(f"protected by DRM: its {stream.type} is encrypted", stage="open")
+            frames: Sequence[Any] = packet.decode()
         except StopIteration:
             return
         except MemoryError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import av
@@ -91,3 +92,16 @@ def test_very_short_files_have_a_length(tmp_path: Path, frames: int, name: str):
 def test_a_still_alone_is_no_video(tmp_path: Path):
     with pytest.raises(MediaError, match="still"):
         probe(streams(tmp_path / "cover.mp4", STILL))
+
+
+def test_a_protected_video_is_named_as_such(tmp_path: Path):
+    keys = ["-encryption_scheme", "cenc-aes-ctr", "-encryption_key", "76a6c65c5ea762046bd749a2e632ccbb"]
+    keys += ["-encryption_kid", "a7e61c373e219033c21091fa607bf3b8"]
+    source = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=160x96:d=1"]
+    try:
+        subprocess.run([*source, "-c:v", "libx264", *keys, str(tmp_path / "film.mp4")], check=True)
+    except FileNotFoundError:
+        pytest.skip("ffmpeg is not on this machine")
+    with pytest.raises(MediaError, match="protected by DRM") as error:
+        probe(tmp_path / "film.mp4")
+    assert error.value.stage == "open"
