@@ -18,7 +18,9 @@ from pathlib import Path
 
 from indexer.discovery import discover
 from indexer.features.extraction import SegmentFeatures, embed, extract_segments
+from indexer.features.labeling import stored_labeler
 from indexer.features.segmentation import MAX_SEGMENT_SECONDS
+from indexer.labels import label_stale_videos
 from indexer.media.container import MediaError, MediaInfo
 from indexer.media.frames import Frames
 from indexer.plan import Action, FileState, Planner, Step
@@ -67,6 +69,7 @@ class Report:
     unchanged: int = 0
     relocated: int = 0  # moved or copied files, whose rows were reused
     resubtitled: int = 0  # files with new subtitles only, embedded again without decoding
+    labelled: int = 0  # videos of an earlier version, labelled from their stored frame features
     failed: list[Failure] = field(default_factory=list)
     failed_before: int = 0  # unchanged since they failed, not retried
     vanished: list[str] = field(default_factory=list)  # in the library, but no longer on disk
@@ -90,6 +93,7 @@ class Indexer:
     def __init__(self, catalog: Catalog, encoder: Encoder, options: IndexOptions) -> None:
         self.catalog = catalog.with_encoder(encoder_info(encoder))
         self.encoder, self.options = encoder, options
+        self.labeler = stored_labeler(self.catalog, encoder)
 
     def run(self, targets: Sequence[str | Path], *, tell: Callable[[Progress], None] = lambda progress: None) -> Report:
         """Index files, folders and globs.
@@ -117,6 +121,7 @@ class Indexer:
                     run.serve(stream)
                 files, run.waiting = run.waiting, []
         run.sweep(targets)
+        run.label_stale()
         run.report.elapsed_seconds = time.monotonic() - began
         return run.report
 
@@ -126,6 +131,7 @@ class _Run:
 
     def __init__(self, indexer: Indexer, report: Report, total: int, tell: Callable[[Progress], None]) -> None:
         self.catalog, self.encoder, self.options = indexer.catalog, indexer.encoder, indexer.options
+        self.labeler = indexer.labeler
         self.report, self.total, self.tell = report, total, tell
         self.opened: dict[Path, Step] = {}
         self.waiting: list[Path] = []
@@ -195,6 +201,14 @@ class _Run:
             self.report.pruned = self.catalog.videos.remove([id for id in gone.values() if id is not None])
             self.catalog.failures.remove([f.path for f in self.catalog.failures.all() if not Path(f.path).exists()])
 
+    def label_stale(self) -> None:
+        """Label what an earlier version of the program, or another vocabulary, left without labels."""
+
+        def tell(video: Video, done: int, stale: int) -> None:
+            self.tell(Progress(video.path, done, stale, self.report.video_seconds, self.report.indexed))
+
+        self.report.labelled = label_stale_videos(self.catalog, self.encoder, tell=tell)
+
     def _index(self, file: FileState, stream: Stream) -> None:
         header, before = stream.header, self.report.video_seconds
         found = extract_segments(
@@ -207,8 +221,8 @@ class _Run:
             raise MediaError("the file changed while it was read", stage="decode")
         language = self.options.language or header.info.language
         video = _video(file, header.info, duration=found[-1].end, language=language)
-        segments = embed(found, header.cues, self.encoder, language=language)
-        self.catalog.put_video(video, segments, header.cues)
+        segments = embed(found, header.cues, self.encoder, language=language, labeler=self.labeler)
+        self.catalog.put_video(replace(video, labels_stamp=self.labeler.stamp), segments, header.cues)
         if header.info.video_streams > 1:
             read = f"{header.info.width} x {header.info.height} {header.info.codec}"
             streams = header.info.video_streams
@@ -230,8 +244,10 @@ class _Run:
             if (id := segment.id) is not None
         ]
         language = self.options.language or video.language or stream.header.info.language
-        fresh = replace(video, subtitles_stamp=file.subtitles_stamp, language=language)
-        self.catalog.put_video(fresh, embed(stored, cues, self.encoder, language=language), cues)
+        stamp = self.labeler.stamp
+        fresh = replace(video, language=language, subtitles_stamp=file.subtitles_stamp, labels_stamp=stamp)
+        segments = embed(stored, cues, self.encoder, language=language, labeler=self.labeler)
+        self.catalog.put_video(fresh, segments, cues)
         self.report.resubtitled += 1
         self._note_subtitles(stream.header)
 

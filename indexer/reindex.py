@@ -20,6 +20,7 @@ from indexer.features.extraction import whole_clips
 from indexer.features.hubness import hubness, query_bank
 from indexer.features.vectors import segment_vectors
 from indexer.features.windows import embed_windows
+from indexer.labels import label_stale_videos
 from indexer.media.container import MediaError
 from indexer.pipeline import IndexOptions, Progress, encoder_info
 from indexer.workers.decoders import Decoders, Stream
@@ -37,6 +38,7 @@ class Report:
     embedded: int = 0  # videos, in this run
     decoded: int = 0  # of these, decoded again
     forgotten: int = 0
+    labelled: int = 0  # videos, from their stored frame features
     left: list[tuple[str, str]] = field(default_factory=list)  # unreadable videos, with reasons
     video_seconds: float = 0.0
     elapsed_seconds: float = 0.0
@@ -65,6 +67,7 @@ class Reindexer:
         if present is not None and present.same_vectors(target):
             self.catalog.with_encoder(target)  # its name or folder may have changed
             self._complete(target, report, tell)
+            self._label(report, tell)
             report.done, report.elapsed_seconds = True, time.monotonic() - began
             return report
         keeps_features = self.catalog.reindexing.begin(target)
@@ -83,6 +86,8 @@ class Reindexer:
         if forget_missing or not unreadable:
             report.done = self.catalog.reindexing.finish(remove=unreadable)
             report.forgotten = len(unreadable) if report.done else 0
+        if report.done:
+            self._label(report, tell)
         report.elapsed_seconds = time.monotonic() - began
         return report
 
@@ -101,6 +106,14 @@ class Reindexer:
             report.embedded += 1
             report.video_seconds += video.duration
             tell(Progress(video.path, number, len(todo), report.video_seconds))
+
+    def _label(self, report: Report, tell: Callable[[Progress], None]) -> None:
+        """Label what does not have the labels of this encoder."""
+
+        def told(video: Video, done: int, stale: int) -> None:
+            tell(Progress(video.path, done, stale, report.video_seconds))
+
+        report.labelled = label_stale_videos(self.catalog, self.encoder, tell=told)
 
     def _stored(self, ids: Sequence[int]) -> Iterator[tuple[Video, str]]:
         """Embed from stored frame features."""

@@ -17,11 +17,13 @@ from typing import Any, Literal
 
 from store.paths import path_bytes
 from store.times import TIME_COLUMNS, split_time
+from store.types import label_key
 
 Value = str | int | float
 Condition = tuple[str, tuple[Any, ...]]  # SQL over `segments JOIN videos`, and its parameters
 
 _TAGGED = "EXISTS (SELECT 1 FROM tags WHERE segment_id = segments.id AND name = ?)"
+_SHOWING = 'EXISTS (SELECT 1 FROM labels WHERE segment_id = segments.id AND "key" = ?)'
 _SUBTITLED = "EXISTS (SELECT 1 FROM cues WHERE cues.video_id = videos.id)"
 _LIKE = r"path LIKE CAST(? AS TEXT) ESCAPE '\'"  # the case of ASCII letters does not matter to it
 _DATES = ("%Y", "%Y-%m", "%Y-%m-%d")
@@ -51,7 +53,7 @@ class FilterSpec:
     parse: Callable[[str], Value]
     sql: Callable[[Any], Condition]
     typed: bool = True
-    values: tuple[str, ...] | Literal["folders", "tags", "suffixes", "dates"] = ()
+    values: tuple[str, ...] | Literal["folders", "tags", "labels", "suffixes", "dates"] = ()
 
 
 @dataclass(frozen=True)
@@ -61,9 +63,9 @@ class Filter:
     Attributes:
         name: of an entry of ``FILTERS``.
         value: what its ``parse`` made of the text. ``within``: an absolute path of a file or folder; ``in``: a part of
-            the path; ``tag``: a name; ``type``: a suffix without its dot; ``has``: "subtitles"; ``after`` (that instant
-            included) and ``before``: when the file was last changed, in nanoseconds since 1970; ``longer`` (that long
-            included) and ``shorter``: seconds of the whole video.
+            the path; ``tag``: a name; ``shows``: the `label_key` of one; ``type``: a suffix without its dot; ``has``:
+            "subtitles"; ``after`` (that instant included) and ``before``: when the file was last changed, in
+            nanoseconds since 1970; ``longer`` (that long included) and ``shorter``: seconds of the whole video.
         negated: whether only what it does not hold for is left.
     """
 
@@ -148,6 +150,12 @@ def _has(text: str) -> str:
     return "subtitles"
 
 
+def _label(text: str) -> str:
+    if not (key := label_key(text)):
+        raise ValueError(f"shows: needs a word, got {_shown(text)}")
+    return key
+
+
 def _suffix(text: str) -> str:
     return text.lstrip(".")
 
@@ -191,6 +199,14 @@ FILTERS = (
         str,
         lambda name: _in_either_form(_TAGGED, name),
         values="tags",
+    ),
+    FilterSpec(
+        "shows",
+        "what the model recognised in the picture",
+        "shows:dog",
+        _label,
+        lambda key: (_SHOWING, (key,)),
+        values="labels",
     ),
     FilterSpec(
         "type",

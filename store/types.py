@@ -7,12 +7,28 @@ half-open: ``start <= t < end``. Everything here is frozen.
 from __future__ import annotations
 
 import os
+import re
+import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+_ARTICLES = {"a", "an", "the"}
+# English plurals, and endings in the order in which they are tried; what ends in them and is no plural keeps them.
+_PLURALS = {
+    **{"buses": "bus", "canoes": "canoe", "children": "child", "cookies": "cookie", "feet": "foot"},
+    **{"geese": "goose", "hoodies": "hoodie", "knives": "knife", "leaves": "leaf", "lives": "life"},
+    **{"loaves": "loaf", "men": "man", "mice": "mouse", "movies": "movie", "people": "person"},
+    **{"scarves": "scarf", "selfies": "selfie", "shelves": "shelf", "shoes": "shoe", "teeth": "tooth"},
+    **{"wives": "wife", "wolves": "wolf", "women": "woman", "zombies": "zombie"},
+}
+_ENDINGS = (
+    *((kept, kept) for kept in ("ss", "us", "is")),
+    *(("ies", "y"), ("ches", "ch"), ("shes", "sh"), ("sses", "ss"), ("xes", "x"), ("oes", "o"), ("s", "")),
+)
 
 
 @dataclass(frozen=True)
@@ -45,6 +61,7 @@ class Video:
     rotation: int  # degrees clockwise that a player turns the coded picture: 0, 90, 180 or 270
     subtitles_stamp: str = ""  # identifies the sidecar files that were read; "" for none
     language: str = ""  # of the subtitles to embed, where there are any: the preferred one, or that of the sound
+    labels_stamp: str = ""  # identifies what its segments were labelled with; "" for not yet
     id: int | None = None  # set by the catalog
     added_at: str = ""  # ISO 8601, UTC; set by the catalog
     indexed_at: str = ""
@@ -66,6 +83,14 @@ class Cue:
     language: str = ""  # as the file or track names it ("en", "ger"), "" where unknown
     source: str = "subtitles"  # the text source that found it
     kind: str = ""  # of its track: "forced", "sdh" (for the hard of hearing), "commentary"; "" for all that is said
+
+
+@dataclass(frozen=True)
+class Label:
+    """What a model recognised in the frames of a segment."""
+
+    name: str  # "dog", "riding a bicycle", "kitchen"
+    score: float  # how sure the model is, of labels of one model; the higher the surer
 
 
 @dataclass(frozen=True)
@@ -125,6 +150,7 @@ class NewSegment:
     thumbnail_seconds: float
     windows: Windows | None = None
     hubness: float | None = None  # of the embedding, as in `Windows`
+    labels: tuple[Label, ...] = ()  # no name twice
 
 
 @dataclass(frozen=True)
@@ -165,6 +191,25 @@ class EncoderInfo:
     def origin(self) -> dict[str, str]:
         """Return where it comes from, under the names of the settings `encoder_origin` and `successor_origin`."""
         return {"model": self.model, "tier": self.tier, "backbone": self.backbone}
+
+
+def label_key(name: str) -> str:
+    """Return a label as it is compared: in small letters, without articles, every word in the singular.
+
+    "Riding a Bicycle" and "riding bicycles" have the same key.
+    """
+    words = re.findall(r"[^\W_]+", unicodedata.normalize("NFKC", name).casefold())
+    kept = [_singular(word) for word in words if word not in _ARTICLES]
+    return " ".join(kept or words)
+
+
+def _singular(word: str) -> str:
+    if word in _PLURALS:
+        return _PLURALS[word]
+    for ending, singular in _ENDINGS:
+        if word.endswith(ending) and (singular == ending or len(word) > len(ending) + 1):
+            return word[: -len(ending)] + singular
+    return word
 
 
 def same_features(stored: str, current: str) -> bool:

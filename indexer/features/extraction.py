@@ -14,13 +14,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from indexer.features.distinct import DistinctFrames
+from indexer.features.labeling import labels_of
 from indexer.features.segmentation import Segmenter
 from indexer.features.vectors import segment_vectors
 from indexer.media.container import MediaError
 from indexer.media.frames import Frames
 from indexer.text.cues import Transcript
 from model.encoder.contract import Encoder
-from store.types import Cue, NewSegment
+from model.encoder.labels import Labeler
+from store.types import Cue, Label, NewSegment
 
 _THUMBNAIL_QUALITY = 80  # JPEG
 
@@ -103,16 +105,24 @@ def whole_clips(
 
 
 def embed(
-    segments: Sequence[SegmentFeatures], cues: Sequence[Cue], encoder: Encoder, *, language: str
+    segments: Sequence[SegmentFeatures],
+    cues: Sequence[Cue],
+    encoder: Encoder,
+    *,
+    language: str,
+    labeler: Labeler | None = None,
 ) -> list[NewSegment]:
-    """Embed each segment from its frames and subtitles, those in `language` if there are any."""
+    """Embed each segment from its frames and subtitles, those in `language` if there are any, and label its frames."""
     spoken = Transcript(cues, language)
     texts = [spoken.between(segment.start, segment.end) for segment in segments]
     times, features = [segment.pts_seconds for segment in segments], [segment.features for segment in segments]
     vectors = segment_vectors(times, features, texts, encoder)
+    labels: Sequence[tuple[Label, ...]] = [()] * len(texts)
+    if labeler is not None and segments:
+        labels = labels_of(features, texts, np.stack([made.embedding for made in vectors]), labeler)
     return [
-        NewSegment(**vars(segment), text=text, **vars(made))
-        for segment, text, made in zip(segments, texts, vectors, strict=True)
+        NewSegment(**vars(segment), text=text, **vars(made), labels=own)
+        for segment, text, made, own in zip(segments, texts, vectors, labels, strict=True)
     ]
 
 

@@ -26,6 +26,7 @@ class Encoder(Protocol):
     feature_dim: int  # F, of a frame feature
     scale: float  # that cosines were multiplied by in training
     query_bank: NDArray[np.float32]  # (Q, D), unit length; captions of its training, for hubness; Q is 0 for none
+    class_names: tuple[str, ...]  # K classes of the backbone's own classifier; K is 0 for none
     fps: float  # frames per second of video to sample
     clip_frames: int  # consecutive frames that share one feature; callers pass whole clips
 
@@ -45,6 +46,9 @@ class Encoder(Protocol):
         Returns:
             float16 (T, F).
         """
+
+    def class_probabilities(self, segments: Sequence[NDArray[np.float16]]) -> NDArray[np.float32]:
+        """How likely each class is in N segments, the mean over their frames (T_i, F): float32 (N, K)."""
 
     def embed_segments(self, segments: Sequence[NDArray[np.float16]], texts: Sequence[str]) -> NDArray[np.float32]:
         """Embed segments from their frames and subtitles.

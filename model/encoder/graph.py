@@ -39,6 +39,7 @@ class GraphEncoder:
         self.dim: int = self._config["embedding_size"]
         self.feature_dim = self._graphs.weight("frame_projection.mean").shape[0] - self.dim
         self.scale = min(float(np.exp(self._graphs.weight("retrieval.log_scale").astype(np.float32))), 100.0)
+        self.class_names = tuple(self._config["class_names"])
         self.query_bank = np.zeros((0, self.dim), np.float32)
         if self._config["query_bank_size"]:
             self.query_bank = self._graphs.weight("query_bank").astype(np.float32)
@@ -64,6 +65,16 @@ class GraphEncoder:
             views = prepare_views(part, self._config["image_size"], fit=self._config["frame_fit"])
             rows.append(np.mean([self.session.run(view)[0] for view in views], axis=0).astype(np.float16))
         return np.concatenate(rows)
+
+    def class_probabilities(self, segments: Sequence[NDArray[np.float16]]) -> NDArray[np.float32]:
+        """N times (T_i, F) -> (N, K), the mean over the frames."""
+        if not segments:
+            return np.zeros((0, len(self.class_names)), np.float32)
+        weight, bias = self._classifier
+        logits = np.concatenate(segments).astype(np.float32) @ weight.T + bias
+        odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+        parts = np.split(odds / odds.sum(axis=1, keepdims=True), np.cumsum([len(frames) for frames in segments])[:-1])
+        return np.stack([part.mean(axis=0) for part in parts])
 
     def embed_segments(self, segments: Sequence[NDArray[np.float16]], texts: Sequence[str]) -> NDArray[np.float32]:
         """N times (T_i, F) and N texts -> (N, D)."""
@@ -96,6 +107,13 @@ class GraphEncoder:
         batches = self._batches(segments, texts)
         scores = [self._fused.run(*self._layout(*batch))[1] for batch in batches]
         return np.concatenate([np.zeros(0, np.float32), *scores])
+
+    @cached_property
+    def _classifier(self) -> tuple[Floats, Floats]:
+        """Weight (K, F) and bias (K,) of the backbone's own classifier."""
+        names = ("weight", "bias")
+        weight, bias = (self._graphs.weight(f"class_names.classifier.{name}").astype(np.float32) for name in names)
+        return weight, bias
 
     @cached_property
     def _text(self) -> Session:

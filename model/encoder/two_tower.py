@@ -49,6 +49,7 @@ class TwoTowerEncoder:
 
     fps = 2.0
     clip_frames = 1
+    class_names: tuple[str, ...] = ()
 
     def __init__(self, model: Any, tokenizer: Any, look: Any, *, fingerprint: str) -> None:
         """`look` prepares frames as the picture tower wants them."""
@@ -116,6 +117,10 @@ class TwoTowerEncoder:
         """uint8 (T, 3, H, W) -> float16 (T, F)."""
         rows = [self._look_at(torch.from_numpy(part)) for part in _parts(frames)]
         return stack(rows, self.feature_dim).astype(np.float16)
+
+    def class_probabilities(self, segments: Sequence[NDArray[np.float16]]) -> NDArray[np.float32]:
+        """(N, 0): towers have no classes."""
+        return np.zeros((len(segments), 0), np.float32)
 
     @torch.inference_mode()
     def embed_segments(self, segments: Sequence[NDArray[np.float16]], texts: Sequence[str]) -> NDArray[np.float32]:

@@ -23,6 +23,7 @@ from model.runtime.hardware import best_device
 from model.runtime.runtimes import open_session
 from model.runtime.session import Session
 
+_FRAMES_AT_ONCE = 1024  # 4 MB of class probabilities
 _SEGMENTS_AT_ONCE = 64  # rows of ~90 tokens: some 100 MB of activations
 
 
@@ -46,6 +47,7 @@ class VideoBertEncoder:
         self.dim: int = model.config.embedding_size
         self.feature_dim: int = model.backbone.feature_dim
         self.scale = float(model.retrieval.scale.detach())
+        self.class_names = tuple(model.config.class_names)
         bank = model.query_bank if model.config.query_bank_size else torch.zeros(0, self.dim)
         self.query_bank = bank.cpu().float().numpy()
 
@@ -93,6 +95,16 @@ class VideoBertEncoder:
     def session(self) -> Session:
         """The backbone in the fastest runtime."""
         return open_session(self.model.backbone, self.device)
+
+    @torch.inference_mode()
+    def class_probabilities(self, segments: Sequence[NDArray[np.float16]]) -> NDArray[np.float32]:
+        """N times (T_i, F) -> (N, K), without visual words and time: each frame for itself."""
+        if not self.class_names or not segments:
+            return np.zeros((len(segments), len(self.class_names)), np.float32)
+        frames = torch.from_numpy(np.concatenate(segments)).float().to(self.device)
+        likely = torch.cat([self.model.class_names.probabilities(part) for part in frames.split(_FRAMES_AT_ONCE)])
+        lengths = [len(segment) for segment in segments]
+        return stack([part.mean(dim=0, keepdim=True) for part in likely.split(lengths)], len(self.class_names))
 
     @torch.inference_mode()
     def embed_segments(self, segments: Sequence[NDArray[np.float16]], texts: Sequence[str]) -> NDArray[np.float32]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from indexer.pipeline import Report
 
 _TEXT_WIDTH = 160  # characters of subtitle shown with a moment
+_MOST_LABELS = 6  # shown with a moment
 
 
 def counted(number: int, noun: str) -> str:
@@ -37,6 +38,8 @@ def moment_lines(rank: int, moment: Moment, thumbnail: Path | None = None) -> It
     if moment.text:
         text = moment.text if len(moment.text) <= _TEXT_WIDTH else moment.text[: _TEXT_WIDTH - 1] + "…"
         yield f"            “{text}”"
+    if moment.labels:
+        yield f"            shows {', '.join(moment.labels[:_MOST_LABELS])}"
     if moment.why:
         yield f"            {why(moment.why)}; best seen at {clock(moment.keyframe)}"
     if thumbnail:
@@ -83,6 +86,7 @@ def report_lines(report: Report) -> Iterator[str]:
         (report.unchanged, "unchanged"),
         (report.relocated, "moved or copied"),
         (report.resubtitled, "with new subtitles"),
+        (report.labelled, "labelled from stored frames"),
         (len(report.failed), "failed"),
         (report.failed_before, "failed before (--retry-failed tries again)"),
     ]

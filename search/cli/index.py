@@ -199,6 +199,8 @@ def reindex(
     else:
         embedded = f"Embedded {counted(report.embedded, 'video')}, {report.decoded:,} of them decoded again"
         out.print(f"{embedded}: {clock(report.video_seconds)} of video in {clock(report.elapsed_seconds)}.")
+        if report.labelled:
+            out.print(f"Labelled {counted(report.labelled, 'video')} from stored frames.")
         for path, reason in report.left:
             err.print(f"  {path}: {reason}", markup=False)
         if report.done:

@@ -37,8 +37,11 @@ def show(
     with opened(folder) as library:
         number = segment_id(video)
         known, segments = library.show(video if number is None or os.path.lexists(video) else number)
+        labels = library.catalog.labels.of(segment.id for segment in segments if segment.id is not None)
+    names = [[label.name for label in labels.get(segment.id or 0, ())] for segment in segments]
     if json_:
-        print_json({"video": asdict(known), "segments": [asdict(segment) for segment in segments]})
+        rows = [asdict(segment) | {"labels": own} for segment, own in zip(segments, names, strict=True)]
+        print_json({"video": asdict(known), "segments": rows})
         return
     out.print(known.path, markup=False)
     out.print(
@@ -46,9 +49,11 @@ def show(
         f"indexed {known.indexed_at}",
         markup=False,
     )
-    for segment in segments:
+    for segment, own in zip(segments, names, strict=True):
         line = f"{segment.id:>8}  {clock(segment.start)}–{clock(segment.end)}  {segment.text}"
         out.print(line.rstrip(), markup=False)
+        if own:
+            out.print(f"            shows {', '.join(own)}", markup=False)
 
 
 def remove(

@@ -16,7 +16,7 @@ from search.query.request import SearchRequest, SimilarRequest
 from search.query.times import ClipRange
 from search.ranking.calibration import Calibrator, everyday_embeddings
 from search.ranking.clause import SearchContext
-from search.ranking.moments import HITS_PER_MOMENT, Hit, Moment, located_hits, merge
+from search.ranking.moments import HITS_PER_MOMENT, Hit, Moment, located_hits, merge, with_labels
 from search.ranking.ranker import rank
 from store.catalog.catalog import Catalog
 from store.filters import Filter
@@ -63,7 +63,7 @@ class Searcher:
             *map(self._picture, request.images),
         ]
         context = SearchContext(self.catalog, self.index, self._calibrator, query.filters, request.only)
-        return rank(request, query, every, context, self.encoder)
+        return with_labels(self.catalog, rank(request, query, every, context, self.encoder))
 
     def similar(self, request: SimilarRequest, *, clip: Clip | None = None) -> list[Moment]:
         """Moments that look like a clip, best first, each with where it matches.
@@ -84,7 +84,9 @@ class Searcher:
             clip = self._clip(request.clip)
         if clip is None:
             raise ValueError("say what it should be similar to: a clip or a segment")
-        return self._alike(clip, top=request.top, within=request.within, without=request.segment)
+        return with_labels(
+            self.catalog, self._alike(clip, top=request.top, within=request.within, without=request.segment)
+        )
 
     def segment(self, segment_id: int) -> Clip:
         """A segment of the library as a clip to search by.

@@ -26,7 +26,8 @@ MEDIA_TYPES = {
 }
 _SUFFIXES = {f".{format}": format for format in MEDIA_TYPES} | {".m3u8": "m3u"}
 
-_COLUMNS = ("path", "start", "end", "keyframe", "score", "confidence", "segment", "text")
+_COLUMNS = ("path", "start", "end", "keyframe", "score", "confidence", "segment", "text", "labels")
+_SEPARATORS = {"labels": "; "}  # of lists whose members have spaces in them
 _FORMULA_BEGINS = frozenset("=+-@\uff1d\uff0b\uff0d\uff20")  # begin a formula in spreadsheets; both widths
 
 
@@ -82,7 +83,7 @@ def _flat(row: dict[str, Any]) -> dict[str, Any]:
         if isinstance(value, dict):
             flat |= {f"{name}_{inner}": each for inner, each in _flat(value).items()}
         else:
-            flat[name] = " ".join(map(str, value)) if isinstance(value, list | tuple) else value
+            flat[name] = _SEPARATORS.get(name, " ").join(map(str, value)) if isinstance(value, list | tuple) else value
     return flat
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from store.catalog.catalog import Catalog
@@ -72,6 +72,7 @@ class Moment:
     confidence: float | None = None  # how likely it is what was asked for, 0 to 1; None where nothing says so
     keyframe: float = 0.0  # the instant that shows best why it was found
     why: Explanation | None = None  # where it was asked for
+    labels: tuple[str, ...] = ()  # what a model recognised in its frames, the surest first
 
     @property
     def segment_id(self) -> int:
@@ -89,6 +90,7 @@ class Moment:
             "confidence": None if self.confidence is None else round(self.confidence, 3),
             "segment": self.segment_id,
             "text": self.text,
+            "labels": list(self.labels),
         }
         if self.match is not None:
             row["match"] = self.match.as_dict()
@@ -114,6 +116,17 @@ def located_hits(catalog: Catalog, ids: Sequence[int], scores: Sequence[float] |
     found = {segment.segment_id: segment for segment in catalog.segments.located(ids)}
     pairs = zip(map(int, ids), map(float, scores), strict=True)
     return [Hit(**vars(found[number]), score=score) for number, score in pairs if number in found]
+
+
+def with_labels(catalog: Catalog, moments: Sequence[Moment]) -> list[Moment]:
+    """Return the same moments with the labels of their segments."""
+    found = catalog.labels.of({hit.segment_id for moment in moments for hit in moment.hits})
+    labelled = []
+    for moment in moments:
+        own = [label for hit in moment.hits for label in found.get(hit.segment_id, ())]
+        names = dict.fromkeys(label.name for label in sorted(own, key=lambda label: -label.score))
+        labelled.append(replace(moment, labels=tuple(names)))
+    return labelled
 
 
 def merge(hits: Iterable[Hit]) -> list[Moment]:

@@ -147,6 +147,7 @@ class Client:
             confidence=confidence,
             keyframe=row["keyframe"],
             why=why and Explanation(**{**why, "said": tuple(why["said"]), "named": tuple(why["named"])}),
+            labels=tuple(row["labels"]),
         )
 
 

@@ -10,7 +10,7 @@ import io
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -30,7 +30,7 @@ from search.ranking.moments import Moment
 from search.tasks.storyboard import SHORT_SIDE, board, stills
 from store.errors import StoreError
 from store.filters import TYPED_FILTERS
-from store.types import Segment
+from store.types import Label, Segment
 
 _INSTRUCTIONS = """\
 Search the user's own videos by what they show and say. Times are in seconds from the start of a video. The segment
@@ -93,10 +93,11 @@ class Tools:
         start: Annotated[float, Field(ge=0, description="Only segments that end after this second.")] = 0.0,
         end: Annotated[float | None, Field(description="Only segments that begin before this second.")] = None,
     ) -> list[Any]:
-        """Show a video: duration, segments and their subtitles; for a segment also its thumbnail."""
+        """Show a video: duration, segments, their labels and subtitles; for a segment also its thumbnail."""
         what = _number(what)
         with self._exclusive():
             video, segments = self._library.show(what)
+            labels = self._library.catalog.labels.of(each.id for each in segments if each.id is not None)
             inside = [each for each in segments if each.end > start and (end is None or each.start < end)]
             facts = {
                 "path": video.path,
@@ -105,7 +106,7 @@ class Tools:
                 "height": video.height,
                 "fps": round(video.fps, 3),
                 "codec": video.codec,
-                "segments": [_row(segment) for segment in inside[:_MAX_SEGMENTS]],
+                "segments": [_row(each, labels.get(each.id or 0, ())) for each in inside[:_MAX_SEGMENTS]],
                 "segments_left_out": max(0, len(inside) - _MAX_SEGMENTS),
             }
             contents: list[Any] = [_json(facts)]
@@ -160,9 +161,10 @@ def _answer(found: list[Moment]) -> dict[str, Any]:
     return {"verdict": answer_quality(found), "moments": rows}
 
 
-def _row(segment: Segment) -> dict[str, Any]:
+def _row(segment: Segment, labels: Sequence[Label]) -> dict[str, Any]:
     row = {name: value for name, value in asdict(segment).items() if name != "video_id"}
-    return row | {"start": round(segment.start, 3), "end": round(segment.end, 3)}
+    times = {"start": round(segment.start, 3), "end": round(segment.end, 3)}
+    return row | times | {"shows": [label.name for label in labels]}
 
 
 def _json(value: Any) -> str:

@@ -14,6 +14,7 @@ from store.catalog.database import Database
 from store.catalog.failures import Failures
 from store.catalog.fulltext import FullText
 from store.catalog.judgements import Judgements
+from store.catalog.labels import Labels
 from store.catalog.searches import Searches
 from store.catalog.tags import Tags
 from store.catalog.videos import Videos
@@ -48,7 +49,8 @@ class Catalog:
         videos: files, one row each.
         cues: subtitle lines of videos.
         fulltext: words that are said in segments or stand in their paths.
-        tags: labels of segments.
+        tags: labels that a person asked for.
+        labels: what a model recognised in segments.
         judgements: judged answers to queries.
         searches: queries with names.
         failures: files that could not be indexed.
@@ -62,6 +64,7 @@ class Catalog:
         self.cues = Cues(database)
         self.fulltext = FullText(database)
         self.tags = Tags(database)
+        self.labels = Labels(database)
         self.judgements = Judgements(database)
         self.searches = Searches(database)
         self.failures = Failures(database)

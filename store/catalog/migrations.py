@@ -257,6 +257,23 @@ def add_windows(db: Database) -> None:
         db.execute(f"ALTER TABLE {table} ADD COLUMN hubness REAL")
 
 
+def add_labels(db: Database) -> None:
+    """Step 15: labels of segments; older videos get theirs at the next `index` or `reindex`."""
+    db.executescript(
+        """
+        ALTER TABLE videos ADD COLUMN labels_stamp TEXT NOT NULL DEFAULT '';
+        CREATE TABLE labels (
+            segment_id INTEGER NOT NULL REFERENCES segments (id) ON DELETE CASCADE,
+            name TEXT NOT NULL,
+            "key" TEXT NOT NULL,
+            score REAL NOT NULL,
+            PRIMARY KEY (segment_id, name)
+        ) WITHOUT ROWID;
+        CREATE INDEX labels_key ON labels ("key", segment_id);
+        """
+    )
+
+
 MIGRATIONS = (
     create_library,
     add_judgements,
@@ -272,6 +289,7 @@ MIGRATIONS = (
     add_mirrored,
     add_languages,
     add_windows,
+    add_labels,
 )
 
 

@@ -1,4 +1,4 @@
-"""Segments and what each of them owns: an embedding, frame features with their timestamps, a thumbnail.
+"""Segments and what each of them owns: an embedding, frame features with their timestamps, a thumbnail, labels.
 
 A segment is only ever written together with all of that, so every segment that exists can be searched.
 """
@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from store.arrays import FEATURE, SECONDS, VECTOR, check_segment, check_windows, from_blob, to_blob
 from store.catalog.analyzer import storable
 from store.catalog.database import AMONG, Database, is_id, json_ids
+from store.catalog.labels import label_rows
 from store.errors import NotInLibrary
 from store.filters import Filter, conditions
 from store.types import EncoderInfo, LocatedSegment, NewSegment, Segment, Windows
@@ -24,6 +25,7 @@ _OWNED = {
     "frame_features": "width, pts, data",
     "windows": "width, pts, data, hubness",
     "thumbnails": "seconds, jpeg",
+    "labels": 'name, "key", score',
 }
 
 
@@ -261,6 +263,7 @@ class Segments:
                 for number, segment in numbered
             ),
         )
+        self._database.insert_all("labels", label_rows({number: segment.labels for number, segment in numbered}))
 
     def copy(self, source_id: int, video_id: int) -> None:
         """Copy the segments of a video, under new ids, to one that has none. For ``Catalog.copy_video``."""

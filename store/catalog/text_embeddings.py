@@ -5,13 +5,14 @@ They stand in the table `readings`.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from store.arrays import VECTOR, from_blob, to_blob, unit_vectors
-from store.catalog.database import Database
+from store.catalog.database import AMONG, Database
 
 
 class TextEmbeddings:
@@ -26,14 +27,16 @@ class TextEmbeddings:
         Args:
             encoder: the fingerprint of the one that made them.
         """
-        rows = self._database.rows("SELECT text, vector FROM readings WHERE encoder = ?", encoder)
+        rows = self._database.rows(
+            f"SELECT text, vector FROM readings WHERE encoder = ? AND text {AMONG}", encoder, json.dumps(list(texts))
+        )
         stored = {row["text"]: row["vector"] for row in rows}
         if not texts or any(text not in stored for text in texts):
             return None
         return from_blob(b"".join(stored[text] for text in texts), VECTOR).reshape(len(texts), -1)
 
     def put(self, encoder: str, texts: Sequence[str], vectors: NDArray[np.float32]) -> None:
-        """Write the vectors (N, D) of N distinct texts, in place of all that were stored.
+        """Write the vectors (N, D) of N distinct texts; those of other encoders are deleted.
 
         Raises:
             ValueError: there is not one vector of unit length for each text.
@@ -42,11 +45,12 @@ class TextEmbeddings:
             raise ValueError(f"Every text needs one vector, got {len(texts)} texts and {len(vectors)} vectors.")
         checked = unit_vectors(vectors, vectors.shape[1])
         with self._database.transaction():
-            self._database.execute("DELETE FROM readings")
+            self._database.execute("DELETE FROM readings WHERE encoder <> ?", encoder)
             self._database.insert_all(
                 "readings",
                 (
                     {"text": text, "encoder": encoder, "vector": to_blob(vector, VECTOR)}
                     for text, vector in zip(texts, checked, strict=True)
                 ),
+                replace=True,
             )

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from model.encoder.contract import Encoder
+from model.encoder.labels import fitted_labeler
 from model.encoder.load import load
 from model.network.checkpoint import DEFAULT_CHECKPOINT
 from recipes.demo import make_films
@@ -119,3 +120,10 @@ def test_it_fills_in_what_a_sentence_leaves_out(silent: Library):
     video = next(video for video in silent.videos() if video.path.endswith("bikes.mp4"))
     (guesses,) = silent.fill(video.path, "a man rides a [MASK] on the street")
     assert {guess.word for guess in guesses} & {"bike", "bicycle"}
+
+
+def test_labels_were_fitted_to_it_and_name_what_is_shown(silent: Library, shipped: Encoder):
+    assert fitted_labeler(shipped), "a new checkpoint or vocabulary: run python -m benchmarks.labels fit"
+    found = {Path(moment.path).stem: moment.labels for moment in silent.search("shows:cat")}
+    assert "cat" in found["chelsea"]
+    assert len(found) <= 2

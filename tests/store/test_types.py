@@ -2,7 +2,7 @@
 
 import pytest
 
-from store.types import same_features
+from store.types import label_key, same_features
 
 
 @pytest.mark.parametrize(
@@ -17,3 +17,29 @@ from store.types import same_features
 )
 def test_features_fit_where_the_digest_and_a_stored_precision_do(stored, wanted, same):
     assert same_features(stored, wanted) is same
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("Dogs", "dog"),
+        ("riding a bicycle", "riding bicycle"),
+        ("Two Children", "two child"),
+        ("glasses", "glass"),
+        ("grass", "grass"),
+        ("bus", "bus"),
+        ("buses", "bus"),
+        ("tennis", "tennis"),
+        ("parties", "party"),
+        ("ties", "tie"),
+        ("dishes", "dish"),
+        ("boxes", "box"),
+        ("potatoes", "potato"),
+        ("T-shirts", "t shirt"),
+        ("the", "the"),
+        ("  ", ""),
+    ],
+)
+def test_keys_of_labels(name: str, key: str) -> None:
+    assert label_key(name) == key
+    assert label_key(key) == key

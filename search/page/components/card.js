@@ -19,7 +19,7 @@ export function momentCard(moment) {
     time: `${clock(moment.start)} · ${duration(moment.end - moment.start)}`,
     badge: badge(moment),
     name: moment.name,
-    details: moment.text ? element("q", {}, moment.text) : folderName(moment.path),
+    details: moment.text ? element("q", {}, moment.text) : moment.labels.join(", ") || folderName(moment.path),
     media: `/api/v1/videos/${moment.video}/media`,
     start: moment.start,
     end: moment.end,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Annotated, Any, Generic, Self, TypeVar
 
@@ -77,6 +78,7 @@ class Moment(BaseModel):
         confidence=0.71,
         confidence_level="high",
         text="look at the waves",
+        labels=["beach", "surfing"],
         thumbnail=f"{API}/segments/17/thumbnail",
         match=None,
         why=None,
@@ -92,6 +94,7 @@ class Moment(BaseModel):
     confidence: float | None = Field(description="Probability that it is relevant, 0 to 1.")
     confidence_level: ConfidenceLevel | None = Field(description="The confidence as a word, for display.")
     text: str
+    labels: list[str] = Field(description="What the model recognised in the frames, most probable first; see shows:.")
     thumbnail: str
     match: Match | None = None
     why: Why | None = None
@@ -112,6 +115,7 @@ class Moment(BaseModel):
             confidence=moment.confidence,
             confidence_level=None if moment.confidence is None else confidence_level(moment.confidence),
             text=moment.text,
+            labels=list(moment.labels),
             thumbnail=thumbnail_url(best.segment_id),
             match=None if moment.match is None else Match(**vars(moment.match)),
             why=None if moment.why is None else Why(**vars(moment.why)),
@@ -130,18 +134,25 @@ class Segment(BaseModel):
     """A part of a video with one embedding: a shot, or a window of a long shot."""
 
     model_config = _example(
-        id=17, video=3, start=12.5, end=19.0, text="look at the waves", thumbnail=f"{API}/segments/17/thumbnail"
+        id=17,
+        video=3,
+        start=12.5,
+        end=19.0,
+        text="look at the waves",
+        labels=["beach", "surfing"],
+        thumbnail=f"{API}/segments/17/thumbnail",
     )
     id: Id
     video: Id
     start: float
     end: float
     text: str
+    labels: list[str] = Field(description="What the model recognised in the frames, most probable first; see shows:.")
     thumbnail: str
 
     @classmethod
-    def of(cls, segment: types.Segment) -> Self:
-        """Build it from a segment of the catalog."""
+    def of(cls, segment: types.Segment, labels: Sequence[types.Label]) -> Self:
+        """Build it from a segment of the catalog and its labels."""
         assert segment.id is not None  # it came from the catalog
         return cls(
             id=segment.id,
@@ -149,6 +160,7 @@ class Segment(BaseModel):
             start=segment.start,
             end=segment.end,
             text=segment.text,
+            labels=[label.name for label in labels],
             thumbnail=thumbnail_url(segment.id),
         )
 

@@ -55,9 +55,11 @@ def show_video(video_id: VideoId, state: Shared, local: IsLocal) -> WholeVideo:
     """Show a video with its segments and subtitles."""
     video, catalog = held_video(state, video_id), state.library.catalog
     (listed,) = shown_videos(state, [video], local=local)
+    segments = catalog.segments.of(video_id)
+    labels = catalog.labels.of(segment.id for segment in segments if segment.id is not None)
     return WholeVideo(
         **listed.model_dump(),
-        segment_list=[Segment.of(segment) for segment in catalog.segments.of(video_id)],
+        segment_list=[Segment.of(segment, labels.get(segment.id or 0, ())) for segment in segments],
         cues=[Cue(**vars(cue)) for cue in catalog.cues.of(video_id)],
     )
 
@@ -80,7 +82,8 @@ def show_segment(segment_id: SegmentId, state: Shared, local: IsLocal) -> Placed
     if segment is None:
         raise ApiError(404, f"No segment {segment_id} in this library.")
     (video,) = shown_videos(state, [held_video(state, segment.video_id)], local=local)
-    return PlacedSegment(**Segment.of(segment).model_dump(), of_video=video)
+    labels = state.library.catalog.labels.of([segment_id]).get(segment_id, ())
+    return PlacedSegment(**Segment.of(segment, labels).model_dump(), of_video=video)
 
 
 @router.get("/folders")

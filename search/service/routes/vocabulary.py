@@ -52,6 +52,7 @@ def vocabulary(state: Shared, local: IsLocal) -> Vocabulary:
     names = {
         "folders": list(folders)[:_MAX_NAMES],
         "tags": list(catalog.tags.counts())[:_MAX_NAMES],
+        "labels": list(catalog.labels.counts()),  # at most the whole vocabulary
         "suffixes": catalog.videos.suffixes()[:_MAX_NAMES],
         "dates": _dates(date.today()),
     }

@@ -124,3 +124,11 @@ def test_names_of_weights_and_of_their_origin(any_encoder: Encoder):
     }
     save_file(changed, weights, metadata={"format": "pt"})
     assert load(any_encoder.name).fingerprint != any_encoder.fingerprint
+
+
+def test_classes_are_those_of_the_backbone(any_encoder: Encoder):
+    rng = np.random.default_rng(2)
+    segments = [rng.normal(size=(length, any_encoder.feature_dim)).astype(np.float16) for length in (1, 4)]
+    likely = any_encoder.class_probabilities(segments)
+    assert (likely.shape, likely.dtype) == ((2, len(any_encoder.class_names)), np.float32)
+    assert any_encoder.class_probabilities([]).shape == (0, len(any_encoder.class_names))

@@ -66,11 +66,13 @@ def test_graphs_compute_what_torch_does(graphs, folder):
         graphs.embed_segments(segments, texts), network.embed_segments(segments, texts), atol=2e-3
     )
     np.testing.assert_allclose(graphs.align(segments, texts), network.align(segments, texts), atol=1e-2)
+    shown = [segment for segment in segments if len(segment)]
+    np.testing.assert_allclose(graphs.class_probabilities(shown), network.class_probabilities(shown), atol=1e-4)
 
 
 def test_graphs_say_of_themselves_what_torch_does(graphs, folder):
     network = load_videobert(folder)
-    for name in ("name", "tier", "fingerprint", "dim", "feature_dim", "fps", "clip_frames"):
+    for name in ("name", "tier", "fingerprint", "dim", "feature_dim", "fps", "clip_frames", "class_names"):
         assert getattr(graphs, name) == getattr(network, name)
     assert graphs.scale == pytest.approx(network.scale, rel=1e-5)
     assert np.array_equal(graphs.query_bank, network.query_bank)

@@ -142,6 +142,7 @@ def test_words_of_every_script_are_found_in_an_older_library(tmp_path: Path) -> 
             migrations.add_mirrored(catalog.database.sqlite)
             migrations.add_languages(catalog.database.sqlite)
             migrations.add_windows(catalog.database.sqlite)
+            migrations.add_labels(catalog.database.sqlite)
             lines(catalog, "สุนัขวิ่ง", "कुत्ता", "강아지가", "a dog")
             assert catalog.fulltext.search(["कुत"], limit=5) == [2]  # cut at its marks
             for column in (
@@ -153,9 +154,10 @@ def test_words_of_every_script_are_found_in_an_older_library(tmp_path: Path) -> 
                 "failures mtime_era",
                 "embeddings hubness",
                 "next_embeddings hubness",
+                "videos labels_stamp",
             ):
                 catalog.database.sqlite.execute("ALTER TABLE {} DROP COLUMN {}".format(*column.split()))
-            for table in ("windows", "next_windows"):
+            for table in ("windows", "next_windows", "labels"):
                 catalog.database.sqlite.execute(f"DROP TABLE {table}")
     with Catalog.open(tmp_path / "library.db") as catalog:
         for number, word in enumerate(("วิ่ง", "कुत्ता", "강아지", "dogs"), start=1):

@@ -9,6 +9,7 @@ import { exportMoment } from "../exports.js";
 import { errorState } from "../placeholders.js";
 import { announce, toast } from "../toast.js";
 import { explanation } from "./explanation.js";
+import { labels } from "./labels.js";
 import { Playback } from "./playback.js";
 import { Subtitles } from "./subtitles.js";
 
@@ -144,6 +145,7 @@ export class Player {
         end !== null && element("span", {}, duration(end - start)),
         moment?.confidence !== null && moment?.confidence !== undefined && element("span", {}, `${percent(moment.confidence)} confidence`),
       ),
+      labels(moment?.labels ?? this._segmentAt(start)?.labels ?? []),
       moment && explanation(moment, { ...here() }),
       this._actions(video, moment),
       others.length > 0 && this._otherMoments(others),
@@ -153,7 +155,7 @@ export class Player {
   _actions(video, moment) {
     const { start, end } = this._moment;
     const span = { video: video.id, start, end: end ?? video.duration };
-    const segment = moment?.segment ?? video.segment_list.find((each) => each.start <= start && start < each.end)?.id;
+    const segment = moment?.segment ?? this._segmentAt(start)?.id;
     const similar = { view: "", segment, film: "", at: "" };
     return element(
       "div",
@@ -163,6 +165,10 @@ export class Player {
       element("a", { class: "button", href: link({ view: "film", id: video.id }) }, icon("storyboard"), "Storyboard"),
       element("button", { type: "button", click: copyAddress }, icon("link"), "Copy link"),
     );
+  }
+
+  _segmentAt(seconds) {
+    return this._video.segment_list.find((each) => each.start <= seconds && seconds < each.end);
   }
 
   /** Return the other moments of the search in this video, by time. */
