@@ -172,9 +172,8 @@ def stand_on(
 ) -> tuple[VideoBertModel, list[str]]:
     """Put a network over towers, as `model.network.transfer.transfer` does; cosines count as much as the towers'."""
     model, fresh = transfer(start, fields_over(towers) | changes, seed=seed)
-    if "retrieval" in fresh:
-        with torch.no_grad():
-            model.retrieval.log_scale.fill_(math.log(towers.scale))
+    with torch.no_grad():
+        model.retrieval.log_scale.fill_(math.log(towers.scale))
     return model, fresh
 
 
