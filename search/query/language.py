@@ -51,7 +51,9 @@ WORD: /(?!(THEN|AND|NOT)(?!\S))[^\s"]+/
 %ignore /\s+/
 """
 
-_PLAIN = re.compile(r"(?:\s*(?!(?:THEN|AND|NOT|WITHIN)(?!\S))[^\s\":]+)+\s*")  # words alone, which need no parser
+# Words alone, which need no parser. Possessive: a word is taken whole or not at all, or a colon after forty letters
+# would have them divided in every way.
+_PLAIN = re.compile(r"(?:\s*+(?!(?:THEN|AND|NOT|WITHIN)(?!\S))[^\s\":]++)++\s*+")
 
 
 class QueryError(ValueError):

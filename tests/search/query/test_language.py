@@ -1,5 +1,6 @@
 """The query language: what is understood, and where misunderstandings are pointed at."""
 
+from contextlib import suppress
 from datetime import datetime
 
 import pytest
@@ -151,3 +152,11 @@ def test_errors_point_into_the_query_as_it_was_typed():
     with pytest.raises(QueryError) as error:
         parse("d\u00adog\u200b longer:x")
     assert error.value.position == 13
+
+
+@pytest.mark.parametrize("end", [":", '"', ' "', "x:y:", '\x00"', " NOT"])
+@pytest.mark.parametrize("letters", ["a", "ab ", "THENx", "\u00e9"])
+def test_no_query_takes_longer_than_its_length(letters: str, end: str):
+    for text in (letters * 400 + end, letters * 400 + end + letters * 400):
+        with suppress(QueryError):
+            parse(text)  # or this test never ends
