@@ -22,9 +22,9 @@ from store.types import Segment
 
 Kind = Literal["copy", "near copy", "same scene", "similar"]
 
-SCENE = 0.61  # similarity from which two stretches show one scene
-CHANGES = 0.31  # agreement from which they are copies, and not two stretches of one scene
-COPY = 0.89  # similarity of a copy that was only encoded anew, cut or marked
+SCENE = 0.66  # similarity from which two stretches show one scene
+CHANGES = 0.43  # agreement from which they are copies, and not two stretches of one scene
+COPY = 0.90  # similarity of a copy that was only encoded anew, cut or marked
 
 _STILL = 0.985  # similarity from which stretches in which nothing changes count as copies
 _FEWEST = 3  # frames that have to change alike; of fewer, any two do

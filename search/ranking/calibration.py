@@ -39,7 +39,7 @@ ConfidenceLevel = Literal["high", "medium", "low"]
 
 _HUBNESS = 0.25  # share of a segment's mean cosine with its nearest everyday queries that is taken off
 _BANK_HUBNESS = 0.5  # the same for a query bank of training captions, which are more and written as captions are
-_SLOPE, _OFFSET = 0.98, -4.28  # of the standardized similarity; of 1
+_SLOPE, _OFFSET = 0.98, -4.37  # of the standardized similarity; of 1
 _SAMPLE = 200  # segments that stand for what pictures and clips ask for
 _SAID = 0.9  # confidence where every word of the query is said: a word can mean something else
 WORDS_ENOUGH = 0.5  # share of a query's words, by information, below which a segment holds some of them by chance
@@ -47,7 +47,7 @@ WORDS_ENOUGH = 0.5  # share of a query's words, by information, below which a se
 LOOKED_AT = 5  # moments: several that are fairly likely say more than the one that stands out
 # Mean confidences of the best moments, as `python -m benchmarks.confidence measure` prints them.
 MATCH = 0.24  # one in twenty things that a library does not show reaches it
-NOTHING = 0.11  # one in ten that it shows stays below
+NOTHING = 0.12  # one in ten that it shows stays below
 SURE = 0.5  # of a single moment that is enough, such as one in which the words are said
 
 HIGH = 0.3  # confidence of one moment, as it is shown to people
