@@ -18,7 +18,6 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bar
 
-from search.cli.terminal import visible
 from search.query.times import clock
 
 if TYPE_CHECKING:
@@ -68,7 +67,7 @@ def live_progress(console: Console) -> Iterator[Tell]:
                 completed=progress.done,
                 video=clock(progress.video_seconds),
                 speed=speed,
-                name=visible(Path(progress.path).name),
+                name=Path(progress.path).name,
             )
 
         yield tell

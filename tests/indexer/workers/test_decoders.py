@@ -153,7 +153,7 @@ def test_a_stall_costs_one_file(videos):
                 assert stream.header.info.codec == "h264"
                 (child,) = decoders._processes
                 os.kill(pids(decoders)[0], signal.SIGSTOP)
-                while child._channel.ready(0.2):  # what it had sent before
+                while child._connection.poll(0.2):  # what it had sent before
                     child._connection.recv_bytes()
                 child._timeout_seconds = 0.1
                 found.append(outcome(stream))
