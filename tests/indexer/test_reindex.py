@@ -71,7 +71,7 @@ def test_the_same_backbone_needs_no_video(library: Library, films: Path, sibling
     told: list[Progress] = []
     report = library.reindex(sibling, tell=told.append)
     assert (report.done, report.embedded, report.decoded, report.left) == (True, 2, 0, [])
-    assert [(progress.done, progress.total) for progress in told] == [(1, 2), (2, 2)]
+    assert [(progress.done, progress.total) for progress in told] == [(1, 2), (2, 2)] * 2  # embedded, then labelled
     assert library.catalog.segments.ids().tolist() == ids
     assert np.abs(library.catalog.segments.embeddings(ids) - before).max() > 0.01
     segment = library.catalog.segments.get(ids[0])
@@ -188,7 +188,8 @@ def test_the_whole_way_on_the_command_line(films: Path, tiny_checkpoint: Path, t
     moved = run("reindex", "--library", home, "--model", clip)
     assert moved.exit_code == 0
     assert moved.stdout.startswith("Embedded 2 videos, 2 of them decoded again: 0:05 of video in ")
-    assert moved.stdout.splitlines()[1].startswith("The library now uses clip-")
+    assert moved.stdout.splitlines()[1] == "Labelled 2 videos from stored frames."
+    assert moved.stdout.splitlines()[2].startswith("The library now uses clip-")
     assert len(json.loads(run("search", "a red dog", "--library", home, "--json").stdout)) == 2
     (films / "two.mp4").unlink()
     stuck = run("reindex", "--library", home, "--model", tiny_checkpoint)
