@@ -99,7 +99,7 @@ def test_search_as_json_and_only_json(library: Path, tmp_path: Path):
 
 def test_search_for_people(library: Path, films: Path):
     result = run("search", "blender", "--library", library, "--top", "1", "--within", films / "first.mp4")
-    first, *_, text = result.stdout.splitlines()  # between them: what its frames show
+    first, text, *_ = result.stdout.splitlines()  # then what its frames show
     assert "first.mp4  0:00–0:0" in first
     assert "now let me show you the blender" in text
 
