@@ -11,7 +11,7 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 WORKERS ?= 2
 TORCH := $(shell grep '^torch==' constraints.txt)
 
-.PHONY: demo test check format install clean
+.PHONY: demo test check format install clean lock
 .DEFAULT_GOAL := test
 
 install: $(READY)
@@ -41,6 +41,11 @@ check: $(READY)
 format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# All versions with the hashes of their files, of every extra: pip install --require-hashes -r requirements.lock
+lock:
+	uv pip compile pyproject.toml --generate-hashes --universal --python-version 3.11 --constraint constraints.txt \
+		--all-extras --no-header --quiet --output-file requirements.lock
 
 clean:
 	rm -rf .venv demo build dist

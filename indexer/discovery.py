@@ -6,18 +6,18 @@ Nothing is decoded: names decide, and the first bytes of files with ambiguous na
 from __future__ import annotations
 
 import glob
-import hashlib
 import os
+import stat
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.ignore import IgnoreRules, is_live_photo
+from indexer.media.files import open_file
 from indexer.media.suffixes import VIDEO_SUFFIXES
 from indexer.text.sidecars import SUBTITLE_SUFFIXES, natural, sidecars
 
 _PACKET_BYTES = 188  # of an MPEG transport stream, ISO/IEC 13818-1; each begins with the byte 0x47
-_HASH_CHUNK_BYTES = 4 * 2**20
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,9 @@ def discover(targets: Sequence[str | Path], *, all_files: bool = False) -> Disco
 
 
 def content_hash(path: Path) -> str:
-    """Compute the BLAKE2b-128 of a file, in hex (RFC 7693). Raises OSError."""
-    digest = hashlib.blake2b(digest_size=16)
-    with path.open("rb", buffering=0) as file:
-        while part := file.read(_HASH_CHUNK_BYTES):
-            digest.update(part)
-    return digest.hexdigest()
+    """BLAKE2b-128 of a whole file, in hex (RFC 7693); OSError where it cannot be read."""
+    with open_file(path) as file:
+        return file.content_hash()
 
 
 class _Walk:
@@ -116,13 +113,24 @@ class _Walk:
                 continue
             names = {path.name.lower() for path in paths}
             for path in sorted(paths, key=lambda path: natural(path.name)):
-                is_folder = path.is_dir()
+                try:
+                    mode = path.stat().st_mode
+                except OSError as error:
+                    self._unreadable(path, error)
+                    continue
+                is_folder = stat.S_ISDIR(mode)
                 if rules.ignore(path, is_folder=is_folder):
                     self.ignored += not is_folder
                 elif is_folder:
                     todo.append((path, rules))
-                elif path.is_file():
+                elif stat.S_ISREG(mode):
                     self._file(path, names)
+
+    def _unreadable(self, path: Path, error: OSError) -> None:
+        """Tell of what cannot be looked at, but for links to nothing and files that are not of video."""
+        is_video = self._all_files or path.suffix.lower() in VIDEO_SUFFIXES
+        if not isinstance(error, FileNotFoundError) and (is_video or not path.suffix):
+            self.problems.append((str(path), error.strerror or str(error)))
 
     def _file(self, path: Path, names: Collection[str]) -> None:
         """Add a file found in a folder that holds these names."""

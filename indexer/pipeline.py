@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from indexer.discovery import discover
 from indexer.features.extraction import SegmentFeatures, embed, extract_segments
@@ -23,14 +24,16 @@ from indexer.features.segmentation import MAX_SEGMENT_SECONDS
 from indexer.labels import label_stale_videos
 from indexer.media.container import MediaError, MediaInfo
 from indexer.media.frames import Frames
-from indexer.plan import Action, FileState, Planner, Step
+from indexer.plan import Action, FileState, Planner, Step, is_there
 from indexer.workers.decoders import Decoders, Header, Stream
+from indexer.workers.jobs import Reader
 from model.encoder.contract import Encoder
 from store.catalog.catalog import Catalog
-from store.errors import EncoderMismatch
+from store.errors import StoreError
 from store.types import EncoderInfo, Failure, Video, row_id
 
 log = logging.getLogger(__name__)
+_UNOPENED = "?"  # after the stamp of subtitles of which some could not be opened
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class IndexOptions:
     workers: int = 1  # decoding processes
     timeout_seconds: float = 60.0  # before a silent decoder is killed
     memory_mib: int = 4096  # limit of a decoder
+    reader: Reader = "pyav"  # of frames
     all_files: bool = False  # in folders, try files of any suffix
     retry_failed: bool = False  # retry unchanged files that failed before
     prune: bool = False  # remove videos whose files are gone
@@ -73,6 +77,9 @@ class Report:
     failed: list[Failure] = field(default_factory=list)
     failed_before: int = 0  # unchanged since they failed, not retried
     vanished: list[str] = field(default_factory=list)  # in the library, but no longer on disk
+    incomplete: list[tuple[str, float]] = field(default_factory=list)  # indexed, with the seconds that are missing
+    offline: list[str] = field(default_factory=list)  # in the library, on a drive that is not there; they stay
+    offline_roots: list[str] = field(default_factory=list)  # why, a sentence for each folder
     pruned: int = 0
     ignored: int = 0  # files in folders without a video suffix
     problems: list[tuple[str, str]] = field(default_factory=list)  # unreadable targets, with reasons
@@ -95,24 +102,33 @@ class Indexer:
         self.encoder, self.options = encoder, options
         self.labeler = stored_labeler(self.catalog, encoder)
 
-    def run(self, targets: Sequence[str | Path], *, tell: Callable[[Progress], None] = lambda progress: None) -> Report:
+    def run(
+        self,
+        targets: Sequence[str | Path],
+        *,
+        tell: Callable[[Progress], None] = lambda progress: None,
+        check: Callable[[], None] = lambda: None,
+    ) -> Report:
         """Index files, folders and globs.
 
         Args:
             tell: called with the progress after every chunk of frames and after every file.
+            check: called at least twice a second while a file is read; what it raises ends the run.
 
         Raises:
             KeyboardInterrupt: what was committed stays.
         """
         began = time.monotonic()
         found = discover(targets, all_files=self.options.all_files)
-        run = _Run(self, Report(ignored=found.ignored, problems=list(found.problems)), len(found.files), tell)
+        run = _Run(self, Report(ignored=found.ignored, problems=list(found.problems)), len(found.files), tell, check)
         with Decoders(
             workers=self.options.workers,
             fps=self.options.fps or self.encoder.fps,
             key_frames_only=self.options.fast,
             timeout_seconds=self.options.timeout_seconds,
             memory_bytes=self.options.memory_mib * 2**20,
+            reader=self.options.reader,
+            check=run.check,
         ) as decoders:
             unfinished = self.catalog.attempts.unfinished()  # one of these may have ended a run: they come last
             files = sorted(found.files, key=lambda file: str(file) in unfinished)
@@ -129,18 +145,35 @@ class Indexer:
 class _Run:
     """State of one run, shared by its stages."""
 
-    def __init__(self, indexer: Indexer, report: Report, total: int, tell: Callable[[Progress], None]) -> None:
+    def __init__(
+        self,
+        indexer: Indexer,
+        report: Report,
+        total: int,
+        tell: Callable[[Progress], None],
+        check: Callable[[], None],
+    ) -> None:
         self.catalog, self.encoder, self.options = indexer.catalog, indexer.encoder, indexer.options
         self.labeler = indexer.labeler
-        self.report, self.total, self.tell = report, total, tell
+        self.report, self.total, self.tell, self._check = report, total, tell, check
         self.opened: dict[Path, Step] = {}
         self.waiting: list[Path] = []
         self.done = 0
         self.interruption: Exception | None = None  # raised by whoever is told the progress
 
+    def check(self) -> None:
+        """Ask whether to go on; what that raises ends the run."""
+        try:
+            self._check()
+        except Exception as error:
+            self.interruption = error
+            raise
+
     def to_open(self, files: Sequence[Path]) -> Iterator[Path]:
         """Process files that need no decoder; yield the others, in order."""
-        planner = Planner(self.catalog, retry_failed=self.options.retry_failed, language=self.options.language)
+        planner = Planner(
+            self.catalog, retry_failed=self.options.retry_failed, language=self.options.language, check=self.check
+        )
         for path in files:
             try:
                 step = planner.plan(path)
@@ -187,19 +220,35 @@ class _Run:
 
     def _ends_the_run(self, error: Exception) -> bool:
         """Whether something is about the library or whoever watches, and not about the file at which it came up."""
-        about_all = EncoderMismatch, sqlite3.OperationalError, sqlite3.ProgrammingError  # full, locked or closed
+        about_all = StoreError, sqlite3.OperationalError, sqlite3.ProgrammingError  # full, locked or closed
         return error is self.interruption or isinstance(error, about_all)
 
     def sweep(self, targets: Sequence[str | Path]) -> None:
-        """Find videos below the targets whose files are gone; remove them if `prune`."""
-        roots = [str(Path(os.path.abspath(target))) for target in targets]
-        gone = {
-            v.path: v.id for root in roots for v in self.catalog.videos.all(within=root) if not Path(v.path).exists()
-        }
-        self.report.vanished = sorted(gone)
+        """Find videos under the targets whose files are gone from disk; forget those that were deleted if told to.
+
+        Those that are only out of reach, on a drive that is not there, stay.
+        """
+        roots = [str(Path(os.path.abspath(os.path.expanduser(target)))) for target in targets]
+        held = {video.path: video for root in roots for video in self.catalog.videos.all(within=root)}
+        gone = [video for video in held.values() if not is_there(video.path)]
+        there = (video for video in held.values() if is_there(video.path))
+        offline = self.catalog.roots.offline(gone, there, roots)
+        deleted = [video for video in gone if video.path not in offline]
+        self.report.offline = sorted(offline)
+        self.report.offline_roots = sorted(set(offline.values()))
+        self.report.vanished = sorted(video.path for video in deleted)
         if self.options.prune:
-            self.report.pruned = self.catalog.videos.remove([id for id in gone.values() if id is not None])
-            self.catalog.failures.remove([f.path for f in self.catalog.failures.all() if not Path(f.path).exists()])
+            self.report.pruned = self.catalog.videos.remove([row_id(video) for video in deleted])
+            failed = [f for f in self.catalog.failures.all() if not is_there(f.path) and not self._is_offline(f.path)]
+            self.catalog.failures.remove([failure.path for failure in failed])
+        for root in roots:
+            files = sum(is_there(path) for path in held if path.startswith(root.rstrip(os.sep) + os.sep))
+            if files and os.path.isdir(root):
+                self.catalog.roots.put(root, files)
+
+    def _is_offline(self, path: str) -> bool:
+        """Whether a failed file may only be out of reach: its folder is gone, too."""
+        return not os.path.isdir(os.path.dirname(path))
 
     def label_stale(self) -> None:
         """Label what an earlier version of the program, or another vocabulary, left without labels."""
@@ -214,20 +263,27 @@ class _Run:
         found = extract_segments(
             self._watched(stream, before),
             self.encoder,
-            duration=header.info.duration,
+            duration=stream.duration,
             max_segment_seconds=self.options.max_segment_seconds,
         )
-        if not file.still_true():
+        if not file.still_true(stream.identity):
             raise MediaError("the file changed while it was read", stage="decode")
         language = self.options.language or header.info.language
-        video = _video(file, header.info, duration=found[-1].end, language=language)
+        video = replace(
+            _video(file, header.info, duration=found[-1].end, language=language),
+            subtitles_stamp=_read_stamp(file, stream),
+            labels_stamp=self.labeler.stamp,
+            missing_seconds=max(0.0, header.info.duration - stream.duration()),
+        )
         segments = embed(found, header.cues, self.encoder, language=language, labeler=self.labeler)
-        self.catalog.put_video(replace(video, labels_stamp=self.labeler.stamp), segments, header.cues)
+        self.catalog.put_video(video, segments, header.cues)
         if header.info.video_streams > 1:
             read = f"{header.info.width} x {header.info.height} {header.info.codec}"
             streams = header.info.video_streams
             self.report.hints.append(f"{file.path}: one of its {streams} video streams was read: {read}")
         self.report.indexed += 1
+        if video.missing_seconds:
+            self.report.incomplete.append((video.path, video.missing_seconds))
         self.report.video_seconds = before + video.duration
         self._note_subtitles(header)
 
@@ -243,9 +299,11 @@ class _Run:
             for segment in self.catalog.segments.of(row_id(video))
             if (id := segment.id) is not None
         ]
+        if stream.identity != file.identity:
+            raise MediaError("the file changed while it was read", stage="decode")
         language = self.options.language or video.language or stream.header.info.language
         stamp = self.labeler.stamp
-        fresh = replace(video, language=language, subtitles_stamp=file.subtitles_stamp, labels_stamp=stamp)
+        fresh = replace(video, language=language, subtitles_stamp=_read_stamp(file, stream), labels_stamp=stamp)
         segments = embed(stored, cues, self.encoder, language=language, labeler=self.labeler)
         self.catalog.put_video(fresh, segments, cues)
         self.report.resubtitled += 1
@@ -253,8 +311,8 @@ class _Run:
 
     def _relocate(self, step: Step) -> None:
         assert step.source
-        # The subtitles' stamp stays the source's, so that planning again detects other subtitles.
-        video = replace(step.source, path=str(step.file.path), **vars(step.file.stamp))
+        # The stamp stays the source's, so that planning the file again finds out whether its subtitles are others.
+        video = replace(step.source, path=str(step.file.path), **_identity(step.file))
         relocate = self.catalog.copy_video if step.action is Action.COPY else self.catalog.move_video
         relocate(row_id(step.source), video)
 
@@ -304,8 +362,7 @@ def encoder_info(encoder: Encoder) -> EncoderInfo:
 def _video(file: FileState, info: MediaInfo, *, duration: float, language: str) -> Video:
     return Video(
         path=str(file.path),
-        size=file.stamp.size,
-        mtime_ns=file.stamp.mtime_ns,
+        **_identity(file),
         content_hash=file.content_hash,
         container=info.container,
         codec=info.codec,
@@ -318,3 +375,14 @@ def _video(file: FileState, info: MediaInfo, *, duration: float, language: str) 
         subtitles_stamp=file.subtitles_stamp,
         language=language,
     )
+
+
+def _identity(file: FileState) -> dict[str, Any]:
+    """The fields of `Video` that say which file it is."""
+    found = file.identity
+    return {**vars(found.stamp), "device": found.device, "inode": found.inode, "ctime_ns": found.ctime_ns}
+
+
+def _read_stamp(file: FileState, stream: Stream) -> str:
+    """The stamp of the subtitles that were read: another one where some could not be opened, to try again next time."""
+    return f"{file.subtitles_stamp}{_UNOPENED if stream.unopened else ''}"

@@ -6,15 +6,17 @@ and no decoding.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 
-from indexer.discovery import content_hash
+from indexer.media.files import open_file
 from indexer.text.languages import primary
 from indexer.text.source import stamp
 from store.catalog.catalog import Catalog
-from store.types import FileStamp, Video
+from store.types import FileIdentity, FileStamp, Video
 
 
 class Action(Enum):
@@ -34,14 +36,19 @@ class FileState:
     """A file on disk at the moment of planning."""
 
     path: Path
-    stamp: FileStamp
+    identity: FileIdentity
     subtitles_stamp: str
     content_hash: str = ""  # "" until needed
 
-    def still_true(self) -> bool:
-        """Whether the file is unchanged since."""
+    @property
+    def stamp(self) -> FileStamp:
+        """Size and modification time."""
+        return self.identity.stamp
+
+    def still_true(self, read: FileIdentity | None) -> bool:
+        """Whether the file is as it was, and the one that was read."""
         try:
-            return FileStamp.of(self.path.stat()) == self.stamp
+            return FileIdentity.of(self.path.stat()) == self.identity == read
         except OSError:
             return False
 
@@ -58,25 +65,37 @@ class Step:
 class Planner:
     """Plans files in order, and remembers contents that are being decoded in this run."""
 
-    def __init__(self, catalog: Catalog, *, retry_failed: bool, language: str = "") -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        *,
+        retry_failed: bool,
+        language: str = "",
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
         self.catalog, self.retry_failed, self.language = catalog, retry_failed, primary(language)
+        self._check = check
         self._decoding: set[str] = set()
 
     def plan(self, path: Path) -> Step:
-        """Plan one file. Raises OSError."""
-        file = FileState(path, FileStamp.of(path.stat()), stamp(path))
-        known = self.catalog.videos.at(str(path))
-        if known and known.file_stamp == file.stamp:
-            same_subtitles = known.subtitles_stamp == file.subtitles_stamp and self._speaks(known)
-            file = replace(file, content_hash=known.content_hash)
-            return Step(file, Action.NOTHING if same_subtitles else Action.RESUBTITLE, known)
-        failure = self.catalog.failures.at(str(path))
-        if failure and not self.retry_failed and failure.file_stamp == file.stamp:
-            return Step(file, Action.SKIP)
-        file = replace(file, content_hash=content_hash(path))
+        """Look at one file; OSError where it cannot be read."""
+        with open_file(path) as opened:
+            file = FileState(path, opened.identity, stamp(path))
+            known = self.catalog.videos.at(str(path))
+            if known and known.file_stamp == file.stamp:
+                same_subtitles = known.subtitles_stamp == file.subtitles_stamp and self._speaks(known)
+                file = replace(file, content_hash=known.content_hash)
+                if same_subtitles:
+                    return Step(file, Action.NOTHING, known)
+                if opened.identity == known.identity or opened.content_hash(self._check) == known.content_hash:
+                    return Step(file, Action.RESUBTITLE, known)
+            failure = self.catalog.failures.at(str(path))
+            if failure and not self.retry_failed and failure.file_stamp == file.stamp:
+                return Step(file, Action.SKIP)
+            file = replace(file, content_hash=opened.content_hash(self._check))
         source = self._source(file)
         if source:
-            gone = source.path == str(path) or not Path(source.path).exists()
+            gone = source.path == str(path) or self._is_deleted(source)
             return Step(file, Action.MOVE if gone else Action.COPY, source)
         if file.content_hash in self._decoding:
             return Step(file, Action.WAIT)
@@ -88,7 +107,21 @@ class Planner:
         wanted = self.language in ("", primary(video.language))
         return wanted or video.id is None or not self.catalog.cues.of(video.id)
 
+    def _is_deleted(self, video: Video) -> bool:
+        return not is_there(video.path) and not self.catalog.roots.offline([video], ())
+
     def _source(self, file: FileState) -> Video | None:
         """Return a video with this content: this very file if only its time changed, else one whose file is gone."""
         twins = self.catalog.videos.with_hash(file.content_hash)
-        return min(twins, key=lambda v: (v.path != str(file.path), Path(v.path).exists()), default=None)
+        return min(twins, key=lambda v: (v.path != str(file.path), is_there(v.path)), default=None)
+
+
+def is_there(path: str) -> bool:
+    """Whether something stands under a path; what cannot be looked at does."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True

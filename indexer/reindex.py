@@ -138,11 +138,14 @@ class Reindexer:
             fps=self.options.fps or self.encoder.fps,
             timeout_seconds=self.options.timeout_seconds,
             memory_bytes=self.options.memory_mib * 2**20,
+            reader=self.options.reader,
         ) as decoders:
             for stream in decoders.streams(path for path, (video, _) in rows.items() if not _changed(video)):
                 video, segments = rows[stream.path]
                 try:
                     pts_seconds, features = self._look_at(stream)
+                    if stream.identity is None or stream.identity.stamp != video.file_stamp:
+                        raise MediaError("it has changed since it was indexed", stage="open")  # noqa: TRY301
                 except MediaError as error:
                     yield video, str(error)
                     continue

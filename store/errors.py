@@ -4,7 +4,13 @@
     ├── NotALibrary       the file is something else
     ├── NewerLibrary      a newer version of the program made the file
     ├── EncoderMismatch   the stored vectors come from another encoder
-    └── NotInLibrary      unknown ids
+    ├── NotInLibrary      unknown ids
+    ├── NoLibrary         there is none in the folder
+    ├── LibraryError      it cannot be read or written now
+    │   └── ReadOnlyLibrary
+    ├── BusyLibrary       another process writes to it
+    ├── DamagedLibrary    the file is broken
+    └── LibraryGone       it was deleted while it was open
 
 Wrong shapes and values raise ``ValueError``: they are mistakes of the caller, not states of a library.
 """
@@ -41,3 +47,27 @@ class NotInLibrary(StoreError, LookupError):  # noqa: N818
         self.ids = sorted(ids)
         listed = ", ".join(map(str, self.ids[:5])) + (", ..." if len(self.ids) > 5 else "")
         super().__init__(f"The library holds no {noun} with the id {listed}.")
+
+
+class NoLibrary(StoreError):  # noqa: N818
+    """A folder that was to be looked at holds no library."""
+
+
+class LibraryError(StoreError):
+    """The library cannot be read or written now; the message names the file and the cause."""
+
+
+class ReadOnlyLibrary(LibraryError):  # noqa: N818
+    """The library can be read, and not written to."""
+
+
+class BusyLibrary(StoreError):  # noqa: N818
+    """Another process writes to the library and does not end."""
+
+
+class DamagedLibrary(StoreError):  # noqa: N818
+    """The file of the library is broken."""
+
+
+class LibraryGone(StoreError):  # noqa: N818
+    """The library was deleted or replaced while it was open."""

@@ -26,6 +26,13 @@ _TAGGED = "EXISTS (SELECT 1 FROM tags WHERE segment_id = segments.id AND name = 
 _SHOWING = 'EXISTS (SELECT 1 FROM labels WHERE segment_id = segments.id AND "key" = ?)'
 _SUBTITLED = "EXISTS (SELECT 1 FROM cues WHERE cues.video_id = videos.id)"
 _LIKE = r"path LIKE CAST(? AS TEXT) ESCAPE '\'"  # the case of ASCII letters does not matter to it
+# Below each root its own path from its alias on; of a file that no root holds, the name alone.
+_IN_ROOT = r"""coalesce(
+    (SELECT max(roots.alias || substr(videos.path, length(roots.path) + 1)) FROM roots
+        WHERE substr(videos.path, 1, length(roots.path) + 1) = roots.path || '/'),
+    replace(videos.path, rtrim(videos.path, replace(videos.path, '/', '')), '')
+) LIKE ? ESCAPE '\'"""
+_SUFFIX = re.compile(r"[A-Za-z0-9_-]{1,16}")
 _DATES = ("%Y", "%Y-%m", "%Y-%m-%d")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
@@ -157,7 +164,10 @@ def _label(text: str) -> str:
 
 
 def _suffix(text: str) -> str:
-    return text.lstrip(".")
+    suffix = text.lstrip(".")
+    if not _SUFFIX.fullmatch(suffix):
+        raise ValueError(f"type: takes a suffix such as mp4, got {_shown(text)}")
+    return suffix
 
 
 def _shown(text: str) -> str:
@@ -255,6 +265,14 @@ FILTERS = (
         parse_duration,
         lambda seconds: ("duration < ?", (seconds,)),
         values=("10s", "1m", "10m", "1h"),
+    ),
+    FilterSpec(
+        "in_root",
+        "a part of the path below the folder that was indexed, for clients that are told no paths",
+        "in_root:holidays",
+        str,
+        lambda part: (_IN_ROOT, (f"%{_literally(part)}%",)),
+        typed=False,
     ),
     FilterSpec("within", "a file or folder", "within:/home/me/Videos", os.path.abspath, within_clause, typed=False),
 )

@@ -45,6 +45,26 @@ class FileStamp:
 
 
 @dataclass(frozen=True)
+class FileIdentity:
+    """Which file it is and in which state, as far as a file system can tell."""
+
+    stamp: FileStamp
+    device: int
+    inode: int
+    ctime_ns: int  # when its content or its permissions last changed, which nobody can set
+
+    @classmethod
+    def of(cls, state: os.stat_result) -> Self:
+        """Return the identity of a file from its ``os.stat`` or ``os.fstat``."""
+        return cls(FileStamp.of(state), _signed(state.st_dev), _signed(state.st_ino), _signed(state.st_ctime_ns))
+
+
+def _signed(number: int) -> int:
+    """The same 64 bits as a number that SQLite can hold."""
+    return (number + 2**63) % 2**64 - 2**63
+
+
+@dataclass(frozen=True)
 class Video:
     """One video file as it was when it was indexed."""
 
@@ -62,6 +82,10 @@ class Video:
     subtitles_stamp: str = ""  # identifies the sidecar files that were read; "" for none
     language: str = ""  # of the subtitles to embed, where there are any: the preferred one, or that of the sound
     labels_stamp: str = ""  # identifies what its segments were labelled with; "" for not yet
+    device: int = 0  # with the inode: which file it was; 0 in rows of versions that did not note it
+    inode: int = 0
+    ctime_ns: int = 0
+    missing_seconds: float = 0.0  # that the file promises and does not hold: it is cut off or damaged
     id: int | None = None  # set by the catalog
     added_at: str = ""  # ISO 8601, UTC; set by the catalog
     indexed_at: str = ""
@@ -71,6 +95,11 @@ class Video:
     def file_stamp(self) -> FileStamp:
         """The file as it was when it was indexed."""
         return FileStamp(self.size, self.mtime_ns)
+
+    @property
+    def identity(self) -> FileIdentity:
+        """Which file it was, and in which state."""
+        return FileIdentity(self.file_stamp, self.device, self.inode, self.ctime_ns)
 
 
 @dataclass(frozen=True)

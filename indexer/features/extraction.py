@@ -6,7 +6,7 @@ Only frames of the open segment stay in memory, whatever the length of the video
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,14 +52,15 @@ def extract_segments(
     stream: Iterable[tuple[Frames, Sequence[bool]]],
     encoder: Encoder,
     *,
-    duration: float,
+    duration: float | Callable[[], float],
     max_segment_seconds: float,
 ) -> list[SegmentFeatures]:
     """Compute frame features and cut the video into segments.
 
     Args:
-        stream: chunks of frames, with True for each frame that starts a shot.
-        duration: of the video, seconds; later frames extend it.
+        stream: chunks of frames, with True for each frame that begins a new shot.
+        duration: of the video, seconds, or a function that knows it once the stream is at its end; where the frames go
+            on beyond it, they decide.
 
     Raises:
         MediaError: the stream has no frame.
@@ -76,8 +77,9 @@ def extract_segments(
             done.append(_close(open_frames, start, end))
     if last is None:
         raise MediaError("no frame could be decoded", stage="decode")
-    # The last frame is on screen for some time, so the last segment ends after it.
-    for start, end in segmenter.finish(max(duration, float(np.nextafter(last, np.inf)))):
+    # The last frame is shown for some time, so a segment that ends with it must end after it.
+    seconds = duration() if callable(duration) else duration
+    for start, end in segmenter.finish(max(seconds, float(np.nextafter(last, np.inf)))):
         done.append(_close(open_frames, start, end))
     return done
 

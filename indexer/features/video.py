@@ -60,7 +60,7 @@ def read_video(path: Path, encoder: Encoder) -> VideoFeatures:
             found = extract_segments(
                 stream,
                 encoder,
-                duration=stream.header.info.duration,
+                duration=stream.duration,
                 max_segment_seconds=MAX_SEGMENT_SECONDS,
             )
     spoken = Transcript(cues, language)

@@ -10,9 +10,11 @@ import errno
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
+from indexer.media.files import NotRegularFile, OpenFile, open_file
 from indexer.media.orientation import Orientation
 
 if TYPE_CHECKING:
@@ -29,6 +31,31 @@ _NO_VIDEO_FORMATS = {
     "tty": "text, not a video",  # FFmpeg would draw its letters
 }
 _STILL_CODECS = {"mjpeg", "png", "bmp", "gif", "webp", "tiff"}
+# Demuxers that lead to other files, to devices or to the network.
+_LEADING_ELSEWHERE = set(
+    """
+    alsa applehttp bluray caca concat dash dc1394 dshow dvdvideo fbdev gdigrab hls iec61883 image2 imf jack kmsgrab
+    lavfi libcdio openal oss pulse rtp rtsp sap sdp smoothstreaming sndio vobsub v4l2 video4linux2 vfwcap
+    webm_dash_manifest x11grab xcbgrab xv
+    """.split()  # noqa: SIM905, one name a line says nothing more
+)
+# Decoders that may be used. FFmpeg has hundreds more, of games and of decades ago, which few look after.
+_CODECS = frozenset(
+    """
+    amv av1 libdav1d apng asv1 asv2 bmp cavs cfhd cinepak dirac dnxhd dvvideo ffv1 ffvhuff flashsv flashsv2 flv gif
+    h261 h263 h263i h263p h264 hap hevc huffyuv indeo2 indeo3 indeo4 indeo5 jpeg2000 jpegls lagarith mjpeg mjpegb
+    mpeg1video mpeg2video mpeg4 mpegvideo msmpeg4 msmpeg4v1 msmpeg4v2 mss1 mss2 msvideo1 mts2 png ppm prores qtrle
+    rawvideo roqvideo rpza rv10 rv20 rv30 rv40 rv60 smc snow sorenson svq1 svq3 theora thp tiff tscc tscc2 utvideo
+    v210 v410 vc1 vc1image vp3 vp4 vp5 vp6 vp6a vp6f vp7 vp8 vp9 vvc webp wmv1 wmv2 wmv3 wmv3image wrapped_avframe
+    y41p yuv4 8bps zlib zmbv ansi aac aac_fixed aac_latm ac3 ac3_fixed alac als amrnb amrwb ape atrac1 atrac3
+    atrac3p cook dca eac3 flac gsm gsm_ms mace3 mace6 mlp mp1 mp1float mp2 mp2float mp3 mp3float mp3adu mp3on4
+    nellymoser opus qcelp qdm2 ra_144 ra_288 roq_dpcm s302m shorten sipr speex tak truehd tta vorbis wavpack
+    wmalossless wmapro wmav1 wmav2 wmavoice ass ssa srt subrip webvtt mov_text text dvbsub dvdsub pgssub xsub cc_dec
+    """.split()  # noqa: SIM905
+)
+_CODEC_FAMILIES = ("pcm_", "adpcm_")
+_PLAYLIST_BEGINS = (b"#EXTM3U", b"ffconcat", b"[playlist]")
+_BUFFER_BYTES = 2**18  # read at a time
 _HIGHEST_FPS = 480
 _UNKNOWN_STEP_SECONDS = 0.04  # a frame's length, where nothing tells it
 _ODDEST_ASPECT = 10.0  # of a pixel; beyond it the header lies
@@ -141,18 +168,36 @@ def opened(path: Path) -> Iterator[InputContainer]:
     Raises:
         MediaError: the file cannot be opened as media.
     """
+
+    try:
+        file = open_file(path)
+    except OSError as error:
+        raise MediaError(_not_opened(error), stage="open") from None
+    with file:
+        if not file.status.st_size:
+            raise MediaError("the file is empty", stage="open")
+        with _container(file) as container:
+            yield container
+
+
+def _container(file: OpenFile) -> InputContainer:
+    """FFmpeg's demuxer over an open file, from which nothing leads to another one."""
     import av
 
-    if not path.is_file():
-        raise MediaError("not a regular file" if path.exists() else "the file does not exist", stage="open")
-    if path.stat().st_size == 0:
-        raise MediaError("the file is empty", stage="open")
+    options = {
+        "protocol_whitelist": "none",  # a playlist calls nobody
+        "format_whitelist": ",".join(_formats()),
+        "codec_whitelist": ",".join(_codecs()),
+    }
+    name = file.container.split(",")[0] or None  # of several, any one means them all
     try:
-        # Absolute, so that no part of the name is taken for a protocol; files only, so that no playlist calls out.
-        options = {"protocol_whitelist": "file"}
-        container = av.open(str(path.absolute()), options=options, metadata_errors="replace")
+        return av.open(  # type: ignore[return-value]
+            file, format=name, options=options, metadata_errors="replace", buffer_size=_BUFFER_BYTES
+        )
     except MemoryError:
         raise
+    except av.error.ArgumentError:
+        raise MediaError(_elsewhere(file), stage="open") from None
     except av.error.InvalidDataError:
         raise MediaError("not a media file, or too damaged to be opened", stage="open") from None
     except (av.error.FFmpegError, OSError, ValueError) as error:
@@ -160,8 +205,39 @@ def opened(path: Path) -> Iterator[InputContainer]:
             raise MemoryError from None
         reason = getattr(error, "strerror", None) or str(error)
         raise MediaError(f"the file cannot be opened: {reason}", stage="open") from None
-    with container:
-        yield container
+
+
+@cache
+def _formats() -> frozenset[str]:
+    """The demuxers that may look at a file: all but those that only lead to other files, devices or the network."""
+    import av
+
+    names = {name for listed in av.formats_available for name in listed.split(",")}
+    return frozenset(names - _LEADING_ELSEWHERE)
+
+
+@cache
+def _codecs() -> frozenset[str]:
+    import av
+
+    families = {name for name in av.codecs_available if name.startswith(_CODEC_FAMILIES)}
+    return _CODECS | families
+
+
+def _elsewhere(file: OpenFile) -> str:
+    """What a file is that FFmpeg recognizes and may not open."""
+    head = OpenFile(file.path, file.descriptor).read(64).lstrip(b"\xef\xbb\xbf \t\r\n")
+    if head.startswith(_PLAYLIST_BEGINS):
+        return "a playlist, not a video"
+    return "not a video: it only leads to other files, to a device or to the network"
+
+
+def _not_opened(error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "the file does not exist"
+    if isinstance(error, IsADirectoryError | NotRegularFile):
+        return "not a regular file"
+    return f"the file cannot be opened: {error.strerror or error}"
 
 
 def start_seconds(container: InputContainer) -> float:
@@ -199,6 +275,9 @@ def video_stream(container: InputContainer) -> VideoStream:
     )
     if lone or name == "image2" or name.endswith("_pipe"):
         raise MediaError(f"a still image, not a video ({stream.codec_context.codec.canonical_name})", stage="open")
+    codec = stream.codec_context.codec.name
+    if codec not in _codecs():
+        raise MediaError(f"its codec is not one that is read: {codec}", stage="open")
     return stream
 
 

@@ -1,9 +1,9 @@
 """Videos -> frames sampled on the player's clock.
 
-Two readers stand behind one function. decord seeks to the frames that are asked for and scales while decoding, which
-is cheaper where groups of pictures are short; it is believed only after its index has been checked, for its seeking
-is off by several frames where it is wrong. PyAV decodes all frames in order and reads everything else: transport
-streams, GIFs, raw streams, excerpts, and what is readable of a damaged file, also from where decord gave up.
+PyAV decodes all frames in order, and reads what is readable of a damaged file. decord can be chosen beside it: it seeks
+to the frames that are asked for and scales while decoding, but brings an FFmpeg of 2018. It is believed only after its
+index has been checked, for its seeking is off by several frames where it is wrong; PyAV reads everything else, also
+from where decord gave up. Indexing with PyAV takes 2 to 4 % more processor time (docs/security.md).
 
 The process that indexes needs only the nouns of this file. So the decoders are imported by the functions that use
 them, which run in child processes (see `indexer.workers.worker`).
@@ -14,19 +14,22 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.media.container import MediaError, MediaInfo, decoded, opened, probe, seek, video_stream
+from indexer.media.files import open_file
 from indexer.media.orientation import Orientation
 
 if TYPE_CHECKING:
     from av import VideoFrame
+    from av.container import InputContainer
 
 __all__ = ["Frames", "MediaError", "MediaInfo", "probe", "read_frames", "read_stills"]
 
@@ -37,6 +40,9 @@ THREADS = min(4, os.cpu_count() or 1)  # more gain little, and each holds frames
 _TURNED = {"mov,mp4,m4a,3gp,3g2,mj2"}  # containers whose rotation decord knows
 _LONGEST_SIDE = 4  # times the short side; banners wider than this are squeezed
 _BACK_SECONDS = 0.0, 2.0, math.inf  # indexes go by the order of decoding, and some lie
+_LEAP_SECONDS = 60.0  # to the next frame, which is further than a clock goes that is not damaged, or has slides
+_SHORT_SECONDS = 2.0  # that a header may promise beyond the last frame
+_END_SECONDS = 10.0  # before the end, from where its packets are looked at
 _SET_BACK_SECONDS = 1.0  # a clock that jumps back by more begins anew: a recording was appended
 UNKNOWN_FPS = 25.0
 _FAR_SECONDS = 10.0  # between key frames, beyond which the others are read after all: as long as a segment
@@ -129,6 +135,7 @@ def read_frames(
     start_seconds: float = 0.0,
     end_seconds: float = math.inf,
     key_frames_only: bool = False,
+    reader: Literal["pyav", "decord"] = "pyav",
 ) -> Iterator[Frames]:
     """Sample the frames on screen at ``start_seconds + k / fps``.
 
@@ -143,6 +150,7 @@ def read_frames(
         start_seconds: first instant, on the player's clock.
         end_seconds: instants lie before it.
         key_frames_only: of a whole video read no others, where its index says that they are close enough together.
+        reader: "decord" reads whole files of the containers that it can index.
 
     Yields:
         At most `chunk` frames, all of one size with even sides.
@@ -162,7 +170,7 @@ def read_frames(
         if last > -math.inf:
             return
     # For an excerpt, reading the whole index would cost more than it saves.
-    if whole and info.container in _INDEXED and _is_turned_by_decord(info):
+    if reader == "decord" and whole and info.container in _INDEXED and _is_turned_by_decord(info):
         from decord import DECORDError
 
         try:
@@ -205,7 +213,8 @@ def _with_decord(request: _Request, instants: Instants) -> Iterator[Frames]:
 
     decord.logging.set_level(decord.logging.QUIET)
     width, height = request.size
-    reader = decord.VideoReader(str(request.path.absolute()), width=width, height=height, num_threads=THREADS)
+    with open_file(request.path) as file:
+        reader = decord.VideoReader(file.place, width=width, height=height, num_threads=THREADS)
     times = _checked_times(request, reader)
     chosen = instants.sample(zip(times, range(len(times)), strict=True))
     while part := list(islice(chosen, request.chunk)):
@@ -285,11 +294,69 @@ def frames_from(
             return
 
 
+def readable_end(path: Path, info: MediaInfo, last: float) -> float:
+    """Return the second at which a file ends that was read to its last frame, whatever its header promises.
+
+    A cheap look at the packets near its end tells a long last picture, or sound that goes on, from a file that was cut
+    off, and one whose end is there and cannot be decoded.
+
+    Args:
+        last: when the last frame that could be decoded appears.
+    """
+    if info.duration - last <= _SHORT_SECONDS:
+        return info.duration
+    reached, picture = last, -math.inf
+    with opened(path) as container:
+        stream = video_stream(container)
+        seek(container, info.duration - _END_SECONDS)
+        for packet in _packets(container):
+            if packet.pts is None or packet.time_base is None:
+                continue
+            time = float(packet.pts * packet.time_base) - info.start_seconds
+            reached = max(reached, time + float((packet.duration or 0) * packet.time_base))
+            if packet.stream.index == stream.index:
+                picture = max(picture, time)
+    if picture - last > _SHORT_SECONDS:  # it is there, and nobody can see it
+        reached = last
+    return info.duration if info.duration - reached <= _SHORT_SECONDS else max(reached, last + 1 / UNKNOWN_FPS)
+
+
+def _packets(container: InputContainer) -> Iterator[Any]:
+    """Packets of all streams that are whole, up to the first that is not."""
+    from av.error import FFmpegError
+
+    with suppress(FFmpegError, OSError):
+        for packet in container.demux():
+            if packet.size and not packet.is_corrupt:
+                yield packet
+
+
+def _without_leaps(frames: Iterable[VideoFrame], info: MediaInfo) -> Iterator[VideoFrame]:
+    """Frames but for those whose time leaps far ahead while the next one's does not: their times are damaged."""
+    limit = info.start_seconds + 1.1 * info.duration + _LEAP_SECONDS if info.duration > 0 else math.inf
+    held: VideoFrame | None = None
+    last: float | None = None
+    for frame in frames:
+        time = frame.time
+        if held is not None:
+            if time is not None and held.time is not None and time >= held.time:
+                yield held
+                last = held.time
+            held = None
+        if time is not None and last is not None and time - last > _LEAP_SECONDS:
+            held = frame
+            continue
+        yield frame
+        last = last if time is None else time
+    if held is not None and held.time is not None and held.time <= limit:
+        yield held  # the last picture of a slide show
+
+
 def _timed(frames: Iterable[VideoFrame], info: MediaInfo) -> Iterator[tuple[float, VideoFrame]]:
     """Frames with their times on the player's clock, strictly increasing."""
     step = 1 / (info.fps or UNKNOWN_FPS)
     shift, last = -info.start_seconds, -math.inf
-    for frame in frames:
+    for frame in _without_leaps(frames, info):
         due = last + step if last > -math.inf else 0.0
         time = frame.time + shift if frame.time is not None else due
         if time < last - _SET_BACK_SECONDS:

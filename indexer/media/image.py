@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from indexer.media.container import MediaError
+from indexer.media.files import open_file
 
 _LONGEST_SIDE = 1024  # pixels that are kept: more than any model looks at
 # Formats of photos and screenshots; others of Pillow's are rare and some start programs of their own.
@@ -22,7 +23,7 @@ def read_pixels(path: Path) -> NDArray[np.uint8]:
         MediaError: the file is no picture, or it is one that cannot be decoded.
     """
     try:
-        with Image.open(path, formats=_FORMATS) as opened:
+        with open_file(path) as file, Image.open(file, formats=_FORMATS) as opened:  # type: ignore[arg-type]
             opened.draft("RGB", (_LONGEST_SIDE, _LONGEST_SIDE))
             picture = ImageOps.exif_transpose(opened).convert("RGB")
             picture.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))

@@ -71,11 +71,22 @@ def sidecars(video: Path) -> list[Sidecar]:
 
 
 def stamp(paths: Sequence[Path]) -> str:
-    """A short hash that changes with the names, sizes and modification times of files; "" for none."""
+    """A short hash that changes with the names, sizes and modification times of files; "" for none.
+
+    One that cannot be looked at, such as a link to nothing, counts with the reason.
+    """
     if not paths:
         return ""
-    states = [(path.name, (state := path.stat()).st_size, state.st_mtime_ns) for path in paths]
+    states = [(path.name, *_state(path)) for path in paths]
     return hashlib.blake2b(repr(states).encode(errors="surrogateescape"), digest_size=8).hexdigest()
+
+
+def _state(path: Path) -> tuple[int, int]:
+    try:
+        state = path.stat()
+    except OSError as error:
+        return -1, error.errno or 0
+    return state.st_size, state.st_mtime_ns
 
 
 def natural(name: str) -> list[tuple[int, int, str]]:

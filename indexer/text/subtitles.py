@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from indexer.media.container import MediaInfo, opened, start_seconds
+from indexer.media.files import open_file
 from indexer.text import subrip, substation
 from indexer.text.cues import CueTrack, is_full
 from indexer.text.encoding import decode
@@ -151,10 +152,11 @@ def read_embedded(path: Path, *, covered: Collection[str] = ()) -> CueTrack:
 
 def _bytes(path: Path) -> bytes:
     try:
-        size = path.stat().st_size
-        if size > _LARGEST_BYTES:
-            raise SubtitleError(f"it is larger than {_LARGEST_BYTES // 2**20} MiB: {size / 2**20:.0f} MiB")
-        return path.read_bytes()
+        with open_file(path) as file:
+            size = file.status.st_size
+            if size > _LARGEST_BYTES:
+                raise SubtitleError(f"it is larger than {_LARGEST_BYTES // 2**20} MiB: {size / 2**20:.0f} MiB")
+            return file.read()
     except OSError as error:
         raise SubtitleError(error.strerror or str(error)) from None
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import count
@@ -19,10 +19,13 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.media.frames import Frames, MediaInfo
-from indexer.workers.jobs import DecodeFrames, Job, Options, Picture, Remux, Stills, Transcode
+from indexer.media.files import OpenFile
+from indexer.media.frames import THREADS, Frames, MediaInfo
+from indexer.workers.jobs import DecodeFrames, Job, Options, Picture, Reader, Remux, Stills, Transcode
 from indexer.workers.process import PendingJob, WorkerProcess
 from store.types import Cue
+
+_LEAST_CPU_SECONDS = 60.0  # of each thread of a decoder, between two messages
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,9 @@ class Decoders:
         short_side: pixels of the shorter side of frames.
         timeout_seconds: without a sign of life from a child, on top of the time to read the file from a slow disk.
         memory_bytes: address space of a child, where the system can limit it; the decoders themselves take about 1 GiB.
+        reader: of frames: PyAV, or decord where its index can be believed.
+        writable: the folder that `cut` and `remux` write into.
+        check: called twice a second while an answer is waited for; what it raises is passed on.
     """
 
     def __init__(
@@ -56,10 +62,20 @@ class Decoders:
         short_side: int = 224,
         timeout_seconds: float = 60.0,
         memory_bytes: int = 4 * 2**30,
+        reader: Reader = "pyav",
+        writable: Path | None = None,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
         if workers < 1:
             raise ValueError(f"workers must be at least 1, got {workers}")
-        self._processes = [WorkerProcess(Options(short_side, memory_bytes), timeout_seconds) for _ in range(workers)]
+        options = Options(
+            short_side,
+            memory_bytes,
+            cpu_seconds=THREADS * max(timeout_seconds, _LEAST_CPU_SECONDS),
+            reader=reader,
+            writable=writable,
+        )
+        self._processes = [WorkerProcess(options, timeout_seconds, check) for _ in range(workers)]
         self._fps, self._key_frames_only = fps, key_frames_only
         self._numbers = count()
 
@@ -111,13 +127,16 @@ class Decoders:
             for stream in ahead:
                 stream.close()
 
-    def stills(self, path: Path, at_seconds: Sequence[float]) -> Iterator[Frames]:
+    def stills(self, source: Path | OpenFile, at_seconds: Sequence[float]) -> Iterator[Frames]:
         """The frame on screen at each of some instants, one by one, in the order given.
+
+        Args:
+            source: a file; where it is open, that very one is read, whatever stands under its name by now.
 
         Raises:
             MediaError: one of them cannot be read.
         """
-        for message, pixels in self._replies(Stills(next(self._numbers), path, tuple(at_seconds))):
+        for message, pixels in self._replies(source, Stills(next(self._numbers), _path(source), tuple(at_seconds))):
             yield Frames(pixels, np.array(message["pts_seconds"], np.float64))
 
     def picture(self, path: Path) -> NDArray[np.uint8]:
@@ -126,10 +145,10 @@ class Decoders:
         Raises:
             MediaError: it cannot be read.
         """
-        ((_, pixels),) = self._replies(Picture(next(self._numbers), path))
+        ((_, pixels),) = self._replies(path, Picture(next(self._numbers), path))
         return pixels
 
-    def cut(self, path: Path, parts: Sequence[tuple[float, float]], target: Path) -> Iterator[float]:
+    def cut(self, source: Path | OpenFile, parts: Sequence[tuple[float, float]], target: Path) -> Iterator[float]:
         """Write parts of a file, each from `start` to `end` in seconds, one after the other; see
         `indexer.media.transcode.cut`.
 
@@ -139,21 +158,23 @@ class Decoders:
         Raises:
             MediaError: the parts cannot be read, or the target cannot be written.
         """
-        for message, _ in self._replies(Transcode(next(self._numbers), path, tuple(parts), target)):
+        job = Transcode(next(self._numbers), _path(source), tuple(parts), target)
+        for message, _ in self._replies(source, job):
             yield message["written_seconds"]
 
-    def remux(self, path: Path, start: float, end: float, target: Path) -> float:
+    def remux(self, source: Path | OpenFile, start: float, end: float, target: Path) -> float:
         """Copy the packets of a part of a file into another, and say where that begins; see
         `indexer.media.remux.remux`.
 
         Raises:
             MediaError: the part cannot be read, or (stage "copy") not be copied without encoding it.
         """
-        ((message, _),) = self._replies(Remux(next(self._numbers), path, start, end, target))
+        ((message, _),) = self._replies(source, Remux(next(self._numbers), _path(source), start, end, target))
         return float(message["begins"])
 
-    def _replies(self, job: Job) -> Iterator[tuple[dict[str, Any], NDArray[np.uint8]]]:
-        with closing(PendingJob(self._process_for(job), job)) as pending:
+    def _replies(self, source: Path | OpenFile, job: Job) -> Iterator[tuple[dict[str, Any], NDArray[np.uint8]]]:
+        file = source if isinstance(source, OpenFile) else None
+        with closing(PendingJob(self._process_for(job), job, file)) as pending:
             while "end" not in (reply := pending.reply())[0]:
                 yield reply
 
@@ -166,6 +187,7 @@ class Stream(PendingJob):
 
     def __init__(self, process: WorkerProcess, job: DecodeFrames) -> None:
         self._header: Header | None = None
+        self._end_seconds: float | None = None
         super().__init__(process, job)
 
     @property
@@ -186,6 +208,10 @@ class Stream(PendingJob):
             )
         return self._header
 
+    def duration(self) -> float:
+        """Seconds: up to the last frame that could be decoded once all were read, before that as the file says."""
+        return self.header.info.duration if self._end_seconds is None else self._end_seconds
+
     def __iter__(self) -> Iterator[tuple[Frames, list[bool]]]:
         """Chunks of frames, and for each frame whether a new shot begins with it.
 
@@ -196,5 +222,10 @@ class Stream(PendingJob):
         while True:
             message, pixels = self.reply()
             if "end" in message:
+                self._end_seconds = float(message["end_seconds"])
                 return
             yield Frames(pixels, np.array(message["pts_seconds"], np.float64)), message["cuts"]
+
+
+def _path(source: Path | OpenFile) -> Path:
+    return source.path if isinstance(source, OpenFile) else source

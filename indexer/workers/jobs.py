@@ -5,22 +5,42 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
+
+from indexer.text.sidecars import sidecars
+
+Reader = Literal["pyav", "decord"]
 
 
 @dataclass(frozen=True)
 class Options:
-    """Options shared by all jobs."""
+    """What is the same for every job.
+
+    Attributes:
+        short_side: pixels of the shorter side of frames.
+        memory_bytes: address space of the child.
+        cpu_seconds: of processor time between two messages.
+        reader: "pyav", or "decord" where it can be believed.
+        writable: folder that new films are written into; None where none are.
+    """
 
     short_side: int
-    memory_bytes: int  # address space
+    memory_bytes: int
+    cpu_seconds: float = 240.0
+    reader: Reader = "pyav"
+    writable: Path | None = None
 
 
 @dataclass(frozen=True)
 class Job:
-    """A task on one file."""
+    """Something to do with a file, which the child is handed open; the path is what it calls it by."""
 
     number: int
     path: Path
+
+    def beside(self) -> list[Path]:
+        """Return other files that the child has to read."""
+        return []
 
 
 @dataclass(frozen=True)
@@ -31,6 +51,10 @@ class DecodeFrames(Job):
     start_seconds: float = 0.0
     end_seconds: float = math.inf
     key_frames_only: bool = False
+
+    def beside(self) -> list[Path]:
+        """Return the subtitle files of the video."""
+        return [sidecar.path for sidecar in sidecars(self.path)]
 
 
 @dataclass(frozen=True)
@@ -60,3 +84,21 @@ class Remux(Job):
     start_seconds: float
     end_seconds: float
     target: Path
+
+
+@dataclass(frozen=True)
+class Handed:
+    """A file that follows a job as a descriptor, or why it does not."""
+
+    path: str
+    container: str = ""  # what it was when it was indexed, "" where nobody knows
+    errno: int = 0
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Order:
+    """A job as it is sent, with the files that follow it."""
+
+    job: Job
+    files: tuple[Handed, ...]

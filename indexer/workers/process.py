@@ -1,6 +1,7 @@
 """The parent's side of a child process and its jobs.
 
-A child that hangs or dies is replaced; only its current job fails.
+The parent opens the files of a job and hands the child descriptors: the child cannot open any itself. A child that
+stalls or dies is replaced, and costs the job it was at.
 """
 
 from __future__ import annotations
@@ -8,11 +9,15 @@ from __future__ import annotations
 import json
 import logging
 import multiprocessing
+import pickle
 import sys
 import threading
+import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -20,25 +25,59 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.media.container import MediaError
-from indexer.workers.jobs import Job, Options
+from indexer.media.files import NotRegularFile, OpenFile, open_file
+from indexer.workers.channel import CAN_PASS_DESCRIPTORS, Channel, Silence
+from indexer.workers.jobs import Handed, Job, Options, Order
 from indexer.workers.worker import serve
+from store.types import FileIdentity
 
 log = logging.getLogger(__name__)
 
 _SLOWEST_BYTES_PER_SECOND = 20e6  # of a disk; the index of a file may only be complete at its end
 _hiding = threading.Lock()
 _JOBS_OF_A_PROCESS = 500  # decoders leak a little; a new process costs half a second
+_CHECK_SECONDS = 0.5
 _KILL_SECONDS = 10.0  # that a killed process may take to end
+_SEND_SECONDS = 10.0  # that a child may take to accept a job: one that takes none is stopped, or dead
+_LASTING = (NotRegularFile, IsADirectoryError, FileNotFoundError)  # what changes here changes the stamp, too
+_MOST_BESIDE = 100  # subtitle files of one video
+# A child ends with the thread that started it (see `sandbox.die_with_parent`), so one thread starts them all.
+_starter = ThreadPoolExecutor(1, "worker-starter")
 
 
 class PendingJob:
-    """A job sent to a child process."""
+    """One job on its way through a child.
 
-    def __init__(self, process: WorkerProcess, job: Job) -> None:
+    Args:
+        process: that does it.
+        job: what to do.
+        file: the file of the job where it is open already; it stays the caller's to close.
+
+    Attributes:
+        path: of the file.
+        identity: which file it is; None where it could not be opened.
+        unopened: whether a file beside it could not be, and should be tried again.
+    """
+
+    def __init__(self, process: WorkerProcess, job: Job, file: OpenFile | None = None) -> None:
         self.path = job.path
+        self.identity: FileIdentity | None = None
+        self.unopened = False
         self._process, self._job = process, job
-        self._open = True
-        process.ask(job)
+        self._open, self._problem = True, ""
+        try:
+            opened = file.duplicate() if file is not None else open_file(job.path)
+        except OSError as error:
+            self._problem = _reason(error)
+            return
+        self.identity = opened.identity
+        if not opened.status.st_size:
+            self._problem = "the file is empty"
+            opened.close()
+            return
+        beside = [_opened(path) for path in job.beside()[:_MOST_BESIDE]]
+        self.unopened = any(isinstance(each, tuple) and not isinstance(each[1], _LASTING) for each in beside)
+        process.ask(job, [opened, *beside])
 
     def reply(self) -> tuple[dict[str, Any], NDArray[np.uint8]]:
         """Return the child's next message, and the pixels that follow.
@@ -48,6 +87,9 @@ class PendingJob:
         """
         if not self._open:
             raise MediaError("the stream is closed", stage="decode")
+        if self._problem:
+            self._open = False
+            raise MediaError(self._problem, stage="open")
         try:
             message, pixels = self._process.reply(self._job)
         except MediaError:
@@ -63,35 +105,43 @@ class PendingJob:
         return message, pixels
 
     def close(self) -> None:
-        """Cancel the job unless it is done."""
-        if self._open:
+        """Let go of the job, whether done or not; its child turns to the next one."""
+        if self._open and not self._problem:
             self._settle()
             self._process.cancel(self._job)
+        self._open = False
 
     def _settle(self) -> None:
         self._open = False
         self._process.settle(self._job)
 
 
+_Opened = OpenFile | tuple[str, OSError]  # the path and why it could not be opened
+
+
 class WorkerProcess:
     """A child process and its unfinished jobs."""
 
-    def __init__(self, options: Options, timeout_seconds: float) -> None:
-        self._options, self._timeout_seconds = options, timeout_seconds
-        self._jobs: deque[Job] = deque()
+    def __init__(self, options: Options, timeout_seconds: float, check: Callable[[], None] = lambda: None) -> None:
+        self._options, self._timeout_seconds, self._check = options, timeout_seconds, check
+        self._jobs: deque[tuple[Job, list[_Opened]]] = deque()
         self._settled = 0  # jobs, since it was started
         self._start()
 
-    def ask(self, job: Job) -> None:
-        """Queue a job."""
-        self._jobs.append(job)
-        self._send(job)
+    def ask(self, job: Job, files: list[_Opened]) -> None:
+        """Give it a job, which it does after those before, and its open files, which are closed when it is settled."""
+        self._jobs.append((job, files))
+        self._order(job, files)
 
     def settle(self, job: Job) -> None:
-        """Remove a finished job."""
-        with suppress(ValueError):
-            self._jobs.remove(job)
-            self._settled += 1
+        """Forget a job: nothing more is expected of it."""
+        for each, files in list(self._jobs):
+            if each is job:
+                self._jobs.remove((each, files))
+                self._settled += 1
+                for file in files:
+                    if isinstance(file, OpenFile):
+                        file.close()
         if self._settled >= _JOBS_OF_A_PROCESS:
             self._replace()  # jobs that wait are sent again: nothing that it said of them was taken yet
 
@@ -103,20 +153,24 @@ class WorkerProcess:
         """Return the child's next message about a job; what it still says about jobs before is thrown away.
 
         Raises:
-            MediaError: it says nothing, and has been replaced.
+            MediaError: it says nothing, or no more in the middle of a message, and has been replaced.
         """
         patience = self._timeout_seconds
         with suppress(OSError):
             patience += job.path.stat().st_size / _SLOWEST_BYTES_PER_SECOND
         try:
-            while self._connection.poll(patience):
-                message = json.loads(self._connection.recv_bytes())
+            while self._speaks(patience):
+                message = json.loads(self._channel.receive(self._timeout_seconds))
                 pixels = np.empty(message.get("shape", 0), np.uint8)
                 if pixels.size:
-                    self._connection.recv_bytes_into(pixels.reshape(-1))
+                    self._channel.receive_into(pixels.reshape(-1).data, self._timeout_seconds)
                 if message["job"] == job.number:
                     return message, pixels
             reason = f"the decoder did not answer for {patience:.0f} s"
+        except Silence:
+            reason = f"the decoder stopped in the middle of an answer for {self._timeout_seconds:.0f} s"
+        except (ValueError, LookupError, TypeError, AttributeError, MemoryError) as error:
+            reason = f"the decoder answered nonsense: {error}"
         except (EOFError, OSError):
             self._process.join(_KILL_SECONDS)
             reason = self._cause_of_death()
@@ -124,32 +178,64 @@ class WorkerProcess:
         self._replace()
         raise MediaError(reason, stage="decode")
 
+    def _speaks(self, seconds: float) -> bool:
+        """Whether it begins to say something in so many seconds."""
+        until = time.monotonic() + seconds
+        while True:
+            self._check()
+            left = until - time.monotonic()
+            if self._channel.ready(min(max(left, 0.0), _CHECK_SECONDS)):
+                return True
+            if left <= 0:
+                return False
+
     def stop(self) -> None:
         """Kill the child."""
         self._process.kill()
         self._process.join(_KILL_SECONDS)
-        self._process.close()
-        self._connection.close()
+        with suppress(ValueError):  # it has not ended yet; it is dead to us
+            self._process.close()
+        self._channel.close()
 
     def _start(self) -> None:
         # Spawned: a fork would inherit the parent's threads, open files and memory.
         context = multiprocessing.get_context("spawn")
-        self._connection, theirs = context.Pipe()
+        self._channel, theirs = Channel.pair()
         self._process = context.Process(target=serve, args=(theirs, self._options), daemon=True)
-        with without_main():
-            self._process.start()
-        self._settled = 0
-        theirs.close()  # so that the death of the child is the end of the pipe
+
+        def start() -> None:
+            with without_main():
+                self._process.start()
+
+        try:
+            _starter.submit(start).result()
+            self._settled = 0
+        finally:
+            theirs.close()  # so that the death of the child is the end of the channel
 
     def _replace(self) -> None:
         self.stop()
         self._start()
-        for job in self._jobs:
-            self._send(job)
+        for job, files in self._jobs:
+            self._order(job, files)
 
-    def _send(self, message: Job | int) -> None:
+    def _order(self, job: Job, files: list[_Opened]) -> None:
+        if not CAN_PASS_DESCRIPTORS:
+            self._send(Order(job, ()))
+            return
+        described = tuple(
+            Handed(str(file.path), file.container)
+            if isinstance(file, OpenFile)
+            else Handed(file[0], errno=file[1].errno or 0, problem=file[1].strerror or str(file[1]))
+            for file in files
+        )
+        self._send(Order(job, described), [file.descriptor for file in files if isinstance(file, OpenFile)])
+
+    def _send(self, message: Order | int, descriptors: list[int] | None = None) -> None:
         with suppress(OSError):  # it is dead; whoever waits for its answer will learn why
-            self._connection.send(message)
+            self._channel.send(pickle.dumps(message), seconds=_SEND_SECONDS)
+            if descriptors:
+                self._channel.send_descriptors(descriptors)
 
     def _cause_of_death(self) -> str:
         code = self._process.exitcode
@@ -168,3 +254,18 @@ def without_main() -> Iterator[None]:
             yield
         finally:
             sys.modules["__main__"] = main
+
+
+def _opened(path: Path) -> _Opened:
+    try:
+        return open_file(path)
+    except OSError as error:
+        return str(path), error
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "the file does not exist"
+    if isinstance(error, IsADirectoryError | NotRegularFile):
+        return "not a regular file"
+    return f"the file cannot be opened: {error.strerror or error}"

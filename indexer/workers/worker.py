@@ -1,91 +1,111 @@
 """The child process: everything that touches untrusted media.
 
-It exits when its parent is gone. It replies in JSON and raw bytes, never in pickles, so that a file that controls this
-process cannot run code in the parent.
+It ends when its parent is gone, however that came about. It reads the descriptors that it is handed and can open
+nothing, see `indexer.workers.sandbox`. It answers in JSON and raw bytes, never in pickles, so that nothing a file could
+make of this process runs in the parent.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import multiprocessing
 import os
+import pickle
 import signal
 import threading
 import traceback
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import wait
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.media.frames import MediaError, MediaInfo, probe, read_frames, read_stills
+from indexer.media.files import hand, take_back
+from indexer.media.frames import MediaError, MediaInfo, probe, read_frames, read_stills, readable_end
 from indexer.media.image import read_pixels
 from indexer.media.remux import remux
 from indexer.media.shots import ShotDetector
 from indexer.media.transcode import cut
 from indexer.text.cues import CueTrack, bounded
 from indexer.text.source import read as read_text
-from indexer.workers.jobs import DecodeFrames, Job, Options, Picture, Remux, Stills, Transcode
+from indexer.workers import sandbox
+from indexer.workers.channel import Channel
+from indexer.workers.jobs import DecodeFrames, Job, Options, Order, Picture, Remux, Stills, Transcode
 
-_TEXT_SECONDS = 20.0  # to read the cues of a video; thousands of lines take one
+_TEXT_SECONDS = 30.0  # that reading the subtitles of one video may take
 _Reply = tuple[dict[str, Any], NDArray[np.uint8] | None]
 
 
-def serve(connection: Connection, options: Options) -> None:
-    """Do job after job. Received: a `Job`, or the number of one that is no longer wanted.
+def serve(channel: Channel, options: Options) -> None:
+    """Do job after job. Received: an `Order`, or the number of a job that is no longer wanted.
 
     Sent, each as JSON with the number of its job: for a `DecodeFrames` the header, then chunks of frames, their pixels
     following as bytes; for `Stills` frames one by one; for a `Picture` its pixels; for a `Transcode` how far it
     has come; for a `Remux` where it begins; at last the end. Instead of any of them, the failure.
     """
+    sandbox.die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; it is the parent's to decide
-    threading.Thread(target=_die_with_parent, daemon=True).start()
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # codecs chatter about every damaged block
-    _load_decoders()
-    _limit_memory(options.memory_bytes)
-    inbox = _Inbox(connection)
+    _load_decoders(options)
+    everywhere = ["/"] if options.reader == "decord" else []  # it opens files by their names
+    sandbox.enter(
+        readable=[*sandbox.interpreter_folders(), *everywhere],
+        writable=[options.writable] if options.writable is not None else [],
+    )
+    sandbox.limit(memory_bytes=options.memory_bytes)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    inbox = _Inbox(channel)
     with suppress(EOFError, OSError):  # the parent is gone
         while True:
             job = inbox.next()
             for message, pixels in _guarded(job, options):
                 if inbox.cancelled(job):
                     break
-                connection.send_bytes(json.dumps({"job": job.number, **message}).encode())
+                channel.send(json.dumps({"job": job.number, **message}).encode())
                 if pixels is not None:
-                    connection.send_bytes(pixels.reshape(-1).data)
+                    channel.send(pixels.reshape(-1).data)
+                sandbox.limit(cpu_seconds=options.cpu_seconds)
 
 
 class _Inbox:
     """The queue of jobs."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._jobs: deque[Job] = deque()
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._orders: deque[tuple[Order, list[int]]] = deque()
         self._cancelled: set[int] = set()
 
     def next(self) -> Job:
-        """Wait for a job that is not cancelled."""
+        """Wait for a job that is wanted; what is opened from now on are its files."""
         while True:
-            while not self._jobs or self._connection.poll():
+            while not self._orders or self._channel.ready():
                 self._take()
-            job = self._jobs.popleft()
-            if job.number not in self._cancelled:
-                return job
+            order, descriptors = self._orders.popleft()
+            take_back()
+            for file in order.files:
+                if file.problem:
+                    hand(file.path, -1, problem=OSError(file.errno, file.problem))
+                else:
+                    hand(file.path, descriptors.pop(0), container=file.container)
+            if order.job.number not in self._cancelled:
+                return order.job
 
     def cancelled(self, job: Job) -> bool:
-        """Whether the parent has cancelled a job."""
-        while self._connection.poll():
+        """Whether a job is no longer wanted, as far as the parent has said by now."""
+        while self._channel.ready():
             self._take()
         return job.number in self._cancelled
 
     def _take(self) -> None:
-        message = self._connection.recv()
-        if isinstance(message, Job):
-            self._jobs.append(message)
+        message = pickle.loads(self._channel.receive())  # from the parent, which trusts itself
+        if isinstance(message, Order):
+            count = sum(not file.problem for file in message.files)
+            self._orders.append((message, self._channel.receive_descriptors(count)))
         else:
             self._cancelled.add(message)
 
@@ -107,7 +127,9 @@ def _guarded(job: Job, options: Options) -> Iterator[_Reply]:
 def _replies(job: Job, options: Options) -> Iterator[_Reply]:
     match job:
         case DecodeFrames():
-            yield from _decode_frames(job, options)
+            end = yield from _decode_frames(job, options)
+            yield {"end": True, "end_seconds": end}, None
+            return
         case Stills():
             for still in read_stills(job.path, job.at_seconds, short_side=options.short_side):
                 yield {"pts_seconds": still.pts_seconds.tolist(), "shape": still.data.shape}, still.data
@@ -122,11 +144,12 @@ def _replies(job: Job, options: Options) -> Iterator[_Reply]:
     yield {"end": True}, None
 
 
-def _decode_frames(job: DecodeFrames, options: Options) -> Iterator[_Reply]:
+def _decode_frames(job: DecodeFrames, options: Options) -> Generator[_Reply, None, float]:
+    """Header and frames; returns where the video really ends."""
     info = probe(job.path)
     text = _text(job, info)
     yield {"info": asdict(info), "text": asdict(text)}, None
-    shots = ShotDetector()
+    shots, last = ShotDetector(), 0.0
     for frames in read_frames(
         job.path,
         info=info,
@@ -135,15 +158,19 @@ def _decode_frames(job: DecodeFrames, options: Options) -> Iterator[_Reply]:
         start_seconds=job.start_seconds,
         end_seconds=job.end_seconds,
         key_frames_only=job.key_frames_only,
+        reader=options.reader,
     ):
         message = {"pts_seconds": frames.pts_seconds.tolist(), "cuts": shots.cuts(frames), "shape": frames.data.shape}
         yield message, frames.data
+        last = float(frames.pts_seconds[-1])
+    whole = job.start_seconds == 0 and job.end_seconds == math.inf
+    return readable_end(job.path, info, last) if whole else info.duration
 
 
 def _text(job: DecodeFrames, info: MediaInfo) -> CueTrack:
     """The cues of a video; whatever is wrong with them costs the cues and not the video."""
     try:
-        with _deadline(_TEXT_SECONDS):
+        with _time_limit(_TEXT_SECONDS):
             return bounded(read_text(job.path, info), job.path.name)
     except MediaError:
         raise
@@ -153,39 +180,38 @@ def _text(job: DecodeFrames, info: MediaInfo) -> CueTrack:
 
 
 @contextmanager
-def _deadline(seconds: float) -> Iterator[None]:
-    """Raise TimeoutError in what takes longer, where the system has alarms."""
-
-    def late(*_: object) -> None:
-        raise TimeoutError(f"it takes longer than {seconds:g} s")
-
-    if not hasattr(signal, "setitimer"):  # Windows
+def _time_limit(seconds: float) -> Iterator[None]:
+    """Raise TimeoutError in the main thread after some seconds, where the system has such a timer."""
+    if not hasattr(signal, "setitimer"):
         yield
         return
-    signal.signal(signal.SIGALRM, late)
+
+    def late(number: int, frame: object) -> None:
+        raise TimeoutError(f"it takes longer than {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, late)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
-def _load_decoders() -> None:
-    # Before memory is limited, so that a limit that is too tight fails a file, in words, and not an import.
+def _load_decoders(options: Options) -> None:
+    # Before memory and files are limited, so that a limit that is too tight fails a file, in words, and not an import.
     import av
-    import decord
+    import charset_normalizer
+    import pysubs2
     import scenedetect
+    from PIL import Image
 
-    del av, decord, scenedetect
+    Image.init()
+    if options.reader == "decord":
+        import decord
 
-
-def _limit_memory(size: int) -> None:
-    try:
-        import resource
-    except ImportError:  # Windows has no such limit
-        return
-    with suppress(ValueError, OSError):  # macOS refuses
-        resource.setrlimit(resource.RLIMIT_AS, (size, size))
+        del decord
+    del av, charset_normalizer, pysubs2, scenedetect
 
 
 def _die_with_parent() -> None:

@@ -7,27 +7,29 @@ import logging
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from search import __version__
-from search.cli.console import out
+from search.cli.console import FAILED, err, one_line, out
 from search.cli.doctor import doctor
 from search.cli.duplicates import duplicates
 from search.cli.evaluate import evaluate, judge
 from search.cli.index import index, reindex, watch
-from search.cli.library import failures, list_, remove, show, status
+from search.cli.library import failures, library, list_, remove, show, status
 from search.cli.models import models
 from search.cli.search import search, searches, similar
 from search.cli.serve import mcp, serve
 from search.cli.tasks import classify, fill, summarize
+from search.cli.terminal import LogFormatter
 from search.cli.training import train, tune
 
 # Panels of --help, in the order in which people need them.
 _PANELS: dict[str, tuple[Callable[..., None] | typer.Typer, ...]] = {
-    "Library": (index, watch, list_, show, status, failures, remove, reindex, doctor),
+    "Library": (index, watch, list_, show, status, failures, remove, reindex, doctor, library),
     "Search": (search, similar, searches, duplicates),
     "Understand": (summarize, classify, fill),
     "Models and training": (models, train, tune, judge, evaluate),
@@ -36,11 +38,42 @@ _PANELS: dict[str, tuple[Callable[..., None] | typer.Typer, ...]] = {
 
 
 class _InOrder(TyperGroup):
-    """Commands in the order of the panels, groups among them."""
+    """Commands in the order of the panels, groups among them; whatever goes wrong is told in one line."""
+
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        """Run a command."""
+        try:
+            try:
+                return super().main(*arguments, **options)
+            finally:
+                _flush()
+        except BrokenPipeError:
+            _silence(sys.stdout)
+            return sys.exit(FAILED)
+        except Exception as error:
+            if logging.getLogger().isEnabledFor(logging.INFO):
+                logging.getLogger(__name__).exception("unexpected")
+            with suppress(OSError):
+                err.print(f"videobert: {type(error).__name__}: {one_line(error)}", markup=False)
+            _silence(sys.stdout)
+            return sys.exit(FAILED)
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the names of the commands."""
         return [_name(each) for panel in _PANELS.values() for each in panel]
+
+
+def _flush() -> None:
+    """Have errors of a full or closed output come now, and not while the interpreter ends."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None and not stream.closed:
+            stream.flush()
+
+
+def _silence(stream: Any) -> None:
+    """Throw away what could not be written, or the interpreter would try once more."""
+    with suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _name(command: Callable[..., None] | typer.Typer) -> str:
@@ -83,3 +116,6 @@ def main(
     logging.basicConfig(
         level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
     )
+    for handler in logging.getLogger().handlers:
+        if type(handler) is logging.StreamHandler:
+            handler.setFormatter(LogFormatter("%(levelname)s %(name)s: %(message)s"))

@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
+from search.cli.terminal import Terminal, visible
 from search.library import Library
 from search.library.library import LIBRARY_VARIABLE
 
 FAILED, SOME_FAILED, FELL, INTERRUPTED = 1, 3, 4, 130
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+out = Terminal(highlight=False, soft_wrap=True)
+err = Terminal(stderr=True, highlight=False, soft_wrap=True)
 
 
 def given_path(text: str) -> Path:
@@ -63,10 +63,20 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing
 
 
 @contextmanager
-def opened(folder: Path | None, *, model: str | None = None) -> Iterator[Library]:
-    """Open a library, and close it at the end; `errors` applies."""
-    with errors(), Library(folder, model=model) as library:
-        yield library
+def opened(folder: Path | None, *, model: str | None = None, make: bool = False) -> Iterator[Library]:
+    """Open a library, and close it at the end; `errors` applies.
+
+    Args:
+        make: whether a folder that was named may be made; that of this user always may.
+    """
+    from search.engine.engine import CATALOG_FILE
+    from store.errors import NoLibrary
+
+    with errors():
+        if folder is not None and not make and not (folder.expanduser() / CATALOG_FILE).is_file():
+            raise NoLibrary(f"no library at {folder}; `videobert index FOLDER --library {folder}` makes one")
+        with Library(folder, model=model) as library:
+            yield library
 
 
 @contextmanager
@@ -77,14 +87,21 @@ def errors() -> Iterator[None]:
 
     try:
         yield
-    except (StoreError, MediaError, ValueError, OSError, sqlite3.Error) as error:
-        err.print(f"videobert: {error}", markup=False)
+    except BrokenPipeError:
+        raise  # whoever read what is printed has seen enough; see `app`
+    except (StoreError, MediaError, ValueError, OSError, OverflowError, sqlite3.Error) as error:
+        err.print(f"videobert: {one_line(error)}", markup=False)
         raise typer.Exit(FAILED) from error
 
 
 def on_terminal() -> bool:
     """Whether a person sees what is printed: neither output goes into a file or a pipe."""
     return sys.stdout.isatty() and sys.stderr.isatty()
+
+
+def one_line(error: BaseException) -> str:
+    """Return what an error says, in one line."""
+    return visible(" ".join(str(error).split())) or type(error).__name__
 
 
 def print_json(value: Any) -> None:

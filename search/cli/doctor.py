@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sqlite3
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from search.cli.console import FAILED, JsonOption, LibraryOption, out, print_json
 from search.cli.formatting import counted
+from search.engine.engine import CATALOG_FILE
 from search.library import Library
+from search.library.library import default_folder
+from store.errors import DamagedLibrary, NoLibrary
 
 
 @dataclass(frozen=True)
@@ -24,9 +32,17 @@ class Finding:
     detail: str
 
 
-def doctor(library: LibraryOption = None, json_: JsonOption = False) -> None:
+def doctor(
+    library: LibraryOption = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Also list the native libraries that packages bring along.")
+    ] = False,
+    json_: JsonOption = False,
+) -> None:
     """Check the installation and the library."""
     findings = examine(library)
+    if verbose:
+        findings += [Finding(name, True, said) for name, said in native_libraries().items()]
     if json_:
         print_json([asdict(finding) for finding in findings])
     else:
@@ -65,9 +81,12 @@ def _sqlite() -> str:
 
 def _decoders() -> str:
     import av
-    import decord
 
-    return f"decord {decord.__version__}, PyAV {av.__version__}"
+    try:
+        import decord
+    except ImportError:
+        return f"PyAV {av.__version__}"
+    return f"PyAV {av.__version__}, decord {decord.__version__} (--reader decord)"
 
 
 def _faiss() -> str:
@@ -87,7 +106,72 @@ def _model() -> str:
     return f"{encoder.fingerprint}, frame features in {encoder.feature_fingerprint.rpartition(':')[2]}; {libraries}"
 
 
+def native_libraries() -> dict[str, str]:
+    """Return what each package brings along of libraries that are not Python, with their versions."""
+    import ssl
+    from importlib.metadata import version
+
+    found = {"SQLite, of Python": sqlite3.sqlite_version, "OpenSSL, of Python": ssl.OPENSSL_VERSION}
+    for name, look in (
+        ("FFmpeg, of PyAV", _ffmpeg_of_pyav),
+        ("codecs, of Pillow", _codecs_of_pillow),
+        ("ffmpeg, the program", _ffmpeg_program),
+        ("OpenCV", lambda: version_of("opencv-python-headless", "opencv-python", "opencv-contrib-python")),
+        ("FAISS and OpenBLAS, of faiss-cpu", lambda: version("faiss-cpu")),
+        ("oneDNN and MKL, of torch", lambda: version("torch")),
+        ("OpenVINO", lambda: version("openvino")),
+        ("FFmpeg 4.1.6, of decord", lambda: version_of("decord")),
+        ("FFmpeg, of decord2", lambda: version_of("decord2")),
+    ):
+        try:
+            found[name] = look()
+        except Exception as error:  # whatever is missing or broken is what was asked for
+            found[name] = f"not there ({type(error).__name__})"
+    return found
+
+
+def version_of(*packages: str) -> str:
+    """Return the version of the first of these packages that is installed."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    for package in packages:
+        with suppress(PackageNotFoundError):
+            return f"{package} {version(package)}"
+    raise PackageNotFoundError(packages[0])
+
+
+def _ffmpeg_of_pyav() -> str:
+    import av
+
+    return ", ".join(f"{name} {'.'.join(map(str, number))}" for name, number in av.library_versions.items())
+
+
+def _codecs_of_pillow() -> str:
+    from PIL import features
+
+    names = [*features.get_supported_codecs(), *features.get_supported_modules()]
+    pairs = [(name, features.version(name)) for name in dict.fromkeys(names)]
+    return ", ".join(f"{name} {number}" for name, number in pairs if number)
+
+
+def _ffmpeg_program() -> str:
+    place = shutil.which("ffmpeg")
+    if place is None:
+        return "not there; previews need it"
+    said = subprocess.run([place, "-version"], capture_output=True, text=True, timeout=20, check=True).stdout
+    return said.split(" Copyright")[0]
+
+
 def _library(folder: Path | None) -> str:
+    from store.catalog.integrity import problems
+
+    path = (folder.expanduser() if folder is not None else default_folder()) / CATALOG_FILE
+    if not path.is_file():
+        if folder is not None:
+            raise NoLibrary(f"no library at {folder}")
+        return f"none yet at {path.parent}; `videobert index FOLDER` makes it"
+    if found := problems(path):
+        raise DamagedLibrary(f"{path}: {'; '.join(found[:5])}; `videobert library repair` saves what can be read")
     with Library(folder) as library:
         counts = library.catalog.counts()
         stored = library.catalog.encoder()
@@ -96,6 +180,10 @@ def _library(folder: Path | None) -> str:
                 f"{library.folder} was made with {stored.fingerprint}, this program has {library.encoder.fingerprint}"
             )
         in_index = len(library.engine.searcher().index) if counts.segments else 0
+        if in_index != counts.segments:
+            raise DamagedLibrary(f"the vector index has {in_index} of {counts.segments} segments")
+        others = "" if os.name != "posix" or not path.stat().st_mode & 0o077 else "; other users may read it"
         return (
-            f"{library.folder}: {counted(counts.videos, 'video')}, {counted(in_index, 'segment')} in the vector index"
+            f"{library.folder}: {counted(counts.videos, 'video')}, "
+            f"{counted(in_index, 'segment')} in the vector index{others}"
         )

@@ -31,7 +31,7 @@ def duplicates(
         return
     for cluster in found:
         _show(cluster)
-    extra = [copy.video for cluster in found for copy in cluster.videos if not copy.keep]
+    extra = [copy.video for cluster in found for copy in cluster.videos if not (copy.keep or copy.same_file)]
     if extra:
         saved = (
             f"{decimal(sum(video.size for video in extra))}, {clock(sum(video.duration for video in extra))} of video"
@@ -41,11 +41,21 @@ def duplicates(
         out.print("No duplicates.")
 
 
+_KINDS = {
+    "copy": "copies",
+    "near copy": "near copies, each of which shows something that the others do not",
+    "same file": "one file with several names; nothing to be saved",
+    "excerpt": "excerpt",
+    "shared part": "a part in common",
+}
+
+
 def _show(cluster: Duplicates) -> None:
-    out.print({"copy": "copies", "near copy": "near copies", "excerpt": "excerpt"}[cluster.kind] + ":", markup=False)
+    out.print(f"{_KINDS[cluster.kind]}:", markup=False)
     for copy in cluster.videos:
         video = copy.video
         word = "keep" if copy.keep else "    "
-        part = f"  {clock(copy.start)}–{clock(copy.end)} of it" if cluster.kind == "excerpt" else ""
+        part = f"  {clock(copy.start)}–{clock(copy.end)} of it" if cluster.kind in ("excerpt", "shared part") else ""
+        part += "  (the same file)" if copy.same_file else ""
         size = f"{clock(copy.seconds):>8}  {video.width}x{video.height}  {decimal(video.size):>9}"
         out.print(f"  {word}  {size}  {video.path}{part}", markup=False)

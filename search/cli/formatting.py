@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,7 +33,8 @@ def moment_lines(rank: int, moment: Moment, thumbnail: Path | None = None) -> It
     """Format a moment: rank, confidence or score, path and times, then its details."""
     when = f"{clock(moment.start)}–{clock(moment.end)}"
     likely = f"{moment.score:.3f}" if moment.confidence is None else f"{moment.confidence:5.0%}"
-    yield f"{rank:>3}. {likely}  {moment.path}  {when}  #{moment.segment_id}"
+    offline = "" if os.path.lexists(moment.path) else "  (offline)"
+    yield f"{rank:>3}. {likely}  {moment.path}  {when}  #{moment.segment_id}{offline}"
     if moment.match:
         yield f"            {match_line(moment.match)}"
     if moment.text:
@@ -105,6 +107,11 @@ def report_lines(report: Report) -> Iterator[str]:
         yield f"Left out {counted(report.malformed_cues, 'malformed subtitle')}."
     yield from (f"  {problem}" for problem in report.unread_subtitles)
     yield from (f"  {hint}" for hint in report.hints)
+    for path, seconds in report.incomplete:
+        yield f"  {path}: incomplete, {clock(seconds)} at the end is missing or damaged"
+    if report.offline:
+        yield f"{counted(len(report.offline), 'video')} offline, kept (`videobert remove FOLDER` forgets them):"
+        yield from (f"  {reason}" for reason in report.offline_roots)
     if report.pruned:
         yield f"Removed {counted(report.pruned, 'video')} no longer on disk."
     elif report.vanished:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
+from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -94,6 +95,10 @@ def index(
     workers: Annotated[int, typer.Option(min=1, max=64, help="Decoding processes.")] = 1,
     timeout: Annotated[float, typer.Option(min=1, help="Seconds without a frame before a decoder is killed.")] = 60.0,
     memory: Annotated[int, typer.Option(min=256, help="Memory limit of a decoder in MiB.")] = 4096,
+    reader: Annotated[
+        Literal["pyav", "decord"],
+        typer.Option(help="Decoder; decord is an extra and brings an FFmpeg of 2018."),
+    ] = "pyav",
     all_files: Annotated[
         bool, typer.Option("--all-files", help="Try every file in folders, whatever its suffix.")
     ] = False,
@@ -112,12 +117,15 @@ def index(
         workers=workers,
         timeout_seconds=timeout,
         memory_mib=memory,
+        reader=reader,
         all_files=all_files,
         retry_failed=retry_failed,
         prune=prune,
         language=_language(language),
     )
-    with opened(folder, model=model) as library:
+    with opened(folder, model=model, make=True) as library:
+        if reader == "decord" and find_spec("decord") is None:
+            raise ValueError('decord is an extra: pip install "videobert-search[decord]"')
         report = run_index(library, targets, options, quiet=json_)
     if json_:
         print_json(asdict(report))
@@ -126,7 +134,7 @@ def index(
             out.print(line, markup=False)
         if fast and report.indexed:
             out.print("Only key frames were read; to read all, remove these videos and index them without --fast.")
-    if report.failed or report.problems:
+    if report.failed or report.problems or (prune and report.offline):
         raise typer.Exit(SOME_FAILED)
 
 
@@ -148,7 +156,7 @@ def watch(
     from indexer.pipeline import IndexOptions, Report
     from search.library.watch import Watch, changes
 
-    with opened(folder, model=model) as library:
+    with opened(folder, model=model, make=True) as library:
         options = IndexOptions(workers=workers, prune=prune, language=_language(language))
         follower = Watch(library, folders, options=options, settle_seconds=settle)
         sets = changes(follower.folders, poll=poll)
@@ -160,6 +168,8 @@ def watch(
             for update in follower.follow(chain([first], sets)):
                 for line in report_lines(update.report) if update.report != Report() else ():
                     out.print(line, markup=False)
+                for sentence in update.offline:
+                    err.print(sentence, markup=False)
                 if update.forgotten:
                     out.print(f"Removed {counted(update.forgotten, 'video')} no longer on disk.")
         except KeyboardInterrupt:

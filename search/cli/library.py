@@ -1,4 +1,4 @@
-"""`videobert list`, `show`, `remove`, `failures` and `status`."""
+"""`videobert list`, `show`, `remove`, `failures`, `status`, and `library` with `check`, `repair` and `backup`."""
 
 from __future__ import annotations
 
@@ -9,10 +9,24 @@ from typing import Annotated
 
 import typer
 
-from search.cli.console import FAILED, JsonOption, LibraryOption, WithinOption, given_path, opened, out, print_json
+from search.cli.console import (
+    FAILED,
+    JsonOption,
+    LibraryOption,
+    WithinOption,
+    err,
+    errors,
+    given_path,
+    opened,
+    out,
+    print_json,
+)
 from search.cli.formatting import counted
+from search.engine.engine import CATALOG_FILE, INDEX_FILE
+from search.library.library import default_folder
 from search.query.request import segment_id
 from search.query.times import clock
+from store.types import Video
 
 
 def list_(folder: LibraryOption = None, within: WithinOption = None, json_: JsonOption = False) -> None:
@@ -24,8 +38,16 @@ def list_(folder: LibraryOption = None, within: WithinOption = None, json_: Json
         return
     for video in videos:
         out.print(
-            f"{video.id:>6}  {clock(video.duration):>9}  {video.width}x{video.height}  {video.path}", markup=False
+            f"{video.id:>6}  {clock(video.duration):>9}  {video.width}x{video.height}  {video.path}{_marks(video)}",
+            markup=False,
         )
+
+
+def _marks(video: Video) -> str:
+    """What is to be known before one relies on a video."""
+    marks = [f"incomplete: {clock(video.missing_seconds)} missing"] if video.missing_seconds else []
+    marks += [] if os.path.lexists(video.path) else ["offline"]
+    return f"  ({', '.join(marks)})" if marks else ""
 
 
 def show(
@@ -68,10 +90,24 @@ def remove(
         raise typer.Exit(FAILED)
 
 
-def failures(folder: LibraryOption = None, json_: JsonOption = False) -> None:
+def failures(
+    folder: LibraryOption = None,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="List videos instead of which a part is missing or damaged.")
+    ] = False,
+    json_: JsonOption = False,
+) -> None:
     """List files that could not be indexed, with reasons."""
     with opened(folder) as library:
         failed = library.catalog.failures.all()
+        incomplete = [video for video in library.videos() if video.missing_seconds]
+    if partial:
+        if json_:
+            print_json([asdict(video) for video in incomplete])
+        for video in () if json_ else incomplete:
+            missing, whole = video.missing_seconds, video.missing_seconds + video.duration
+            out.print(f"{video.path}: {clock(missing)} of {clock(whole)} missing or damaged", markup=False)
+        return
     if json_:
         print_json([asdict(failure) for failure in failed])
         return
@@ -88,3 +124,52 @@ def status(folder: LibraryOption = None, json_: JsonOption = False) -> None:
         return
     for name, value in facts.items():
         out.print(f"{name.replace('_', ' '):>15}  {value}", markup=False)
+
+
+library = typer.Typer(name="library", help="Check, repair and back up the library itself.", no_args_is_help=True)
+
+
+@library.command()
+def check(folder: LibraryOption = None) -> None:
+    """Look at every part of the library; exit code 1 if something is broken."""
+    from store.catalog.integrity import problems
+
+    with errors():
+        found = problems(_file(folder))
+    for problem in found:
+        out.print(problem, markup=False)
+    if found:
+        err.print("`videobert library repair` saves what can be read.")
+        raise typer.Exit(FAILED)
+    out.print("The library is sound.")
+
+
+@library.command()
+def repair(folder: LibraryOption = None) -> None:
+    """Make the library anew from what can be read; the damaged file stays beside it."""
+    from store.catalog.integrity import repair as save
+
+    with errors():
+        path = _file(folder)
+        done = save(path)
+        (path.parent / INDEX_FILE).unlink(missing_ok=True)
+    out.print(f"Saved {counted(done.saved['videos'], 'video')}, {counted(done.saved['segments'], 'segment')}.")
+    if done.videos_lost:
+        out.print(f"{counted(done.videos_lost, 'video')} could not be saved whole; index their folders again.")
+    out.print(f"The damaged file is {done.damaged}.", markup=False)
+
+
+@library.command()
+def backup(
+    target: Annotated[Path, typer.Argument(help="File to write, which must not exist.")], folder: LibraryOption = None
+) -> None:
+    """Copy the library into one file, also while it is in use; put it back as catalog.sqlite."""
+    from store.catalog.integrity import backup as copy
+
+    with errors():
+        copy(_file(folder), target)
+    out.print(f"Wrote {target}.", markup=False)
+
+
+def _file(folder: Path | None) -> Path:
+    return (folder.expanduser() if folder is not None else default_folder()) / CATALOG_FILE

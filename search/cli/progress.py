@@ -18,6 +18,7 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bar
 
+from search.cli.terminal import visible
 from search.query.times import clock
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def live_progress(console: Console) -> Iterator[Tell]:
                 completed=progress.done,
                 video=clock(progress.video_seconds),
                 speed=speed,
-                name=Path(progress.path).name,
+                name=visible(Path(progress.path).name),
             )
 
         yield tell

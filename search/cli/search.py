@@ -13,6 +13,7 @@ import typer
 from search.cli.console import SOME_FAILED, JsonOption, LibraryOption, WithinOption, err, opened, out, print_json
 from search.cli.formatting import moment_lines
 from search.export.formats import export, format_of
+from search.export.targets import check_free, write
 from search.library import Library
 from search.query.request import Only, SearchRequest, SimilarRequest, segment_id
 from search.query.times import ClipRange
@@ -63,6 +64,9 @@ CutOption = Annotated[
         "--cut", metavar="FOLDER", help="Also write a video of each moment into this folder.", show_default=False
     ),
 ]
+ForceOption = Annotated[
+    bool, typer.Option("--force", help="Let --export and --cut replace files, but no links and no videos.")
+]
 MoreOption = Annotated[
     list[int] | None, typer.Option("--more", metavar="ID", help="Segment to find more like.", show_default=False)
 ]
@@ -80,12 +84,15 @@ def _prints_moments(find: Callable[..., list[Moment]]) -> Callable[..., None]:
         thumbnails: ThumbnailsOption = None,
         exported: ExportOption = None,
         cut_into: CutOption = None,
+        force: ForceOption = False,
         json_: JsonOption = False,
         **options: Any,
     ) -> None:
         with opened(folder) as library:
+            if exported is not None:
+                check_free(exported, force=force, protected=library.is_indexed)
             moments = find(library, **options)
-            _show_moments(library, moments, thumbnails, exported, cut_into, as_json=json_)
+            _show_moments(library, moments, thumbnails, exported, cut_into, force=force, as_json=json_)
 
     _, argument, *options = inspect.signature(find, eval_str=True).parameters.values()
     folder, *outputs, _ = inspect.signature(command, eval_str=True).parameters.values()
@@ -245,6 +252,7 @@ def _show_moments(
     exported: Path | None,
     cut_into: Path | None,
     *,
+    force: bool,
     as_json: bool,
 ) -> None:
     """Print moments as JSON, or as text with a warning where none is likely.
@@ -253,13 +261,15 @@ def _show_moments(
         thumbnails: folder for a JPEG of each.
         exported: file for all moments; its suffix names the format.
         cut_into: folder for a video of each.
+        force: whether files may be replaced.
 
     Raises:
         typer.Exit: some videos could not be written.
     """
     if exported:
-        exported.write_bytes(export(moments, format_of(exported), video_of=library.catalog.videos.at))
-    cuts = _cut(moments, cut_into) if cut_into else []
+        content = export(moments, format_of(exported), video_of=library.catalog.videos.at)
+        write(content, exported, force=force, protected=library.is_indexed)
+    cuts = _cut(library, moments, cut_into, force=force) if cut_into else []
     pictures = library.write_thumbnails(moments, thumbnails) if thumbnails else [None] * len(moments)
     if as_json:
         rows = [moment.as_dict() for moment in moments]
@@ -291,13 +301,14 @@ def _print_moments(library: Library, moments: list[Moment], pictures: Sequence[P
             out.print(line, markup=False)
 
 
-def _cut(moments: list[Moment], folder: Path) -> list[CutResult]:
+def _cut(library: Library, moments: list[Moment], folder: Path, *, force: bool) -> list[CutResult]:
     """Cut a video of each moment, and print a note on those that begin early or were encoded."""
     from search.export.cuts import cut
 
     cuts = []
     with err.status("cutting") as status:
-        for rank, each in enumerate(cut(moments, folder), start=1):
+        written = cut(moments, folder, source_of=library.open_original, force=force, protected=library.is_indexed)
+        for rank, each in enumerate(written, start=1):
             cuts.append(each)
             status.update(f"cutting {rank} of {len(moments)}")
             early = each.moment.start - each.begins

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import html
 import logging
 import os
 import sys
 import threading
 import webbrowser
 from contextlib import suppress
-from functools import partial
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -32,10 +33,19 @@ def serve(
         str | None,
         typer.Option(
             envvar="VIDEOBERT_TOKEN",
-            help="Token that clients need.",
-            show_default="none on 127.0.0.1, a new one elsewhere",
+            help="What clients have to show: 16 characters or more.",
+            show_default="a new one",
         ),
     ] = None,
+    read_token: Annotated[
+        str | None,
+        typer.Option(
+            envvar="VIDEOBERT_READ_TOKEN", help="What clients have to show who may only read.", show_default="none"
+        ),
+    ] = None,
+    no_token: Annotated[
+        bool, typer.Option("--no-token", help="Let every user of this machine do everything; on 127.0.0.1 only.")
+    ] = False,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
 ) -> None:
     """Search in the browser: serve the page and the HTTP API."""
@@ -44,38 +54,71 @@ def serve(
     # Searches, indexing and the browser share the cores: idle threads of the model must sleep, not spin.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     from search.service.app import create
-    from search.service.backend.endpoint import Endpoint, publish, withdraw
+    from search.service.backend.endpoint import Endpoint, publish, secret, socket_path, withdraw
     from search.service.backend.settings import Settings, is_loopback
-    from search.service.server import Server, listen
+    from search.service.server import LogRate, Server, listen, listen_for_user
 
-    with opened(folder, model=model) as library:
-        if token is None and not is_loopback(host):
-            token = secrets.token_urlsafe(16)
-        socket = listen(host, port)
-        settings = Settings(host=host, port=socket.getsockname()[1], token=token)
+    with opened(folder, model=model, make=True) as library:
+        if no_token and (token or read_token):
+            raise ValueError("--no-token excludes --token and --read-token")
+        if no_token and not is_loopback(host):
+            raise ValueError(f"--no-token is for this machine alone; {host} can be reached from others")
+        if not no_token and token is None:
+            token = secrets.token_urlsafe(24)
+        port_socket = listen(host, port)
+        settings = Settings(
+            host=host,
+            port=port_socket.getsockname()[1],
+            token=token,
+            read_token=read_token,
+            secret=secret(library.folder, make=True) or b"",
+        )
+        place = socket_path(library.folder, make=True)
+        user_socket = listen_for_user(place) if place is not None else None
         app = create(library, settings)
-        address = settings.url if token is None else f"{settings.url}/?token={settings.local_token}"
+        for handler in logging.getLogger().handlers:
+            handler.addFilter(LogRate())
 
         def started() -> None:
             publish(library.folder, Endpoint(settings.url, settings.local_token, os.getpid(), __version__))
-            out.print(f"Serving {library.folder} at {address}", markup=False)
+            opening = "" if no_token else f"/?key={app.state.keys.new()}"
+            out.print(f"Serving {library.folder} at {settings.url}{opening}", markup=False)
+            if not no_token:
+                err.print(f"The link works once. Programs and other browsers need the token: {token}", markup=False)
             if not settings.loopback:
                 out.print(f"From other machines: http://HOST:{settings.port}/?token={token}", markup=False)
             err.print("Press Ctrl-C to stop.")
             if browser:
-                webbrowser.open(address)
+                open_page(settings.url if no_token else f"{settings.url}/?key={app.state.keys.new()}", place)
+
+        def ended() -> None:
+            withdraw(library.folder)
+            if user_socket is not None and place is not None:
+                place.unlink(missing_ok=True)
 
         verbose = logging.getLogger().isEnabledFor(logging.INFO)
-        server = Server(
-            app,
-            started=started,
-            ending=app.state.service.closing.set,
-            ended=partial(withdraw, library.folder),
-            verbose=verbose,
-        )
-        with suppress(KeyboardInterrupt):  # the way to stop it
-            server.run(sockets=[socket])
+        server = Server(app, started=started, ending=app.state.service.closing.set, ended=ended, verbose=verbose)
+        sockets = [port_socket] if user_socket is None else [port_socket, user_socket]
+        with suppress(KeyboardInterrupt):  # the way to end it
+            server.run(sockets=sockets)
     _leave()
+
+
+def open_page(address: str, place: Path | None) -> None:
+    """Open an address in the browser by way of a file: other users see what programs are started with.
+
+    Args:
+        address: with a key.
+        place: a file in a folder of this user alone; without one the address itself is opened.
+    """
+    if place is None:
+        webbrowser.open(address)
+        return
+    page = place.with_suffix(".html")
+    page.unlink(missing_ok=True)
+    with open(os.open(page, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(f'<!doctype html><meta http-equiv="refresh" content="0; url={html.escape(address)}">')
+    webbrowser.open(page.as_uri())
 
 
 def _leave() -> None:

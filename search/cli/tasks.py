@@ -57,16 +57,20 @@ def summarize(
             check_video_name(output, source=video)
             seconds = seconds or _HIGHLIGHT_SECONDS
         summary = library.summarize(video, frames=frames, seconds=seconds, about=about, chapters=chapters)
-        pictures = stills(summary.path, [frame.seconds for frame in summary.keyframes], short_side=SHORT_SIDE)
+        with library.open_video(summary.path) as source:
+            pictures = stills(source, [frame.seconds for frame in summary.keyframes], short_side=SHORT_SIDE)
         files = [output_folder / f"{video.stem}.storyboard.{suffix}" for suffix in ("png", "html")]
-        write_picture(summary, pictures, files[0])
-        write_page(summary, pictures, files[1])
+        write_picture(summary, pictures, files[0], protected=library.is_indexed)
+        write_page(summary, pictures, files[1], protected=library.is_indexed)
         if output is not None:
             with err.status("cutting") as status:
                 write_parts(
                     summary.path,
                     summary.highlights,
                     output,
+                    source_of=library.open_video,
+                    force=True,
+                    protected=library.is_indexed,
                     tell=lambda done: status.update(f"cutting {clock(done)}"),
                 )
             files.append(output)

@@ -8,8 +8,9 @@ excerpt of it, and both are kept.
 from __future__ import annotations
 
 import heapq
+import os
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
@@ -24,8 +25,14 @@ from store.catalog.catalog import Catalog
 from store.types import Video
 from store.vectors.index import VectorIndex
 
+Kind = Literal["copy", "near copy", "same file", "excerpt", "shared part"]
+
 LEAST_SECONDS = 2.0  # that have to be shared: four frames
 
+_UNSHARED = 0.25, 0.05  # seconds, and share of its length, that a duplicate may have for itself: a frame, a fade
+_ALIKE_THROUGHOUT = 0.8  # cosine that nine tenths of the frames of a duplicate have: a title card does not make one
+_FEWEST_CHANGED = 12  # frames of a near copy: of fewer, two takes of one scene can change alike
+_PART_SECONDS = 3.0  # of a part that two videos share, such as an intro, to be told
 _WHOLE = 0.9  # of what a video shows has to be in the other one; the rest is a logo, a fade, a second of black
 _AS_LONG = 0.05  # a difference of length that does not make one of two duplicates the better
 _SEQUENCES = 16  # videos whose frames are held: some 600 MB where all are an hour long
@@ -44,7 +51,8 @@ class Copy:
     video: Video
     start: float
     end: float
-    keep: bool  # whether it is the one to keep
+    keep: bool  # whether it is to be kept: nothing else is sure to show all of it
+    same_file: bool = False  # whether it is the file before it under another name: a link, or a second path to it
 
     @property
     def seconds(self) -> float:
@@ -57,22 +65,23 @@ class Duplicates:
     """Videos that show the same, the one to keep first.
 
     Attributes:
-        kind: "copy" where all are the same pictures, "near copy" where some were cropped or changed, "excerpt" where
-            the second is a part of the first; of an excerpt both are kept.
+        kind: "copy" where all are the same pictures, "near copy" where some were cropped or changed, "same file" where
+            one file has several names, "excerpt" where the second is a part of the first, "shared part" where both
+            have something of their own. Only what is a copy need not be kept.
     """
 
-    kind: Literal["copy", "near copy", "excerpt"]
+    kind: Kind
     videos: tuple[Copy, ...]
 
     @property
     def seconds_saved(self) -> float:
         """Of video, if what need not be kept were deleted."""
-        return sum(copy.seconds for copy in self.videos if not copy.keep)
+        return sum(copy.seconds for copy in self.videos if not copy.keep and not copy.same_file)
 
     @property
     def bytes_saved(self) -> int:
         """Of files, if what need not be kept were deleted."""
-        return sum(copy.video.size for copy in self.videos if not copy.keep)
+        return sum(copy.video.size for copy in self.videos if not copy.keep and not copy.same_file)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -88,6 +97,7 @@ class Duplicates:
                     "start": round(copy.start, 3),
                     "end": round(copy.end, 3),
                     "keep": copy.keep,
+                    "same_file": copy.same_file,
                 }
                 for copy in self.videos
             ],
@@ -104,6 +114,8 @@ class _Shared:
     kind: str
     of_first: float  # share of what it shows
     of_second: float
+    whole_first: bool  # whether nothing of it is missing in the other
+    whole_second: bool
 
 
 def find(
@@ -126,9 +138,10 @@ def find(
     if not min_seconds > 0:
         raise ValueError(f"min_seconds must be positive, got {min_seconds}")
     videos = {video.id: video for video in catalog.videos.all(within) if video.id is not None}
-    search = _Comparison(catalog, normalizer, videos, min_seconds)
-    first_of = {video.content_hash: number for number, video in sorted(videos.items(), reverse=True)}  # added first
-    distinct = {number: videos[number] for number in first_of.values()}
+    files, names = _files(videos)
+    search = _Comparison(catalog, normalizer, files, names, min_seconds)
+    first_of = {video.content_hash: number for number, video in sorted(files.items(), reverse=True)}  # added first
+    distinct = {number: files[number] for number in first_of.values()}
     pairs = candidates(catalog, index, normalizer, distinct)
     return search.clusters(first_of, pairs)
 
@@ -137,9 +150,16 @@ class _Comparison:
     """One run over a library; remembers what it has compared."""
 
     def __init__(
-        self, catalog: Catalog, normalizer: FrameNormalizer, videos: dict[int, Video], min_seconds: float
+        self,
+        catalog: Catalog,
+        normalizer: FrameNormalizer,
+        videos: dict[int, Video],
+        names: dict[int, list[Video]],
+        min_seconds: float,
     ) -> None:
         self._catalog, self._normalizer, self._videos, self._least = catalog, normalizer, videos, min_seconds
+        self._names = names  # other names of the files
+        self._there = {number for number, video in videos.items() if os.path.exists(video.path)}
         self._frames = lru_cache(_SEQUENCES)(self._read)
         self._known: dict[tuple[int, int], _Shared | None] = {}
 
@@ -147,15 +167,18 @@ class _Comparison:
         """Duplicates and excerpts among videos that differ in content, joined by those that do not."""
         alike: dict[int, set[int]] = defaultdict(set)
         parts: list[tuple[int, int]] = []
+        overlaps: list[tuple[int, int]] = []
         for pair in pairs:
             shared = self._shared(pair.first, pair.second, pair.near)
-            if shared is None or shared.of_first < _WHOLE:
+            if shared is None:
                 continue
-            if shared.of_second >= _WHOLE:
+            if shared.whole_first and shared.whole_second:
                 alike[pair.first].add(pair.second)
                 alike[pair.second].add(pair.first)
-            else:
+            elif shared.whole_first:
                 parts.append(self._ordered(pair.first, pair.second))
+            elif shared.kind == "copy" and _seconds(shared.alignment) >= max(self._least, _PART_SECONDS):
+                overlaps.append(self._ordered(pair.first, pair.second))
         twins: dict[int, list[int]] = defaultdict(list)
         for number, video in self._videos.items():
             twins[first_of[video.content_hash]].append(number)
@@ -164,7 +187,8 @@ class _Comparison:
         clusters = [self._cluster(star, twins) for star in stars]
         clusters = [cluster for cluster in clusters if len(cluster.videos) > 1]
         between = dict.fromkeys((keeper[part], keeper[whole]) for part, whole in parts)
-        excerpts = [self._excerpt(part, whole) for part, whole in between if part != whole]
+        excerpts = [self._excerpt(part, whole, "excerpt") for part, whole in between if part != whole]
+        excerpts += [self._excerpt(*pair, "shared part") for pair in overlaps]
         clusters.sort(key=lambda cluster: (-cluster.bytes_saved, cluster.videos[0].video.path))
         return clusters + [excerpt for excerpt in excerpts if excerpt is not None]
 
@@ -177,42 +201,55 @@ class _Comparison:
             star = [keeper]
             for other in sorted(rest - {keeper}):
                 shared = self._shared(keeper, other, ())
-                if shared is not None and min(shared.of_first, shared.of_second) >= _WHOLE:
+                if shared is not None and shared.whole_first and shared.whole_second:
                     star.append(other)
             rest -= set(star)
             stars.append(star)
         return stars
 
     def _best(self, numbers: Iterable[int]) -> int:
-        """The largest picture among the longest, then the larger file."""
-        videos = [self._videos[number] for number in numbers]
-        longest = max(video.duration for video in videos)
-        good = [video for video in videos if video.duration >= (1 - _AS_LONG) * longest]
-        best = max(good, key=lambda video: (video.width * video.height, video.size, video.duration, -(video.id or 0)))
+        """The one to keep: there, complete, as long as the longest, of the largest picture and the highest bit rate."""
+        numbers = set(numbers)
+        videos = [self._videos[number] for number in (numbers & self._there or numbers)]
+        whole = [video for video in videos if not video.missing_seconds] or videos
+        longest = max(video.duration for video in whole)
+        good = [video for video in whole if video.duration >= (1 - _AS_LONG) * longest]
+        best = max(good, key=lambda video: (video.width * video.height, _bit_rate(video), -(video.id or 0)))
         assert best.id is not None  # it came from the catalog
         return best.id
 
     def _cluster(self, star: Sequence[int], twins: dict[int, list[int]]) -> Duplicates:
         keeper = self._videos[star[0]]
-        copies = [Copy(keeper, 0.0, keeper.duration, keep=True)]
-        kinds = {"copy"}
+        copies = [*self._named(star[0], 0.0, keeper.duration, keep=True)]
+        kinds: set[Kind] = set()
         for number in star:
             shared = self._shared(number, star[0], ()) if number != star[0] else None
             start, end = 0.0, self._videos[number].duration
+            changed = shared is not None and shared.kind == "near copy"
             if shared is not None:
-                kinds.add(shared.kind)
                 start, end = self._stretch(number, star[0], shared)
-            others = [self._videos[twin] for twin in twins[number] if twin != star[0]]
-            copies.extend(Copy(video, start, end, keep=False) for video in others)
-        return Duplicates("near copy" if "near copy" in kinds else "copy", tuple(copies))
+            for twin in twins[number]:
+                if twin != star[0]:
+                    kinds.add("near copy" if changed else "copy")
+                    # Cropped or changed, it shows what the other does not; out of reach, it may be all that is left.
+                    keep = changed or (not {twin, star[0]} <= self._there and bool(self._there))
+                    copies.extend(self._named(twin, start, end, keep=keep))
+        kind: Kind = "near copy" if "near copy" in kinds else "copy" if kinds else "same file"
+        return Duplicates(kind, tuple(copies))
 
-    def _excerpt(self, part: int, whole: int) -> Duplicates | None:
+    def _named(self, number: int, start: float, end: float, *, keep: bool) -> Iterator[Copy]:
+        """A file under all its names."""
+        yield Copy(self._videos[number], start, end, keep=keep)
+        for video in self._names[number]:
+            yield Copy(video, start, end, keep=keep, same_file=True)
+
+    def _excerpt(self, part: int, whole: int, kind: Kind) -> Duplicates | None:
         shared = self._shared(part, whole, ())
         if shared is None:
             return None
         copies = [Copy(self._videos[whole], *self._stretch(whole, part, shared), keep=True)]
         copies.append(Copy(self._videos[part], *self._stretch(part, whole, shared), keep=True))
-        return Duplicates("excerpt", tuple(copies))
+        return Duplicates(kind, tuple(copies))
 
     def _ordered(self, one: int, other: int) -> tuple[int, int]:
         """The shorter first."""
@@ -244,10 +281,19 @@ class _Comparison:
         if alignment is None or min(alignment.end - alignment.start, _seconds(alignment)) < self._least:
             return None
         kind = match_kind(alignment)
-        if kind not in ("copy", "near copy"):
+        if kind not in ("copy", "near copy") or (kind == "near copy" and alignment.frames < _FEWEST_CHANGED):
             return None
         of_query = _share(query, alignment.query_start, alignment.query_end)
-        return _Shared(alignment, kind, of_query, _share(found, alignment.start, alignment.end))
+        of_found = _share(found, alignment.start, alignment.end)
+        throughout = _alike_throughout(query, found, alignment)
+        return _Shared(
+            alignment,
+            kind,
+            of_query,
+            of_found,
+            throughout and _is_whole(query, of_query),
+            throughout and _is_whole(found, of_found),
+        )
 
     def _read(self, number: int) -> FrameSequence:
         return self._normalizer.of_segments(self._catalog.segments.of(number))
@@ -255,6 +301,50 @@ class _Comparison:
 
 def _seconds(alignment: Alignment) -> float:
     return alignment.query_end - alignment.query_start
+
+
+def _is_whole(frames: FrameSequence, share: float) -> bool:
+    """Whether what is not shared of a video is too little to be anything."""
+    seconds = float(np.sum(frames.shown)) * frames.step
+    return share >= _WHOLE and (1 - share) * seconds <= _UNSHARED[0] + _UNSHARED[1] * seconds
+
+
+def _alike_throughout(query: FrameSequence, found: FrameSequence, alignment: Alignment) -> bool:
+    """Whether nearly every frame is like the one at its place, and not only many of them."""
+    inside = query.shown & (query.pts_seconds >= alignment.query_start) & (query.pts_seconds < alignment.query_end)
+    times = alignment.start + alignment.speed * (query.pts_seconds[inside] - alignment.query_start)
+    if not len(times) or not len(found.pts_seconds):
+        return False
+    likeness = query.rows[inside] @ found.rows.T
+    near = np.abs(found.pts_seconds[None, :] - times[:, None]) <= 1.5 * max(found.step, query.step)
+    best = np.where(near, likeness, -1.0).max(axis=1)
+    return float(np.quantile(best, 0.1)) >= _ALIKE_THROUGHOUT
+
+
+def _bit_rate(video: Video) -> float:
+    return video.size / max(video.duration, 1e-3)
+
+
+def _files(videos: dict[int, Video]) -> tuple[dict[int, Video], dict[int, list[Video]]]:
+    """Files by the number of one of their videos, and the others of each: device and inode decide, not names.
+
+    A link stands for its target only where no other name is there.
+    """
+    groups: dict[object, list[int]] = defaultdict(list)
+    for number, video in videos.items():
+        try:
+            state = os.stat(video.path)
+        except OSError:
+            groups[number].append(number)  # gone: nobody knows
+        else:
+            groups[state.st_dev, state.st_ino].append(number)
+    files: dict[int, Video] = {}
+    names: dict[int, list[Video]] = {}
+    for group in groups.values():
+        group.sort(key=lambda number: (os.path.realpath(videos[number].path) != videos[number].path, number))
+        files[group[0]] = videos[group[0]]
+        names[group[0]] = [videos[number] for number in group[1:]]
+    return files, names
 
 
 def _share(frames: FrameSequence, start: float, end: float) -> float:

@@ -97,6 +97,10 @@ class Engine:
         """Return what is another pair after every change of the library."""
         return self.catalog.stamp()
 
+    def check_there(self) -> None:
+        """Raise LibraryGone if the library was deleted or replaced since it was opened."""
+        self.catalog.database.check_there()
+
     def writable_catalog(self) -> Catalog:
         """Return the catalog that takes vectors of the encoder.
 
@@ -242,6 +246,9 @@ class Engine:
             self._stale = self._unsaved = True
 
     def _save(self) -> None:
-        if self._unsaved:
-            self.index.save()
+        if self._unsaved and not self.catalog.database.read_only:
+            try:
+                self.index.save()
+            except OSError as error:  # a cache: the catalog has it all
+                _log.warning("the vector index cannot be written: %s", error)
             self._unsaved = False

@@ -62,7 +62,7 @@ class Searcher:
             *map(self._clip, request.clips),
             *map(self._picture, request.images),
         ]
-        context = SearchContext(self.catalog, self.index, self._calibrator, query.filters, request.only)
+        context = SearchContext(self.catalog, self.index, self._calibrator, query.filters, request.only, request.remote)
         return with_labels(self.catalog, rank(request, query, every, context, self.encoder))
 
     def similar(self, request: SimilarRequest, *, clip: Clip | None = None) -> list[Moment]:

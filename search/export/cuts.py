@@ -13,7 +13,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from indexer.media.container import MediaError
+from indexer.media.files import OpenFile, open_file
 from indexer.workers.decoders import Decoders
+from search.export.targets import Protected, check_free, nothing, place
 from search.ranking.moments import Moment
 
 # Containers that packets are copied into; Matroska serves for all others.
@@ -21,6 +23,22 @@ _COPIED = (".mp4", ".mkv", ".m4v", ".mov", ".webm", ".ts", ".mts", ".m2ts", ".mp
 _ANY_CODEC, _ENCODED = ".mkv", ".mp4"
 JOINED_SUFFIXES = (".mp4", ".mov", ".mkv")  # containers of H.264 and AAC
 _MAX_STEM = 80  # characters; file systems limit names to 255 bytes
+
+SourceOf = Callable[[str], OpenFile]
+
+
+def open_source(path: str) -> OpenFile:
+    """Open a video by its path, whatever it is by now.
+
+    Raises:
+        MediaError: it cannot be opened.
+    """
+    try:
+        return open_file(Path(path).absolute())
+    except FileNotFoundError:
+        raise MediaError("the file does not exist", stage="open") from None
+    except OSError as error:
+        raise MediaError(f"{path}: {error.strerror or error}", stage="open") from None
 
 
 @dataclass(frozen=True)
@@ -33,37 +51,47 @@ class CutResult:
     note: str = ""  # why it was encoded or not written, "" if packets were copied
 
 
-def cut(moments: Sequence[Moment], folder: Path) -> Iterator[CutResult]:
-    """Write each moment into a folder as `RANK-NAME-TIME`, in the container of its video where possible.
+def cut(
+    moments: Sequence[Moment],
+    folder: Path,
+    *,
+    source_of: SourceOf = open_source,
+    force: bool = False,
+    protected: Protected = nothing,
+) -> Iterator[CutResult]:
+    """Write each moment into a folder as `RANK-NAME-TIME`, in the container of its video where that can be written.
 
-    An existing file of that name is replaced atomically. A moment that cannot be read does not affect the others.
+    A moment that cannot be read, or whose file would replace another, costs only itself.
 
     Args:
-        folder: created if missing.
+        folder: is made when missing.
+        source_of: opens the video with a path.
+        force: replace files of that name, each once the new one is whole; never a link.
+        protected: whether a file is never replaced; the video of a moment is not either.
 
     Raises:
         OSError: the folder is not writable.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=folder, prefix=".videobert-") as temporary, Decoders() as decoders:
+    with (
+        TemporaryDirectory(dir=folder, prefix=".videobert-") as drafts,
+        Decoders(writable=Path(drafts)) as decoders,
+    ):
         for rank, moment in enumerate(moments, start=1):
             try:
-                draft, begins, note = _written(decoders, moment, Path(temporary))
-            except MediaError as error:
+                with source_of(moment.path) as source:
+                    draft, begins, note = _written(decoders, source, moment, Path(drafts))
+                    target = folder / (_stem(rank, moment) + draft.suffix)
+                    place(draft, target, force=force, protected=_or_same(protected, source))
+            except (MediaError, FileExistsError) as error:
                 yield CutResult(moment, None, moment.start, str(error))
                 continue
-            target = folder / (_stem(rank, moment) + draft.suffix)
-            if target.exists() and target.samefile(moment.path):
-                yield CutResult(moment, None, moment.start, f"{target} is the video itself")
-                continue
-            os.replace(draft, target)
             yield CutResult(moment, target, begins, note)
 
 
-def _written(decoders: Decoders, moment: Moment, folder: Path) -> tuple[Path, float, str]:
-    """Return a file with the moment, where it begins, and why its packets were not copied."""
-    source = Path(moment.path).absolute()
-    own = source.suffix.lower()
+def _written(decoders: Decoders, source: OpenFile, moment: Moment, folder: Path) -> tuple[Path, float, str]:
+    """A file with the moment, where it begins, and why it was not copied."""
+    own = source.path.suffix.lower()
     reason = ""
     for suffix in dict.fromkeys([own, _ANY_CODEC] if own in _COPIED else [_ANY_CODEC]):
         draft = folder / f"copy{suffix}"
@@ -77,6 +105,10 @@ def _written(decoders: Decoders, moment: Moment, folder: Path) -> tuple[Path, fl
     for _ in decoders.cut(source, [(moment.start, moment.end)], draft):
         pass
     return draft, moment.start, f"encoded anew: {reason}"
+
+
+def _or_same(protected: Protected, source: OpenFile) -> Protected:
+    return lambda target: protected(target) or os.path.samestat(os.stat(target), source.status)
 
 
 def _stem(rank: int, moment: Moment) -> str:
@@ -107,27 +139,37 @@ def write_parts(
     parts: Sequence[tuple[float, float]],
     target: Path,
     *,
+    source_of: SourceOf = open_source,
+    force: bool = False,
+    protected: Protected = nothing,
     tell: Callable[[float], None] = lambda seconds: None,
 ) -> None:
     """Join parts of a video into a new one, cut at the frame, with sound; H.264 and AAC.
 
-    An existing target is replaced atomically, and stays if anything fails.
-
     Args:
         path: the video.
         parts: start and end of each, in seconds.
-        target: see `check_video_name`.
-        tell: called with the seconds written so far, about once per second of video.
+        target: named as `check_video_name` wants it.
+        source_of: opens the video.
+        force: replace the film that was there before, once the new one is whole.
+        protected: whether a file is never replaced.
+        tell: called with the seconds of film that are written, about once a second of film.
 
     Raises:
         ValueError: as `check_video_name`, or there is no part.
-        MediaError: the video cannot be read, or the target not be written.
+        MediaError: the video cannot be read, or the film not be written.
+        FileExistsError: something stands under the name of the target, and `force` is not given or may not replace it.
     """
     check_video_name(target, source=path)
+    check_free(target, force=force, protected=protected)
     if not parts:
-        raise ValueError("a video needs at least one part, got none")
-    with TemporaryDirectory(dir=target.absolute().parent, prefix=".videobert-") as folder, Decoders() as decoders:
+        raise ValueError("a film needs at least one part, got none")
+    with (
+        TemporaryDirectory(dir=target.absolute().parent, prefix=".videobert-") as folder,
+        Decoders(writable=Path(folder)) as decoders,
+        source_of(str(path)) as source,
+    ):
         draft = Path(folder) / target.name
-        for seconds in decoders.cut(path.absolute(), parts, draft):
+        for seconds in decoders.cut(source, parts, draft):
             tell(seconds)
-        os.replace(draft, target)
+        place(draft, target, force=force, protected=_or_same(protected, source))

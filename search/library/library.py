@@ -14,15 +14,17 @@ from typing import TYPE_CHECKING, Self
 import platformdirs
 
 from search.engine.engine import Engine
+from search.export.targets import write
 from search.query.language import parse
 from search.query.request import Only, SearchRequest, SimilarRequest, absolute
 from search.query.times import ClipRange
 from search.ranking.moments import Moment
 from store.catalog.searches import SavedSearch
-from store.types import FileStamp, Segment, Video
+from store.types import FileIdentity, FileStamp, Segment, Video
 
 if TYPE_CHECKING:  # these bring torch, FAISS and the decoders with them
     from indexer.features.video import VideoFeatures
+    from indexer.media.files import OpenFile
     from indexer.pipeline import IndexOptions, Progress, Report
     from indexer.reindex import Report as ReindexReport
     from model.encoder.classifier import Classifier
@@ -209,7 +211,7 @@ class Library:
         """
         return self.engine.similar(SimilarRequest.from_parameters({"clip": clip, "top": top, "within": within}))
 
-    def save_search(self, name: str, request: SearchRequest) -> None:
+    def save_search(self, name: str, request: SearchRequest, *, owner: str = "") -> None:
         """Save a search under a name, in place of another of that name.
 
         Raises:
@@ -221,7 +223,7 @@ class Library:
             raise ValueError("a saved search has no clips, and names folders and tags in its query (in: and tag:)")
         parse(request.query)
         values = {field.name: getattr(request, field.name) for field in fields(SavedSearch) if field.name != "name"}
-        self.catalog.searches.put(SavedSearch(name, **values))
+        self.catalog.searches.of(owner).put(SavedSearch(name, **values))
 
     def run_search(
         self, name: str, *, more: Sequence[int] = (), less: Sequence[int] = (), top: int = 10, explain: bool = False
@@ -270,6 +272,7 @@ class Library:
         ids = {video.id for target in targets for video in self.videos(within=target) if video.id is not None}
         for target in targets:
             self.catalog.failures.remove([failure.path for failure in self.catalog.failures.all(absolute(target))])
+            self.catalog.roots.remove(absolute(target))
         removed = self.catalog.videos.remove(ids)
         self.engine.refresh(save=True)
         return removed
@@ -290,7 +293,7 @@ class Library:
         folder.mkdir(parents=True, exist_ok=True)
         paths = [folder / f"{rank:03}-{moment.segment_id}.jpg" for rank, moment in enumerate(moments, start=1)]
         for path, moment in zip(paths, moments, strict=True):
-            path.write_bytes(self.catalog.segments.thumbnail(moment.segment_id)[0])
+            write(self.catalog.segments.thumbnail(moment.segment_id)[0], path, force=True, protected=self.is_indexed)
         return paths
 
     def videos(self, *, within: str | Path | None = None) -> list[Video]:
@@ -402,6 +405,40 @@ class Library:
         if not inside.any():
             raise ValueError(f"{video} has no frame between these times; it lasts {features.duration:.1f} s")
         return fill(encoder, features.features[inside], text, top=top)
+
+    def open_original(self, path: str | Path) -> OpenFile:
+        """The file of a video of this library, open; the very one that was indexed.
+
+        Raises:
+            MediaError: the library holds no such video, its file is gone, or another one stands in its place.
+        """
+        from indexer.media.container import MediaError
+        from indexer.media.original import open_original
+
+        video = self.catalog.videos.at(absolute(path))
+        if video is None:
+            raise MediaError(f"{path} is no video of this library", stage="open")
+        return open_original(self.catalog, video)
+
+    def open_video(self, path: str | Path) -> OpenFile:
+        """A video, open: as in `open_original` where this library holds it, any other file as it is.
+
+        Raises:
+            MediaError: it cannot be opened.
+        """
+        from search.export.cuts import open_source
+
+        stored = self.catalog.videos.at(absolute(path))
+        return self.open_original(path) if stored and not _changed(stored) else open_source(str(path))
+
+    def is_indexed(self, path: Path) -> bool:
+        """Whether a file is a video of this library, under this name or another one; such a file is never replaced."""
+        if self.catalog.videos.at(absolute(path)) is not None:
+            return True
+        try:
+            return self.catalog.videos.is_file(FileIdentity.of(os.stat(path)))
+        except OSError:
+            return False
 
     def film(self, video: str | Path) -> VideoFeatures:
         """A video as the model saw it: from the library where it holds it unchanged, looked at now otherwise.

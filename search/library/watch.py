@@ -36,6 +36,7 @@ class Update:
 
     report: Report
     forgotten: int = 0  # videos whose files are gone
+    offline: Sequence[str] = ()  # folders that have gone away or come back, in sentences
 
 
 class Watch:
@@ -69,6 +70,8 @@ class Watch:
                 raise ValueError(f"{folder} is not a folder")
         self._library, self._options = library, options or IndexOptions()
         self._settle_seconds, self._clock = settle_seconds, clock
+        self._places = {folder: _place(folder) for folder in self.folders}
+        self._away: dict[Path, bool] = {}
         self._unsettled: dict[Path, tuple[_State, float]] = {}  # how a path was seen, and since when
 
     def follow(self, changes: Iterable[Iterable[Path]]) -> Iterator[Update]:
@@ -82,13 +85,14 @@ class Watch:
             What was done, whenever something was.
 
         Raises:
-            OSError: a folder is gone.
+            StoreError: the library is gone.
             EncoderMismatch: the library was made with another encoder.
         """
         for changed in changes:
-            for folder in self.folders:
-                if not folder.is_dir():
-                    raise FileNotFoundError(f"{folder} is gone")
+            self._library.engine.check_there()
+            told = self._away_now()
+            if told:
+                yield Update(Report(), offline=told)
             self._notice(path for one in changed for path in self._concerned(one))
             settled = self._settled()
             self._notice(file for path in settled for file in _files_below(path) if file not in settled)
@@ -129,9 +133,38 @@ class Watch:
         """Index first and forget then: a file under a new name takes over the rows of the old one."""
         there = [path for path in settled if _is_video(path)]
         report = self._library.index(there, options=self._options) if there else Report()
-        forgotten = self._library.remove([path for path in settled if not os.path.lexists(path)])
+        forgotten = self._forget([path for path in settled if not os.path.lexists(path)])
         did = report.indexed or report.relocated or report.resubtitled or report.failed or report.problems
         return Update(report, forgotten) if did or forgotten else None
+
+    def _forget(self, gone: Sequence[Path]) -> int:
+        """Forget what was deleted; what is only out of reach stays."""
+        catalog = self._library.catalog
+        videos = {video.path: video for path in gone for video in catalog.videos.all(str(path))}
+        missing = [video for video in videos.values() if not os.path.lexists(video.path)]
+        there = (video for folder in self.folders for video in catalog.videos.all(str(folder)))
+        same = {str(folder) for folder in self.folders if not self._is_away(folder)}  # empty or not
+        offline = catalog.roots.offline(missing, there, map(str, self.folders), known=same)
+        return self._library.remove([video.path for video in missing if video.path not in offline]) if missing else 0
+
+    def _is_away(self, folder: Path) -> bool:
+        """Whether a folder is not there, or another one is in its place, empty as where a drive is not mounted."""
+        place = _place(folder)
+        if place is None or (place != self._places[folder] and _is_empty(folder)):
+            return True
+        self._places[folder] = place
+        return False
+
+    def _away_now(self) -> list[str]:
+        """Sentences on folders that have gone away, or come back, since they were looked at."""
+        away = {folder: self._is_away(folder) for folder in self.folders}
+        told = [
+            f"{folder} is {'not there or empty; its videos stay' if now else 'there again'}"
+            for folder, now in away.items()
+            if now != self._away.get(folder, False)
+        ]
+        self._away = away
+        return told
 
 
 def changes(
@@ -147,6 +180,24 @@ def changes(
         OSError: the system cannot watch so many folders.
         KeyboardInterrupt: passed on.
     """
+    while not stopped():
+        found = {folder: _place(folder) for folder in folders}
+        present = [folder for folder, place in found.items() if place is not None]
+        if not present:
+            time.sleep(_TICK_MILLISECONDS / 1000)
+            yield set()
+            continue
+        for paths in _told(present, poll=poll):
+            if stopped():
+                return
+            yield paths
+            if any(_place(folder) != place for folder, place in found.items()):
+                break  # a drive came or went: what was watched is not what stands there now
+        yield {folder for folder in folders if _place(folder) is not None}
+
+
+def _told(folders: Sequence[Path], *, poll: bool) -> Iterator[set[Path]]:
+    """What happens below folders that are there."""
     from watchfiles import Change, watch
 
     real = {folder.resolve(): folder for folder in folders}  # some systems tell of the real path only
@@ -161,12 +212,26 @@ def changes(
         ignore_permission_denied=True,
     )
     for found in events:
-        if stopped():
-            return
         paths = {Path(path) for kind, path in found if kind != Change.modified or not os.path.isdir(path)}
         yield {
             folder / path.relative_to(at) for at, folder in real.items() for path in paths if path.is_relative_to(at)
         }
+
+
+def _place(folder: Path) -> tuple[int, int] | None:
+    """Device and inode of a folder, None where it is not there."""
+    with suppress(OSError):
+        state = folder.stat()
+        return state.st_dev, state.st_ino
+    return None
+
+
+def _is_empty(folder: Path) -> bool:
+    try:
+        with os.scandir(folder) as entries:
+            return not any(True for _ in entries)
+    except OSError:
+        return True
 
 
 def _state(path: Path) -> _State:

@@ -35,6 +35,8 @@ class SearchRequest:
         clips: video files that moments must look like, `PATH@START-END` for a part of one.
         images: image files that moments must look like.
         explain: return with each moment why it was found.
+        remote: the client is told no paths: `in:` sees what lies below library roots, and words are not looked for in
+            the names of folders.
 
     Raises:
         QueryError: a syntax error in the query.
@@ -55,6 +57,7 @@ class SearchRequest:
     clips: tuple[str, ...] = ()
     images: tuple[str, ...] = ()
     explain: bool = False
+    remote: bool = False
 
     def __post_init__(self) -> None:
         if self.top < 1:
@@ -85,7 +88,9 @@ class SearchRequest:
         query = parse(self.query) if self.query.strip() or not narrowed else ParsedQuery((Step(),))
         if len(query.steps) > 1 and (clips or self.more or self.less):
             raise ValueError("clips, pictures, more and less go with a query of one step, not with THEN")
-        filters = list(query.filters)
+        filters = [
+            replace(each, name="in_root") if self.remote and each.name == "in" else each for each in query.filters
+        ]
         if self.within is not None:
             filters.append(Filter("within", self.within))
         if self.tag is not None:
@@ -175,7 +180,7 @@ def absolute(path: str | os.PathLike[str]) -> str:
 
 def _to_parameters(request: SearchRequest | SimilarRequest) -> dict[str, Any]:
     names = {name: parameter for parameter, name in _RENAMED.items()}
-    uploaded = {"clips", "clip", "images"}  # HTTP has them as uploads
+    uploaded = {"clips", "clip", "images", "remote"}  # HTTP has them as uploads, and knows itself who is remote
     return {
         names.get(field.name, field.name): value
         for field in fields(request)

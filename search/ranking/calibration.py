@@ -19,6 +19,7 @@ The confidences of the best moments together say whether what was asked for is a
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
@@ -28,6 +29,7 @@ from numpy.typing import ArrayLike, NDArray
 from indexer.features.hubness import hubness
 from search.ranking.moments import Moment
 from store.catalog.catalog import Catalog
+from store.errors import LibraryError
 
 if TYPE_CHECKING:  # it brings torch with it
     from model.encoder.contract import Encoder
@@ -153,7 +155,8 @@ def everyday_embeddings(catalog: Catalog, encoder: Encoder) -> NDArray[np.float3
     embeddings = catalog.text_embeddings.get(encoder.fingerprint, lines)
     if embeddings is None:
         embeddings = encoder.embed_text(lines)
-        catalog.text_embeddings.put(encoder.fingerprint, lines, embeddings)
+        with suppress(LibraryError):  # they are only kept to be spared making them again
+            catalog.text_embeddings.put(encoder.fingerprint, lines, embeddings)
     return embeddings
 
 

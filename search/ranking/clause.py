@@ -13,6 +13,7 @@ from search.query.request import Only
 from search.ranking.calibration import MATCH, NOTHING, WORDS_ENOUGH, Calibrator, text_confidence, top_confidence
 from search.ranking.smoothing import Neighbours
 from store.catalog.catalog import Catalog
+from store.catalog.fulltext import FullText
 from store.filters import Filter
 from store.vectors.index import VectorIndex
 
@@ -61,6 +62,12 @@ class SearchContext:
     calibrator: Calibrator
     filters: tuple[Filter, ...] = ()
     only: Only | None = None
+    remote: bool = False  # see `SearchRequest`
+
+    @property
+    def fulltext(self) -> FullText:
+        """What words are looked for in."""
+        return self.catalog.fulltext.without_names() if self.remote else self.catalog.fulltext
 
     def among(self) -> NDArray[np.int64] | None:
         """The segments that the filters leave, None for all."""
@@ -75,7 +82,7 @@ class SearchContext:
         if clause.words and self.only != "visual":
             rare = rarest_terms(self._weights(clause.words))
             found.update(
-                self.catalog.fulltext.search(
+                self.fulltext.search(
                     clause.words, phrases=clause.phrases, any_of=rare, filters=self.filters, limit=limit
                 )
             )
@@ -121,7 +128,7 @@ class SearchContext:
             return share
         weights = self._weights(clause.words)
         for word, weight in weights.items():
-            holding = self.catalog.fulltext.containing(word, ids)
+            holding = self.fulltext.containing(word, ids)
             if holding:
                 share += weight * np.fromiter((number in holding for number in ids), bool, len(ids))
         return share / sum(weights.values())
@@ -131,7 +138,7 @@ class SearchContext:
         size = self.calibrator.size
         for word in words:
             if word not in self.calibrator.document_frequencies:
-                self.calibrator.document_frequencies[word] = self.catalog.fulltext.document_frequency(word, limit=size)
+                self.calibrator.document_frequencies[word] = self.fulltext.document_frequency(word, limit=size)
         known = [self.calibrator.document_frequencies[word] for word in words]
         return {
             word: math.log(1 + (size - number + 0.5) / (number + 0.5))
@@ -142,7 +149,7 @@ class SearchContext:
         """Which segments lack a phrase that has to be there: (C,)."""
         lost = np.zeros(len(ids), bool)
         for phrase in clause.phrases:
-            holding = self.catalog.fulltext.containing(phrase, ids)
+            holding = self.fulltext.containing(phrase, ids)
             lost |= np.fromiter((number not in holding for number in ids), bool, len(ids))
         return lost
 

@@ -102,7 +102,7 @@ def _standardized(
 def _spoken(moment: Moment, must: Sequence[Clause], context: SearchContext) -> tuple[float, float] | None:
     """From when to when the words of the query are said, None where they are not."""
     words = [word for clause in must for word in clause.words]
-    matched = context.catalog.fulltext.matched(words, [hit.segment_id for hit in moment.hits])
+    matched = context.fulltext.matched(words, [hit.segment_id for hit in moment.hits])
     matches = {word for each in matched.values() for word in each.said}
     if not matches:
         return None

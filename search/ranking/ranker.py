@@ -234,7 +234,7 @@ def _explained(moment: Moment, results: Sequence[StepResult], must: Sequence[Cla
     ids = [hit.segment_id for hit in moment.hits]
     parts = np.sum([each.parts[number] for each in results for number in ids if number in each.parts], axis=0)
     visual, words, alignment = (parts / parts.sum()).tolist()
-    matched = context.catalog.fulltext.matched([word for clause in must for word in clause.words], ids).values()
+    matched = context.fulltext.matched([word for clause in must for word in clause.words], ids).values()
     said = tuple(dict.fromkeys(word for each in matched for word in each.said))
     named = tuple(dict.fromkeys(word for each in matched for word in each.named))
     return replace(moment, why=Explanation(visual, words, alignment, said, named))

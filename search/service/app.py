@@ -16,7 +16,7 @@ from starlette.staticfiles import StaticFiles
 from search import __version__
 from search.library import Library
 from search.service import routes
-from search.service.backend.access import Guard
+from search.service.backend.access import Guard, Keys
 from search.service.backend.errors import MEDIA_TYPE, Problem, add_handlers
 from search.service.backend.schemas import API
 from search.service.backend.settings import Settings
@@ -54,7 +54,7 @@ class _Application(FastAPI):
 
 
 def create(library: Library, settings: Settings) -> FastAPI:
-    """Build the application that serves a library; it closes the library at shutdown."""
+    """Build the application that serves a library, which it closes when it ends; `app.state.keys` open its page."""
     state = ServiceState(settings, library)
 
     @asynccontextmanager
@@ -82,7 +82,8 @@ def create(library: Library, settings: Settings) -> FastAPI:
     add_handlers(app)
     if PAGE.is_dir():
         app.mount("/", _Page(directory=PAGE, html=True), name="page")
-    app.add_middleware(Guard, settings=settings)
+    app.state.keys = Keys()
+    app.add_middleware(Guard, settings=settings, keys=app.state.keys)
     return app
 
 

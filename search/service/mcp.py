@@ -124,7 +124,8 @@ class Tools:
         with self._exclusive():
             path = self._library.show(video)[0].path
             summary = self._library.summarize(path, frames=frames, about=about)
-            pictures = stills(summary.path, [frame.seconds for frame in summary.keyframes], short_side=SHORT_SIDE)
+            with self._library.open_original(path) as source:
+                pictures = stills(source, [frame.seconds for frame in summary.keyframes], short_side=SHORT_SIDE)
             file = io.BytesIO()
             board(summary, pictures).save(file, "JPEG", quality=85)
             return [_json(summary.as_dict()), Image(data=file.getvalue(), format="jpeg")]

@@ -17,7 +17,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from indexer.media.files import OpenFile
 from indexer.workers.decoders import Decoders
+from search.export.targets import Protected, nothing, write
 from search.query.times import clock
 from search.tasks.summarization import Keyframe, Summary
 
@@ -38,23 +40,28 @@ time { font-variant-numeric: tabular-nums; font-weight: 600 } .faint { color: #6
 """
 
 
-def stills(path: Path, at_seconds: Sequence[float], *, short_side: int) -> list[Image.Image]:
-    """Decode the frames on screen at some instants, upright, in the order given.
+def stills(source: Path | OpenFile, at_seconds: Sequence[float], *, short_side: int) -> list[Image.Image]:
+    """The pictures on screen at some instants, upright, in the order given.
 
     Args:
+        source: a video, which may be open already.
         short_side: pixels of the shorter side.
 
     Raises:
         MediaError: the file is missing or not a video, or a frame cannot be decoded.
     """
     with Decoders(short_side=short_side) as decoders:
-        frames = [still.data[0] for still in decoders.stills(path, at_seconds)]
+        frames = [still.data[0] for still in decoders.stills(source, at_seconds)]
     return [Image.fromarray(np.ascontiguousarray(frame.transpose(1, 2, 0))) for frame in frames]
 
 
-def write_picture(summary: Summary, pictures: Sequence[Image.Image], target: Path) -> None:
-    """Write the storyboard as PNG; arguments and errors as in `board`."""
-    board(summary, pictures).save(target, "PNG", optimize=True)
+def write_picture(
+    summary: Summary, pictures: Sequence[Image.Image], target: Path, *, protected: Protected = nothing
+) -> None:
+    """Write the storyboard as PNG; arguments and errors as in `board` and `search.export.targets.write`."""
+    file = io.BytesIO()
+    board(summary, pictures).save(file, "PNG", optimize=True)
+    write(file.getvalue(), target, force=True, protected=protected)
 
 
 def board(summary: Summary, pictures: Sequence[Image.Image]) -> Image.Image:
@@ -85,10 +92,12 @@ def board(summary: Summary, pictures: Sequence[Image.Image]) -> Image.Image:
     return drawn
 
 
-def write_page(summary: Summary, pictures: Sequence[Image.Image], target: Path) -> None:
-    """Write the storyboard as an HTML file: chapters, then keyframes.
+def write_page(
+    summary: Summary, pictures: Sequence[Image.Image], target: Path, *, protected: Protected = nothing
+) -> None:
+    """Write the storyboard as one HTML file: the chapters, then the keyframes.
 
-    Arguments and errors as in `board`.
+    Arguments and errors as in `board` and `search.export.targets.write`.
     """
     name = html.escape(summary.path.name)
     about = f", about “{html.escape(summary.about)}”" if summary.about else ""
@@ -112,7 +121,7 @@ def write_page(summary: Summary, pictures: Sequence[Image.Image], target: Path) 
 </div>
 </html>
 """
-    target.write_text(page, encoding="utf-8")
+    write(page.encode(), target, force=True, protected=protected)
 
 
 def _caption(frame: Keyframe, width: int) -> list[str]:

@@ -15,6 +15,7 @@ from store.catalog.failures import Failures
 from store.catalog.fulltext import FullText
 from store.catalog.judgements import Judgements
 from store.catalog.labels import Labels
+from store.catalog.roots import Roots
 from store.catalog.searches import Searches
 from store.catalog.tags import Tags
 from store.catalog.videos import Videos
@@ -55,6 +56,7 @@ class Catalog:
         searches: queries with names.
         failures: files that could not be indexed.
         attempts: files that are being indexed.
+        roots: folders that were indexed.
     """
 
     def __init__(self, database: Database, encoder: EncoderInfo | None = None) -> None:
@@ -69,6 +71,7 @@ class Catalog:
         self.searches = Searches(database)
         self.failures = Failures(database)
         self.attempts = Attempts(database)
+        self.roots = Roots(database)
 
     # These know arrays. NumPy takes longer to import than most commands take that only list something.
 
@@ -122,6 +125,9 @@ class Catalog:
         Raises:
             EncoderMismatch: the library holds vectors of another encoder.
         """
+        if self.database.read_only:
+            self.database.require_encoder(encoder)
+            return type(self)(self.database, encoder)
         with self.database.transaction():
             if self.database.rows("SELECT 1 FROM videos LIMIT 1"):
                 self.database.require_encoder(encoder)

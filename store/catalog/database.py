@@ -1,19 +1,21 @@
 """The SQLite file of a library: how it is opened, read and written.
 
-One connection behind a lock serves all threads of a process: transactions are short, and a reader in the same process
-never sees half of one. Other processes read while one writes (write-ahead log), and writers wait for each other.
+Two connections, each behind a lock, serve all threads of a process: one writes, the other reads what is committed, so
+that reads never wait for a write (write-ahead log). Writers wait for each other, also those of other processes.
 
 Paths are written as the bytes the file system gave, so a name that is not UTF-8 comes back as it was.
 """
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import chain
@@ -21,7 +23,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from store.catalog.migrations import check, is_newest, migrate
-from store.errors import EncoderMismatch, NotALibrary
+from store.errors import (
+    BusyLibrary,
+    DamagedLibrary,
+    EncoderMismatch,
+    LibraryError,
+    LibraryGone,
+    NotALibrary,
+    ReadOnlyLibrary,
+)
 from store.paths import path_of
 from store.types import EncoderInfo
 
@@ -31,6 +41,10 @@ if TYPE_CHECKING:
 _PATH = "CAST(? AS TEXT)"  # of a column "path": bound as the bytes of `path_bytes`, held as text
 AMONG = "IN (SELECT value FROM json_each(?))"  # one parameter for any number of ids
 
+_COUNT_GENERATION = (
+    "INSERT INTO settings (name, value) VALUES ('generation', '1') "
+    "ON CONFLICT (name) DO UPDATE SET value = CAST(value AS INTEGER) + 1"
+)
 _BUSY_SECONDS = 30  # how long a writer waits for the transaction of another process
 
 
@@ -47,23 +61,45 @@ class Database:
     """
 
     def __init__(self, path: str | Path) -> None:
-        if str(path) != ":memory:":
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-        self._lock = threading.RLock()
-        # Python begins no transaction by itself: a single statement is one, others are begun in `transaction`.
-        connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, check_same_thread=False, isolation_level=None)
-        connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
+        self.path = None if str(path) == ":memory:" else Path(path)
+        if self.path is not None:
+            _make_private(self.path)
+        self._lock, self._reading = threading.RLock(), threading.RLock()
+        self._writer: int | None = None  # the thread whose transaction is open
+        self.read_only = self.path is not None and not _can_write(self.path)
+        try:
+            self._open(path)
+        except LibraryError:
+            if self.path is None or self.read_only:
+                raise
+            self.read_only = True  # a full disk: what is there can be read
+            self._open(path)
+        # Reads go through a connection of their own, so that none waits for a write, nor for a writer that waits.
+        self._reader = self._connection
+        if self.path is not None and not self.read_only:
+            self._reader = _connected(path, read_only=False)
+        self._file = None if self.path is None else _file(self.path)
+
+    def _open(self, path: str | Path) -> None:
+        connection = _connected(path, read_only=self.read_only)
         try:
             self._connection = connection
             check(connection, str(path))
-            _enable_write_ahead_log(connection)
-            connection.execute("PRAGMA foreign_keys = ON")
-            if not is_newest(connection):
-                migrate(self.sqlite)
-        except BaseException as error:
+            if not self.read_only:
+                _enable_write_ahead_log(connection)
+                connection.execute("PRAGMA foreign_keys = ON")
+                if not is_newest(connection):
+                    migrate(self.sqlite)
+            elif not is_newest(connection):
+                raise NotALibrary(  # noqa: TRY301
+                    f"{path} was made by an older version and cannot be brought to this one, as it cannot be written "
+                    "to. Copy the library to where it can."
+                )
+        except sqlite3.Error as error:
             connection.close()
-            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB:
-                raise NotALibrary(f"{path} is not a library: it is no SQLite database.") from error
+            raise _explained(error, path) from error
+        except BaseException:
+            connection.close()
             raise
 
     @cached_property
@@ -82,13 +118,38 @@ class Database:
 
     def close(self) -> None:
         """Close the file. Everything written is already safe."""
-        with self._lock:
+        with self._lock, self._reading:
+            self._reader.close()
             self._connection.close()
+
+    def check_there(self) -> None:
+        """Raise LibraryGone if the file was deleted or replaced since it was opened."""
+        if self.path is not None and _file(self.path) != self._file:
+            raise LibraryGone(f"the library {self.path.parent} was deleted or replaced while it was open")
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Errors of SQLite with the file and the remedy."""
+        try:
+            with self._lock:
+                yield
+        except sqlite3.DatabaseError as error:
+            raise _explained(error, self.path or ":memory:") from error
+
+    @contextmanager
+    def _read(self) -> Iterator[sqlite3.Connection]:
+        """The connection to read with: the writing one only for the thread whose transaction is open."""
+        inside = self._writer == threading.get_ident() or self._reader is self._connection
+        try:
+            with self._lock if inside else self._reading:
+                yield self._connection if inside else self._reader
+        except sqlite3.DatabaseError as error:
+            raise _explained(error, self.path or ":memory:") from error
 
     def rows(self, sql: str, *parameters: Any) -> list[dict[str, Any]]:
         """Return the rows of a query as dictionaries."""
-        with self._lock:
-            cursor = self._connection.execute(sql, parameters)
+        with self._read() as connection:
+            cursor = connection.execute(sql, parameters)
             names = [column[0] for column in cursor.description or ()]
             rows = [dict(zip(names, row, strict=True)) for row in cursor]
         if "path" in names:
@@ -98,12 +159,12 @@ class Database:
 
     def tuples(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """Return the rows of a query as tuples: a hundred thousand dictionaries would take half a second."""
-        with self._lock:
-            return self._connection.execute(sql, parameters).fetchall()
+        with self._read() as connection:
+            return connection.execute(sql, parameters).fetchall()
 
     def execute(self, sql: str, *parameters: Any) -> int:
         """Run one statement that writes; return how many rows it changed."""
-        with self._lock:
+        with self._told():
             return self._connection.execute(sql, parameters).rowcount
 
     def insert(self, table: str, row: dict[str, Any], *, replace: bool = False) -> int:
@@ -112,7 +173,7 @@ class Database:
         Args:
             replace: whether a row with the same key gives way; an error otherwise.
         """
-        with self._lock:
+        with self._told():
             number = self._connection.execute(_inserting(table, row, replace), tuple(row.values())).lastrowid
         assert number is not None
         return number
@@ -124,7 +185,8 @@ class Database:
             return
         with self.transaction():
             values = (tuple(row.values()) for row in chain([first], todo))
-            self._connection.executemany(_inserting(table, first, replace), values)
+            with self._told():
+                self._connection.executemany(_inserting(table, first, replace), values)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -137,13 +199,22 @@ class Database:
             if self._connection.in_transaction:
                 yield
                 return
-            self._connection.execute("BEGIN IMMEDIATE")
+            if self.read_only:
+                raise ReadOnlyLibrary(f"the library {self.path} cannot be written to")
+            with self._told():
+                self._connection.execute("BEGIN IMMEDIATE")
+            self._writer, before = threading.get_ident(), self._connection.total_changes
             try:
                 yield
-                self._connection.commit()
+                with self._told():
+                    if self._connection.total_changes > before:
+                        self._connection.execute(_COUNT_GENERATION)
+                    self._connection.commit()
             except BaseException:
                 self._connection.rollback()
                 raise
+            finally:
+                self._writer = None
 
     def setting(self, name: str) -> str | None:
         """Return the value of a setting, None where it was never set."""
@@ -189,8 +260,76 @@ class Database:
 
     def stamp(self) -> tuple[int, int]:
         """Return a pair that differs after every change of the file, by this connection or another one."""
-        with self._lock:
-            return self.rows("PRAGMA data_version")[0]["data_version"], self._connection.total_changes
+        changes = self._connection.total_changes if self._reader is self._connection else 0
+        return self.rows("PRAGMA data_version")[0]["data_version"], changes
+
+    @property
+    def generation(self) -> int:
+        """How many transactions have changed the library; it goes back only where committed ones were lost."""
+        return int(self.setting("generation") or 0)
+
+
+def _make_private(path: Path) -> None:
+    """Make a library's folder and file where missing, for this user alone."""
+    if not path.parent.is_dir():
+        path.parent.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+    with suppress(OSError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600))
+
+
+def _can_write(path: Path) -> bool:
+    """Whether a library can be written to: SQLite needs the file and its folder."""
+    try:
+        os.close(os.open(path, os.O_RDWR))
+        probe = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+        os.close(os.open(probe, os.O_WRONLY | os.O_CREAT, 0o600))
+        probe.unlink()
+    except OSError as error:
+        return error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM)
+    return True
+
+
+def _connected(path: str | Path, *, read_only: bool) -> sqlite3.Connection:
+    if read_only:  # without its write-ahead log, which needs a place to be made; what is written meanwhile is not seen
+        log = Path(f"{path}-wal")
+        kind = "mode=ro" if log.exists() and log.stat().st_size else "mode=ro&immutable=1"
+        address = f"{Path(path).absolute().as_uri()}?{kind}"
+        connection = sqlite3.connect(
+            address, timeout=_BUSY_SECONDS, check_same_thread=False, isolation_level=None, uri=True
+        )
+    else:
+        # Python begins no transaction by itself: a single statement is one, others are begun in `transaction`.
+        connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, check_same_thread=False, isolation_level=None)
+    connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
+    return connection
+
+
+def _file(path: Path) -> tuple[int, int] | None:
+    try:
+        state = os.stat(path)
+    except OSError:
+        return None
+    return state.st_dev, state.st_ino
+
+
+def _explained(error: sqlite3.Error, path: str | Path) -> Exception:
+    """An error of SQLite with the file that it is of, and what can be done."""
+    code = getattr(error, "sqlite_errorcode", None)
+    primary = None if code is None else code & 0xFF
+    if primary == sqlite3.SQLITE_NOTADB:
+        return NotALibrary(f"{path} is not a library: it is no SQLite database.")
+    if primary == sqlite3.SQLITE_CORRUPT:
+        return DamagedLibrary(f"{path} is damaged ({error}): `videobert library repair` saves what can be read")
+    if primary == sqlite3.SQLITE_FULL:
+        return LibraryError(f"{path} cannot be written: the disk is full")
+    if primary == sqlite3.SQLITE_IOERR:
+        return LibraryError(f"{path} cannot be read or written ({error}): the disk may be full, damaged or gone")
+    if primary == sqlite3.SQLITE_BUSY:
+        return BusyLibrary(f"{path} is locked: another process writes to it; try again")
+    if primary in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN):
+        return ReadOnlyLibrary(f"{path} cannot be written to ({error})")
+    return error
 
 
 def _inserting(table: str, row: dict[str, Any], replace: bool) -> str:

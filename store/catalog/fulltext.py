@@ -31,10 +31,19 @@ class Matched:
 
 
 class FullText:
-    """The full-text index of a catalog."""
+    """The full-text index of a catalog.
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    Args:
+        database: of the catalog.
+        names: whether the names of files and folders are searched beside what is said.
+    """
+
+    def __init__(self, database: Database, *, names: bool = True) -> None:
+        self._database, self._names = database, names
+
+    def without_names(self) -> FullText:
+        """Return the same index, of which only what is said is searched."""
+        return FullText(self._database, names=False)
 
     def search(
         self,
@@ -59,6 +68,7 @@ class FullText:
             return []
         if not phrases and (rare := match_expression(any_of)):
             expression = f"({rare}) AND ({expression})"
+        expression = self._in_columns(expression)
         condition, values = conditions(filters)
         rows = self._database.rows(
             "SELECT segments.id FROM segments_fts JOIN segments ON segments.id = segments_fts.rowid "
@@ -72,13 +82,13 @@ class FullText:
 
     def document_frequency(self, text: str, *, limit: int) -> int:
         """Return how many segments hold ``text``, one word or phrase; counting stops at ``limit``."""
-        expression = match_expression((), [text])
+        expression = self._in_columns(match_expression((), [text]))
         counting = "SELECT count(*) AS n FROM (SELECT 1 FROM segments_fts WHERE segments_fts MATCH ? LIMIT ?)"
         return int(self._database.rows(counting, expression, limit)[0]["n"]) if expression else 0
 
     def containing(self, text: str, ids: Collection[int]) -> set[int]:
         """Return those of the segments ``ids`` that hold ``text``, one word or phrase."""
-        expression = match_expression((), [text])
+        expression = self._in_columns(match_expression((), [text]))
         if not expression:
             return set()
         asking = f"SELECT rowid FROM segments_fts WHERE segments_fts MATCH ? AND {_ROW} {AMONG}"
@@ -86,7 +96,7 @@ class FullText:
 
     def matched(self, words: Sequence[str], ids: Collection[int]) -> dict[int, Matched]:
         """Return for each of the segments ``ids`` its words that match ``words``."""
-        expression = match_expression(words)
+        expression = self._in_columns(match_expression(words))
         if not expression:
             return {}
         rows = self._database.rows(
@@ -97,6 +107,9 @@ class FullText:
             json_ids(ids),
         )
         return {row["rowid"]: Matched(_marked(row["said"]), _marked(row["named"])) for row in rows}
+
+    def _in_columns(self, expression: str) -> str:
+        return expression if self._names or not expression else f"{{said}} : ({expression})"
 
     def index(self, video_id: int) -> None:
         """Write the words of a video again: from its path, its segments and its lines in all languages."""

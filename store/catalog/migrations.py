@@ -274,6 +274,14 @@ def add_labels(db: Database) -> None:
     )
 
 
+def add_identities(db: Database) -> None:
+    """Step 16: which file a video was, how much of it is missing, and the roots that were indexed."""
+    for column in ("device", "inode", "ctime_ns"):
+        db.execute(f"ALTER TABLE videos ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0")
+    db.execute("ALTER TABLE videos ADD COLUMN missing_seconds REAL NOT NULL DEFAULT 0")
+    db.execute("CREATE TABLE roots (path TEXT PRIMARY KEY, alias TEXT NOT NULL, device INTEGER, files INTEGER)")
+
+
 MIGRATIONS = (
     create_library,
     add_judgements,
@@ -290,6 +298,7 @@ MIGRATIONS = (
     add_languages,
     add_windows,
     add_labels,
+    add_identities,
 )
 
 

@@ -10,6 +10,8 @@ from store.catalog.analyzer import storable
 from store.catalog.database import Database, is_id
 from store.errors import NotInLibrary
 
+_OWNED = "\x1f"  # between whose search it is and its name; no name holds it
+
 
 @dataclass(frozen=True)
 class SavedSearch:
@@ -31,8 +33,12 @@ class SavedSearch:
 class Searches:
     """The saved searches of a catalog."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, owner: str = "") -> None:
+        self._database, self._prefix = database, f"{owner}{_OWNED}" if owner else ""
+
+    def of(self, owner: str) -> Searches:
+        """Return the searches of somebody else than the owner of the library, for whom "" stands."""
+        return Searches(self._database, owner)
 
     def put(self, search: SavedSearch) -> None:
         """Write a search, in place of the one of its name; the case of letters in names does not matter.
@@ -41,9 +47,10 @@ class Searches:
             ValueError: the name is empty.
             NotInLibrary: a segment it refers to is unknown.
         """
-        name = storable(search.name).strip()
+        name = storable(search.name).replace(_OWNED, " ").strip()
         if not name:
             raise ValueError(f"a search needs a name, got {search.name!r}")
+        name = self._prefix + name
         row = (name, storable(search.query), search.only, search.min_confidence, search.per_video)
         with self._database.transaction():
             self._database.execute("DELETE FROM searches WHERE name = ?", name)
@@ -64,17 +71,24 @@ class Searches:
             judged.setdefault(row["name"], {True: [], False: []})[bool(row["liked"])].append(row["segment_id"])
         return [
             SavedSearch(
-                **row,
+                **{**row, "name": row["name"].removeprefix(self._prefix)},
                 more=tuple(judged.get(row["name"], {}).get(True, ())),
                 less=tuple(judged.get(row["name"], {}).get(False, ())),
             )
             for row in self._database.rows("SELECT * FROM searches ORDER BY name")
+            if self._is_own(row["name"])
         ]
 
     def remove(self, name: str) -> bool:
         """Delete the search of this name; return whether there was one."""
         with self._database.transaction():
-            return self._database.execute("DELETE FROM searches WHERE name = ?", name.strip()) > 0
+            return self._database.execute("DELETE FROM searches WHERE name = ?", self._key(name)) > 0
+
+    def _key(self, name: str) -> str:
+        return self._prefix + name.replace(_OWNED, " ").strip()
+
+    def _is_own(self, key: str) -> bool:
+        return key.startswith(self._prefix) if self._prefix else _OWNED not in key
 
     def _judge(self, name: str, ids: Iterable[int], *, liked: bool) -> None:
         for number in ids:

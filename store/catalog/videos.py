@@ -13,7 +13,7 @@ from store.errors import NotInLibrary
 from store.filters import within_clause
 from store.paths import path_bytes
 from store.times import with_split_time, with_whole_time
-from store.types import Video
+from store.types import FileIdentity, Video
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,24 @@ class Videos:
         rows = self._database.rows("SELECT path FROM videos")
         counts = Counter(os.path.splitext(row["path"])[1].lstrip(".").lower() for row in rows)
         return sorted((name for name in counts if name), key=lambda name: (-counts[name], name))
+
+    def is_file(self, identity: FileIdentity) -> bool:
+        """Return whether a file, under whatever name, is one of the videos."""
+        rows = self._database.rows(
+            "SELECT 1 FROM videos WHERE device = ? AND inode = ? LIMIT 1", identity.device, identity.inode
+        )
+        return bool(rows)
+
+    def identify(self, video_id: int, identity: FileIdentity) -> None:
+        """Write which file a video is now; its content is known to be the same."""
+        with self._database.transaction():
+            self._database.execute(
+                "UPDATE videos SET device = ?, inode = ?, ctime_ns = ? WHERE id = ?",
+                identity.device,
+                identity.inode,
+                identity.ctime_ns,
+                video_id,
+            )
 
     def remove(self, ids: Iterable[int]) -> int:
         """Remove videos with all they own in one transaction; return how many there were."""

@@ -61,6 +61,7 @@ class FaissIndex:
     ) -> None:
         self.dim = dim
         self.source = ""
+        self.generation = 0
         self._path, self._resolve = path, resolve
         self._lock = threading.RLock()
         self._hold(_flat(dim), np.empty(0, np.int64))
@@ -185,17 +186,26 @@ class FaissIndex:
             return
         with self._lock:
             payload = self._payload()
-            header = {"kind": self.kind, "dim": self.dim, "library_id": self.source, "checksum": zlib.crc32(payload)}
+            header = {
+                "kind": self.kind,
+                "dim": self.dim,
+                "library_id": self.source,
+                "checksum": zlib.crc32(payload),
+                "generation": self.generation,
+            }
         self._path.parent.mkdir(parents=True, exist_ok=True)
         fresh = self._path.with_name(f"{self._path.name}.{os.getpid()}-{threading.get_ident()}")
         try:
-            with fresh.open("wb") as file:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+            with os.fdopen(os.open(fresh, flags, 0o600), "wb") as file:
                 line = json.dumps(header).encode()
                 file.write(line + b" " * (-(len(line) + 1) % _ALIGNED) + b"\n")
                 file.write(payload)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(fresh, self._path)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self._path)) from error
         finally:
             fresh.unlink(missing_ok=True)
         if os.name == "posix":  # the new name is on disk only when its folder is; Windows cannot open folders
@@ -251,7 +261,7 @@ class FaissIndex:
 
             index = faiss.deserialize_index(payload)
             self._hold(index, np.sort(_ids_in(index)))
-        self.source = described["library_id"]
+        self.source, self.generation = described["library_id"], int(described.get("generation", 0))
 
 
 def _content(path: Path) -> NDArray[np.uint8]:

@@ -26,6 +26,7 @@ class VectorIndex(Protocol):
     """
 
     dim: int
+    generation: int  # of the catalog when it was last brought up to date with it
     source: str
     capacity: int
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 
 import numpy as np
@@ -9,6 +10,8 @@ import numpy as np
 from store.catalog.catalog import Catalog
 from store.errors import NotInLibrary
 from store.vectors.index import Ids, VectorIndex, Vectors
+
+_log = logging.getLogger(__name__)
 
 _CHUNK = 16_384  # vectors read and added at a time
 _SAMPLE = 79_872  # vectors to learn from at most: what k-means in FAISS asks for, twice, for 1024 lists
@@ -27,6 +30,13 @@ def sync(index: VectorIndex, catalog: Catalog) -> tuple[int, int]:
     target, before = catalog.segments.ids(), index.ids()
     common = np.intersect1d(before, target, assume_unique=True)
     library_id = catalog.library_id
+    if index.source == library_id and index.generation > catalog.database.generation:
+        _log.warning(
+            "the library lost what was committed last: its vector file is newer (%d) than the catalog (%d). Was its "
+            "write-ahead log (catalog.sqlite-wal) deleted? Index the folders again.",
+            index.generation,
+            catalog.database.generation,
+        )
     if index.source != library_id:
         common = common[:0]  # the same ids, but of other segments, or with the vectors of another encoder
     if len(target) > index.capacity or (len(before) and not len(common)):
@@ -36,7 +46,7 @@ def sync(index: VectorIndex, catalog: Catalog) -> tuple[int, int]:
         index.remove(np.setdiff1d(before, common, assume_unique=True))
         for ids, vectors in _batches(catalog, np.setdiff1d(target, common, assume_unique=True)):
             index.add(ids, vectors)
-    index.source = library_id
+    index.source, index.generation = library_id, catalog.database.generation
     return len(index) - len(common), len(before) - len(common)
 
 

@@ -48,7 +48,7 @@ class Service:
     """A running `videobert serve`."""
 
     def __init__(self, library: Path, *options: str, program: str = SERVE) -> None:
-        arguments = ["serve", "--library", str(library), "--port", "0", "--no-browser", *options]
+        arguments = ["serve", "--library", str(library), "--port", "0", "--no-browser", "--no-token", *options]
         self.process = subprocess.Popen(
             [sys.executable, "-c", program, *arguments],
             cwd=ROOT,
@@ -200,8 +200,40 @@ def test_an_endpoint_without_a_service_is_no_matter(library: Path):
         (library / endpoint.NAME).unlink()
 
 
+@pytest.mark.slow
+@posix
+def test_it_wants_its_token_and_opens_the_page_once(library: Path):
+    arguments = ["serve", "--library", str(library), "--port", "0", "--no-browser"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", SERVE, *arguments], cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        url = urlsplit(process.stdout.readline().split(" at ")[-1].strip())
+
+        def ask(where: str, **headers: str) -> tuple[int, str | None]:
+            with closing(http.client.HTTPConnection(url.netloc, timeout=PATIENCE)) as connection:
+                connection.request("GET", where, headers=headers)
+                response = connection.getresponse()
+                response.read()
+                return response.status, response.headers["set-cookie"]
+
+        assert ask("/api/v1/status")[0] == ask("/")[0] == 401
+        _, cookie = ask(f"/?{url.query}")
+        assert cookie is not None
+        assert ask("/api/v1/status", Cookie=cookie.split(";")[0])[0] == 200
+        assert ask(f"/?{url.query}")[1] is None  # it works once
+        asked = command("--verbose", "search", "red square", "--library", library)
+        assert "answered by the service" in asked.stderr
+    finally:
+        process.kill()
+        process.wait(PATIENCE)
+        assert process.stdout is not None
+        process.stdout.close()
+
+
 def test_the_endpoint_of_another_process_stays(tmp_path: Path):
-    publish(tmp_path, Endpoint("http://127.0.0.1:9", "token", os.getpid() + 1, "0"))
+    publish(tmp_path, Endpoint("http://127.0.0.1:9", "token", os.getppid(), "0"))
     withdraw(tmp_path)
     assert read(tmp_path) is not None
     publish(tmp_path, Endpoint("http://127.0.0.1:9", "token", os.getpid(), "0"))

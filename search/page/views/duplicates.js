@@ -7,7 +7,7 @@ import { element, fill } from "../components/element.js";
 import { Pages } from "../components/pages.js";
 import { emptyState, errorState, skeletons } from "../components/placeholders.js";
 
-const KINDS = { copy: "The same video", "near copy": "The same video, changed", excerpt: "Part of another" };
+const KINDS = { copy: "The same video", "near copy": "The same video, changed", "same file": "One file with several names", excerpt: "Part of another", "shared part": "A part in common" };
 
 export class DuplicatesView {
   constructor(root) {

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from indexer.media.container import MediaError
+from indexer.media.original import OriginalError
 from indexer.workers.pool import PoolClosed
 from search.engine.engine import NoModel
 from search.query.language import QueryError
@@ -97,6 +98,8 @@ async def _no_weights(request: Request, error: Exception) -> Response:
 
 async def _unreadable(request: Request, error: Exception) -> Response:
     assert isinstance(error, MediaError)
+    if isinstance(error, OriginalError):
+        return problem(404 if error.gone else 409, str(error))
     return problem(415 if error.stage == "open" else 422, str(error))
 
 

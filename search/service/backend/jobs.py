@@ -81,7 +81,8 @@ class Job(BaseModel):
     def shown(self, *, local: bool) -> Job:
         """Return the job without what only local clients may see."""
         if local:
-            return self
+            targets = [shown_path(target, local=True) for target in self.targets]
+            return self.model_copy(update={"targets": targets})
         targets = [shown_path(target, local=False) for target in self.targets]
         error = None if self.error is None else "See the log of the service."
         return self.model_copy(update={"targets": targets, "problems": [], "error": error})
@@ -115,6 +116,11 @@ class Jobs:
         Raises:
             ApiError: a target is not an absolute path (422), or too many jobs are queued (429).
         """
+        for target in request.targets:
+            try:
+                os.fsencode(target)
+            except UnicodeError:
+                raise ApiError(422, f"Targets are names of files, got {target[:200]!a}.") from None
         targets = [os.path.expanduser(target) for target in request.targets]
         for target in targets:
             if not os.path.isabs(target) or "\0" in target:
@@ -208,15 +214,21 @@ class Jobs:
             if self._closed:
                 return {"state": "cancelled"}
             _log.exception("indexing %s failed", job.targets)
-            return {"state": "failed", "error": str(error) or type(error).__name__}
+            return {
+                "state": "failed",
+                "error": shown_path(" ".join(str(error).split()), local=True) or type(error).__name__,
+            }
         finally:
             self._refresh()
         return {"state": "done", **_problems(report)}
 
     def _run(self, job: Job, options: IndexOptions, cancel: threading.Event) -> Report:
-        def tell(progress: Progress) -> None:
+        def check() -> None:
             if cancel.is_set():
                 raise Cancelled
+
+        def tell(progress: Progress) -> None:
+            check()
             self._update(job.id, **_counts(progress))
             self._engine.yield_to_searches()
 
@@ -225,7 +237,7 @@ class Jobs:
             raise Cancelled
         with Catalog.open(self._engine.folder / CATALOG_FILE) as self._catalog:
             try:
-                return Indexer(self._catalog, encoder, options).run(job.targets, tell=tell)
+                return Indexer(self._catalog, encoder, options).run(job.targets, tell=tell, check=check)
             finally:
                 self._catalog = None
 

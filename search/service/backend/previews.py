@@ -1,7 +1,8 @@
 """Which videos browsers play, and previews of the others, transcoded by ffmpeg into the library folder.
 
-ffmpeg runs as its own process, so a hostile file costs one preview at most. It can read files only, its memory and time
-are limited, and it runs at low priority.
+ffmpeg is a program of its own: what a hostile file makes of it costs this one film. It reads the descriptor of the file
+that was indexed, as the container that it was then, and where the system allows that nothing else; its memory and time
+are limited, it gives way to everything else on the machine, and it ends with the service.
 """
 
 from __future__ import annotations
@@ -13,12 +14,20 @@ import subprocess
 import threading
 import time
 from collections import OrderedDict
-from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from indexer.media.container import MediaError
+from indexer.media.files import OpenFile, open_file
+from indexer.media.original import open_original
+from indexer.workers.sandbox import restrained
+from search.engine.engine import INDEX_FILE
+from search.service.backend.leftovers import prefix, sweep
+from store.catalog.catalog import Catalog
 from store.types import Video
 
 FOLDER = "previews"
+DRAFTS = ".draft-"
 
 _PLAYED = {
     "mov": {"h264", "vp9", "av1"},
@@ -51,11 +60,14 @@ class Previews:
 
     Args:
         folder: of the library.
-        most_bytes: maximum size of all previews; the least recently watched ones are deleted first.
+        catalog: of the library.
+        most_bytes: of all films; those that were watched longest ago go first.
     """
 
-    def __init__(self, folder: Path, *, most_bytes: int) -> None:
-        self._folder, self._most_bytes = folder / FOLDER, most_bytes
+    def __init__(self, folder: Path, catalog: Catalog, *, most_bytes: int) -> None:
+        self._folder, self._catalog, self._most_bytes = folder / FOLDER, catalog, most_bytes
+        sweep(self._folder, DRAFTS)
+        sweep(folder, f"{INDEX_FILE}.")
         self._program = shutil.which("ffmpeg")
         self._wanted: OrderedDict[str, Video] = OrderedDict()
         self._failed: OrderedDict[str, str] = OrderedDict()
@@ -70,14 +82,16 @@ class Previews:
         """Whether ffmpeg is installed."""
         return self._program is not None
 
-    def ready(self, video: Video) -> Path | None:
-        """Return the preview of a video, None if it does not exist yet."""
-        path = self._path(video)
+    def ready(self, video: Video) -> OpenFile | None:
+        """The film of a video, open, to be closed by the caller; None where it is not made yet."""
+        if self._folder.is_symlink():  # planted: films are made in a folder of the library
+            return None
         try:
-            os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))  # the access time orders deletion
+            film = open_file(self._path(video), follow=False)
+            os.utime(film.descriptor, ns=(time.time_ns(), film.status.st_mtime_ns))  # watched now, and still the same
         except OSError:
             return None
-        return path
+        return film
 
     def want(self, video: Video) -> float | None:
         """Queue the preview of a video; return the seconds written so far, None while it is queued.
@@ -126,7 +140,7 @@ class Previews:
                 self._making = (key, 0.0)
             try:
                 self._make(video)
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError, MediaError) as error:
                 _log.warning("no preview of %s: %s", video.path, error)
                 self._remember(key, "ffmpeg cannot transcode this video.")
             finally:
@@ -135,27 +149,38 @@ class Previews:
                     self._changed.notify_all()
 
     def _make(self, video: Video) -> None:
-        """Write the preview atomically."""
-        self._folder.mkdir(exist_ok=True)
-        path, draft = self._path(video), self._path(video).with_suffix(".draft.mp4")
+        """Write the film under another name first, so that there is never half of it."""
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        if self._folder.is_symlink():
+            raise ValueError(f"{self._folder} is a link")
+        path = self._path(video)
         if path.exists():
             return
-        try:
+        with (
+            open_original(self._catalog, video) as file,
+            TemporaryDirectory(dir=self._folder, prefix=prefix(DRAFTS)) as drafts,
+        ):
+            draft = Path(drafts) / "film.mp4"
             # Browsers lack the container only; what is turned is encoded, which makes it upright.
             copied = video.codec == "h264" and not is_playable(video) and not (video.mirrored or video.rotation)
-            if not (copied and self._run(video, draft, copy=True) is None):
-                reason = self._run(video, draft, copy=False)
+            if not (copied and self._run(video, file, draft, copy=True) is None):
+                reason = self._run(video, file, draft, copy=False)
                 if reason is not None:
                     raise ValueError(reason)
             os.replace(draft, path)
-        finally:
-            draft.unlink(missing_ok=True)
         self._make_room(path)
 
-    def _run(self, video: Video, draft: Path, *, copy: bool) -> str | None:
-        """Run ffmpeg; return its error message, None on success."""
+    def _run(self, video: Video, file: OpenFile, draft: Path, *, copy: bool) -> str | None:
+        """Have ffmpeg write a film; why it did not, None where it did."""
         assert self._program is not None
-        command = [self._program, *_arguments(video, draft, copy=copy)]
+        seconds = max(_MIN_TIMEOUT_SECONDS, _TIMEOUT_RATIO * video.duration)
+        command = restrained(
+            [self._program, *_arguments(file, draft, copy=copy)],
+            memory_bytes=_MEMORY,
+            cpu_seconds=seconds,
+            readable=[file.place],
+            writable=[str(draft.parent)],
+        )
         with self._changed:
             if self._closed:
                 return "the service is shutting down"
@@ -166,13 +191,13 @@ class Previews:
                 stderr=subprocess.PIPE,
                 text=True,
                 errors="replace",
+                pass_fds=(file.descriptor,) if os.name == "posix" else (),
             )
             self._process = process
-        timer = threading.Timer(max(_MIN_TIMEOUT_SECONDS, _TIMEOUT_RATIO * video.duration), process.kill)
+        timer = threading.Timer(seconds, process.kill)
         timer.daemon = True
         timer.start()
         try:
-            _restrain(process.pid)
             with process:
                 complaints = _Tail(process)
                 self._follow(process, video.content_hash)
@@ -227,27 +252,17 @@ class _Tail:
             self._line = line.strip() or self._line
 
 
-def _arguments(video: Video, draft: Path, *, copy: bool) -> list[str]:
+def _arguments(file: OpenFile, draft: Path, *, copy: bool) -> list[str]:
     scaled = f"scale='trunc(min({_MAX_WIDTH},iw)/2)*2':-2"
     coded = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "23", "-pix_fmt", "yuv420p", "-vf", scaled]
     return [
         *("-nostdin", "-y", "-v", "error", "-nostats", "-progress", "pipe:1"),
-        *("-protocol_whitelist", "file,pipe", "-i", f"file:{video.path}"),
+        *("-protocol_whitelist", "file,pipe", "-f", file.container.split(",")[0], "-i", f"file:{file.place}"),
         *("-map", "0:V:0", "-map", "0:a:0?", "-sn", "-dn", "-map_metadata", "-1"),
         *(["-c:v", "copy"] if copy else coded),
         *("-c:a", "aac", "-b:a", "128k", "-ac", "2"),
         *("-movflags", "+faststart", "-f", "mp4", f"file:{draft}"),
     ]
-
-
-def _restrain(pid: int) -> None:
-    """Lower the priority of a process and limit its memory, where the system supports it."""
-    with suppress(OSError, AttributeError):
-        os.setpriority(os.PRIO_PROCESS, pid, 15)
-    with suppress(OSError, ValueError, ImportError, AttributeError):
-        import resource
-
-        resource.prlimit(pid, resource.RLIMIT_AS, (_MEMORY, _MEMORY))
 
 
 def is_playable(video: Video) -> bool:

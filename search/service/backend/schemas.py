@@ -186,6 +186,8 @@ class Video(BaseModel):
         thumbnail=f"{API}/segments/17/thumbnail",
         media=f"{API}/videos/3/media",
         preview=f"{API}/videos/3/preview",
+        missing_seconds=0.0,
+        offline=False,
     )
     id: Id
     path: str
@@ -204,6 +206,8 @@ class Video(BaseModel):
     thumbnail: str | None
     media: str
     preview: str | None = Field(description="URL of a transcoded preview, if ffmpeg is installed.")
+    missing_seconds: float = Field(default=0.0, description="Missing or damaged at the end of the file.")
+    offline: bool = Field(default=False, description="Whether the file is out of reach: gone, or its drive is.")
 
     @classmethod
     def of(cls, video: types.Video, extent: Extent | None, *, local: bool, previews: bool) -> Self:
@@ -228,6 +232,8 @@ class Video(BaseModel):
             thumbnail=thumbnail_url(extent.middle) if extent else None,
             media=f"{url}/media",
             preview=f"{url}/preview" if previews else None,
+            missing_seconds=video.missing_seconds,
+            offline=not os.path.lexists(video.path),
         )
 
 

@@ -7,10 +7,16 @@ import re
 import secrets
 import socket
 from dataclasses import dataclass, field
+from typing import Literal
 
 LOCALHOST = "127.0.0.1"
 PORT = 8420
-LOCAL = "videobert.local"  # key of the ASGI scope: whether the client may see paths and change the library
+LOCAL = "videobert.local"  # of a request: whether its client may be told paths and may change the library
+ROLE = "videobert.role"  # of a request: see `Role`
+OWNER = "videobert.owner"  # of a request: whose saved searches it sees; "" for the owner of the library
+LEAST_TOKEN = 16  # characters: beyond guessing
+
+Role = Literal["owner", "write", "read"]
 
 _HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[^:\[\]/@]+)(:(?P<port>[0-9]{1,5}))?")
 
@@ -20,23 +26,25 @@ class Settings:
     """Settings of a service.
 
     Attributes:
-        host: address to listen on.
-        port: port to listen on.
-        token: required of clients; not None unless the address is loopback.
-        local_token: makes a client local, see `LOCAL`; for programs that can read the library folder.
-        upload_bytes: maximum size of an uploaded file.
-        upload_seconds: maximum duration of an uploaded clip.
-        decode_seconds: timeout for decoding an upload.
-        preview_bytes: maximum size of all previews.
-
-    Raises:
-        ValueError: the token is empty, or missing for an address other machines can reach.
+        host: the address it listens on.
+        port: its port.
+        token: what clients have to show to read and to save searches; None lets everybody on this machine in, and is
+            never allowed where the address can be reached from other machines.
+        read_token: what clients have to show who may only read.
+        local_token: what a program shows that may read the folder of the library: it is let in, and is told paths.
+        secret: of the library, by which it proves to the command line that it is its service.
+        upload_bytes: of one request, at most.
+        upload_seconds: of a clip, at most.
+        decode_seconds: that looking at an upload may take.
+        preview_bytes: of all previews that are kept.
     """
 
     host: str = LOCALHOST
     port: int = PORT
     token: str | None = None
+    read_token: str | None = None
     local_token: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
+    secret: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
     upload_bytes: int = 512 * 2**20
     upload_seconds: float = 120.0
     decode_seconds: float = 60.0
@@ -45,8 +53,13 @@ class Settings:
     def __post_init__(self) -> None:
         if self.token is None and not self.loopback:
             raise ValueError(f"the address {self.host} can be reached from other machines and needs a token")
-        if self.token is not None and not self.token.strip():
-            raise ValueError("the token is empty")
+        for name, token in (("token", self.token), ("token for reading", self.read_token)):
+            if token is not None and not token.strip():
+                raise ValueError(f"the {name} is empty")
+            if token is not None and len(token) < LEAST_TOKEN:
+                raise ValueError(f"the {name} needs at least {LEAST_TOKEN} characters, got {len(token)}")
+        if self.read_token is not None and self.read_token in (None, self.token):
+            raise ValueError("the token for reading is the other token")
 
     @property
     def loopback(self) -> bool:

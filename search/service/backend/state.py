@@ -15,7 +15,7 @@ from search.service.backend.cache import LruCache
 from search.service.backend.jobs import Jobs
 from search.service.backend.previews import Previews
 from search.service.backend.schemas import Storyboard
-from search.service.backend.settings import LOCAL, Settings
+from search.service.backend.settings import LOCAL, OWNER, Settings
 from search.service.backend.uploads import Uploads
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ class ServiceState:
     def __init__(self, settings: Settings, library: Library) -> None:
         self.settings, self.library, self.engine = settings, library, library.engine
         self.jobs = Jobs(self.engine)
-        self.previews = Previews(library.folder, most_bytes=settings.preview_bytes)
-        # Two processes, so that decoding a frame does not wait for an upload.
+        self.previews = Previews(library.folder, library.catalog, most_bytes=settings.preview_bytes)
+        # Two children: a frame of a video does not wait for an upload.
         self.decoders = DecoderPool(size=2, timeout_seconds=settings.decode_seconds)
         self.uploads = Uploads(settings, self.engine, self.decoders)
         self.answers: LruCache[list[Moment]] = LruCache(_ANSWERS)
@@ -65,5 +65,10 @@ def _local(request: Request) -> bool:
     return bool(request.scope.get(LOCAL))
 
 
+def _owner(request: Request) -> str:
+    return str(request.scope.get(OWNER, ""))
+
+
 Shared = Annotated[ServiceState, Depends(_state)]
 IsLocal = Annotated[bool, Depends(_local)]
+Owner = Annotated[str, Depends(_owner)]  # whose saved searches; "" for the owner of the library

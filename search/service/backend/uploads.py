@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import IO, Literal
 
 import anyio
@@ -23,7 +23,10 @@ from model.encoder.contract import Encoder
 from search.engine.engine import Engine
 from search.service.backend.cache import LruCache
 from search.service.backend.errors import ApiError
+from search.service.backend.leftovers import prefix, sweep
 from search.service.backend.settings import Settings
+
+DRAFTS = "videobert-upload-"
 
 _MAX_UPLOADS = 64  # remembered, about 300 KB each
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
@@ -53,6 +56,7 @@ class Uploads:
         self._most_bytes = settings.upload_bytes
         self._recent = LruCache[tuple[str, Clip]](_MAX_UPLOADS)
         self._decoders = decoders
+        sweep(Path(gettempdir()), DRAFTS)
         self.looking = anyio.CapacityLimiter(1)
 
     def look(self, file: IO[bytes], name: str, start: float | None, end: float | None) -> Upload:
@@ -96,7 +100,7 @@ class Uploads:
     def _kept(self, file: IO[bytes], name: str) -> Iterator[Path]:
         """Write the content to a temporary file; only the suffix of its name is used."""
         suffix = Path(name).suffix.lower()
-        with TemporaryDirectory(prefix="videobert-") as folder:
+        with TemporaryDirectory(prefix=prefix(DRAFTS)) as folder:
             path = Path(folder) / f"upload{suffix if _SUFFIX.fullmatch(suffix) else ''}"
             with path.open("wb") as copy:
                 shutil.copyfileobj(file, copy)

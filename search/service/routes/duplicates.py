@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated
 
 from anyio import to_thread
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
-from search.clips.duplicates import LEAST_SECONDS, Duplicates, find
+from search.clips.duplicates import LEAST_SECONDS, Duplicates, Kind, find
 from search.service.backend.paging import Limit, Offset, next_part
 from search.service.backend.schemas import Page, Video
 from search.service.backend.state import IsLocal, ServiceState, Shared
@@ -24,6 +24,7 @@ class SameVideo(BaseModel):
     video: Video
     start: float
     end: float
+    same_file: bool = Field(description="Whether it is the file before it, under another name.")
     keep: bool = Field(description="Whether to keep it.")
     seconds: float = Field(description="Duration of the whole video.")
 
@@ -31,8 +32,9 @@ class SameVideo(BaseModel):
 class SameVideos(BaseModel):
     """Videos with the same content, the one to keep first."""
 
-    kind: Literal["copy", "near copy", "excerpt"] = Field(
-        description="excerpt: the second video is a part of the first; keep both."
+    kind: Kind = Field(
+        description="same file: one file with several names. excerpt: the second video is a part of the first. shared "
+        "part: both have something of their own, as after the same intro. Only of copies may some be deleted."
     )
     videos: list[SameVideo]
     seconds_saved: float = Field(description="Duration of the videos that need not be kept.")
@@ -73,7 +75,14 @@ def _shown(state: ServiceState, group: Duplicates, *, local: bool) -> SameVideos
     return SameVideos(
         kind=group.kind,
         videos=[
-            SameVideo(video=video, start=copy.start, end=copy.end, keep=copy.keep, seconds=copy.seconds)
+            SameVideo(
+                video=video,
+                start=copy.start,
+                end=copy.end,
+                keep=copy.keep,
+                same_file=copy.same_file,
+                seconds=copy.seconds,
+            )
             for video, copy in zip(videos, group.videos, strict=True)
         ],
         seconds_saved=group.seconds_saved,

@@ -76,7 +76,7 @@ def export_moments(request: ExportRequest, state: Shared, local: IsLocal) -> Res
 async def export_search(question: Annotated[ExportQuestion, Query()], state: Shared, local: IsLocal) -> Response:
     """Export the moments that a search finds to a file."""
     check_within(question.within, local=local)
-    found = await to_thread.run_sync(partial(find, state, question), limiter=state.searching)
+    found = await to_thread.run_sync(partial(find, state, question, local=local), limiter=state.searching)
     moments = found[question.offset : question.offset + question.limit]
     return await to_thread.run_sync(partial(_file, state, moments, question.format, local=local))
 

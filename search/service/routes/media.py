@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
-import stat
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
@@ -16,8 +13,12 @@ from fastapi import APIRouter, Query, Request
 from PIL import Image
 from pydantic import BaseModel, Field
 from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from indexer.features.video import stored_video
+from indexer.media.container import MediaError
+from indexer.media.files import OpenFile
+from indexer.media.original import open_original
 from search.engine.searcher import Searcher
 from search.service.backend.errors import ApiError
 from search.service.backend.previews import media_type
@@ -65,27 +66,26 @@ def thumbnail(segment_id: SegmentId, request: Request, state: Shared) -> Respons
 def media(video_id: VideoId, state: Shared) -> FileResponse:
     """Send the file of a video, or a range of it."""
     video = held_video(state, video_id)
-    return FileResponse(
-        video.path,
-        stat_result=state_as_indexed(video),
+    return OpenFileResponse(
+        open_original(state.library.catalog, video),
         media_type=media_type(video),
         headers={"cache-control": "private, no-cache"},
     )
 
 
-def state_as_indexed(video: types.Video) -> os.stat_result:
-    """Return the stat result of a video's file.
+class OpenFileResponse(FileResponse):
+    """A file that is open already, with ranges; it is closed at the end."""
 
-    Raises:
-        ApiError: the file is gone (404) or is no longer the one that was indexed (409).
-    """
-    try:
-        state = os.stat(video.path)
-    except (OSError, ValueError):
-        raise ApiError(404, "The file is gone.") from None
-    if not stat.S_ISREG(state.st_mode) or types.FileStamp.of(state) != video.file_stamp:
-        raise ApiError(409, "The file has changed since it was indexed; index it again.")
-    return state
+    def __init__(self, file: OpenFile, *, media_type: str, headers: dict[str, str]) -> None:
+        super().__init__(file.place, headers=headers, media_type=media_type, stat_result=file.status)
+        self._file = file
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._file.close()
 
 
 class Making(BaseModel):
@@ -112,10 +112,10 @@ def preview(video_id: VideoId, state: Shared) -> Response:
     video = held_video(state, video_id)
     ready = state.previews.ready(video)
     if ready is not None:
-        return FileResponse(ready, media_type="video/mp4", headers={"cache-control": "private, no-cache"})
+        return OpenFileResponse(ready, media_type="video/mp4", headers={"cache-control": "private, no-cache"})
     if not state.previews.possible:
-        raise ApiError(404, "Previews need ffmpeg, which is not installed.")
-    state_as_indexed(video)
+        raise ApiError(404, "previews need ffmpeg, which is not on this machine")
+    open_original(state.library.catalog, video).close()
     seconds = state.previews.want(video)
     making = Making(state="waiting" if seconds is None else "making", seconds=seconds or 0.0, duration=video.duration)
     return JSONResponse(making.model_dump(), 202, {"retry-after": "1", "cache-control": "no-store"})
@@ -166,9 +166,9 @@ def _drawn(searcher: Searcher, video: types.Video, frames: int) -> Storyboard:
         return ids[int(np.clip(np.searchsorted(features.bounds, seconds, side="right") - 1, 0, len(ids) - 1))]
 
     try:
-        state_as_indexed(video)
+        open_original(searcher.catalog, video).close()
         at = f"{API}/videos/{video.id}/frame?at="
-    except ApiError:  # without the file, segment thumbnails serve
+    except MediaError:  # without the file there are the pictures of the segments
         at = ""
     return Storyboard(
         frames=[
@@ -196,17 +196,18 @@ def _drawn(searcher: Searcher, video: types.Video, frames: int) -> Storyboard:
 
 def _frame(state: ServiceState, video_id: int, at: float) -> bytes:
     video = held_video(state, video_id)
-    state_as_indexed(video)
     at = max(
         0.0, min(at, video.duration - 1.5 / (video.fps or _UNKNOWN_FPS))
     )  # where the last frame is still on screen
     key = (video_id, video.indexed_at, round(at, 3))
-    jpeg = state.frames.get(key)
-    if jpeg is None:
-        with state.decoders.taken() as decoders:
-            (still,) = decoders.stills(Path(video.path), [at])
-        file = io.BytesIO()
-        Image.fromarray(np.ascontiguousarray(still.data[0].transpose(1, 2, 0))).save(file, "JPEG", quality=_QUALITY)
-        jpeg = file.getvalue()
-        state.frames.put(key, jpeg)
+    with open_original(state.library.catalog, video) as original:
+        jpeg = state.frames.get(key)
+        if jpeg is None:
+            with state.decoders.taken() as decoders:
+                (still,) = decoders.stills(original, [at])
+            file = io.BytesIO()
+            picture = Image.fromarray(np.ascontiguousarray(still.data[0].transpose(1, 2, 0)))
+            picture.save(file, "JPEG", quality=_QUALITY)
+            jpeg = file.getvalue()
+            state.frames.put(key, jpeg)
     return jpeg

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any
 
@@ -17,7 +18,7 @@ from search.ranking.calibration import answer_quality
 from search.service.backend.errors import ApiError
 from search.service.backend.paging import MOST_OFFSET, Limit, same_from
 from search.service.backend.schemas import Id, Moment, Moments, Page
-from search.service.backend.state import IsLocal, ServiceState, Shared
+from search.service.backend.state import IsLocal, Owner, ServiceState, Shared
 from search.service.routes.videos import check_within
 from store.catalog import searches
 
@@ -114,7 +115,7 @@ async def similar(question: Annotated[Question, Query()], request: Request, stat
 async def answered(question: Question, request: Request, state: ServiceState, *, local: bool) -> Moments:
     """Answer a question: one page of its moments."""
     check_within(question.within, local=local)
-    found = await to_thread.run_sync(partial(find, state, question), limiter=state.searching)
+    found = await to_thread.run_sync(partial(find, state, question, local=local), limiter=state.searching)
     end = question.offset + question.limit
     more = question.top is None and len(found) >= question.depth  # the next page may be empty
     return Moments(
@@ -125,9 +126,11 @@ async def answered(question: Question, request: Request, state: ServiceState, *,
     )
 
 
-def find(state: ServiceState, question: Question) -> list[moments.Moment]:
+def find(state: ServiceState, question: Question, *, local: bool) -> list[moments.Moment]:
     """Return all moments of a question, cached for its next pages."""
     request = question.request()
+    if isinstance(request, SearchRequest):
+        request = replace(request, remote=not local)
     clip = None if question.upload is None else state.uploads.clip(question.upload)
     key = (state.engine.data_version(), request, question.upload)
     found = state.answers.get(key)
@@ -165,9 +168,9 @@ class SavedSearch(Kept):
 
 
 @router.get("/searches")
-def list_searches(state: Shared) -> Page[SavedSearch]:
+def list_searches(state: Shared, owner: Owner) -> Page[SavedSearch]:
     """List saved searches."""
-    items = [_shown(each) for each in state.library.catalog.searches.all()]
+    items = [_shown(each) for each in state.library.catalog.searches.of(owner).all()]
     return Page(items=items, total=len(items), next=None)
 
 
@@ -177,34 +180,36 @@ async def ask_search(
     request: Request,
     state: Shared,
     local: IsLocal,
+    owner: Owner,
     limit: Limit = 20,
     offset: Annotated[int, Query(ge=0, le=MOST_OFFSET, description="Number of moments to skip.")] = 0,
     explain: Annotated[bool, Query(description="Explain why each moment was found.")] = False,
 ) -> Moments:
     """Run a saved search."""
-    saved = _held(state, name)
+    saved = _held(state, name, owner)
     question = SearchQuestion(**saved_request(saved).to_parameters(), limit=limit, offset=offset, explain=explain)
     return await answered(question, request, state, local=local)
 
 
 @router.put("/searches/{name:path}")
-def keep_search(name: Name, kept: Kept, state: Shared) -> SavedSearch:
+def keep_search(name: Name, kept: Kept, state: Shared, owner: Owner) -> SavedSearch:
     """Save a search under a name, replacing another of that name; its feedback stays."""
-    before = state.library.catalog.searches.get(name)
+    before = state.library.catalog.searches.of(owner).get(name)
     feedback = {"more": before.more, "less": before.less} if before else {}
-    state.library.save_search(name.strip(), SearchRequest.from_parameters(kept.model_dump() | feedback))
-    return _shown(_held(state, name))
+    request = SearchRequest.from_parameters(kept.model_dump() | feedback)
+    state.library.save_search(name.strip(), request, owner=owner)
+    return _shown(_held(state, name, owner))
 
 
 @router.delete("/searches/{name:path}", status_code=204)
-def forget_search(name: Name, state: Shared) -> None:
+def forget_search(name: Name, state: Shared, owner: Owner) -> None:
     """Delete a saved search."""
-    if not state.library.catalog.searches.remove(name):
+    if not state.library.catalog.searches.of(owner).remove(name):
         raise ApiError(404, "No saved search of this name.")
 
 
-def _held(state: ServiceState, name: str) -> searches.SavedSearch:
-    saved = state.library.catalog.searches.get(name)
+def _held(state: ServiceState, name: str, owner: str) -> searches.SavedSearch:
+    saved = state.library.catalog.searches.of(owner).get(name)
     if saved is None:
         raise ApiError(404, "No saved search of this name.")
     return saved

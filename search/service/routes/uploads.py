@@ -2,17 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 from anyio import to_thread
-from fastapi import APIRouter, Form, Path, UploadFile
+from fastapi import APIRouter, Form, Path, Request, Response, UploadFile
+from fastapi.routing import APIRoute
 
 from search.service.backend.errors import ApiError
 from search.service.backend.state import Shared
 from search.service.backend.uploads import Upload
 
-router = APIRouter(tags=["search"])
+_MOST_FIELDS, _FIELD_BYTES = 4, 1024  # beside the one file; each is held in memory
+
+
+class _OneFile(Request):
+    """A request whose form has one file and two numbers, and nothing that fills the memory before anybody looks."""
+
+    def form(self, **limits: Any) -> Any:
+        """Parse the form."""
+        return super().form(max_files=1, max_fields=_MOST_FIELDS, max_part_size=_FIELD_BYTES)
+
+
+class _OneFileRoute(APIRoute):
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def bounded(request: Request) -> Response:
+            return await handle(_OneFile(request.scope, request.receive))
+
+        return bounded
+
+
+router = APIRouter(tags=["search"], route_class=_OneFileRoute)
 
 Instant = Annotated[float | None, Form(ge=0, le=1e6, allow_inf_nan=False, description="Seconds.")]
 

@@ -12,11 +12,13 @@ import pytest
 from numpy.typing import NDArray
 
 from indexer.media.container import probe
+from indexer.media.files import open_file
 from indexer.media.frames import read_frames, read_stills
 from indexer.media.orientation import Orientation
 from indexer.media.remux import remux
 from indexer.media.transcode import cut
 from search.service.backend.previews import Previews
+from store.catalog.catalog import Catalog
 from store.types import Video
 from tests.support.media import quarters
 
@@ -112,18 +114,24 @@ def test_cuts_are_upright(tmp_path: Path, orientation: Orientation, suffix: str)
 @named
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
 def test_previews_are_upright(tmp_path: Path, orientation: Orientation, suffix: str):
-    previews = Previews(tmp_path / "library", most_bytes=2**30)
+    catalog = Catalog.open(":memory:")
+    previews = Previews(tmp_path / "library", catalog, most_bytes=2**30)
     if not previews.possible:
         pytest.skip("ffmpeg is not on this machine")
     (tmp_path / "library").mkdir()
     path = film(tmp_path / f"film.{suffix}", orientation)
     info = probe(path)
     facts = {"rotation": info.rotation, "mirrored": info.mirrored, "width": info.width, "height": info.height}
-    video = Video(str(path), 1, 1, "00", info.container, info.codec, duration=1.0, fps=25.0, **facts)
+    with open_file(path) as file:
+        content, stamp = file.content_hash(), file.identity.stamp
+    video = Video(
+        str(path), stamp.size, stamp.mtime_ns, content, info.container, info.codec, duration=1.0, fps=25.0, **facts
+    )
     previews._make(video)
     ready = previews.ready(video)
     assert ready is not None
-    assert shown(ready) == [as_ffmpeg_shows(orientation)] * 3
+    ready.close()
+    assert shown(tmp_path / "library" / "previews" / f"{content}.mp4") == [as_ffmpeg_shows(orientation)] * 3
 
 
 @pytest.mark.parametrize(

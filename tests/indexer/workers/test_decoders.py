@@ -79,7 +79,7 @@ def test_header_tells_the_video_and_its_subtitles(tmp_path, decoders):
     assert (first.info.width, first.info.height, first.info.codec) == (160, 96, "h264")
     assert first.cues == [Cue(0.5, 1.0, "Hello", "en")]
     assert first.malformed_cues == 1
-    assert first.problems == ["a.vtt: Is a directory"]
+    assert first.problems == ["a.vtt: Is a directory", "a.en.srt: left out: line 6 (its times cannot be read)"]
     assert second.cues == [Cue(0.5, 1.0, "Hello", "eng")]
 
 
@@ -153,7 +153,7 @@ def test_a_stall_costs_one_file(videos):
                 assert stream.header.info.codec == "h264"
                 (child,) = decoders._processes
                 os.kill(pids(decoders)[0], signal.SIGSTOP)
-                while child._connection.poll(0.2):  # what it had sent before
+                while child._channel.ready(0.2):  # what it had sent before
                     child._connection.recv_bytes()
                 child._timeout_seconds = 0.1
                 found.append(outcome(stream))

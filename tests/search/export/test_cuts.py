@@ -165,7 +165,7 @@ def test_names_are_safe_and_never_the_video_itself(tmp_path: Path):
     assert cut_one(long, 0, 0.1, tmp_path).path == tmp_path / "001-a_b-0m00s.mp4"
     (tmp_path / "001-a_b-0m00s.mp4").unlink()
     (tmp_path / "001-a_b-0m00s.mp4").hardlink_to(long)
-    assert "is the video itself" in cut_one(long, 0, 0.1, tmp_path).note
+    assert "it is the video itself" in cut_one(long, 0, 0.1, tmp_path).note
     assert np.array_equal(shown(long), range(5))
 
 
@@ -277,7 +277,7 @@ def test_a_failed_film_leaves_what_was_there(tmp_path: Path):
     (tmp_path / "broken.mp4").write_bytes(b"not a video")
     (tmp_path / "cut.mp4").write_bytes(b"before")
     with pytest.raises(MediaError, match="not a media file"):
-        write_parts(tmp_path / "broken.mp4", [(0.0, 1.0)], tmp_path / "cut.mp4")
+        write_parts(tmp_path / "broken.mp4", [(0.0, 1.0)], tmp_path / "cut.mp4", force=True)
     assert (tmp_path / "cut.mp4").read_bytes() == b"before"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["broken.mp4", "cut.mp4"]
 

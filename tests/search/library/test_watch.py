@@ -15,6 +15,7 @@ import pytest
 from model.encoder.contract import Encoder
 from search.library import Library
 from search.library.watch import Update, Watch, changes
+from store.errors import LibraryGone
 from tests.support.media import quarters, render
 
 PATIENCE_SECONDS = 180.0
@@ -209,11 +210,37 @@ def test_a_file_that_was_only_touched_is_no_news(scene: Scene, film: bytes):
     assert scene.play(lambda: [scene.folder / "a.mp4"], quiet, quiet) == []
 
 
-def test_a_drive_that_is_gone_ends_it_and_forgets_nothing(scene: Scene, film: bytes):
+@pytest.mark.parametrize("mount_point", [False, True])
+def test_a_drive_that_is_gone_is_told_and_forgets_nothing(scene: Scene, film: bytes, mount_point: bool):
     scene.play(write(scene.folder / "a.mp4", film), quiet, quiet)
-    with pytest.raises(FileNotFoundError, match="films is gone"):
-        scene.play(delete(scene.folder), quiet, quiet)
-    assert len(scene.library.videos()) == 1
+    away = scene.folder.with_name("away")
+
+    def unmount() -> list[Path]:
+        scene.folder.rename(away)
+        if mount_point:
+            scene.folder.mkdir()
+        return [scene.folder / "a.mp4", scene.folder]
+
+    def mount() -> list[Path]:
+        if mount_point:
+            scene.folder.rmdir()
+        away.rename(scene.folder)
+        return [scene.folder]
+
+    told = [update for _, update in scene.play(unmount, quiet, quiet, quiet, mount, quiet, quiet, quiet)]
+    assert [sentence for update in told for sentence in update.offline] == [
+        f"{scene.folder} is not there or empty; its videos stay",
+        f"{scene.folder} is there again",
+    ]
+    assert not any(update.forgotten or update.report.indexed for update in told)
+    assert scene.names() == ["a.mp4"]
+
+
+def test_a_library_that_is_deleted_ends_it(scene: Scene, film: bytes):
+    scene.play(write(scene.folder / "a.mp4", film), quiet, quiet)
+    shutil.rmtree(scene.library.folder)
+    with pytest.raises(LibraryGone, match="was deleted or replaced"):
+        scene.play(quiet)
 
 
 def test_only_folders_can_be_followed(scene: Scene, tmp_path: Path):

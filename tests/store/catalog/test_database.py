@@ -13,7 +13,7 @@ from sqlite_utils import Database
 import store.catalog.database
 from store.catalog import migrations
 from store.catalog.catalog import Catalog
-from store.errors import EncoderMismatch, NewerLibrary, NotALibrary, NotInLibrary, StoreError
+from store.errors import BusyLibrary, EncoderMismatch, NewerLibrary, NotALibrary, NotInLibrary, StoreError
 from store.types import Cue, EncoderInfo
 from tests.support.catalog import DIM, a_video, found, lines, put, some_segments
 
@@ -146,7 +146,7 @@ def test_a_library_that_stays_locked_is_given_up(tmp_path: Path, monkeypatch: py
     path.touch()
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
-    with pytest.raises(sqlite3.OperationalError, match="locked"):
+    with pytest.raises(BusyLibrary, match="locked: another process"):
         Catalog.open(path)
     other.close()
 

@@ -133,6 +133,9 @@ def test_words_of_an_older_library_are_found(tmp_path: Path) -> None:
         assert catalog.cues.of(1) == [Cue(0, 2, "the onions", "en")]
 
 
+ADDED = ("videos device", "videos inode", "videos ctime_ns", "videos missing_seconds")
+
+
 def test_words_of_every_script_are_found_in_an_older_library(tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as before:
         before.setattr(migrations, "MIGRATIONS", migrations.MIGRATIONS[:6])
@@ -143,6 +146,7 @@ def test_words_of_every_script_are_found_in_an_older_library(tmp_path: Path) -> 
             migrations.add_languages(catalog.database.sqlite)
             migrations.add_windows(catalog.database.sqlite)
             migrations.add_labels(catalog.database.sqlite)
+            migrations.add_identities(catalog.database.sqlite)
             lines(catalog, "สุนัขวิ่ง", "कुत्ता", "강아지가", "a dog")
             assert catalog.fulltext.search(["कुत"], limit=5) == [2]  # cut at its marks
             for column in (
@@ -155,9 +159,10 @@ def test_words_of_every_script_are_found_in_an_older_library(tmp_path: Path) -> 
                 "embeddings hubness",
                 "next_embeddings hubness",
                 "videos labels_stamp",
+                *ADDED,
             ):
                 catalog.database.sqlite.execute("ALTER TABLE {} DROP COLUMN {}".format(*column.split()))
-            for table in ("windows", "next_windows", "labels"):
+            for table in ("windows", "next_windows", "labels", "roots"):
                 catalog.database.sqlite.execute(f"DROP TABLE {table}")
     with Catalog.open(tmp_path / "library.db") as catalog:
         for number, word in enumerate(("วิ่ง", "कुत्ता", "강아지", "dogs"), start=1):

@@ -13,7 +13,7 @@ from search.service.backend.settings import Settings
 from tests.support.service import ADDRESS, filled, make_films, serving, tiny_encoder
 
 API = "/api/v1"
-TOKEN = {"authorization": "Bearer sesame"}
+TOKEN = {"authorization": "Bearer open-sesame-open-sesame"}
 SECRET = "very-private-folder"
 
 
@@ -40,7 +40,7 @@ def client(library: Path, encoder: Encoder) -> Iterator[TestClient]:
 @pytest.fixture(scope="module")
 def remote(library: Path, encoder: Encoder) -> Iterator[TestClient]:
     """On another machine."""
-    settings = {"host": "0.0.0.0", "token": "sesame", "local_token": "mine"}
+    settings = {"host": "0.0.0.0", "token": "open-sesame-open-sesame", "local_token": "mine"}
     with serving(library, encoder, base_url="http://192.168.1.5:8420", **settings) as client:
         yield client
 
@@ -101,10 +101,10 @@ def test_other_machines_need_the_token(remote: TestClient):
 
 
 def test_the_token_moves_from_the_address_into_a_cookie(library: Path, encoder: Encoder):
-    settings = {"host": "0.0.0.0", "token": "sesame"}
+    settings = {"host": "0.0.0.0", "token": "open-sesame-open-sesame"}
     with serving(library, encoder, base_url="http://192.168.1.5:8420", **settings) as client:
         assert client.get("/?token=wrong", follow_redirects=False).headers.get("set-cookie") is None
-        greeted = client.get("/?token=sesame&q=dog", follow_redirects=False)
+        greeted = client.get("/?token=open-sesame-open-sesame&q=dog", follow_redirects=False)
         assert (greeted.status_code, greeted.headers["location"]) == (303, "/?q=dog")
         cookie = greeted.headers["set-cookie"].lower()
         assert "httponly" in cookie

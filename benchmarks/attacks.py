@@ -1,0 +1,530 @@
+"""What docs/security.md says, tried on this machine: how often, and how often it held.
+
+    python -m benchmarks.attacks            a few thousand requests and files, on the loopback
+    python -m benchmarks.attacks --quick    the part that continuous integration runs
+
+A small library is made with the shipped model in a temporary folder and served on a free port of 127.0.0.1. Exit code 1
+if anything did not hold.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import io
+import json
+import os
+import random
+import shutil
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+from indexer.media.container import MediaError
+from indexer.media.files import open_file
+from indexer.pipeline import IndexOptions
+from indexer.text.sidecars import Sidecar
+from indexer.text.subtitles import SubtitleError, read_sidecar
+from indexer.workers import sandbox
+from indexer.workers.decoders import Decoders
+from search import Library
+from search.cli.terminal import visible
+from search.clips.duplicates import find
+from search.query.language import QueryError, parse
+from search.service.app import create
+from search.service.backend.endpoint import Endpoint, publish, read, secret
+from search.service.backend.settings import Settings
+from search.service.server import Server, listen
+from store.catalog.integrity import problems, repair
+from store.errors import StoreError
+
+SECRET = b"a very private diary, line after line. "
+TOKEN, READ_TOKEN = "t" * 24, "r" * 24
+PATIENCE = 120.0
+
+
+class Count:
+    """How often something was tried, and how often it held."""
+
+    def __init__(self) -> None:
+        self.tried = self.held = 0
+        self.failures: list[str] = []
+
+    def note(self, held: bool, what: str = "") -> None:
+        self.tried += 1
+        self.held += held
+        if not held:
+            self.failures.append(what)
+
+
+class Service:
+    """A running service and who asks it."""
+
+    def __init__(self, library: Library, settings: Settings) -> None:
+        self.library, self.settings = library, settings
+
+    def ask(
+        self, method: str, path: str, *, token: str | None = TOKEN, body: bytes | None = None, **headers: str
+    ) -> tuple[int, bytes]:
+        address = urlsplit(self.settings.url)
+        connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=PATIENCE)
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        if token is not None:
+            sent["Authorization"] = f"Bearer {token}"
+        try:
+            connection.request(method, path, body, sent)
+            response = connection.getresponse()
+            return response.status, response.read()
+        finally:
+            connection.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true")
+    args = parser.parse_args()
+    times = 1 if args.quick else 10
+    with tempfile.TemporaryDirectory() as folder, served(Path(folder)) as (service, films):
+        rows = {name: attack(service, films, times) for name, attack in ATTACKS.items()}
+    width = max(map(len, rows))
+    print(f"{'':{width}}    tried     held")
+    for name, count in rows.items():
+        print(f"{name:{width}} {count.tried:>8,} {count.held:>8,}")
+        for failure in count.failures[:3]:
+            print(f"{'':{width}}   not held: {visible(failure)[:160]}")
+    sys.exit(any(count.failures for count in rows.values()))
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[tuple[Service, Path]]:
+    films = folder / "films"
+    films.mkdir()
+    for number in range(3):
+        film(films / f"{number}.mp4", seconds=2 + number, hue=60 * number)
+    with listen("127.0.0.1", 0) as end:
+        library = Library(folder / "library")
+        library.index([films])
+        settings = Settings(
+            port=end.getsockname()[1],
+            token=TOKEN,
+            read_token=READ_TOKEN,
+            secret=secret(library.folder, make=True) or b"",
+        )
+        answers = threading.Event()
+        app = create(library, settings)
+        server = Server(
+            app, started=answers.set, ending=app.state.service.closing.set, ended=lambda: None, verbose=False
+        )
+        thread = threading.Thread(target=lambda: server.run(sockets=[end]))
+        thread.start()
+        try:
+            answers.wait(PATIENCE)
+            yield Service(library, settings), films
+        finally:
+            app.state.service.closing.set()
+            server.should_exit = True
+            thread.join(PATIENCE)
+
+
+def film(path: Path, *, seconds: int, hue: int) -> Path:
+    source = f"testsrc2=s=160x96:r=10:d={seconds},hue=h={hue}"
+    command = ["ffmpeg", "-v", "error", "-y", "-f", "lavfi", "-i", source, "-pix_fmt", "yuv420p", "-g", "5"]
+    subprocess.run([*command, "-movflags", "+faststart", str(path)], check=True)
+    return path
+
+
+def swaps(service: Service, films: Path, times: int) -> Count:
+    """A file is swapped after it was indexed: by links, other files, playlists, what is no file."""
+    count = Count()
+    video = service.library.videos()[0]
+    path, kept = Path(video.path), Path(video.path).read_bytes()
+    contents = (SECRET, b"#EXTM3U\n#EXTINF:9,\nfile:///etc/passwd\n", b"ffconcat version 1.0\nfile /etc/passwd\n")
+    for content in contents * times:
+        for kind in ("link", "hard link", "content", "fifo", "device", "folder"):
+            private = films.parent / "private"
+            private.write_bytes((content * video.size)[: video.size])
+            os.utime(private, ns=(video.mtime_ns, video.mtime_ns))
+            path.unlink()
+            if kind == "link":
+                path.symlink_to(private)
+            elif kind == "hard link":
+                os.link(private, path)
+            elif kind == "content":
+                shutil.copy2(private, path)
+            elif kind == "fifo":
+                os.mkfifo(path)
+            elif kind == "device":
+                path.symlink_to("/dev/zero")
+            else:
+                path.mkdir()
+            for what in ("media", "preview", "frame?at=0.5"):
+                status, body = service.ask("GET", f"/api/v1/videos/{video.id}/{what}")
+                count.note(status >= 400 and content[:20] not in body, f"{kind} {what}: {status}")
+            if path.is_dir() and not path.is_symlink():
+                path.rmdir()
+            else:
+                path.unlink()
+            private.unlink()
+            path.write_bytes(kept)
+            os.utime(path, ns=(video.mtime_ns, video.mtime_ns))
+    status, body = service.ask("GET", f"/api/v1/videos/{video.id}/media")
+    count.note((status, body) == (200, kept), f"the same content again: {status}")
+    return count
+
+
+def races(service: Service, films: Path, times: int) -> Count:
+    """A file is swapped while it is asked for."""
+    count, video = Count(), service.library.videos()[1]
+    path, kept = Path(video.path), films.parent / "kept.mp4"
+    shutil.copy2(path, kept)
+    private = films.parent / "private"
+    private.write_bytes((SECRET * video.size)[: video.size])
+    os.utime(private, ns=(video.mtime_ns, video.mtime_ns))
+    ended = threading.Event()
+
+    def swap() -> None:
+        spare = films.parent / "spare"
+        while not ended.is_set():
+            spare.symlink_to(private)
+            os.replace(spare, path)
+            shutil.copy2(kept, spare)
+            os.replace(spare, path)
+
+    thread = threading.Thread(target=swap)
+    thread.start()
+    for _ in range(40 * times):
+        _, body = service.ask("GET", f"/api/v1/videos/{video.id}/media")
+        count.note(SECRET[:20] not in body, "the private file was sent")
+    ended.set()
+    thread.join()
+    return count
+
+
+def strangers(service: Service, films: Path, times: int) -> Count:
+    """Requests without a token, with a wrong one, from other sites, under other names, and beyond their role."""
+    count = Count()
+    host = urlsplit(service.settings.url).netloc
+    paths = [
+        path.replace("{video_id}", "1").replace("{segment_id}", "1").replace("{name}", "x")
+        for path in json.loads(service.ask("GET", "/api/v1/openapi.json")[1])["paths"]
+    ]
+    for path in paths * times:
+        count.note(service.ask("GET", path, token=None)[0] == 401, f"no token {path}")
+        foreign: list[dict[str, str]] = [
+            {"origin": "http://evil.example"},
+            {"sec_fetch_site": "cross-site"},
+            {"host": "evil.example"},
+            {"host": f"evil.example:{service.settings.port}"},
+        ]
+        for headers in foreign:
+            status, _ = service.ask("GET", path, token=TOKEN, body=None, **headers)
+            count.note(status in (403, 421), f"{headers} {path}: {status}")
+    for method, path in (("PUT", "searches/x"), ("DELETE", "searches/x"), ("DELETE", "videos/1"), ("POST", "jobs")):
+        status, _ = service.ask(
+            method, f"/api/v1/{path}", token=READ_TOKEN, body=b"{}", content_type="application/json"
+        )
+        count.note(status == 403, f"only reading: {method} {path}: {status}")
+    said = [service.ask("GET", "/api/v1/status", token=f"wrong{number}")[0] for number in range(30)]
+    count.note(said.count(401) <= 10 and said[-1] == 429, f"guesses: {said}")
+    count.note(service.ask("GET", "/api/v1/status", token=service.settings.local_token, host=host)[0] == 200, "owner")
+    return count
+
+
+def resources(service: Service, films: Path, times: int) -> Count:
+    """Idle sockets, half requests, many parts, large and endless bodies."""
+    count = Count()
+    local = service.settings.local_token
+    address = ("127.0.0.1", service.settings.port)
+    idle = [socket.create_connection(address) for _ in range(300)]
+    for end in idle[::2]:
+        with suppress(OSError):
+            end.sendall(b"GET /api/v1/status HTTP/1.1\r\nHost: ")
+    count.note(service.ask("GET", "/api/v1/status", token=local)[0] == 200, "300 idle sockets")
+    for end in idle:
+        end.close()
+    mark = "x" * 20
+    part = f'--{mark}\r\nContent-Disposition: form-data; name="a"\r\n\r\n{"y" * 500}\r\n'
+    file = f'--{mark}\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\nz\r\n'
+    for body in (part * 900, file * 50, f"{file[:-3]}{'z' * 100}\r\n" * 20, part.replace("y", "y" * 1000)):
+        for _ in range(times):
+            status, _ = service.ask(
+                "POST",
+                "/api/v1/uploads",
+                token=local,
+                body=f"{body}--{mark}--\r\n".encode(),
+                content_type=f"multipart/form-data; boundary={mark}",
+            )
+            count.note(400 <= status < 500, f"{len(body)} bytes of parts: {status}")
+    status, _ = service.ask(
+        "PUT", "/api/v1/searches/x", token=local, body=b" " * 2**21, content_type="application/json"
+    )
+    count.note(status == 413, f"2 MiB of JSON: {status}")
+    return count
+
+
+def garbage(service: Service, films: Path, times: int) -> Count:
+    """Files of noise, cut and changed videos: each is a video or a reason, and no child outlives it."""
+    count, noise = Count(), random.Random(0)
+    whole = (films / "0.mp4").read_bytes()
+    folder = films.parent / "bad"
+    folder.mkdir()
+    for number in range(10 * times):
+        content = bytearray(whole)
+        for _ in range(noise.randrange(1, 200)):
+            content[noise.randrange(len(content))] = noise.randrange(256)
+        (folder / f"{number}-changed.mp4").write_bytes(content)
+        (folder / f"{number}-cut.mp4").write_bytes(whole[: noise.randrange(1, len(whole))])
+        (folder / f"{number}-noise.mkv").write_bytes(noise.randbytes(5000))
+    with Decoders(timeout_seconds=30) as decoders:
+        for stream in decoders.streams(sorted(folder.iterdir())):
+            try:
+                for _ in stream:
+                    pass
+            except MediaError as error:
+                count.note(bool(str(error)) and "\n" not in str(error) and "unexpected" not in str(error), str(error))
+            else:
+                count.note(True)
+    return count
+
+
+def stalls(service: Service, films: Path, times: int) -> Count:
+    """A child that stops in the middle of an answer, and one that is killed."""
+    import signal
+
+    count = Count()
+    for how in (signal.SIGSTOP, signal.SIGKILL):
+        with Decoders(timeout_seconds=60) as decoders:
+            for stream in decoders.streams([films / "0.mp4"]):
+                _ = stream.header
+                decoders._processes[0]._timeout_seconds = 3
+                os.kill(decoders._processes[0]._process.pid or 0, how)
+                began = time.monotonic()
+                with suppress(MediaError):
+                    for _ in stream:
+                        pass
+                count.note(time.monotonic() - began < 30, f"{how.name}: {time.monotonic() - began:.0f} s")
+    return count
+
+
+def subtitles(service: Service, films: Path, times: int) -> Count:
+    """Subtitle files that are none, or that take for ever."""
+    count = Count()
+    folder = films.parent / "said"
+    folder.mkdir()
+    bad: dict[str, Callable[[Path], object]] = {
+        "dangling": lambda path: path.symlink_to("nowhere"),
+        "loop": lambda path: path.symlink_to(path.name),
+        "fifo": os.mkfifo,
+        "zero": lambda path: path.symlink_to("/dev/zero"),
+        "folder": lambda path: path.mkdir(),
+        "markup": lambda path: path.write_text("1\n00:00:01,000 --> 00:00:02,000\n" + r"{\i1" * 200_000),
+        "digits": lambda path: path.write_text("1\n00:00:01,000 --> " + "1" * 2_000_000),
+        "brackets": lambda path: path.write_text("1\n00:00:01,000 --> 00:00:02,000\n" + "<" * 500_000),
+    }
+    for name, make in bad.items():
+        shutil.copy(films / "0.mp4", folder / f"{name}.mp4")
+        make(folder / f"{name}.srt")
+    with Decoders(timeout_seconds=40) as decoders:
+        for stream in decoders.streams(sorted(folder.glob("*.mp4"))):
+            try:
+                count.note(sum(len(frames) for frames, _ in stream) > 0, stream.path.name)
+            except MediaError as error:
+                count.note(False, f"{stream.path.name}: {error}")
+    return count
+
+
+def confinement(service: Service, films: Path, times: int) -> Count:
+    """What a hijacked decoder would try."""
+    count = Count()
+    program = (
+        "import os,socket,sys; sys.path.insert(0, sys.argv[1])\n"
+        "from indexer.workers import sandbox; sandbox.enter(readable=sandbox.interpreter_folders())\n"
+        "do = {'read': lambda: open('/etc/passwd'), 'write': lambda: open('/tmp/x', 'w'), 'net': socket.socket,\n"
+        "'exec': lambda: os.execv('/bin/true', ['true']), 'fork': os.fork, 'kill': lambda: os.kill(os.getppid(), 0)}\n"
+        "try: do[sys.argv[2]]()\nexcept OSError: sys.exit(7)"
+    )
+    root = str(Path(sandbox.__file__).parents[2])
+    for action in ("read", "write", "net", "exec", "fork", "kill"):
+        done = subprocess.run([sys.executable, "-c", program, root, action], capture_output=True, check=False)
+        count.note(done.returncode == 7, action)
+    return count
+
+
+def planted(service: Service, films: Path, times: int) -> Count:
+    """service.json of somebody else, of a dead process, readable by others, behind a link."""
+    count = Count()
+    folder = films.parent / "planted"
+    folder.mkdir()
+    sound = Endpoint("http://127.0.0.1:9", "token", os.getpid(), "0")
+    publish(folder, sound)
+    count.note(read(folder) == sound, "a sound one")
+    for mode in (0o644, 0o660, 0o604):
+        (folder / "service.json").chmod(mode)
+        count.note(read(folder) is None, f"mode {mode:o}")
+    for pid in (0, -1, 2**22 + 7, 10**30):
+        publish(folder, Endpoint("http://127.0.0.1:9", "token", pid, "0"))
+        count.note(read(folder) is None, f"process {pid}")
+    publish(folder, sound)
+    (folder / "service.json").rename(folder / "real.json")
+    (folder / "service.json").symlink_to("real.json")
+    count.note(read(folder) is None, "a link")
+    count.note(stat.S_IMODE(service.library.folder.stat().st_mode) == 0o700, "the library's folder")
+    count.note(not (service.library.folder / "catalog.sqlite").stat().st_mode & 0o077, "the library's file")
+    return count
+
+
+def offline(service: Service, films: Path, times: int) -> Count:
+    """A drive is unmounted."""
+    count = Count()
+    away = films.with_name("away")
+    held = len(service.library.videos())
+    films.rename(away)
+    for empty in (False, True):
+        if empty:
+            films.mkdir()
+        report = service.library.index([films], options=IndexOptions(prune=True))
+        count.note(len(service.library.videos()) == held and not report.pruned, f"empty: {empty}")
+    films.rmdir()
+    away.rename(films)
+    return count
+
+
+def duplicates(service: Service, films: Path, times: int) -> Count:
+    """Links, hard links and second paths are never offered for deletion alone."""
+    count = Count()
+    (films / "link.mp4").symlink_to("0.mp4")
+    os.link(films / "1.mp4", films / "hard.mp4")
+    shutil.copy(films / "2.mp4", films / "copy.mp4")
+    for path in sorted(films.iterdir()):
+        service.library.index([path])
+    found = service.library.engine.run(lambda each: find(each.catalog, each.index, each.normalizer))
+    for cluster in found:
+        kept = {os.path.realpath(copy.video.path) for copy in cluster.videos if copy.keep}
+        for copy in cluster.videos:
+            other = os.path.realpath(copy.video.path) not in kept
+            count.note(copy.keep or other, f"{copy.video.path} is offered, which is kept under another name")
+        count.note(bool(kept), "nothing is kept")
+    for name in ("link.mp4", "hard.mp4", "copy.mp4"):
+        (films / name).unlink()
+    service.library.remove([films / name for name in ("link.mp4", "hard.mp4", "copy.mp4")])
+    return count
+
+
+def damage(service: Service, films: Path, times: int) -> Count:
+    """Bytes of a library's file are overwritten: it is told, or does not matter; repair leaves a sound library."""
+    count, noise = Count(), random.Random(1)
+    source = films.parent / "whole.sqlite"
+    from store.catalog.integrity import backup
+
+    backup(service.library.folder / "catalog.sqlite", source)
+    whole = source.read_bytes()
+    for number in range(3 * times):
+        path = films.parent / f"damaged{number}" / "catalog.sqlite"
+        path.parent.mkdir()
+        content = bytearray(whole)
+        for _ in range(3):
+            at = noise.randrange(100, len(content) - 400)
+            content[at : at + 300] = noise.randbytes(300)
+        path.write_bytes(content)
+        try:
+            if problems(path):
+                repair(path)
+            count.note(not problems(path), f"still damaged: {problems(path)[:1]}")
+        except StoreError as error:
+            count.note("\n" not in str(error), str(error))
+    return count
+
+
+def words(service: Service, files: Path, times: int) -> Count:
+    """Parsers of ours: queries, times of cues, ranges, paths with what is no text."""
+    count, noise = Count(), random.Random(2)
+    letters = 'ab "()-:\\*\x00\x1b\ud800é日THEN AND OR NOT in:type:before:99999 {}<>%'
+    local = service.settings.local_token
+    for _ in range(300 * times):
+        text = "".join(noise.choice(letters) for _ in range(noise.randrange(1, 60)))
+        try:
+            parse(text)
+            count.note(True)
+        except (QueryError, ValueError):
+            count.note(True)
+        except Exception as error:
+            count.note(False, f"{text!r}: {error!r}")
+    clip = files.parent / "cue.srt"
+    for _ in range(100 * times):
+        lines = ["".join(noise.choice("0123456789:,.-> \n{\\i}<b>") for _ in range(80)) for _ in range(20)]
+        clip.write_text("1\n00:00:01,000 --> 00:00:02,000\n" + "\n".join(lines))
+        try:
+            cues = read_sidecar(Sidecar(clip)).cues
+            count.note(all(cue.end > cue.start >= 0 for cue in cues), "a cue out of order")
+        except SubtitleError:
+            count.note(True)
+        except Exception as error:
+            count.note(False, repr(error))
+    for _ in range(20 * times):
+        header = "bytes=" + "".join(noise.choice("0123456789-, ") for _ in range(noise.randrange(1, 30)))
+        status, _ = service.ask("GET", "/api/v1/videos/1/media", token=local, range=header)
+        count.note(status in (200, 206, 400, 416), f"{header}: {status}")
+        query = quote("".join(noise.choice(letters.replace("\ud800", "")) for _ in range(30)))
+        status, _ = service.ask("GET", f"/api/v1/videos?within={query}", token=local)
+        count.note(status < 500, f"within={query}: {status}")
+    return count
+
+
+def terminal(service: Service, films: Path, times: int) -> Count:
+    """Escape sequences in names and subtitles."""
+    count, noise = Count(), random.Random(3)
+    out = io.StringIO()
+    from search.cli.terminal import Terminal
+
+    console = Terminal(file=out, soft_wrap=True, highlight=False)
+    for _ in range(200 * times):
+        out.seek(0)
+        out.truncate()
+        console.print("".join(chr(noise.randrange(0xA0)) for _ in range(40)), markup=False)
+        said = out.getvalue()
+        count.note(not any(ord(letter) < 32 and letter not in "\n\t" for letter in said), repr(said))
+    return count
+
+
+def fifos(service: Service, films: Path, times: int) -> Count:
+    """What would wait for ever is not opened."""
+    count = Count()
+    for name, make in (("fifo", os.mkfifo), ("zero", lambda path: path.symlink_to("/dev/zero"))):
+        path = films.parent / f"endless-{name}"
+        make(path)
+        try:
+            open_file(path).close()
+            count.note(False, name)
+        except OSError:
+            count.note(True)
+    return count
+
+
+ATTACKS: dict[str, Callable[[Service, Path, int], Count]] = {
+    "a file swapped after indexing": swaps,
+    "a file swapped while it is sent": races,
+    "strangers, other sites, other roles": strangers,
+    "resources": resources,
+    "service.json and permissions": planted,
+    "a hijacked decoder": confinement,
+    "a decoder that stalls or dies": stalls,
+    "bad files": garbage,
+    "bad subtitles": subtitles,
+    "what would wait for ever": fifos,
+    "queries, cues, ranges, paths": words,
+    "terminal escapes": terminal,
+    "duplicates": duplicates,
+    "a drive that is away": offline,
+    "a damaged library": damage,
+}
+
+if __name__ == "__main__":
+    main()

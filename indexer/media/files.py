@@ -1,0 +1,157 @@
+"""Files of strangers, opened once: a regular file, known by its descriptor from then on.
+
+A name can come to mean another file between two looks at it; a descriptor cannot. A worker process may not open files:
+it is handed descriptors (see `indexer.workers.process`), under the names that its jobs call them by.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from store.types import FileIdentity
+
+_WITHOUT_WAITING = getattr(os, "O_NONBLOCK", 0)  # a FIFO without a writer would block for ever
+_SHARED = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+_OWN_DESCRIPTORS = ("/proc/self/fd", "/dev/fd")  # Linux; macOS
+_HASH_CHUNK_BYTES = 4 * 2**20
+
+
+class NotRegularFile(OSError):  # noqa: N818 - the name says the state found
+    """A folder, device, FIFO or socket where a file was expected."""
+
+
+class OpenFile:
+    """A regular file, open for reading; its position is its own, even where the descriptor is shared.
+
+    Attributes:
+        name: the path as text, from which decoders guess formats.
+        container: what a file that was indexed before is, as FFmpeg names it; "" where nobody knows.
+    """
+
+    def __init__(self, path: Path, descriptor: int, container: str = "") -> None:
+        self.path, self.descriptor, self.container = path, descriptor, container
+        self.name = os.fsencode(path).decode("utf-8", "replace")
+        self._position = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    @property
+    def status(self) -> os.stat_result:
+        """What the system says of the open file."""
+        return os.fstat(self.descriptor)
+
+    @property
+    def identity(self) -> FileIdentity:
+        """Which file it is, and in which state."""
+        return FileIdentity.of(self.status)
+
+    @property
+    def place(self) -> str:
+        """A name by which programs that take nothing else open this very file, where the system has one."""
+        here = (f"{folder}/{self.descriptor}" for folder in _OWN_DESCRIPTORS)
+        return next(filter(os.path.exists, here), str(self.path.absolute()))
+
+    def read(self, count: int = -1) -> bytes:
+        """Read at most so many bytes, all that is left where negative."""
+        if count < 0:
+            count = max(0, self.status.st_size - self._position)
+        part = self._read(count)
+        self._position += len(part)
+        return part
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move as in `io.IOBase.seek`."""
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self.status.st_size}[whence]
+        self._position = max(0, base + offset)
+        return self._position
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._position
+
+    def content_hash(self, check: Callable[[], None] = lambda: None) -> str:
+        """BLAKE2b-128 of the whole file, in hex (RFC 7693); what `check` raises, asked after each part, ends it."""
+        digest = hashlib.blake2b(digest_size=16)
+        self.seek(0)
+        while part := self.read(_HASH_CHUNK_BYTES):
+            digest.update(part)
+            check()
+        self.seek(0)
+        return digest.hexdigest()
+
+    def duplicate(self) -> OpenFile:
+        """Return the same open file with a position of its own, to be closed by itself."""
+        return OpenFile(self.path, os.dup(self.descriptor), self.container)
+
+    def close(self) -> None:
+        """Close it; once more does nothing."""
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+    def _read(self, count: int) -> bytes:
+        if hasattr(os, "pread"):
+            return os.pread(self.descriptor, count, self._position)
+        os.lseek(self.descriptor, self._position, os.SEEK_SET)
+        return os.read(self.descriptor, count)
+
+
+@dataclass(frozen=True)
+class _Handed:
+    """What a worker process was given under a name: an open file, or why there is none."""
+
+    descriptor: int
+    container: str
+    problem: OSError | None
+
+
+_handed: dict[str, _Handed] = {}
+
+
+def open_file(path: Path, *, follow: bool = True) -> OpenFile:
+    """Open a regular file, without waiting for anything.
+
+    Args:
+        follow: whether the last part of the path may be a link.
+
+    Raises:
+        NotRegularFile: it is something else.
+        OSError: it cannot be opened.
+    """
+    handed = _handed.get(str(path))
+    if handed is not None:
+        if handed.problem is not None:
+            raise handed.problem
+        return OpenFile(path, os.dup(handed.descriptor), handed.container)
+    flags = os.O_RDONLY | _WITHOUT_WAITING | _SHARED | (0 if follow else getattr(os, "O_NOFOLLOW", 0))
+    file = OpenFile(path, os.open(path, flags))
+    if not stat.S_ISREG(file.status.st_mode):
+        file.close()
+        if os.path.isdir(path):
+            raise IsADirectoryError(21, "Is a directory", str(path))
+        raise NotRegularFile(22, "not a regular file", str(path))
+    return file
+
+
+def hand(path: str, descriptor: int, *, container: str = "", problem: OSError | None = None) -> None:
+    """Have `open_file` answer with this descriptor, or this problem, when it is asked for a path."""
+    _handed[path] = _Handed(descriptor, container, problem)
+
+
+def take_back() -> None:
+    """Close all that was handed, and answer with the file system again."""
+    for handed in _handed.values():
+        if handed.problem is None:
+            os.close(handed.descriptor)
+    _handed.clear()
