@@ -267,9 +267,9 @@ FILTERS = (
         values=("10s", "1m", "10m", "1h"),
     ),
     FilterSpec(
-        "in_root",
+        "below",
         "a part of the path below the folder that was indexed, for clients that are told no paths",
-        "in_root:holidays",
+        "below:holidays",
         str,
         lambda part: (_IN_ROOT, (f"%{_literally(part)}%",)),
         typed=False,

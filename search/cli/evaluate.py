@@ -35,7 +35,7 @@ def judge(
     """Save a right or wrong answer to a query, for `videobert evaluate --judged`."""
     if wrong and forget:
         raise typer.BadParameter("--wrong and --forget exclude each other")
-    with opened(folder) as library:
+    with opened(folder, make=True) as library:
         place = ClipRange.parse(video)
         path = os.path.abspath(place.path.expanduser())
         judgement = Judgement(text.strip(), path, not wrong, place.start, place.end)
@@ -131,7 +131,7 @@ def _evaluate_annotated(
     from search.evaluation.plot import check_plot, plot_recall
     from search.evaluation.retrieval import evaluate
 
-    with opened(folder) as library:
+    with opened(folder, make=True) as library:
         if plot:
             check_plot(plot)
         annotations = read_annotations(path, format=format, only=only)
@@ -173,7 +173,7 @@ def _evaluate_judged(
 ) -> None:
     from search.evaluation.judged import ask, below, fallen, judged_scores
 
-    with opened(folder) as library:
+    with opened(folder, make=True) as library:
         judgements = library.catalog.judgements.all()
         if not judgements:
             raise ValueError("this library has no judged queries yet; `videobert judge TEXT VIDEO` adds one")

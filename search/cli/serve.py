@@ -134,7 +134,7 @@ def _leave() -> None:
 
 def mcp(folder: LibraryOption = None, model: ModelOption = None) -> None:
     """Serve tools for assistants: the Model Context Protocol on standard input and output."""
-    with opened(folder, model=model) as library:
+    with opened(folder, model=model, make=True) as library:
         if find_spec("mcp") is None:
             raise ValueError('this needs the MCP SDK: pip install "videobert-search[mcp]"')
         from search.service.mcp import server

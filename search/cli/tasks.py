@@ -49,7 +49,7 @@ def summarize(
     from search.export.cuts import check_video_name, write_parts
     from search.tasks.storyboard import SHORT_SIDE, stills, write_page, write_picture
 
-    with opened(folder) as library:
+    with opened(folder, make=True) as library:
         output_folder.mkdir(parents=True, exist_ok=True)
         if output is None and seconds is not None:
             output = output_folder / f"{video.stem}.highlights.mp4"
@@ -125,7 +125,7 @@ def classify(
         if train is not None and classifier is None:
             raise ValueError("--train needs --classifier, the folder to write")
     failed = False
-    with opened(folder) as library:
+    with opened(folder, make=True) as library:
         if train is not None and classifier is not None:
             failed = _train_classifier(library, train, classifier)
             if not videos:
@@ -220,7 +220,7 @@ def fill(
     json_: JsonOption = False,
 ) -> None:
     """Fill the blanks in a sentence about a video."""
-    with opened(folder) as library:
+    with opened(folder, make=True) as library:
         guesses = library.fill(video, text, top=top)
     if json_:
         print_json([[asdict(guess) for guess in blank] for blank in guesses])

@@ -88,9 +88,7 @@ class SearchRequest:
         query = parse(self.query) if self.query.strip() or not narrowed else ParsedQuery((Step(),))
         if len(query.steps) > 1 and (clips or self.more or self.less):
             raise ValueError("clips, pictures, more and less go with a query of one step, not with THEN")
-        filters = [
-            replace(each, name="in_root") if self.remote and each.name == "in" else each for each in query.filters
-        ]
+        filters = [replace(each, name="below") if self.remote and each.name == "in" else each for each in query.filters]
         if self.within is not None:
             filters.append(Filter("within", self.within))
         if self.tag is not None:

@@ -205,6 +205,8 @@ class FaissIndex:
                 os.fsync(file.fileno())
             os.replace(fresh, self._path)
         except OSError as error:
+            if error.errno is None:
+                raise
             raise OSError(error.errno, error.strerror, str(self._path)) from error
         finally:
             fresh.unlink(missing_ok=True)
