@@ -12,8 +12,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from indexer.ignore import IgnoreRules, is_live_photo
 from indexer.media.files import open_file
+from indexer.media.ignore import IgnoreRules, is_ignored, is_live_photo
 from indexer.media.suffixes import VIDEO_SUFFIXES
 from indexer.text.sidecars import SUBTITLE_SUFFIXES, natural, sidecars
 
@@ -34,8 +34,8 @@ def discover(targets: Sequence[str | Path], *, all_files: bool = False) -> Disco
 
     Args:
         targets: files, folders (walked recursively) and globs such as ``videos/**/*.mkv``. Hidden files and folders,
-            and what `indexer.ignore` names, are skipped unless they are targets themselves. Links are followed; a file
-            or folder reached twice counts once, under the first path.
+            and what `indexer.media.ignore` names, are skipped unless they are targets themselves, or a glob spells them
+            out. Links are followed; a file or folder reached twice counts once, under the first path.
         all_files: in folders, take every file except subtitle files, whatever its name.
     """
     walk = _Walk(all_files=all_files)
@@ -79,8 +79,14 @@ class _Walk:
             matches = sorted(glob.iglob(str(path), recursive=True), key=natural)
             if not matches:
                 self.problems.append((target, "nothing matches"))
-            for match in matches:
-                self._named(Path(match))
+            spelled_out = path
+            while glob.has_magic(str(spelled_out)):
+                spelled_out = spelled_out.parent
+            for found in map(Path, matches):
+                if is_ignored(found, spelled_out) or (found.is_file() and is_live_photo(found)):
+                    self.ignored += found.is_file()
+                else:
+                    self._named(found)
         else:
             self.problems.append((target, "no such file or folder"))
 
@@ -100,7 +106,7 @@ class _Walk:
             self.problems.append((str(path), error.strerror or str(error)))
 
     def _folder(self, top: Path) -> None:
-        todo = [(top, IgnoreRules())]
+        todo = [(top, IgnoreRules.above(top))]
         while todo:
             folder, outer = todo.pop()
             try:
@@ -116,7 +122,8 @@ class _Walk:
                 try:
                     mode = path.stat().st_mode
                 except OSError as error:
-                    self._unreadable(path, error)
+                    if not rules.ignore(path, is_folder=True):
+                        self._unreadable(path, error)
                     continue
                 is_folder = stat.S_ISDIR(mode)
                 if rules.ignore(path, is_folder=is_folder):

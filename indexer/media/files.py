@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -147,6 +147,11 @@ def open_file(path: Path, *, follow: bool = True) -> OpenFile:
 def hand(path: str, descriptor: int, *, container: str = "", problem: OSError | None = None) -> None:
     """Have `open_file` answer with this descriptor, or this problem, when it is asked for a path."""
     _handed[path] = _Handed(descriptor, container, problem)
+
+
+def handed_paths() -> Collection[str] | None:
+    """The paths that a worker process may open, None in a process that may open all."""
+    return _handed.keys() or None
 
 
 def take_back() -> None:

@@ -3,6 +3,7 @@
 They lie beside the video, in a folder ``Subs`` or ``Subtitles``, in one named as the video, or in such a one below
 ``Subs``. A file belongs to the video with the longest name that its own begins with, so that ``film.trailer.srt`` is
 never that of ``film.mp4``. Composed and decomposed letters are one, and so is case, unless it tells two videos apart.
+What a walk passes over (see `indexer.media.ignore`) belongs to none.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
 
+from indexer.media.files import handed_paths
+from indexer.media.ignore import is_ignored
 from indexer.media.suffixes import VIDEO_SUFFIXES
 from indexer.text.languages import is_language, spelled
 
@@ -53,8 +56,14 @@ class Sidecar:
 
 def sidecars(video: Path) -> list[Sidecar]:
     """The subtitle files that belong to a video, in natural order, folder by folder."""
-    if video.name.lower().endswith(SUBTITLE_SUFFIXES):
-        return []
+    found = [] if video.name.lower().endswith(SUBTITLE_SUFFIXES) else _belonging(video)
+    handed = handed_paths()
+    if handed is not None:
+        return [sidecar for sidecar in found if str(sidecar.path) in handed]
+    return [sidecar for sidecar in found if not is_ignored(sidecar.path, video.parent)]
+
+
+def _belonging(video: Path) -> list[Sidecar]:
     beside = _listed(video.parent)
     if video.name not in beside.names:  # not on disk, or of an unusual name
         beside = _Listing(beside.folder, beside.subtitles, (*beside.videos, video.name), beside.folders)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from indexer.discovery import discover, looks_like_video
-from indexer.ignore import is_ignored
+from indexer.media.ignore import IGNORE_FILE, is_ignored, is_live_photo
 from indexer.pipeline import IndexOptions, Report
 from indexer.text.sidecars import SUBTITLE_SUFFIXES
 from store.types import FileStamp
@@ -106,6 +106,8 @@ class Watch:
 
     def _concerned(self, path: Path) -> list[Path]:
         """The videos and folders that have to be looked at when something happened at a path."""
+        if path.name == IGNORE_FILE and not self._hidden(path.parent):
+            return _files_below(path.parent)
         if self._hidden(path):
             return []
         if path.suffix.lower() in SUBTITLE_SUFFIXES:
@@ -242,7 +244,7 @@ def _state(path: Path) -> _State:
 
 def _is_video(path: Path) -> bool:
     with suppress(OSError):
-        return path.is_file() and looks_like_video(path)
+        return path.is_file() and looks_like_video(path) and not is_live_photo(path)
     return False
 
 

@@ -211,6 +211,16 @@ def test_what_lies_outside_the_targets_is_left_alone(library: Library, films: Pa
     assert (report.vanished, report.pruned) == ([], 0)
 
 
+def test_what_is_ignored_later_stays_until_its_file_is_gone(library: Library, films: Path):
+    run(library, films)
+    (films / ".videobertignore").write_text("*.mp4\nmore/\n")
+    report = run(library, films, prune=True)
+    assert (report.unchanged, report.vanished, report.pruned, len(library.videos())) == (0, [], 0, 2)
+    assert [root.files for root in library.catalog.roots.all()] == [2]
+    (films / "one.mp4").unlink()
+    assert run(library, films, prune=True).pruned == 1
+
+
 def test_an_interruption_leaves_what_was_committed(library: Library, films: Path):
     def stop(progress: Progress) -> None:
         if progress.done == 1:

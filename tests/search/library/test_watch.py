@@ -205,6 +205,18 @@ def test_what_is_hidden_or_no_video_is_passed_over(scene: Scene, film: bytes):
     assert update.report.indexed == 1
 
 
+def test_what_is_ignored_is_passed_over_until_it_is_not(scene: Scene, film: bytes):
+    rules = scene.folder / ".videobertignore"
+    rules.write_text("*.proxy.mp4\nraw/\n")
+    mark = film + b"com.apple.quicktime.still-image-time"
+    names = ["a.proxy.mp4", "raw/b.mp4", "@eaDir/c.mp4", "in/node_modules/d.mp4", "IMG_1.HEIC", "IMG_1.MOV"]
+    steps = [write(scene.folder / name, mark if name.endswith("MOV") else film) for name in names]
+    assert scene.play(*steps, quiet, quiet, quiet) == []
+    assert scene.play(write(scene.folder / "out" / "c.proxy.mp4", film), lambda: [scene.folder / "out"], quiet) == []
+    ((_, update),) = scene.play(write(rules, "raw/\n"), quiet, quiet, quiet)
+    assert (update.report.indexed, sorted(scene.names())) == (1, ["a.proxy.mp4", "out/c.proxy.mp4"])
+
+
 def test_a_file_that_was_only_touched_is_no_news(scene: Scene, film: bytes):
     scene.play(write(scene.folder / "a.mp4", film), quiet, quiet)
     assert scene.play(lambda: [scene.folder / "a.mp4"], quiet, quiet) == []

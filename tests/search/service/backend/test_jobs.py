@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -128,6 +129,16 @@ def test_cancelled_it_keeps_what_it_has_and_goes_on(client: TestClient, films: P
     assert finished(client, job)["indexed"] >= 4 - held - 1
     assert client.get(f"{API}/status").json()["videos"] == 4
     assert len(client.get(f"{API}/search?q=square").json()["items"]) == 4
+
+
+def test_what_is_ignored_is_passed_over(client: TestClient, films: Path, tmp_path: Path):
+    folder = tmp_path / "mine"
+    for number, name in enumerate(("a.mp4", "@eaDir/a.mp4", "node_modules/a.mp4", ".hidden/a.mp4", "raw/a.mp4")):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(films / f"{number % 4}.mp4", folder / name)
+    (folder / ".videobertignore").write_text("raw/")
+    job = finished(client, start(client, folder))
+    assert (job["state"], job["total"], job["indexed"]) == ("done", 1, 1)
 
 
 @pytest.mark.parametrize(

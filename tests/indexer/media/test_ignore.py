@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from indexer.discovery import discover
-from indexer.ignore import is_ignored
+from indexer.media.ignore import is_ignored
+from indexer.text.sidecars import sidecars
 
 
 def tree(folder: Path, *names: str) -> Path:
@@ -75,3 +77,41 @@ def test_the_moving_part_of_a_photo_is_no_video(tmp_path: Path):
         (tmp_path / name).write_bytes(mark)
     (tmp_path / "IMG_4.MOV").write_bytes(b"a film and a photo of one number")
     assert found(tmp_path) == {"IMG_3.mov", "IMG_4.MOV"}
+
+
+@pytest.mark.parametrize(
+    ("target", "kept"),
+    [
+        ("in", {"in/b.mp4"}),
+        ("in/deep", set()),
+        ("raw", {"raw/d.mp4"}),  # it was named, so that what passes over it says nothing of its files
+        ("in/c.proxy.mp4", {"in/c.proxy.mp4"}),
+        ("**/*.mp4", {"a.mp4", "in/b.mp4"}),
+        ("*/*.mp4", {"in/b.mp4"}),
+        ("ra[w]/*.mp4", set()),
+        ("raw/*.mp4", {"raw/d.mp4"}),
+        ("@eaDir/*.mp4", {"@eaDir/f.mp4"}),
+    ],
+)
+def test_rules_hold_wherever_a_walk_begins(tmp_path: Path, target: str, kept: set[str]):
+    tree(tmp_path, "a.mp4", "in/b.mp4", "in/c.proxy.mp4", "in/deep/e.proxy.mp4", "raw/d.mp4", "@eaDir/f.mp4")
+    (tmp_path / ".videobertignore").write_text("*.proxy.mp4\nraw/\n", encoding="utf-8")
+    files = discover([tmp_path / target]).files
+    assert {file.relative_to(tmp_path).as_posix() for file in files} == kept
+
+
+def test_rules_that_cannot_be_read_are_a_problem_and_nothing_below_is_read(tmp_path: Path):
+    tree(tmp_path, "a.mp4", "fifo/b.mp4", "bytes/c.mp4", "folder/.videobertignore/d.mp4")
+    os.mkfifo(tmp_path / "fifo" / ".videobertignore")
+    (tmp_path / "bytes" / ".videobertignore").write_bytes(b"\xff\xfe\xe4")
+    told = discover([tmp_path])
+    assert told.files == [tmp_path / "a.mp4"]
+    assert sorted(Path(path).name for path, _ in told.problems) == ["bytes", "fifo", "folder"]
+
+
+@pytest.mark.parametrize("name", ["film.en.srt", "Subs/film.en.srt"])
+def test_subtitles_that_are_passed_over_are_nobodys(tmp_path: Path, name: str):
+    tree(tmp_path, "film.mp4", "film.srt", name)
+    assert len(sidecars(tmp_path / "film.mp4")) == 2
+    (tmp_path / name).with_name(".videobertignore").write_text("*.en.srt", encoding="utf-8")
+    assert [each.path.name for each in sidecars(tmp_path / "film.mp4")] == ["film.srt"]

@@ -1,16 +1,20 @@
 """Files and folders that a walk passes over: by a list of names, and by `.videobertignore` files.
 
-A `.videobertignore` has the syntax of `.gitignore` and holds for its folder and all below it. What a target names by
-itself is never ignored.
+A `.videobertignore` has the syntax of `.gitignore` and holds for its folder and all below it, wherever a walk begins.
+What a target names by itself is never ignored.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from indexer.media.files import open_file
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
@@ -44,11 +48,26 @@ class IgnoreRules:
 
     specs: tuple[tuple[Path, GitIgnoreSpec], ...] = ()
 
+    @classmethod
+    def above(cls, folder: Path) -> IgnoreRules:
+        """The rules that files above a folder that was named make for it; those that cannot be read make none.
+
+        Rules that would pass over the folder, or over one that it lies in, do not hold for what is in it.
+        """
+        rules = cls()
+        for outer, inner in pairwise([*reversed(folder.parents), folder]):
+            with suppress(OSError, ValueError):
+                rules = rules.within(outer)
+            if rules.ignore(inner, is_folder=True):
+                rules = cls()
+        return rules
+
     def within(self, folder: Path) -> IgnoreRules:
         """The rules in a folder below, with its own; OSError or ValueError where those cannot be read."""
         try:
-            lines = (folder / IGNORE_FILE).read_text(encoding="utf-8-sig").splitlines()
-        except FileNotFoundError:
+            with open_file(folder / IGNORE_FILE) as file:
+                lines = file.read().decode("utf-8-sig").splitlines()
+        except (FileNotFoundError, NotADirectoryError):
             return self
         from pathspec import GitIgnoreSpec
 
@@ -67,7 +86,7 @@ class IgnoreRules:
 
 def is_ignored(path: Path, root: Path) -> bool:
     """Whether a walk from a folder does not reach a path below it."""
-    rules, at = IgnoreRules(), root
+    rules, at = IgnoreRules.above(root), root
     for part in path.relative_to(root).parts:
         try:
             rules = rules.within(at)
@@ -79,16 +98,20 @@ def is_ignored(path: Path, root: Path) -> bool:
     return False
 
 
-def is_live_photo(path: Path, names: Collection[str]) -> bool:
+def is_live_photo(path: Path, names: Collection[str] | None = None) -> bool:
     """Whether a file is the moving part of a photo beside it; may be an OSError.
 
     Args:
         path: of a video.
-        names: of the files in its folder, in lower case.
+        names: of the files in its folder, in lower case; looked up where not given.
     """
-    if path.suffix.lower() != ".mov" or not any(path.stem.lower() + still in names for still in _STILLS):
+    if path.suffix.lower() != ".mov":
         return False
-    with path.open("rb") as file:
+    if names is None:
+        names = {name.lower() for name in os.listdir(path.parent)}
+    if not any(path.stem.lower() + still in names for still in _STILLS):
+        return False
+    with open_file(path) as file:
         head = file.read(_MARK_BYTES)
-        file.seek(max(0, os.fstat(file.fileno()).st_size - _MARK_BYTES))
+        file.seek(max(0, file.status.st_size - _MARK_BYTES))
         return _LIVE_MARK in head or _LIVE_MARK in file.read()
