@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from model.encoder.load import load
 from model.network import checkpoint
 from model.network.tokenizer import TextTokenizer
 from model.network.videobert import VideoBertModel
+from search.library.library import LIBRARY_VARIABLE
 from tests.support.tiny_model import tiny_model, tiny_tokenizer
 
 # A shell ignores interrupts in what it starts in the background, and programs started by the tests would inherit that.
@@ -29,6 +31,14 @@ def data() -> Path:
     if not DATA.is_dir():
         pytest.skip("the development data is not beside this checkout")
     return DATA
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_library_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Commands without --library must not depend on what whoever runs the tests has indexed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(LIBRARY_VARIABLE, str(tmp_path_factory.mktemp("user") / "library"))
+        yield
 
 
 @pytest.fixture

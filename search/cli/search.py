@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -76,8 +77,12 @@ LessOption = Annotated[
 ExplainOption = Annotated[bool, typer.Option("--explain", help="Explain why each moment was found.")]
 
 
-def _prints_moments(find: Callable[..., list[Moment]]) -> Callable[..., None]:
-    """Turn a function that finds moments into a command that opens the library and prints, exports and cuts them."""
+def _prints_moments(find: Callable[..., list[Moment]], *, one_of: Sequence[str] = ()) -> Callable[..., None]:
+    """Turn a function that finds moments into a command that opens the library and prints, exports and cuts them.
+
+    Args:
+        one_of: options of which at least one must be given; checked before the library is opened.
+    """
 
     def command(
         folder: LibraryOption = None,
@@ -88,6 +93,9 @@ def _prints_moments(find: Callable[..., list[Moment]]) -> Callable[..., None]:
         json_: JsonOption = False,
         **options: Any,
     ) -> None:
+        if one_of and not any(options[name] for name in one_of):
+            *others, last = (name if name == argument.name else f"--{name}" for name in one_of)
+            raise typer.BadParameter(f"give a {', '.join(others)} or {last}")
         with opened(folder) as library:
             if exported is not None:
                 check_free(exported, force=force, protected=library.is_indexed)
@@ -101,7 +109,7 @@ def _prints_moments(find: Callable[..., list[Moment]]) -> Callable[..., None]:
     return command
 
 
-@_prints_moments
+@partial(_prints_moments, one_of=("query", "image", "clip", "more"))
 def search(
     library: Library,
     query: Annotated[str, typer.Argument(help="What the moment shows or says; see docs/search.md.")] = "",
@@ -140,8 +148,6 @@ def search(
     ] = None,
 ) -> list[Moment]:
     """Find moments by what they show or say."""
-    if not (query or image or clip or more):
-        raise typer.BadParameter("give a query, --image, --clip or --more")
     request = SearchRequest.from_parameters(
         {
             "query": query,

@@ -23,7 +23,7 @@ from store.types import Segment
 Kind = Literal["copy", "near copy", "same scene", "similar"]
 
 SCENE = 0.66  # similarity from which two stretches show one scene
-CHANGES = 0.43  # agreement from which they are copies, and not two stretches of one scene
+CHANGES = 0.37  # agreement from which they are copies, and not two stretches of one scene; 0.32 to 0.43 err alike
 COPY = 0.90  # similarity of a copy that was only encoded anew, cut or marked
 
 _STILL = 0.985  # similarity from which stretches in which nothing changes count as copies

@@ -260,7 +260,7 @@ def test_scores_for_people(films: Path, home: Path):
     assert result.stdout.startswith("own: each text finds its video; 2 of 4 videos are here; model videobert-mini-")
     assert "text to video (2 queries, 2 candidates)" in result.stdout
     assert "100.0%" in result.stdout
-    assert "A video scores as its best segment; a tie is lost." in result.stdout
+    assert "A video scores as its best segment; ties count as lost." in result.stdout
     assert "20 bootstrap resamples of the queries, seed 0" in result.stdout
     assert "missing: gone.mp4\nfailed: broken.mp4: " in result.stderr
     assert "dual softmax" not in result.stdout

@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from model.encoder.contract import Encoder
+from model.encoder.load import load
 from search import Library
 from tests.support.media import quarters, render
 
@@ -29,6 +30,12 @@ from search.service.mcp import server  # noqa: E402
 
 PATIENCE_SECONDS = 180.0
 SUBTITLES = "1\n00:00:00,000 --> 00:00:02,000\na red dog\n"
+
+
+@pytest.fixture
+def encoder(tiny_checkpoint: Path) -> Encoder:
+    """Of a folder whose name a server can be given."""
+    return load(tiny_checkpoint)
 
 
 @pytest.fixture
@@ -138,12 +145,14 @@ def test_what_goes_wrong_is_told_to_the_assistant(library: Library, tool: str, a
     assert message in result.content[0].text
 
 
-def test_over_pipes_nothing_but_the_protocol_is_on_standard_output(library: Library, tmp_path: Path):
+def test_over_pipes_nothing_but_the_protocol_is_on_standard_output(
+    library: Library, tiny_checkpoint: Path, tmp_path: Path
+):
     """The client of the SDK fails on a line that is no message; similar also has a child process decode."""
     library.close()
     command = StdioServerParameters(
         command=str(Path(sys.executable).with_name("videobert")),
-        args=["--verbose", "mcp", "--library", str(tmp_path / "library"), "--model", str(tmp_path / "tiny")],
+        args=["--verbose", "mcp", "--library", str(tmp_path / "library"), "--model", str(tiny_checkpoint)],
         env=dict(os.environ),
     )
     film = str(tmp_path / "films" / "one.mp4")

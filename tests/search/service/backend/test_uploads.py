@@ -110,7 +110,7 @@ def test_too_large_and_too_long_are_refused(client: TestClient, tmp_path: Path):
     film = render(tmp_path / "long.mp4", frames=25, fps=1)
     refused = send(client, film.read_bytes())
     assert refused.status_code == 413
-    assert "25 s; at most 20 s" in refused.json()["detail"]
+    assert "the clip lasts 25 s; the limit is 20 s" in refused.json()["detail"]
     assert send(client, film.read_bytes(), start="5", end="10").status_code == 201
 
 
