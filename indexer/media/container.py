@@ -269,7 +269,10 @@ def video_stream(container: InputContainer) -> VideoStream:
         cover = " with a cover picture" if container.streams.video else ""
         found = f"{' and '.join(kinds)} only{cover}" if kinds else "nothing that can be decoded"
         raise MediaError(f"no video stream: {found} ({name})", stage="open")
-    stream = min(moving, key=_stream_rank)
+    decodable = [stream for stream in moving if stream.codec_context is not None]  # None: FFmpeg knows no such codec
+    if not decodable:
+        raise MediaError(f"its codec is unknown ({name})", stage="open")
+    stream = min(decodable, key=_stream_rank)
     lone = stream.frames == 1 and (
         stream.codec_context.name in _STILL_CODECS or container.metadata.get("major_brand") in _IMAGE_BRANDS
     )

@@ -169,6 +169,8 @@ def test_a_recording_appended_to_another_goes_on(tmp_path):
             "open",
             "a playlist|cannot be opened|not a",
         ),
+        (lambda p: of_codec(p / "a.mp4", b"zzzz"), "open", r"its codec is unknown \(mov"),
+        (lambda p: of_codec(p / "b.mp4", bytes(4)), "open", r"its codec is unknown \(mov"),
         (lambda p: sound(p / "a.mp3"), "open", r"no video stream: audio only \(mp3\)"),
         (lambda p: sound(p / "b.mp3", cover=True), "open", r"audio only with a cover picture \(mp3\)"),
         (
@@ -187,6 +189,10 @@ def test_what_is_no_video_is_refused_in_words(tmp_path, make, stage, message):
     with pytest.raises(MediaError, match=message) as caught:
         read(make(tmp_path))
     assert caught.value.stage == stage
+
+
+def of_codec(path, name):
+    return write(path, render(path).read_bytes().replace(b"avc1", name))
 
 
 def write(path, content):
