@@ -1,6 +1,7 @@
 """The indexing pipeline.
 
     discover -> plan -> decode -> frame features -> segments -> embeddings -> one transaction per video
+    and then -> recognized words -> embeddings of the segments that have them -> one transaction per video
 
 Child processes decode ahead while this process computes features. An interruption loses at most the videos in flight;
 the next run continues from there.
@@ -18,13 +19,17 @@ from pathlib import Path
 from typing import Any
 
 from indexer.discovery import discover
-from indexer.features.extraction import SegmentFeatures, embed, extract_segments
+from indexer.features.extraction import embed, extract_segments
 from indexer.features.labeling import stored_labeler
+from indexer.features.rewording import reworded
 from indexer.features.segmentation import MAX_SEGMENT_SECONDS
 from indexer.labels import label_stale_videos
 from indexer.media.container import MediaError, MediaInfo
 from indexer.media.frames import Frames
 from indexer.plan import Action, FileState, Planner, Step, is_there
+from indexer.recognition import Reading, SecondPass
+from indexer.text.recognizer import Recognizer, Words, recognizers
+from indexer.text.source import SOURCES
 from indexer.workers.decoders import Decoders, Header, Stream
 from indexer.workers.jobs import Reader
 from model.encoder.contract import Encoder
@@ -51,6 +56,7 @@ class IndexOptions:
     retry_failed: bool = False  # retry unchanged files that failed before
     prune: bool = False  # remove videos whose files are gone
     language: str = ""  # of the subtitles to embed; that of the sound if ""
+    words: Words | None = None  # to recognize in sound and pictures; what is installed if None
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,7 @@ class Progress:
     video_seconds: float  # encoded so far
     indexed: int = 0  # of the files finished
     failed: int = 0
+    source: str = ""  # the recognizer of the second pass, of which files and seconds are then told
 
 
 @dataclass
@@ -74,6 +81,9 @@ class Report:
     relocated: int = 0  # moved or copied files, whose rows were reused
     resubtitled: int = 0  # files with new subtitles only, embedded again without decoding
     labelled: int = 0  # videos of an earlier version, labelled from their stored frame features
+    recognized: dict[str, int] = field(default_factory=dict)  # videos by the recognizer that has read them
+    unrecognized: list[tuple[str, str]] = field(default_factory=list)  # videos it could not read, with reasons
+    recognition_speed: dict[str, float] = field(default_factory=dict)  # seconds of video per second, by recognizer
     failed: list[Failure] = field(default_factory=list)
     failed_before: int = 0  # unchanged since they failed, not retried
     vanished: list[str] = field(default_factory=list)  # in the library, but no longer on disk
@@ -95,9 +105,11 @@ class Indexer:
 
     Raises:
         EncoderMismatch: the library contains vectors of another encoder.
+        NotInstalled: words are asked for that nothing on this machine can recognize.
     """
 
     def __init__(self, catalog: Catalog, encoder: Encoder, options: IndexOptions) -> None:
+        self.recognizers = recognizers(options.words)
         self.catalog = catalog.with_encoder(encoder_info(encoder))
         self.encoder, self.options = encoder, options
         self.labeler = stored_labeler(self.catalog, encoder)
@@ -138,6 +150,8 @@ class Indexer:
                 files, run.waiting = run.waiting, []
         run.sweep(targets)
         run.label_stale()
+        for recognizer in self.recognizers:
+            run.recognize(recognizer, found.files)
         run.report.elapsed_seconds = time.monotonic() - began
         return run.report
 
@@ -258,6 +272,33 @@ class _Run:
 
         self.report.labelled = label_stale_videos(self.catalog, self.encoder, tell=tell)
 
+    def recognize(self, recognizer: Recognizer, files: Sequence[Path]) -> None:
+        """Read the words of the files that are indexed by now and have not been read."""
+        report, name = self.report, recognizer.name
+
+        def tell(reading: Reading) -> None:
+            counts = reading.path, reading.done, reading.total, reading.video_seconds
+            self._pass_on(Progress(*counts, report.indexed, len(report.failed), reading.source))
+
+        second = SecondPass(
+            self.catalog,
+            self.encoder,
+            recognizer,
+            asked=self.options.words in ("all", name),
+            retry_failed=self.options.retry_failed,
+            memory_bytes=self.options.memory_mib * 2**20,
+            tell=tell,
+            check=self.check,
+        )
+        began = time.monotonic()
+        for video, problem in second.run(files):
+            if problem:
+                report.unrecognized.append((video.path, problem))
+            else:
+                report.recognized[name] = report.recognized.get(name, 0) + 1
+        if second.total:
+            report.recognition_speed[name] = second.video_seconds / max(time.monotonic() - began, 1e-3)
+
     def _index(self, file: FileState, stream: Stream) -> None:
         header, before = stream.header, self.report.video_seconds
         found = extract_segments(
@@ -274,6 +315,7 @@ class _Run:
             subtitles_stamp=_read_stamp(file, stream),
             labels_stamp=self.labeler.stamp,
             missing_seconds=max(0.0, header.info.duration - stream.duration()),
+            audio_streams=header.info.audio_streams,
         )
         segments = embed(found, header.cues, self.encoder, language=language, labeler=self.labeler)
         self.catalog.put_video(video, segments, header.cues)
@@ -288,24 +330,15 @@ class _Run:
         self._note_subtitles(header)
 
     def _resubtitle(self, file: FileState, video: Video, stream: Stream) -> None:
-        cues = stream.header.cues
-        stored = [
-            SegmentFeatures(
-                segment.start,
-                segment.end,
-                *self.catalog.segments.frame_features(id),
-                *self.catalog.segments.thumbnail(id),
-            )
-            for segment in self.catalog.segments.of(row_id(video))
-            if (id := segment.id) is not None
-        ]
         if stream.identity != file.identity:
             raise MediaError("the file changed while it was read", stage="decode")
-        language = self.options.language or video.language or stream.header.info.language
-        stamp = self.labeler.stamp
-        fresh = replace(video, language=language, subtitles_stamp=_read_stamp(file, stream), labels_stamp=stamp)
-        segments = embed(stored, cues, self.encoder, language=language, labeler=self.labeler)
-        self.catalog.put_video(fresh, segments, cues)
+        info, cues = stream.header.info, stream.header.cues
+        language = self.options.language or video.language or info.language
+        fresh = replace(video, language=language, subtitles_stamp=_read_stamp(file, stream))
+        sources = [source.name for source in SOURCES]
+        others = [cue for cue in self.catalog.cues.of(row_id(video)) if cue.source not in sources]
+        texts = reworded(self.catalog, self.encoder, fresh, [*cues, *others])
+        self.catalog.put_cues(fresh, cues, texts, sources=sources)
         self.report.resubtitled += 1
         self._note_subtitles(stream.header)
 
@@ -346,7 +379,10 @@ class _Run:
 
     def _tell(self, path: Path) -> None:
         report = self.report
-        progress = Progress(str(path), self.done, self.total, report.video_seconds, report.indexed, len(report.failed))
+        counts = self.done, self.total, report.video_seconds, report.indexed, len(report.failed)
+        self._pass_on(Progress(str(path), *counts))
+
+    def _pass_on(self, progress: Progress) -> None:
         try:
             self.tell(progress)
         except Exception as error:

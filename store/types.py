@@ -86,6 +86,7 @@ class Video:
     inode: int = 0
     ctime_ns: int = 0
     missing_seconds: float = 0.0  # that the file promises and does not hold: it is cut off or damaged
+    audio_streams: int | None = None  # None in rows of versions that did not note it
     id: int | None = None  # set by the catalog
     added_at: str = ""  # ISO 8601, UTC; set by the catalog
     indexed_at: str = ""
@@ -110,7 +111,7 @@ class Cue:
     end: float
     text: str
     language: str = ""  # as the file or track names it ("en", "ger"), "" where unknown
-    source: str = "subtitles"  # the text source that found it
+    source: str = "subtitles"  # the text source that found it: "subtitles", "speech", "screen"
     kind: str = ""  # of its track: "forced", "sdh" (for the hard of hearing), "commentary"; "" for all that is said
 
 
@@ -180,6 +181,16 @@ class NewSegment:
     windows: Windows | None = None
     hubness: float | None = None  # of the embedding, as in `Windows`
     labels: tuple[Label, ...] = ()  # no name twice
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentText:
+    """Other words of a stored segment, and the embedding of its frames with them."""
+
+    segment_id: int
+    text: str
+    embedding: NDArray[np.float32]  # (D,) unit length
+    hubness: float  # of the embedding, as in `Windows`
 
 
 @dataclass(frozen=True)

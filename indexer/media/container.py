@@ -86,6 +86,7 @@ class MediaInfo:
     subtitle_tracks: int  # embedded tracks of any kind
     language: str = ""  # of the sound, as the track names it ("eng"); "" where unknown
     video_streams: int = 1  # with moving pictures, of which one is read
+    audio_streams: int = 0
 
     @property
     def orientation(self) -> Orientation:
@@ -131,6 +132,7 @@ def probe(path: Path) -> MediaInfo:
             subtitle_tracks=len(container.streams.subtitles),
             language=_main_language(container),
             video_streams=len(_moving(container)),
+            audio_streams=len(container.streams.audio),
         )
 
 

@@ -66,11 +66,24 @@ def text_between(cues: Sequence[Cue], start: float, end: float) -> str:
 def in_one_language(cues: Sequence[Cue], language: str = "") -> list[Cue]:
     """The cues of one track: no text mixes two languages, or what is said with what is only translated.
 
+    Subtitles stand before speech, which a machine hears, unless only speech is in the language to prefer. On-screen
+    text is left out: it says little of what is shown.
+
     Args:
         cues: of a video.
         language: a code or name of the one to prefer: "de", "pt-BR". Where no full track has it: English, else the
             untagged one, else the language of the first cue.
     """
+    written, said = ([cue for cue in cues if cue.source == source] for source in ("subtitles", "speech"))
+    chosen = _track(written, language)
+    heard = _track(said, language)
+    if chosen and heard and language and primary(chosen[0].language) not in ("", primary(language)):
+        return heard if primary(heard[0].language) == primary(language) else chosen
+    return chosen or heard
+
+
+def _track(cues: Sequence[Cue], language: str) -> list[Cue]:
+    """The cues of the track that a language is best served by."""
     tracks = list(dict.fromkeys((cue.language, cue.kind) for cue in cues))
     full = [track for track in tracks if track[1] in _FULL] or tracks
     first = full[0][0] if full else ""

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from indexer.media.files import OpenFile
 from indexer.media.frames import THREADS, Frames, MediaInfo
-from indexer.workers.jobs import DecodeFrames, Job, Options, Picture, Reader, Remux, Stills, Transcode
+from indexer.text.recognizer import Recognized, Recognizer
+from indexer.workers.jobs import DecodeFrames, Job, Options, Picture, Reader, Recognize, Remux, Stills, Transcode
 from indexer.workers.process import PendingJob, WorkerProcess
 from store.types import Cue
 
@@ -49,6 +50,7 @@ class Decoders:
         timeout_seconds: without a sign of life from a child, on top of the time to read the file from a slow disk.
         memory_bytes: address space of a child, where the system can limit it; the decoders themselves take about 1 GiB.
         reader: of frames: PyAV, or decord where its index can be believed.
+        recognizer: what `recognize` finds words with.
         writable: the folder that `cut` and `remux` write into.
         check: called twice a second while an answer is waited for; what it raises is passed on.
     """
@@ -63,6 +65,7 @@ class Decoders:
         timeout_seconds: float = 60.0,
         memory_bytes: int = 4 * 2**30,
         reader: Reader = "pyav",
+        recognizer: Recognizer | None = None,
         writable: Path | None = None,
         check: Callable[[], None] = lambda: None,
     ) -> None:
@@ -74,6 +77,7 @@ class Decoders:
             cpu_seconds=THREADS * max(timeout_seconds, _LEAST_CPU_SECONDS),
             reader=reader,
             writable=writable,
+            recognizer=recognizer,
         )
         self._processes = [WorkerProcess(options, timeout_seconds, check) for _ in range(workers)]
         self._fps, self._key_frames_only = fps, key_frames_only
@@ -126,6 +130,11 @@ class Decoders:
         finally:
             for stream in ahead:
                 stream.close()
+
+    def recognize(self, path: Path) -> WordStream:
+        """Begin to find the words in a video; close what is returned."""
+        job = Recognize(next(self._numbers), path)
+        return WordStream(self._process_for(job), job)
 
     def stills(self, source: Path | OpenFile, at_seconds: Sequence[float]) -> Iterator[Frames]:
         """The frame on screen at each of some instants, one by one, in the order given.
@@ -225,6 +234,19 @@ class Stream(PendingJob):
                 self._end_seconds = float(message["end_seconds"])
                 return
             yield Frames(pixels, np.array(message["pts_seconds"], np.float64)), message["cuts"]
+
+
+class WordStream(PendingJob):
+    """The words of one video on their way through a child."""
+
+    def __iter__(self) -> Iterator[Recognized]:
+        """What the recognizer of the child finds, stretch by stretch.
+
+        Raises:
+            MediaError: nothing, or nothing more, can be read; or it was closed.
+        """
+        while "end" not in (message := self.reply()[0]):
+            yield Recognized(float(message["end_seconds"]), tuple(Cue(**cue) for cue in message["cues"]))
 
 
 def _path(source: Path | OpenFile) -> Path:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from indexer.text.recognizer import Recognizer
 from indexer.text.sidecars import sidecars
 
 Reader = Literal["pyav", "decord"]
@@ -22,6 +23,7 @@ class Options:
         cpu_seconds: of processor time between two messages.
         reader: "pyav", or "decord" where it can be believed.
         writable: folder that new films are written into; None where none are.
+        recognizer: of words; None for a child that does no `Recognize`.
     """
 
     short_side: int
@@ -29,6 +31,7 @@ class Options:
     cpu_seconds: float = 240.0
     reader: Reader = "pyav"
     writable: Path | None = None
+    recognizer: Recognizer | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,11 @@ class DecodeFrames(Job):
     def beside(self) -> list[Path]:
         """Return the subtitle files of the video."""
         return [sidecar.path for sidecar in sidecars(self.path)]
+
+
+@dataclass(frozen=True)
+class Recognize(Job):
+    """Find the words in a video by the recognizer of the child."""
 
 
 @dataclass(frozen=True)

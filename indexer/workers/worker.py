@@ -35,9 +35,10 @@ from indexer.text.cues import CueTrack, bounded
 from indexer.text.source import read as read_text
 from indexer.workers import sandbox
 from indexer.workers.channel import Channel
-from indexer.workers.jobs import DecodeFrames, Job, Options, Order, Picture, Remux, Stills, Transcode
+from indexer.workers.jobs import DecodeFrames, Job, Options, Order, Picture, Recognize, Remux, Stills, Transcode
 
 _TEXT_SECONDS = 30.0  # that reading the subtitles of one video may take
+_LOW_PRIORITY = 10
 _Reply = tuple[dict[str, Any], NDArray[np.uint8] | None]
 
 
@@ -45,16 +46,18 @@ def serve(channel: Channel, options: Options) -> None:
     """Do job after job. Received: an `Order`, or the number of a job that is no longer wanted.
 
     Sent, each as JSON with the number of its job: for a `DecodeFrames` the header, then chunks of frames, their pixels
-    following as bytes; for `Stills` frames one by one; for a `Picture` its pixels; for a `Transcode` how far it
-    has come; for a `Remux` where it begins; at last the end. Instead of any of them, the failure.
+    following as bytes; for `Stills` frames one by one; for a `Picture` its pixels; for a `Recognize` cues and how far
+    it has come; for a `Transcode` how far; for a `Remux` where it begins; at last the end. Instead of any of them, the
+    failure.
     """
     sandbox.die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; it is the parent's to decide
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # codecs chatter about every damaged block
     _load_decoders(options)
     everywhere = ["/"] if options.reader == "decord" else []  # it opens files by their names
+    models = options.recognizer.folders if options.recognizer is not None else ()
     sandbox.enter(
-        readable=[*sandbox.interpreter_folders(), *everywhere],
+        readable=[*sandbox.interpreter_folders(), *everywhere, *models],
         writable=[options.writable] if options.writable is not None else [],
     )
     sandbox.limit(memory_bytes=options.memory_bytes)
@@ -130,6 +133,10 @@ def _replies(job: Job, options: Options) -> Iterator[_Reply]:
             end = yield from _decode_frames(job, options)
             yield {"end": True, "end_seconds": end}, None
             return
+        case Recognize():
+            assert options.recognizer is not None
+            for found in options.recognizer.read(job.path, probe(job.path)):
+                yield {"end_seconds": found.end_seconds, "cues": [asdict(cue) for cue in found.cues]}, None
         case Stills():
             for still in read_stills(job.path, job.at_seconds, short_side=options.short_side):
                 yield {"pts_seconds": still.pts_seconds.tolist(), "shape": still.data.shape}, still.data
@@ -212,6 +219,10 @@ def _load_decoders(options: Options) -> None:
 
         del decord
     del av, charset_normalizer, pysubs2, scenedetect
+    if options.recognizer is not None:
+        with suppress(OSError, AttributeError):
+            os.nice(_LOW_PRIORITY)  # it takes long, and searches should not wait for it
+        options.recognizer.load()
 
 
 def _die_with_parent() -> None:

@@ -82,6 +82,9 @@ def why(explanation: Explanation) -> str:
     )
 
 
+_RECOGNIZED = {"speech": "Listened to the speech", "screen": "Read the on-screen text"}
+
+
 def report_lines(report: Report) -> Iterator[str]:
     """Summarize an indexing run; failures come last."""
     counts = [
@@ -101,6 +104,12 @@ def report_lines(report: Report) -> Iterator[str]:
             f"{clock(report.video_seconds)} of video in {clock(report.elapsed_seconds)}: "
             f"{speed:.1f} seconds of video per second."
         )
+    for name, count in report.recognized.items():
+        speed = report.recognition_speed[name]
+        yield f"{_RECOGNIZED[name]} of {counted(count, 'video')}: {speed:.1f} seconds of video per second."
+    if report.unrecognized:
+        yield f"No words in {counted(len(report.unrecognized), 'video')} (--retry-failed tries again):"
+        yield from (f"  {path}: {reason}" for path, reason in report.unrecognized)
     if report.ignored:
         yield f"Ignored {counted(report.ignored, 'file')} not named like video (--all-files tries them too)."
     if report.malformed_cues:

@@ -39,6 +39,14 @@ LanguageOption = Annotated[
     typer.Option(help="Subtitles to embed where there are several: en, pt-BR, German.", show_default="the sound's"),
 ]
 
+WordsOption = Annotated[
+    Literal["all", "speech", "screen", "none"] | None,
+    typer.Option(
+        help="Words to recognize when pictures are indexed; named, speech also where there are subtitles.",
+        show_default="what is installed",
+    ),
+]
+
 
 def _language(name: str | None) -> str:
     if name and not is_language(name):
@@ -105,6 +113,7 @@ def index(
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Retry files that failed before.")] = False,
     prune: Annotated[bool, typer.Option("--prune", help="Remove videos whose files are gone.")] = False,
     language: LanguageOption = None,
+    words: WordsOption = None,
     json_: JsonOption = False,
 ) -> None:
     """Index videos; unchanged ones are skipped."""
@@ -122,6 +131,7 @@ def index(
         retry_failed=retry_failed,
         prune=prune,
         language=_language(language),
+        words=words,
     )
     with opened(folder, model=model, make=True) as library:
         if reader == "decord" and find_spec("decord") is None:
@@ -151,13 +161,14 @@ def watch(
     ] = False,
     prune: Annotated[bool, typer.Option("--prune", help="First remove videos whose files are gone.")] = False,
     language: LanguageOption = None,
+    words: WordsOption = None,
 ) -> None:
     """Index folders and keep the library up to date with them until Ctrl-C."""
     from indexer.pipeline import IndexOptions, Report
     from search.library.watch import Watch, changes
 
     with opened(folder, model=model, make=True) as library:
-        options = IndexOptions(workers=workers, prune=prune, language=_language(language))
+        options = IndexOptions(workers=workers, prune=prune, language=_language(language), words=words)
         follower = Watch(library, folders, options=options, settle_seconds=settle)
         sets = changes(follower.folders, poll=poll)
         first = next(sets)  # from here on no change is missed

@@ -12,6 +12,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     SpinnerColumn,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -46,6 +47,7 @@ def live_progress(console: Console) -> Iterator[Tell]:
     """Show a bar with videos done, seconds of video, speed and time left."""
     bar = Bar(
         SpinnerColumn(),
+        TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[video]} of video"),
@@ -57,10 +59,14 @@ def live_progress(console: Console) -> Iterator[Tell]:
         console=console,
     )
     with bar:
-        task = bar.add_task("index", total=None, video=clock(0), speed="", name="")
+        tasks: dict[str, TaskID] = {}  # by what is read: pictures, then words
 
         def tell(progress: Progress) -> None:
-            elapsed = bar.tasks[0].elapsed or 0.0
+            source = progress.source or "pictures"
+            if source not in tasks:
+                tasks[source] = bar.add_task(source, total=None, video=clock(0), speed="", name="")
+            task = tasks[source]
+            elapsed = next(each.elapsed for each in bar.tasks if each.id == task) or 0.0
             speed = f"{progress.video_seconds / elapsed:.0f}x" if elapsed > 1 else ""
             bar.update(
                 task,
@@ -76,13 +82,13 @@ def live_progress(console: Console) -> Iterator[Tell]:
 
 def plain_progress(console: Console) -> Tell:
     """Print a line per finished file, for logs and pipes."""
-    done = 0
+    done: dict[str, int] = {}  # by what is read: pictures, then words
 
     def tell(progress: Progress) -> None:
-        nonlocal done
-        if progress.done > done:
-            done = progress.done
-            console.print(f"[{done}/{progress.total}] {progress.path}", markup=False)
+        if progress.done > done.get(progress.source, 0):
+            done[progress.source] = progress.done
+            source = f" {progress.source}" if progress.source else ""
+            console.print(f"[{progress.done}/{progress.total}]{source} {progress.path}", markup=False)
 
     return tell
 

@@ -137,7 +137,8 @@ class Watch:
         report = self._library.index(there, options=self._options) if there else Report()
         forgotten = self._forget([path for path in settled if not os.path.lexists(path)])
         did = report.indexed or report.relocated or report.resubtitled or report.failed or report.problems
-        return Update(report, forgotten) if did or forgotten else None
+        words = report.recognized or report.unrecognized
+        return Update(report, forgotten) if did or words or forgotten else None
 
     def _forget(self, gone: Sequence[Path]) -> int:
         """Forget what was deleted; what is only out of reach stays."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,11 +15,12 @@ from store.catalog.failures import Failures
 from store.catalog.fulltext import FullText
 from store.catalog.judgements import Judgements
 from store.catalog.labels import Labels
+from store.catalog.recognitions import Recognition, Recognitions
 from store.catalog.roots import Roots
 from store.catalog.searches import Searches
 from store.catalog.tags import Tags
 from store.catalog.videos import Videos
-from store.types import Cue, EncoderInfo, NewSegment, Video
+from store.types import Cue, EncoderInfo, NewSegment, SegmentText, Video, row_id
 
 if TYPE_CHECKING:
     from store.catalog.reindexing import Reindexing
@@ -48,7 +49,8 @@ class Catalog:
 
     Attributes:
         videos: files, one row each.
-        cues: subtitle lines of videos.
+        cues: lines of subtitles, speech and on-screen text of videos.
+        recognitions: which of these videos a recognizer of words has read.
         fulltext: words that are said in segments or stand in their paths.
         tags: labels that a person asked for.
         labels: what a model recognised in segments.
@@ -64,6 +66,7 @@ class Catalog:
         self._encoder = encoder
         self.videos = Videos(database)
         self.cues = Cues(database)
+        self.recognitions = Recognitions(database)
         self.fulltext = FullText(database)
         self.tags = Tags(database)
         self.labels = Labels(database)
@@ -186,6 +189,45 @@ class Catalog:
             self.fulltext.index(stored.id)
         return stored
 
+    def put_cues(
+        self,
+        video: Video,
+        cues: Sequence[Cue],
+        texts: Sequence[SegmentText],
+        *,
+        sources: Collection[str],
+        recognition: Recognition | None = None,
+    ) -> bool:
+        """Write the cues that some text sources found in a video in place of those that they had found before, with
+        what these make of its segments, in one transaction. Segments keep their ids; cues of other sources stay.
+
+        Args:
+            video: as it was when it was read; its language and the stamp of its subtitles are written.
+            texts: the segments whose words change.
+            recognition: of each of the sources, where these are recognizers.
+
+        Returns:
+            Whether that was written: not where another process has removed the video, or indexed it anew, since.
+
+        Raises:
+            ValueError: the catalog was opened without an encoder, or an embedding does not fit it.
+            EncoderMismatch: another process gave the library another encoder meanwhile.
+        """
+        number = row_id(video)
+        with self.database.transaction():
+            held = self.videos.get(number)
+            if held is None or held.content_hash != video.content_hash or not self.segments.revise(number, texts):
+                return False
+            self.videos.set_subtitles(number, video.language, video.subtitles_stamp)
+            self.failures.remove([held.path])
+            self.cues.remove(number, sources)
+            self.cues.insert(number, cues)
+            self.fulltext.index(number)
+            if recognition is not None:
+                for source in sources:
+                    self.recognitions.put(number, source, recognition)
+        return True
+
     def copy_video(self, source_id: int, video: Video) -> Video:
         """Write ``video`` with copies, under new ids, of all that the video ``source_id`` owns, in one transaction.
 
@@ -203,6 +245,7 @@ class Catalog:
             assert stored.id is not None
             self.segments.copy(source_id, stored.id)
             self.cues.copy(source_id, stored.id)
+            self.recognitions.copy(source_id, stored.id)
             self.fulltext.index(stored.id)
         return stored
 

@@ -1,22 +1,23 @@
-"""Subtitle lines of videos."""
+"""Lines of text on the time axis of videos: subtitles, and what was recognized in sound and pictures."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Collection, Sequence
 
 from store.catalog.analyzer import storable
-from store.catalog.database import Database
+from store.catalog.database import AMONG, Database
 from store.types import Cue
 
 
 class Cues:
-    """The subtitle lines of a catalog. They belong to a video and go with it."""
+    """The lines of a catalog. They belong to a video and go with it."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def of(self, video_id: int) -> list[Cue]:
-        """Return the subtitle lines of a video in order of time."""
+        """Return the lines of a video, of all text sources, in order of time."""
         rows = self._database.rows(
             'SELECT start, "end", text, language, source, kind FROM cues WHERE video_id = ? ORDER BY start, "end", id',
             video_id,
@@ -40,6 +41,11 @@ class Cues:
                 for cue in cues
             ),
         )
+
+    def remove(self, video_id: int, sources: Collection[str]) -> None:
+        """Remove the lines that some text sources found in a video. For ``Catalog.put_cues``."""
+        names = json.dumps(list(sources))
+        self._database.execute(f"DELETE FROM cues WHERE video_id = ? AND source {AMONG}", video_id, names)
 
     def copy(self, source_id: int, video_id: int) -> None:
         """Copy the lines of a video to another one. For ``Catalog.copy_video``."""

@@ -282,6 +282,27 @@ def add_identities(db: Database) -> None:
     db.execute("CREATE TABLE roots (path TEXT PRIMARY KEY, alias TEXT NOT NULL, device INTEGER, files INTEGER)")
 
 
+def add_recognitions(db: Database) -> None:
+    """Step 17: which text source has read which video, and segments whose vectors changed after they were added."""
+    db.executescript(
+        """
+        ALTER TABLE videos ADD COLUMN audio_streams INTEGER;
+        CREATE TABLE recognitions (
+            video_id INTEGER NOT NULL REFERENCES videos (id) ON DELETE CASCADE,
+            source TEXT NOT NULL,
+            stamp TEXT NOT NULL,
+            problem TEXT NOT NULL,
+            PRIMARY KEY (video_id, source)
+        );
+        CREATE TABLE revisions (
+            segment_id INTEGER PRIMARY KEY REFERENCES segments (id) ON DELETE CASCADE,
+            generation INTEGER NOT NULL
+        );
+        CREATE INDEX revisions_generation ON revisions (generation);
+        """
+    )
+
+
 MIGRATIONS = (
     create_library,
     add_judgements,
@@ -299,6 +320,7 @@ MIGRATIONS = (
     add_windows,
     add_labels,
     add_identities,
+    add_recognitions,
 )
 
 

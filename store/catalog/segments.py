@@ -11,13 +11,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from store.arrays import FEATURE, SECONDS, VECTOR, check_segment, check_windows, from_blob, to_blob
+from store.arrays import (
+    FEATURE,
+    SECONDS,
+    VECTOR,
+    check_segment,
+    check_windows,
+    from_blob,
+    to_blob,
+    unit_vectors,
+)
 from store.catalog.analyzer import storable
 from store.catalog.database import AMONG, Database, is_id, json_ids
 from store.catalog.labels import label_rows
 from store.errors import NotInLibrary
 from store.filters import Filter, conditions
-from store.types import EncoderInfo, LocatedSegment, NewSegment, Segment, Windows
+from store.types import EncoderInfo, LocatedSegment, NewSegment, Segment, SegmentText, Windows
 
 _CHUNK = 4096  # rows read at a time: about 6 MB of vectors of 384 components
 _OWNED = {
@@ -264,6 +273,45 @@ class Segments:
             ),
         )
         self._database.insert_all("labels", label_rows({number: segment.labels for number, segment in numbered}))
+
+    def revise(self, video_id: int, texts: Sequence[SegmentText]) -> bool:
+        """Give segments of a video other words and the embeddings of these. For ``Catalog.put_cues``.
+
+        Returns:
+            Whether all of them are segments of the video; nothing is written where they are not.
+
+        Raises:
+            ValueError, EncoderMismatch: as in ``insert``.
+        """
+        if not texts:
+            return True
+        if self._encoder is None:
+            raise ValueError("The catalog must be opened with the encoder that made these vectors.")
+        self._database.require_encoder(self._encoder)
+        for text in texts:
+            unit_vectors(text.embedding[None], self._encoder.dim)
+        held = {number for (number,) in self._database.tuples("SELECT id FROM segments WHERE video_id = ?", video_id)}
+        if not held.issuperset(text.segment_id for text in texts):
+            return False
+        generation = self._database.generation + 1  # of this transaction
+        for text in texts:
+            number = text.segment_id
+            self._database.execute("UPDATE segments SET text = ? WHERE id = ?", storable(text.text), number)
+            self._database.execute(
+                "UPDATE embeddings SET vector = ?, hubness = ? WHERE segment_id = ?",
+                to_blob(text.embedding, VECTOR),
+                float(text.hubness),
+                number,
+            )
+            revision = {"segment_id": number, "generation": generation}
+            self._database.insert("revisions", revision, replace=True)
+            self._database.execute("DELETE FROM next_embeddings WHERE segment_id = ?", number)  # made of other words
+        return True
+
+    def revised(self, since: int) -> NDArray[np.int64]:
+        """Return the ids of segments whose embeddings changed after a generation of the library: int64 (N,), sorted."""
+        rows = self._database.tuples("SELECT segment_id FROM revisions WHERE generation > ? ORDER BY segment_id", since)
+        return np.fromiter((number for (number,) in rows), np.int64, len(rows))
 
     def copy(self, source_id: int, video_id: int) -> None:
         """Copy the segments of a video, under new ids, to one that has none. For ``Catalog.copy_video``."""

@@ -114,6 +114,12 @@ class Videos:
                 video_id,
             )
 
+    def set_subtitles(self, video_id: int, language: str, stamp: str) -> None:
+        """Write the language that a video is embedded with, and which subtitle files. For ``Catalog.put_cues``."""
+        self._database.execute(
+            "UPDATE videos SET language = ?, subtitles_stamp = ? WHERE id = ?", language, stamp, video_id
+        )
+
     def remove(self, ids: Iterable[int]) -> int:
         """Remove videos with all they own in one transaction; return how many there were."""
         with self._database.transaction():

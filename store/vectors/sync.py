@@ -25,20 +25,22 @@ def sync(index: VectorIndex, catalog: Catalog) -> tuple[int, int]:
     until the next call.
 
     Returns:
-        How many vectors were added and removed.
+        How many vectors were added and removed; one that changed counts as both.
     """
+    generation = catalog.database.generation  # before anything is read: what changes meanwhile comes with the next call
     target, before = catalog.segments.ids(), index.ids()
     common = np.intersect1d(before, target, assume_unique=True)
     library_id = catalog.library_id
-    if index.source == library_id and index.generation > catalog.database.generation:
+    if index.source == library_id and index.generation > generation:
         _log.warning(
             "the library lost what was committed last: its vector file is newer (%d) than the catalog (%d). Was its "
             "write-ahead log (catalog.sqlite-wal) deleted? Index the folders again.",
             index.generation,
-            catalog.database.generation,
+            generation,
         )
     if index.source != library_id:
         common = common[:0]  # the same ids, but of other segments, or with the vectors of another encoder
+    common = np.setdiff1d(common, catalog.segments.revised(since=index.generation), assume_unique=True)
     if len(target) > index.capacity or (len(before) and not len(common)):
         sample = np.random.default_rng(0).choice(target, min(len(target), _SAMPLE), replace=False)
         index.replace(_batches(catalog, target), count=len(target), sample=_read(catalog, sample)[1])
@@ -46,7 +48,7 @@ def sync(index: VectorIndex, catalog: Catalog) -> tuple[int, int]:
         index.remove(np.setdiff1d(before, common, assume_unique=True))
         for ids, vectors in _batches(catalog, np.setdiff1d(target, common, assume_unique=True)):
             index.add(ids, vectors)
-    index.source, index.generation = library_id, catalog.database.generation
+    index.source, index.generation = library_id, generation
     return len(index) - len(common), len(before) - len(common)
 
 

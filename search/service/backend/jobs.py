@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from indexer.pipeline import Indexer, IndexOptions, Progress, Report
+from indexer.text.recognizer import Words
 from search.engine.engine import CATALOG_FILE, Engine
 from search.service.backend.errors import ApiError
 from search.service.backend.schemas import shown_path
@@ -36,6 +37,9 @@ class JobRequest(BaseModel):
     targets: list[str] = Field(min_length=1, max_length=1000, description="Absolute paths of files, folders and globs.")
     retry_failed: bool = Field(default=False, description="Try again what failed before.")
     prune: bool = Field(default=False, description="Forget videos whose files are gone.")
+    words: Words | None = Field(
+        default=None, description="Words to recognize when pictures are indexed; what is installed if null."
+    )
 
 
 class Job(BaseModel):
@@ -69,6 +73,9 @@ class Job(BaseModel):
     targets: list[str]
     done: int = Field(default=0, description="Files finished.")
     total: int = Field(default=0, description="Files found.")
+    stage: str = Field(default="pictures", description="What is read now: pictures; then words, speech or screen.")
+    words_done: int = Field(default=0, description="Videos of which the words of this stage are read.")
+    words_total: int = Field(default=0, description="Videos of which they are to be read.")
     indexed: int = 0
     failed: int = 0
     skipped: int = Field(default=0, description="Unchanged, moved, or failed before.")
@@ -126,7 +133,7 @@ class Jobs:
             if not os.path.isabs(target) or "\0" in target:
                 raise ApiError(422, f"Targets are absolute paths, got {target[:200]!a}.")
         job = Job(id=secrets.token_hex(6), state="queued", targets=targets)
-        options = IndexOptions(retry_failed=request.retry_failed, prune=request.prune)
+        options = IndexOptions(retry_failed=request.retry_failed, prune=request.prune, words=request.words)
         return self._enqueue(job, options)
 
     def resume(self, number: str) -> Job:
@@ -257,18 +264,23 @@ class Jobs:
 
 
 def _counts(progress: Progress) -> dict[str, Any]:
+    current = [shown_path(progress.path, local=False)] if progress.done < progress.total else []
+    if progress.source:
+        counts = {"words_done": progress.done, "words_total": progress.total}
+        return {"stage": progress.source, "current": current, **counts}
     return {
         "done": progress.done,
         "total": progress.total,
         "indexed": progress.indexed,
         "failed": progress.failed,
         "skipped": progress.done - progress.indexed - progress.failed,
-        "current": [shown_path(progress.path, local=False)] if progress.done < progress.total else [],
+        "current": current,
     }
 
 
 def _problems(report: Report) -> dict[str, Any]:
     problems = [f"{shown_path(path, local=True)}: {reason}" for path, reason in report.problems]
+    problems += [f"{shown_path(path, local=True)}: no words: {reason}" for path, reason in report.unrecognized]
     problems += [f"{shown_path(each.path, local=True)}: {each.reason}" for each in report.failed]
     return {"problems": problems[:_MAX_PROBLEMS]}
 

@@ -133,7 +133,7 @@ def test_words_of_an_older_library_are_found(tmp_path: Path) -> None:
         assert catalog.cues.of(1) == [Cue(0, 2, "the onions", "en")]
 
 
-ADDED = ("videos device", "videos inode", "videos ctime_ns", "videos missing_seconds")
+ADDED = ("videos device", "videos inode", "videos ctime_ns", "videos missing_seconds", "videos audio_streams")
 
 
 def test_words_of_every_script_are_found_in_an_older_library(tmp_path: Path) -> None:
@@ -147,6 +147,7 @@ def test_words_of_every_script_are_found_in_an_older_library(tmp_path: Path) -> 
             migrations.add_windows(catalog.database.sqlite)
             migrations.add_labels(catalog.database.sqlite)
             migrations.add_identities(catalog.database.sqlite)
+            migrations.add_recognitions(catalog.database.sqlite)
             lines(catalog, "สุนัขวิ่ง", "कुत्ता", "강아지가", "a dog")
             assert catalog.fulltext.search(["कुत"], limit=5) == [2]  # cut at its marks
             for column in (
@@ -162,7 +163,7 @@ def test_words_of_every_script_are_found_in_an_older_library(tmp_path: Path) -> 
                 *ADDED,
             ):
                 catalog.database.sqlite.execute("ALTER TABLE {} DROP COLUMN {}".format(*column.split()))
-            for table in ("windows", "next_windows", "labels", "roots"):
+            for table in ("windows", "next_windows", "labels", "roots", "recognitions", "revisions"):
                 catalog.database.sqlite.execute(f"DROP TABLE {table}")
     with Catalog.open(tmp_path / "library.db") as catalog:
         for number, word in enumerate(("วิ่ง", "कुत्ता", "강아지", "dogs"), start=1):
