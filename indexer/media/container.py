@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
+from indexer.media.color import is_plain
 from indexer.media.files import NotRegularFile, OpenFile, open_file
 from indexer.media.orientation import Orientation
 
@@ -85,6 +86,7 @@ class MediaInfo:
     first_seconds: float  # when the first frame appears, on the player's clock
     subtitle_tracks: int  # embedded tracks of any kind
     language: str = ""  # of the sound, as the track names it ("eng"); "" where unknown
+    plain_color: bool = True  # neither high dynamic range nor transparency
     video_streams: int = 1  # with moving pictures, of which one is read
     audio_streams: int = 0
 
@@ -131,6 +133,7 @@ def probe(path: Path) -> MediaInfo:
             first_seconds=max(0.0, frame.time - zero) if frame.time is not None else 0.0,
             subtitle_tracks=len(container.streams.subtitles),
             language=_main_language(container),
+            plain_color=is_plain(frame),
             video_streams=len(_moving(container)),
             audio_streams=len(container.streams.audio),
         )

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.media.color import to_rgb
 from indexer.media.container import MediaError, MediaInfo, decoded, opened, probe, seek, video_stream
 from indexer.media.files import open_file
 from indexer.media.orientation import Orientation
@@ -170,7 +171,7 @@ def read_frames(
         if last > -math.inf:
             return
     # For an excerpt, reading the whole index would cost more than it saves.
-    if reader == "decord" and whole and info.container in _INDEXED and _is_turned_by_decord(info):
+    if reader == "decord" and whole and info.container in _INDEXED and _is_shown_by_decord(info):
         from decord import DECORDError
 
         try:
@@ -190,9 +191,9 @@ def read_frames(
         raise MediaError(f"no frame could be decoded{where}", stage="decode")
 
 
-def _is_turned_by_decord(info: MediaInfo) -> bool:
-    """Whether decord would give the pictures upright: it knows the rotations of MP4, but no mirrors and no Matroska."""
-    return not info.mirrored and (info.rotation == 0 or info.container in _TURNED)
+def _is_shown_by_decord(info: MediaInfo) -> bool:
+    """Whether decord would give the pictures as they are shown: it knows rotations of MP4 and plain colour."""
+    return info.plain_color and not info.mirrored and (info.rotation == 0 or info.container in _TURNED)
 
 
 def read_stills(path: Path, at_seconds: Sequence[float], *, short_side: int) -> Iterator[Frames]:
@@ -369,9 +370,9 @@ def _timed(frames: Iterable[VideoFrame], info: MediaInfo) -> Iterator[tuple[floa
 
 
 def _picture(frame: VideoFrame, orientation: Orientation, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """One frame as RGB (3, H, W), upright; transparency is dropped."""
+    """One frame as RGB (3, H, W), upright."""
     width, height = size[::-1] if orientation.sideways else size
-    coded = frame.reformat(width=width, height=height, format="rgb24").to_ndarray()
+    coded = to_rgb(frame, width, height)
     return np.ascontiguousarray(orientation.upright(coded).transpose(2, 0, 1))
 
 
