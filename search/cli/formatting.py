@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from rich.text import Text
 
 from search.query.times import clock
 from search.ranking.moments import Explanation, Match, Moment
@@ -29,23 +32,35 @@ def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
-def moment_lines(rank: int, moment: Moment, thumbnail: Path | None = None) -> Iterator[str]:
-    """Format a moment: rank, confidence or score, path and times, then its details."""
+def moment_lines(rank: int, moment: Moment, thumbnail: Path | None = None) -> Iterator[str | Text]:
+    """Format a moment: rank, confidence or score, path and times, then its details; words of the query are bold."""
     when = f"{clock(moment.start)}–{clock(moment.end)}"
     likely = f"{moment.score:.3f}" if moment.confidence is None else f"{moment.confidence:5.0%}"
     offline = "" if os.path.lexists(moment.path) else "  (offline)"
     yield f"{rank:>3}. {likely}  {moment.path}  {when}  #{moment.segment_id}{offline}"
     if moment.match:
         yield f"            {match_line(moment.match)}"
-    if moment.text:
-        text = moment.text if len(moment.text) <= _TEXT_WIDTH else moment.text[: _TEXT_WIDTH - 1] + "…"
-        yield f"            “{text}”"
+    if moment.lines:
+        yield _said(moment)
     if moment.labels:
         yield f"            shows {', '.join(moment.labels[:_MOST_LABELS])}"
     if moment.why:
         yield f"            {why(moment.why)}; best seen at {clock(moment.keyframe)}"
     if thumbnail:
         yield f"            {thumbnail}"
+
+
+def _said(moment: Moment) -> Text:
+    """The lines of a moment, as many as have room, with their source where it is not subtitles."""
+    said, sources = Text(), dict.fromkeys(line.source for line in moment.lines)
+    for line in moment.lines:
+        parts = line.marked("\0", "\0").split("\0")
+        said.append(" " if said else "")
+        for place, part in enumerate(parts):
+            said.append(re.sub(r"\s+", " ", part), "bold" if place % 2 else "")
+    said.truncate(_TEXT_WIDTH, overflow="ellipsis")
+    note = "" if sources.keys() == {"subtitles"} else f" ({', '.join(sources)})"
+    return Text("            “").append_text(said).append(f"”{note}")
 
 
 def match_line(match: Match) -> str:

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from model.encoder.contract import Encoder
 from search.query.request import SearchRequest, SimilarRequest
 from search.query.times import ClipRange
-from search.ranking.calibration import Calibrator, everyday_embeddings
+from search.ranking.calibration import Calibrator, everyday_embeddings, frames_confidence
 from search.ranking.clause import SearchContext
+from search.ranking.lines import with_lines
 from search.ranking.moments import HITS_PER_MOMENT, Hit, Moment, located_hits, merge, with_labels
 from search.ranking.ranker import rank
 from store.catalog.catalog import Catalog
@@ -84,9 +85,9 @@ class Searcher:
             clip = self._clip(request.clip)
         if clip is None:
             raise ValueError("say what it should be similar to: a clip or a segment")
-        return with_labels(
-            self.catalog, self._alike(clip, top=request.top, within=request.within, without=request.segment)
-        )
+        found = self._alike(clip, top=request.top, within=request.within, without=request.segment)
+        likely = [replace(moment, confidence=frames_confidence(moment.score)) for moment in found]
+        return with_labels(self.catalog, with_lines(self.catalog, likely))
 
     def segment(self, segment_id: int) -> Clip:
         """A segment of the library as a clip to search by.

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from search.ranking.moments import Moment
+from search.ranking.moments import Line, Moment
 
 if TYPE_CHECKING:
     from search.export.timelines import VideoOf
@@ -26,8 +26,8 @@ MEDIA_TYPES = {
 }
 _SUFFIXES = {f".{format}": format for format in MEDIA_TYPES} | {".m3u8": "m3u"}
 
-_COLUMNS = ("path", "start", "end", "keyframe", "score", "confidence", "segment", "text", "labels")
-_SEPARATORS = {"labels": "; "}  # of lists whose members have spaces in them
+_COLUMNS = ("path", "start", "end", "keyframe", "score", "confidence", "segment", "basis", "text", "lines", "labels")
+_SEPARATORS = {"labels": "; ", "lines": " / "}  # of lists whose members have spaces in them
 _FORMULA_BEGINS = frozenset("=+-@\uff1d\uff0b\uff0d\uff20")  # begin a formula in spreadsheets; both widths
 
 
@@ -58,7 +58,7 @@ def export(moments: Sequence[Moment], format: str, *, video_of: VideoOf = lambda
         case "json":
             text = json.dumps([moment.as_dict() for moment in moments], ensure_ascii=False, indent=2) + "\n"
         case "csv":
-            text = _csv([_flat(moment.as_dict()) for moment in moments])
+            text = _csv([_flat(moment.as_dict() | {"lines": list(map(_line, moment.lines))}) for moment in moments])
         case "m3u":
             from search.export.timelines import m3u
 
@@ -74,6 +74,11 @@ def export(moments: Sequence[Moment], format: str, *, video_of: VideoOf = lambda
         case _:
             raise ValueError(f"moments are exported as {', '.join(MEDIA_TYPES)}, got {format!r}")
     return text.encode("utf-8", "backslashreplace")  # file names need not be UTF-8
+
+
+def _line(line: Line) -> str:
+    """A line with its source and its matching words marked: `subtitles: here is the **snow**`."""
+    return f"{line.source}: {' '.join(line.marked('**', '**').split())}"
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:

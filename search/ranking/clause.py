@@ -46,6 +46,7 @@ class ClauseScores:
     words: NDArray[np.float64]
     alignment: NDArray[np.float64]
     confidence: NDArray[np.float64]  # 0 to 1
+    by_words: NDArray[np.float64]  # by how much words make it likelier than frames do: -1 to 1
 
     @property
     def score(self) -> NDArray[np.float64]:
@@ -111,9 +112,8 @@ class SearchContext:
         words = text_weight(by_frames) * reciprocal_ranks(np.where(coverage >= WORDS_ENOUGH, coverage, -np.inf))
         by_text = text_confidence(coverage) if by_words else np.zeros(len(ids))
         keep = ~lost
-        return ClauseScores(
-            visual * keep, words * keep, np.zeros(len(ids)), (1 - (1 - by_frames) * (1 - by_text)) * keep
-        )
+        confidence = (1 - (1 - by_frames) * (1 - by_text)) * keep
+        return ClauseScores(visual * keep, words * keep, np.zeros(len(ids)), confidence, by_text - by_frames)
 
     def rejection(self, clause: Clause, ids: Sequence[int], neighbours: Neighbours) -> NDArray[np.float64]:
         """How likely candidates match a clause that must not: (C,), 0 to 1; of phrases 1 where said, else 0."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from store.catalog.catalog import Catalog
 
 HITS_PER_MOMENT = 4  # neighbours merge, so more hits are fetched than moments are wanted
 TOUCHING_SECONDS = 0.05  # segments of one video tile it; what is left between two is rounding
+Basis = Literal["shown", "said", "written", "named"]  # by what a moment was found: frames, sound, text in them, names
+
 _MIN_SCORE_RATIO = 0.8  # a neighbour joins a moment if it scores at least this share of the moment's best hit
 _MIN_CONFIDENCE_RATIO = 0.5  # the same for confidences, where hits have them: they fall off faster
 
@@ -48,6 +50,35 @@ class Match:
 
 
 @dataclass(frozen=True)
+class Line:
+    """What is said or written in a moment."""
+
+    start: float  # in the video
+    end: float
+    text: str
+    source: str = "subtitles"  # the text source that found it
+    marks: tuple[tuple[int, int], ...] = ()  # where words of the query stand in the text; none where nothing matches
+
+    def marked(self, before: str, after: str) -> str:
+        """Return the text with something before and after each word of the query."""
+        parts, place = [], 0
+        for start, end in self.marks:
+            parts += [self.text[place:start], before, self.text[start:end], after]
+            place = end
+        return "".join([*parts, self.text[place:]])
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "start": round(self.start, 3),
+            "end": round(self.end, 3),
+            "text": self.text,
+            "source": self.source,
+            "marks": [list(span) for span in self.marks],
+        }
+
+
+@dataclass(frozen=True)
 class Explanation:
     """Why a moment answers a query of words."""
 
@@ -66,13 +97,15 @@ class Moment:
     start: float
     end: float
     score: float  # of the best hit
-    text: str
+    text: str  # its lines in one
     hits: tuple[Hit, ...] = field(repr=False)  # best first
     match: Match | None = None  # for clip queries
     confidence: float | None = None  # how likely it is what was asked for, 0 to 1; None where nothing says so
     keyframe: float = 0.0  # the instant that shows best why it was found
     why: Explanation | None = None  # where it was asked for
     labels: tuple[str, ...] = ()  # what a model recognised in its frames, the surest first
+    lines: tuple[Line, ...] = ()  # what is said or written in it, what matches the query first
+    basis: Basis | None = None  # by what it was found; None for filters and clips
 
     @property
     def segment_id(self) -> int:
@@ -89,7 +122,9 @@ class Moment:
             "score": round(self.score, 4),
             "confidence": None if self.confidence is None else round(self.confidence, 3),
             "segment": self.segment_id,
+            "basis": self.basis,
             "text": self.text,
+            "lines": [line.as_dict() for line in self.lines],
             "labels": list(self.labels),
         }
         if self.match is not None:

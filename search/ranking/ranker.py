@@ -18,8 +18,10 @@ from model.encoder.contract import Encoder
 from search.query.language import ParsedQuery, Text
 from search.query.request import SearchRequest
 from search.ranking.clause import Clause, ClauseScores, SearchContext, reciprocal_ranks
+from search.ranking.lines import with_lines
 from search.ranking.localization import localize
 from search.ranking.moments import HITS_PER_MOMENT, Explanation, Hit, Moment, located_hits, merge
+from search.ranking.order import with_both, with_falling_confidences
 from search.ranking.sequences import best_sequences, combine
 from search.ranking.smoothing import Neighbours, neighbours_of
 from store.catalog.analyzer import terms
@@ -41,6 +43,7 @@ class StepResult:
 
     hits: list[Hit]
     parts: dict[int, NDArray[np.float64]]  # (3,)
+    by_words: set[int]  # segments that words make likelier than frames do
 
 
 def rank(
@@ -65,11 +68,15 @@ def rank(
         if len(moments) >= request.top or limit >= most:
             break
         limit *= 4
-    best = [moment for moment in moments[: request.top] if (moment.confidence or 0.0) >= request.min_confidence]
+    by_words = set().union(*(each.by_words for each in results))
+    moments = with_both(moments, by_words)[: request.top]
+    best = [moment for moment in moments if (moment.confidence or 0.0) >= request.min_confidence]
     must = [clause for clauses, _ in steps for clause in clauses]
     if len(steps) == 1:
         spoken = {number for number, (_, words, _) in results[0].parts.items() if words}
         best = localize(best, must, spoken, context, encoder)
+    words = [word for clause in must for word in clause.words]
+    best = with_lines(context.catalog, with_falling_confidences(best), words, by_words if words else None)
     return [_explained(moment, results, must, context) for moment in best] if request.explain else best
 
 
@@ -167,10 +174,12 @@ def _step_result(
     against_it = [context.rejection(clause, ids, neighbours) for clause in must_not]
     scores, confidences = combine(for_it, against_it)
     parts = np.sum([[each.visual, each.words, each.alignment] for each in for_it], axis=0).T
+    by_words = np.sum([each.by_words for each in for_it], axis=0) > 0
     positive = np.flatnonzero(scores > 0).tolist()
     return StepResult(
         [replace(hits[i], score=float(scores[i]), confidence=float(confidences[i])) for i in positive],
         {ids[i]: parts[i] for i in positive},
+        {ids[i] for i in positive if by_words[i]},
     )
 
 
@@ -200,7 +209,7 @@ def _joined(query: ParsedQuery, results: Sequence[StepResult]) -> list[Moment]:
                 start=first.start,
                 end=last.end,
                 score=sequence.score,
-                text=" ".join(dict.fromkeys(hit.text for hit in sequence.hits if hit.text)),
+                text="",
                 hits=tuple(sorted(sequence.hits, key=lambda hit: -hit.score)),
                 confidence=sequence.confidence,
                 keyframe=(first.start + first.end) / 2,
@@ -226,7 +235,7 @@ def _listed(request: SearchRequest, context: SearchContext) -> list[Moment]:
     """What the filters leave, in order of path and time: the answer to a query without a description."""
     ids = context.catalog.segments.ids(context.filters).tolist()
     moments = merge(located_hits(context.catalog, ids))
-    return _per_video(moments, request.per_video)[: request.top]
+    return with_lines(context.catalog, _per_video(moments, request.per_video)[: request.top])
 
 
 def _explained(moment: Moment, results: Sequence[StepResult], must: Sequence[Clause], context: SearchContext) -> Moment:

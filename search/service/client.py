@@ -25,7 +25,7 @@ from typing import Any, Literal
 from urllib.parse import urlencode, urlsplit
 
 from search.query.request import SearchRequest, SimilarRequest
-from search.ranking.moments import Explanation, Hit, Match, Moment
+from search.ranking.moments import Explanation, Hit, Line, Match, Moment
 from search.service.backend.endpoint import Endpoint, proof, read, secret, socket_path
 from search.service.backend.settings import is_loopback
 from store.catalog.catalog import Catalog
@@ -183,7 +183,13 @@ class Client:
             keyframe=row["keyframe"],
             why=why and Explanation(**{**why, "said": tuple(why["said"]), "named": tuple(why["named"])}),
             labels=tuple(row["labels"]),
+            lines=tuple(_line(each) for each in row["lines"]),
+            basis=row["basis"],
         )
+
+
+def _line(row: Mapping[str, Any]) -> Line:
+    return Line(**{**row, "marks": tuple((start, end) for start, end in row["marks"])})
 
 
 class _Refused(Exception):  # noqa: N818

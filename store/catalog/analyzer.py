@@ -104,6 +104,11 @@ def analyze(text: str) -> str:
     return _UNSPACED.sub(rf"{_BREAK}\1{_BREAK}", normalize(text).replace(_BREAK, " "))
 
 
+def is_unspaced(text: str) -> bool:
+    """Return whether ``text`` begins in a script that puts nothing between words."""
+    return _UNSPACED.match(text) is not None
+
+
 def shown(text: str) -> str:
     """Return a part of what ``analyze`` made without the breaks."""
     return text.replace(_BREAK, "")

@@ -24,6 +24,15 @@ class Cues:
         )
         return [Cue(**row) for row in rows]
 
+    def between(self, video_id: int, start: float, end: float) -> list[Cue]:
+        """Return the subtitle lines of a video that are on screen between two seconds, in order of time."""
+        rows = self._database.rows(
+            'SELECT start, "end", text, language, source, kind FROM cues '
+            'WHERE video_id = ? AND start < ? AND "end" > ? ORDER BY start, "end", id',
+            *(video_id, end, start),
+        )
+        return [Cue(**row) for row in rows]
+
     def insert(self, video_id: int, cues: Sequence[Cue]) -> None:
         """Add lines to a video. For ``Catalog.put_video``."""
         self._database.insert_all(

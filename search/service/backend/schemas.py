@@ -10,7 +10,7 @@ from typing import Annotated, Any, Generic, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from search.ranking import moments
-from search.ranking.calibration import MIN_CONFIDENCES, AnswerQuality, ConfidenceLevel, confidence_level
+from search.ranking.calibration import LIKELY, MIN_CONFIDENCES, AnswerQuality, ConfidenceLevel, confidence_level
 from search.service.backend.previews import is_playable
 from store import types
 from store.catalog.videos import Extent
@@ -63,6 +63,16 @@ class Why(BaseModel):
     named: list[str] = Field(description="Words of the query as found in file and folder names.")
 
 
+class Line(BaseModel):
+    """What is said or written in a moment."""
+
+    start: float
+    end: float
+    text: str
+    source: str = Field(description="Where it was read: subtitles, speech, ocr.")
+    marks: list[tuple[int, int]] = Field(description="Where words of the query stand in the text; [] where none does.")
+
+
 class Moment(BaseModel):
     """A part of one video that answers a query."""
 
@@ -77,7 +87,10 @@ class Moment(BaseModel):
         score=0.032,
         confidence=0.71,
         confidence_level="high",
+        likely=True,
+        basis="said",
         text="look at the waves",
+        lines=[{"start": 12.5, "end": 15.0, "text": "look at the waves", "source": "subtitles", "marks": [[12, 17]]}],
         labels=["beach", "surfing"],
         thumbnail=f"{API}/segments/17/thumbnail",
         match=None,
@@ -90,10 +103,17 @@ class Moment(BaseModel):
     start: float
     end: float
     keyframe: float = Field(description="Seconds of the frame that matches best.")
-    score: float = Field(description="Orders the moments of one query.")
-    confidence: float | None = Field(description="Probability that it is relevant, 0 to 1.")
+    score: float = Field(description="Of its best segment; a picture and words each keep a place in the first row.")
+    confidence: float | None = Field(
+        description="Probability that it is relevant, 0 to 1; it never rises from one moment to the next."
+    )
     confidence_level: ConfidenceLevel | None = Field(description="The confidence as a word, for display.")
-    text: str
+    likely: bool = Field(description="Whether it is of the group of likely moments, which come first.")
+    basis: moments.Basis | None = Field(
+        description="By what it was found: what is shown, said or written in it, or the names of file and folders."
+    )
+    text: str = Field(description="The lines in one.")
+    lines: list[Line] = Field(description="What is said or written in it; what matches the query comes first.")
     labels: list[str] = Field(description="What the model recognised in the frames, most probable first; see shows:.")
     thumbnail: str
     match: Match | None = None
@@ -114,7 +134,10 @@ class Moment(BaseModel):
             score=moment.score,
             confidence=moment.confidence,
             confidence_level=None if moment.confidence is None else confidence_level(moment.confidence),
+            likely=moment.confidence is None or moment.confidence >= LIKELY,
+            basis=moment.basis,
             text=moment.text,
+            lines=[Line(**line.as_dict()) for line in moment.lines],
             labels=list(moment.labels),
             thumbnail=thumbnail_url(best.segment_id),
             match=None if moment.match is None else Match(**vars(moment.match)),

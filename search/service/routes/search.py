@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from itertools import takewhile
 from typing import Annotated, Any
 
 from anyio import to_thread
@@ -14,7 +15,7 @@ from search.engine.searcher import Searcher
 from search.library.library import saved_request
 from search.query.request import Only, SearchRequest, SimilarRequest
 from search.ranking import moments
-from search.ranking.calibration import answer_quality
+from search.ranking.calibration import LEAST, answer_quality
 from search.service.backend.errors import ApiError
 from search.service.backend.paging import MOST_OFFSET, Limit, same_from
 from search.service.backend.schemas import Id, Moment, Moments, Page
@@ -127,7 +128,7 @@ async def answered(question: Question, request: Request, state: ServiceState, *,
 
 
 def find(state: ServiceState, question: Question, *, local: bool) -> list[moments.Moment]:
-    """Return all moments of a question, cached for its next pages."""
+    """Return all moments of a question, cached for its next pages; without `top` they end where none is likely."""
     request = question.request()
     if isinstance(request, SearchRequest):
         request = replace(request, remote=not local)
@@ -145,7 +146,12 @@ def find(state: ServiceState, question: Question, *, local: bool) -> list[moment
 
         found = state.engine.run(ask)
         state.answers.put(key, found)
-    return found
+    return found if question.top is not None else list(takewhile(_worth, found))
+
+
+def _worth(moment: moments.Moment) -> bool:
+    """Whether a moment is of an answer at all: confidences fall, so that an answer ends with the first that is not."""
+    return moment.confidence is None or moment.confidence >= LEAST
 
 
 class Kept(BaseModel):

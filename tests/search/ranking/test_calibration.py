@@ -7,15 +7,15 @@ from model.encoder.contract import Encoder
 from model.encoder.prompts import everyday_query_lines
 from search.ranking.calibration import (
     HIGH,
-    MATCH,
+    LEAST,
+    LIKELY,
     MEDIUM,
-    NOTHING,
-    SURE,
     AnswerQuality,
     Calibrator,
     answer_quality,
     confidence_level,
     everyday_embeddings,
+    frames_confidence,
 )
 from search.ranking.moments import Hit, Moment
 from store.catalog.catalog import Catalog
@@ -30,17 +30,22 @@ def moments(*confidences: float | None) -> list[Moment]:
     ("confidences", "said"),
     [
         ((), "nothing"),
-        ((None, None), "match"),  # filters alone, or a clip
-        ((SURE, 0.0, 0.0, 0.0, 0.0), "match"),  # one that is sure is enough
-        ((MATCH,) * 5, "match"),  # several that are likely are too
-        ((MATCH, 0.0, 0.0, 0.0, 0.0), "nothing"),  # one that is only likely is not
-        ((NOTHING,) * 5, "unsure"),
-        ((NOTHING - 0.01,) * 20, "nothing"),
-        ((0.0,) * 20 + (MATCH,) * 5, "match"),  # whatever the order
+        ((None, None), "match"),  # filters alone
+        ((LIKELY, 0.0), "match"),  # one that is likely is enough
+        ((0.0,) * 20 + (LIKELY,), "match"),  # whatever the order
+        ((LIKELY - 0.01,) * 20, "unsure"),
+        ((LEAST,), "unsure"),
+        ((LEAST - 0.01,) * 20, "nothing"),
     ],
 )
 def test_the_verdict_on_moments(confidences: tuple[float | None, ...], said: AnswerQuality) -> None:
     assert answer_quality(moments(*confidences)) == said
+
+
+def test_a_clip_has_the_confidences_that_words_have() -> None:
+    similar = [frames_confidence(similarity) for similarity in (-1.0, 0.16, 0.25, 0.58, 0.85, 1.0)]
+    assert similar == sorted(similar)
+    assert similar[1] < LEAST < similar[2] < LIKELY < HIGH < similar[3]
 
 
 def test_the_level_of_a_confidence() -> None:

@@ -1,0 +1,103 @@
+"""The lines of a moment: what is said or written in it, the matching ones first, with what matched marked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+
+from search.ranking.moments import Basis, Line, Moment
+from store.catalog.analyzer import is_unspaced, normalize
+from store.catalog.catalog import Catalog
+from store.types import Cue
+
+WRITTEN = frozenset({"ocr", "text", "screen"})  # sources of cues that are read in the picture; all others are heard
+
+_LEAST_SECONDS = 0.1  # of a line inside a moment: less is the end of the line before it
+_CLUSTER = re.compile(r".[\u0300-\u036f\u0590-\u05ff\u0610-\u061a\u064b-\u065f\u0670]*", re.DOTALL)
+
+
+def with_lines(
+    catalog: Catalog, moments: Sequence[Moment], words: Sequence[str] = (), by_words: Collection[int] | None = None
+) -> list[Moment]:
+    """Return the same moments with their lines, and with what each was found by.
+
+    Args:
+        words: of the query.
+        by_words: segments that were found by words rather than by frames; None where the query has no description.
+    """
+    matched = catalog.fulltext.matched(words, {hit.segment_id for moment in moments for hit in moment.hits})
+    found = []
+    for moment in moments:
+        said = {word for hit in moment.hits if hit.segment_id in matched for word in matched[hit.segment_id].said}
+        lines = _lines(moment, _cues(catalog, moment), said)
+        basis = None if by_words is None else _basis(moment, lines, by_words)
+        text = " ".join(" ".join(line.text.split()) for line in lines)
+        found.append(replace(moment, lines=lines, text=text, basis=basis))
+    return found
+
+
+def _cues(catalog: Catalog, moment: Moment) -> list[Cue]:
+    """The cues on screen in a moment; of segments that were given text without cues, that text."""
+    video = moment.hits[0].video_id
+    cues = catalog.cues.between(video, moment.start, moment.end)
+    if cues or not any(hit.text for hit in moment.hits):
+        return cues
+    alone = [hit for hit in moment.hits if hit.text and not catalog.cues.between(video, hit.start, hit.end)]
+    return [Cue(hit.start, hit.end, hit.text) for hit in sorted(alone, key=lambda hit: hit.start)]
+
+
+def _lines(moment: Moment, cues: Iterable[Cue], said: Collection[str]) -> tuple[Line, ...]:
+    """The lines of a moment, each once, matching ones first, others in the language of the moment's text."""
+    embedded = normalize(" ".join(" ".join(hit.text.split()) for hit in moment.hits))
+    found: dict[str, Line] = {}
+    for cue in cues:
+        least = min(_LEAST_SECONDS, (cue.end - cue.start) / 2)
+        if min(cue.end, moment.end) - max(cue.start, moment.start) < least:
+            continue
+        key = normalize(" ".join(cue.text.split()))
+        marked = marks(cue.text, said)
+        if key and key not in found and (marked or not embedded or key in embedded):
+            found[key] = Line(cue.start, cue.end, cue.text, cue.source, marked)
+    # Subtitles that roll up repeat a line in the next one.
+    whole = [line for key, line in found.items() if not any(key in other and key != other for other in found)]
+    return tuple(sorted(whole, key=lambda line: not line.marks))
+
+
+def _basis(moment: Moment, lines: Sequence[Line], by_words: Collection[int]) -> Basis:
+    if moment.hits[0].segment_id not in by_words:
+        return "shown"
+    sources = {line.source for line in lines if line.marks}
+    if not sources:
+        return "named"
+    return "written" if sources <= WRITTEN else "said"
+
+
+def marks(text: str, words: Iterable[str]) -> tuple[tuple[int, int], ...]:
+    """Return where words stand in a text, as (start, end) offsets that do not overlap.
+
+    Args:
+        words: as `normalize` writes them.
+    """
+    clusters = [found.span() for found in _CLUSTER.finditer(text)]
+    folded, places = "", []
+    for start, end in clusters:
+        each = normalize(text[start:end])
+        folded += each
+        places += [(start, end)] * len(each)
+    covered = [False] * len(folded)
+    for word in words:
+        boundary = "" if is_unspaced(word) else r"(?<![^\W_])"
+        after = "" if is_unspaced(word) else r"(?![^\W_])"
+        for found in re.finditer(f"{boundary}{re.escape(word)}{after}", folded):
+            covered[found.start() : found.end()] = [True] * len(found[0])
+    spans: list[list[int]] = []
+    for place, inside in enumerate(covered):
+        if not inside:
+            continue
+        start, end = places[place]
+        if spans and place and covered[place - 1] and spans[-1][1] >= start:
+            spans[-1][1] = max(end, spans[-1][1])
+        else:
+            spans.append([start, end])
+    return tuple((start, end) for start, end in spans)
