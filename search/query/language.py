@@ -8,7 +8,7 @@ Operators are upper-case:
     a lake AND a boat             both in one moment
     cutting THEN frying           one after the other, in one video
     rain THEN WITHIN 20s sun      the same, with at most 20 s in between
-    in:holidays after:2024-01     filters; quote values with spaces; NOT negates one
+    in:holidays after:2024-01     filters; quote values with spaces; NOT negates one; an unknown one is an error
 
 Filters apply to the whole query, wherever they stand; `store.filters.FILTERS` lists them. Dates are the file's
 modification time in the local time zone: `after:2024-01` includes the first of January, `before:2024-01` excludes it.
@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from functools import cache
 from typing import TYPE_CHECKING, cast
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:  # most commands read no query, and need not wait for the pars
 
 _NAMES = "|".join(spec.name for spec in TYPED_FILTERS)
 _FILTER = rf'({_NAMES}):("[^"]*"|[^\s"]*)'
+_UNKNOWN = re.compile(r"([A-Za-z]{2,20}):(?!//)[^\s:]")  # the name of a filter that there is not, and no address
+_ALIKE = 0.55  # of the letters of two names, that one may be meant for the other
 _RUN = re.compile(rf'{_FILTER}|[^\s"]+|"[^"]*"', re.IGNORECASE)
 _GRAMMAR = rf"""
 query: step (_THEN limit? step)*
@@ -134,6 +137,8 @@ def _parsed(text: str) -> ParsedQuery:
     steps: list[Step] = []
     limits: list[float | None] = []
     limit = None
+    for token in tree.scan_values(lambda token: isinstance(token, str) and token.type == "WORD"):
+        _check_word(token, text)
     for child in tree.children:
         assert not isinstance(child, str)
         if child.data == "limit":
@@ -206,6 +211,16 @@ def _filter(token: Token, query: str) -> Filter:
         return parse_filter(name, value)
     except ValueError as error:
         raise QueryError(str(error), query, position) from error
+
+
+def _check_word(token: Token, query: str) -> None:
+    """Raise QueryError where a word would be a filter, if there were one of its name."""
+    if not (found := _UNKNOWN.match(query, token.start_pos or 0)):
+        return
+    name, known = found[1].lower(), [spec.name for spec in TYPED_FILTERS]
+    close = get_close_matches(name, known, 1, _ALIKE) or [each for each in known if each[:2] == name[:2]][:1]
+    meant = f"did you mean {close[0]}:?" if close else f"there are {', '.join(f'{each}:' for each in known)}."
+    raise QueryError(f'no filter {name}: {meant} For the words: "{found[1]} …"', query, token.start_pos or 0)
 
 
 def _duration(value: str, query: str, position: int) -> float:

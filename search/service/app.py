@@ -10,7 +10,7 @@ from pkgutil import iter_modules
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from search import __version__
@@ -79,12 +79,18 @@ def create(library: Library, settings: Settings) -> FastAPI:
     app.state.service = state
     for router in _routers():
         app.include_router(router, prefix=API)
+    for path in ("/docs", "/openapi.json"):  # where tools and people look first
+        app.add_api_route(path, _document, include_in_schema=False)
     add_handlers(app)
     if PAGE.is_dir():
         app.mount("/", _Page(directory=PAGE, html=True), name="page")
     app.state.keys = Keys()
     app.add_middleware(Guard, settings=settings, keys=app.state.keys)
     return app
+
+
+def _document() -> RedirectResponse:
+    return RedirectResponse(f"{API}/openapi.json")
 
 
 def _routers() -> Iterator[APIRouter]:

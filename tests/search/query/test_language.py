@@ -154,6 +154,42 @@ def test_errors_point_into_the_query_as_it_was_typed():
     assert error.value.position == 13
 
 
+@pytest.mark.parametrize(
+    ("query", "problem", "position"),
+    [
+        ("foo:bar", "no filter foo: there are in:, ", 0),
+        ("a dog tgas:x", "no filter tgas: did you mean tag:?", 6),
+        ("LNGER:10s", "no filter lnger: did you mean longer:?", 0),
+        ('a cat foo:"a b"', "no filter foo:", 6),
+        ("a cat NOT befor:2024", "no filter befor: did you mean before:?", 10),
+        ("rain THEN WITHIN 20s typ:mp4", "no filter typ: did you mean type:?", 21),
+    ],
+)
+def test_a_filter_that_there_is_not_is_named(query: str, problem: str, position: int):
+    with pytest.raises(QueryError) as caught:
+        parse(query)
+    assert caught.value.problem.startswith(problem)
+    assert caught.value.position == position
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "Star Wars: a new hope",
+        "16:9",
+        "http://example.org/a",
+        "at 3:30",
+        "C:\\Videos",
+        "foo::bar",
+        "ça:va",
+        '"foo:bar"',
+    ],
+)
+def test_other_colons_are_part_of_the_text(query: str):
+    (step,) = parse(query).steps
+    assert [text.words for text in step.must] == [query.strip('"')]
+
+
 @pytest.mark.parametrize("end", [":", '"', ' "', "x:y:", '\x00"', " NOT"])
 @pytest.mark.parametrize("letters", ["a", "ab ", "THENx", "\u00e9"])
 def test_no_query_takes_longer_than_its_length(letters: str, end: str):
