@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from store.catalog.catalog import Catalog
 from store.filters import Filter
@@ -34,6 +35,39 @@ def test_the_kind_is_told() -> None:
 def test_filters_need_someone_to_resolve_them(make: Make) -> None:
     with pytest.raises(ValueError, match="resolve filters"):
         make().search(unit(1), 1, among=(Filter("in", "b.mp4"),))
+
+
+@pytest.mark.parametrize(
+    ("ids", "vectors", "message"),
+    [
+        ([1], unit(2), "one id"),
+        ([1, 1], unit(2), "distinct"),
+        ([-1], unit(1), "from 0 on"),
+        ([1], unit(1, dim=DIM + 1), "shape"),
+        ([1], unit(1)[0], "shape"),
+        ([1], 2 * unit(1), "length"),
+        ([1], np.full((1, DIM), np.nan), "length"),
+        ([1], np.full((1, DIM), 1e300), "length"),
+    ],
+)
+def test_messages_say_what_is_wrong_with_vectors(
+    make: Make, ids: list[int], vectors: NDArray[np.float64], message: str
+) -> None:
+    index = make()
+    with pytest.raises(ValueError, match=message):
+        index.add(ids, vectors)
+    if message in ("shape", "length"):
+        with pytest.raises(ValueError, match=message):
+            index.search(vectors, 1)
+    with pytest.raises(ValueError, match="k = 0"):
+        index.search(unit(1), 0)
+
+
+def test_scores_of_ivf_are_close_to_the_inner_products() -> None:
+    index, vectors = make_ivf(), unit(300)
+    index.add(np.arange(300), vectors)
+    scores, ids = index.search(vectors, 4)
+    np.testing.assert_allclose(scores, np.einsum("qd,qkd->qk", vectors, vectors[ids]), atol=0.015)
 
 
 def test_save_and_open(make: Make, tmp_path: Path) -> None:

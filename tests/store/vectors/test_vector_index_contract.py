@@ -1,4 +1,7 @@
-"""The contract of `VectorIndex`, over every implementation: add a new one to `IMPLEMENTATIONS`."""
+"""The contract of `VectorIndex`, over every implementation: add a new one to `IMPLEMENTATIONS`.
+
+Only the contract is tested: arguments have the dtypes that it names, and errors are checked by their type.
+"""
 
 from __future__ import annotations
 
@@ -24,21 +27,25 @@ Make = Callable[..., VectorIndex]
 
 @dataclass(frozen=True)
 class Implementation:
-    """How one is made, without vectors (path, resolve), and opened again (path), and by how much its scores err."""
+    """How to make an empty index (path, resolve) and reopen a saved one (path), and the largest error of its scores."""
 
     make: Make
     reopen: Callable[[Path], VectorIndex]
     error: float
 
 
-def reopen(path: Path) -> VectorIndex:
+def reopen_faiss(path: Path) -> VectorIndex:
     return FaissIndex.open(path, DIM)
 
 
 IMPLEMENTATIONS = {
-    "flat": Implementation(make_flat, reopen, 1e-6),
-    "ivf": Implementation(make_ivf, reopen, 0.015),
+    "faiss flat": Implementation(make_flat, reopen_faiss, 1e-6),
+    "faiss ivf": Implementation(make_ivf, reopen_faiss, 0.05),
 }
+
+
+def ids_of(*numbers: int) -> Ids:
+    return np.array(numbers, np.int64)
 
 
 @pytest.fixture(params=IMPLEMENTATIONS)
@@ -58,7 +65,8 @@ def error(implementation: Implementation) -> float:
 
 def test_an_index_says_what_it_is(make: Make) -> None:
     index: VectorIndex = make()
-    assert (index.dim, index.source, len(index)) == (DIM, "", 0)
+    assert (index.dim, index.source, index.generation, len(index)) == (DIM, "", 0, 0)
+    assert (index.ids().tolist(), index.ids().dtype.name) == ([], "int64")
     assert index.capacity > 0
 
 
@@ -83,23 +91,23 @@ def test_every_vector_finds_itself_and_scores_are_inner_products(make: Make, err
     np.testing.assert_allclose(scores, expected, atol=error)
 
 
-def test_adding_again_replaces(make: Make) -> None:
+def test_adding_again_replaces(make: Make, error: float) -> None:
     index, vectors = make(), unit(2)
-    index.add([4, 9], vectors)
-    index.add([9], -vectors[1:])
+    index.add(ids_of(4, 9), vectors)
+    index.add(ids_of(9), -vectors[1:])
     assert index.ids().tolist() == [4, 9]
     scores, ids = index.search(-vectors[1:], 1)
     assert ids.tolist() == [[9]]
-    assert scores[0, 0] == pytest.approx(1, abs=0.05)
+    assert scores[0, 0] == pytest.approx(1, abs=error)
 
 
 def test_removed_vectors_are_never_found(make: Make) -> None:
     index, vectors = make(), unit(50)
     index.add(np.arange(50), vectors)
-    assert index.remove([3, 30, 999]) == 2
+    assert index.remove(ids_of(3, 30, 999)) == 2
     assert len(index) == 48
     assert not np.isin([3, 30], index.search(vectors[[3, 30]], 50)[1]).any()
-    assert index.remove([3]) == 0
+    assert index.remove(ids_of(3)) == 0
 
 
 def test_a_large_k_returns_everything_and_fills_the_rest(make: Make) -> None:
@@ -125,50 +133,50 @@ def test_among_returns_k_when_k_allowed_vectors_exist(make: Make, error: float) 
 
 def test_among_nothing_or_unknown_ids_finds_nothing(make: Make) -> None:
     index = make()
-    index.add([1], unit(1))
-    for among in (np.empty(0, np.int64), np.array([2, -1])):
+    index.add(ids_of(1), unit(1))
+    for among in (ids_of(), ids_of(2, -1)):
         assert index.search(unit(1), 1, among=among)[1].tolist() == [[-1]]
 
 
 @pytest.mark.parametrize(
-    ("ids", "vectors", "message"),
+    ("ids", "vectors"),
     [
-        ([1], unit(2), "one id"),
-        ([1, 1], unit(2), "distinct"),
-        ([-1], unit(1), "from 0 on"),
-        ([1], unit(1, dim=DIM + 1), "shape"),
-        ([1], unit(1)[0], "shape"),
-        ([1], 2 * unit(1), "length"),
-        ([1], np.zeros((1, DIM)), "length"),
-        ([1], np.full((1, DIM), np.nan), "length"),
-        ([1], np.full((1, DIM), 1e300), "length"),
+        (ids_of(1), unit(2)),
+        (ids_of(1, 1), unit(2)),
+        (ids_of(-1), unit(1)),
+        (ids_of(1), unit(1, dim=DIM + 1)),
+        (ids_of(1), unit(1)[0]),
+        (ids_of(1), 2 * unit(1)),
+        (ids_of(1), np.zeros((1, DIM), np.float32)),
+        (ids_of(1), np.full((1, DIM), np.nan, np.float32)),
+        (ids_of(1), np.full((1, DIM), np.inf, np.float32)),
     ],
 )
-def test_what_cannot_be_added_is_refused(
-    make: Make, ids: list[int], vectors: NDArray[np.float32], message: str
-) -> None:
+def test_invalid_vectors_are_not_added(make: Make, ids: Ids, vectors: Vectors) -> None:
     index = make()
-    index.add([1], unit(1, seed=3))
-    with pytest.raises(ValueError, match=message):
+    index.add(ids_of(1), unit(1, seed=3))
+    with pytest.raises(ValueError):  # noqa: PT011 - the contract leaves the message open
         index.add(ids, vectors)
+    assert index.ids().tolist() == [1]
     assert index.search(unit(1, seed=3), 1)[1].tolist() == [[1]]
 
 
 @pytest.mark.parametrize("query", [unit(1, dim=3), 3 * unit(1), unit(1)[0]])
-def test_queries_are_checked(make: Make, query: NDArray[np.float32]) -> None:
-    with pytest.raises(ValueError, match=r"shape|length"):
+def test_queries_are_checked(make: Make, query: Vectors) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - the contract leaves the message open
         make().search(query, 1)
 
 
-def test_k_must_be_positive(make: Make) -> None:
-    with pytest.raises(ValueError, match="k = 0"):
-        make().search(unit(1), 0)
+@pytest.mark.parametrize("k", [0, -1])
+def test_k_must_be_positive(make: Make, k: int) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - the contract leaves the message open
+        make().search(unit(1), k)
 
 
 def test_no_queries_is_no_error(make: Make) -> None:
     index = make()
-    index.add([1], unit(1))
-    assert index.search(np.empty((0, DIM)), 2)[1].shape == (0, 2)
+    index.add(ids_of(1), unit(1))
+    assert index.search(unit(0), 2)[1].shape == (0, 2)
 
 
 @settings(deadline=None, max_examples=25)
@@ -176,43 +184,43 @@ def test_no_queries_is_no_error(make: Make) -> None:
     steps=st.lists(st.tuples(st.booleans(), st.sets(st.integers(0, 30), max_size=8)), max_size=8),
     allowed=st.sets(st.integers(0, 30)),
 )
-@pytest.mark.parametrize("make", [each.make for each in IMPLEMENTATIONS.values()], ids=IMPLEMENTATIONS)
+@pytest.mark.parametrize("implementation", IMPLEMENTATIONS.values(), ids=IMPLEMENTATIONS)
 def test_any_sequence_of_changes_agrees_with_a_plain_table(
-    make: Make, steps: list[tuple[bool, set[int]]], allowed: set[int]
+    implementation: Implementation, steps: list[tuple[bool, set[int]]], allowed: set[int]
 ) -> None:
-    index = make()
+    index = implementation.make()
     oracle: dict[int, NDArray[np.float32]] = {}
     for seed, (adding, numbers) in enumerate(steps):
         if adding:
             vectors = unit(len(numbers), seed)
-            index.add(sorted(numbers), vectors)
+            index.add(ids_of(*sorted(numbers)), vectors)
             oracle.update(zip(sorted(numbers), vectors, strict=True))
         else:
-            assert index.remove(sorted(numbers)) == len(numbers & oracle.keys())
+            assert index.remove(ids_of(*sorted(numbers))) == len(numbers & oracle.keys())
             oracle = {number: vector for number, vector in oracle.items() if number not in numbers}
     assert index.ids().tolist() == sorted(oracle)
     query = unit(1, seed=77)
-    for among in (None, np.array(sorted(allowed), np.int64)):
+    for among in (None, ids_of(*sorted(allowed))):
         scores, ids = index.search(query, 40, among=among)
         expected = set(oracle) if among is None else set(oracle) & allowed
         assert set(ids[0].tolist()) - {-1} == expected
         for score, number in zip(scores[0], ids[0].tolist(), strict=True):
             if number >= 0:
-                assert score == pytest.approx(float(query[0] @ oracle[number]), abs=0.05)
+                assert score == pytest.approx(float(query[0] @ oracle[number]), abs=implementation.error)
 
 
 def test_searches_during_a_replacement_see_the_old_content(make: Make) -> None:
     index, old, new = make(), unit(100), unit(100, seed=1)
     index.add(np.arange(100), old)
-    seen = []
+    during = []
 
     def batches() -> Iterator[tuple[Ids, Vectors]]:
         for first in (0, 50):
             yield np.arange(first, first + 50) + 1000, new[first : first + 50]
-            seen.append(index.search(old, 1)[1][:, 0].tolist())
+            during.append(index.search(old, 1)[1][:, 0].tolist())
 
     index.replace(batches(), count=100, sample=new)
-    assert seen == [list(range(100))] * 2
+    assert during == [list(range(100))] * 2
     assert index.ids().tolist() == list(range(1000, 1100))
     assert (index.search(new, 1)[1][:, 0] == np.arange(1000, 1100)).mean() > 0.99
 
@@ -221,7 +229,7 @@ def test_a_replacement_that_fails_leaves_the_old_content(make: Make) -> None:
     index, vectors = make(), unit(3)
     index.add(np.arange(3), vectors)
     for wrong in (2 * vectors, vectors[:1]):
-        with pytest.raises(ValueError, match=r"length|one id"):
+        with pytest.raises(ValueError):  # noqa: PT011 - the contract leaves the message open
             index.replace([(np.arange(3), wrong)], count=3, sample=vectors)
     assert index.ids().tolist() == [0, 1, 2]
     index.replace([], count=0, sample=vectors[:0])
@@ -231,11 +239,11 @@ def test_a_replacement_that_fails_leaves_the_old_content(make: Make) -> None:
 def test_what_was_saved_is_there_when_it_is_opened_again(implementation: Implementation, tmp_path: Path) -> None:
     index, vectors = implementation.make(tmp_path / "vectors"), unit(20)
     index.add(np.arange(20), vectors)
-    index.source = "abc"
+    index.source, index.generation = "abc", 7
     index.save()
     index.close()
     again = implementation.reopen(tmp_path / "vectors")
-    assert (again.source, again.ids().tolist()) == ("abc", list(range(20)))
+    assert (again.source, again.generation, again.ids().tolist()) == ("abc", 7, list(range(20)))
     assert (again.search(vectors, 1)[1][:, 0] == np.arange(20)).mean() > 0.9
 
 
