@@ -1,9 +1,9 @@
-"""What torchvision and transformers need before they can be used here.
+"""Workarounds for torchvision and transformers.
 
-torchvision's default wheel does not import beside a torch without CUDA. Its compiled extension is linked against CUDA
-libraries and cannot load there; torchvision then registers fake kernels for two operators that were never declared, and
-the import dies with "operator torchvision::nms does not exist". Declaring their schemas is all that is missing:
-transforms and model definitions need neither.
+torchvision's default wheel cannot be imported with a torch without CUDA: its compiled extension is linked against CUDA
+libraries and does not load; torchvision then registers fake kernels for two operators that were never declared, and the
+import fails with "operator torchvision::nms does not exist". Declaring their schemas is enough: transforms and model
+definitions use neither operator.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _declared: torch.library.Library | None = None  # collecting the Library object 
 
 
 def declare_missing_operators() -> bool:
-    """Declare the operators that torchvision expects, where its extension cannot; returns whether it was needed."""
+    """Declare the operators that torchvision expects if its extension cannot load; return whether that was needed."""
     global _declared
     if _declared is not None:
         return True
@@ -40,7 +40,7 @@ def declare_missing_operators() -> bool:
 def _extension_loads() -> bool:
     spec = importlib.util.find_spec("torchvision")  # finds the package without importing it
     if spec is None or spec.origin is None:
-        return True  # nothing to mend; the import itself will say that torchvision is missing
+        return True  # the import itself will report that torchvision is missing
     extensions = list(Path(spec.origin).parent.glob("_C*.so")) + list(Path(spec.origin).parent.glob("_C*.pyd"))
     try:
         for extension in extensions:
@@ -52,7 +52,7 @@ def _extension_loads() -> bool:
 
 @contextmanager
 def quiet_transformers() -> Iterator[None]:
-    """Keep transformers from reporting on a checkpoint while it is read: what does not fit, the caller says."""
+    """Silence transformers while a checkpoint is loaded; the caller reports weights that do not fit."""
     from transformers.utils import logging
 
     logging.disable_progress_bar()

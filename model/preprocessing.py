@@ -1,4 +1,4 @@
-"""Frames as a video delivers them -> pictures as a network takes them: scaled, fitted and normalized alike."""
+"""Decoded frames -> network inputs: resize, crop, normalize."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ MEAN = STD = 0.5  # pixels 0..255 become -1..1
 
 FITS = ("middle", "whole")
 VIEWS = {"middle": ("middle",), "whole": ("whole",), "both": FITS}
-_STRIDE = 32  # pixels of a side that convolutional networks reduce to one
+_STRIDE = 32  # output stride of convolutional networks, pixels
 
 
 def prepare_frames(frames: NDArray[np.uint8], size: int, *, fit: str = "middle") -> NDArray[np.float32]:
-    """Bring frames to the size of a network's pictures, and normalize to -1..1.
+    """Resize frames to the input size of a network, and normalize them to -1..1.
 
     Args:
         frames: uint8 (T, 3, H, W), RGB.
         size: side S of the square that the backbone was trained on, pixels.
-        fit: "middle" scales the shorter side and crops the middle square; "whole" keeps all of the picture in its own
-            shape, with about as many pixels as the square, for backbones that average over the picture.
+        fit: "middle" scales the shorter side to S and crops the middle square; "whole" keeps the whole picture and its
+            aspect ratio, with about S * S pixels, for backbones that average over the picture.
 
     Returns:
-        float32 (T, 3, S, S), or (T, 3, H', W') of multiples of 32 where the whole is kept.
+        float32 (T, 3, S, S), or for "whole" (T, 3, H', W'), multiples of 32.
 
     Raises:
-        ValueError: frames are of another shape or dtype, or `fit` is none of the two.
+        ValueError: frames have another shape or dtype, or `fit` is neither of the two.
     """
     if frames.ndim != 4 or frames.shape[1] != 3 or frames.dtype != np.uint8:
         raise ValueError(f"frames must be uint8 (T, 3, H, W), got {frames.dtype} {frames.shape}")
@@ -39,7 +39,7 @@ def prepare_frames(frames: NDArray[np.uint8], size: int, *, fit: str = "middle")
         target, box = (size, size), _middle(height, width, size)
     pictures = np.empty((len(frames), *target, 3), np.uint8)
     for picture, frame in zip(pictures, frames.transpose(0, 2, 3, 1), strict=True):
-        # Only what is left after cropping is computed.
+        # Resize only the cropped part.
         image = Image.fromarray(np.ascontiguousarray(frame))
         picture[:] = np.asarray(image.resize(target[::-1], Image.Resampling.BILINEAR, box=box))
     pixels = pictures.transpose(0, 3, 1, 2).astype(np.float32)
@@ -49,10 +49,10 @@ def prepare_frames(frames: NDArray[np.uint8], size: int, *, fit: str = "middle")
 
 
 def prepare_views(frames: NDArray[np.uint8], size: int, *, fit: str) -> list[NDArray[np.float32]]:
-    """What a network looks at to see frames: one view of them, or where `fit` is "both" the middle and the whole.
+    """Prepare one view of frames or, if `fit` is "both", two: the middle and the whole.
 
-    The middle is larger and the whole holds what stands at the sides. Of a square picture both are the same, so there
-    is one view of it. Arguments, returned arrays and errors as in `prepare_frames`.
+    The middle shows more detail, the whole also shows the sides. For square frames they are equal, so one is made.
+    Arguments, returned arrays and errors are those of `prepare_frames`.
     """
     if fit not in VIEWS:
         raise ValueError(f"fit must be one of {', '.join(VIEWS)}, got {fit!r}")
@@ -61,14 +61,14 @@ def prepare_views(frames: NDArray[np.uint8], size: int, *, fit: str) -> list[NDA
 
 
 def whole_size(height: int, width: int, side: int) -> tuple[int, int]:
-    """Height and width nearest to the shape of a picture with about `side` * `side` pixels, in multiples of 32."""
+    """Return a height and a width in multiples of 32, of about this aspect ratio and about `side` * `side` pixels."""
     scale = side / (height * width) ** 0.5
     rows, columns = (max(round(length * scale / _STRIDE), 1) * _STRIDE for length in (height, width))
     return rows, columns
 
 
 def _middle(height: int, width: int, size: int) -> tuple[float, float, float, float]:
-    """The part of a picture, in its pixels, that is the middle square once the shorter side is `size` pixels long."""
+    """The box (left, top, right, bottom) in source pixels of the middle square of the picture scaled to `size`."""
     scaled = (int(size * height / min(height, width)), int(size * width / min(height, width)))
     top, left = (round((length - size) / 2) for length in scaled)
     down, across = height / scaled[0], width / scaled[1]

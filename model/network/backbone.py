@@ -1,14 +1,14 @@
-"""Frames -> frame features: one table of convolutional networks, and the vision towers of transformers.
+"""Backbones, frames -> frame features: a table of convolutional networks, and the vision towers of transformers.
 
-The shipped model has EfficientNet-Lite2. The default of a new configuration is MobileNetV2 (Sandler et al., CVPR 2018):
-2.2 million parameters, 1,280 features a frame. Networks are built without anybody's weights; `model.network.weights`
-reads published ones.
+The shipped model uses EfficientNet-Lite2. The default of a new configuration is MobileNetV2 (Sandler et al., CVPR
+2018): 2.2 million parameters, 1,280 features per frame. Networks are built with random weights;
+`model.network.weights` reads published ones.
 
-All take frames of -1..1 and give a feature each; networks that were trained with other colours restore these inside.
+All take frames in -1..1 and return one feature per frame; networks trained with another normalization convert inside.
 
-S3D (Xie et al., ECCV 2018), the backbone of the VideoBERT paper, looks at clips. A row of frames is cut into clips of
-`clip_frames`, the last one filled up with its last frame, and each frame gets the feature of its clip, so that every
-feature still has its frame and its time; an encoder then reads each clip once.
+S3D (Xie et al., ECCV 2018), the backbone of the VideoBERT paper, takes clips. Frames are cut into clips of
+`clip_frames`, the last padded by repeating its last frame, and each frame gets the feature of its clip, so that
+features still correspond to frames in time; an encoder computes each clip once.
 """
 
 from __future__ import annotations
@@ -32,23 +32,27 @@ Colours = tuple[list[float], list[float]]  # mean and standard deviation of red,
 
 _IMAGENET: Colours = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
 _KINETICS: Colours = ([0.43216, 0.394666, 0.37645], [0.22803, 0.22145, 0.216989])
-TOWERS = "towers"  # the name of a backbone that is not part of the network: two towers that it stands on
-TORCHVISION = "torchvision:"  # begins the names of networks that take torchvision's weights unchanged
+TOWERS = "towers"  # backbone name of a network over the features of a frozen two-tower model
+TORCHVISION = "torchvision:"  # name prefix of networks that load torchvision's weights unchanged
 
 
 @dataclass(frozen=True)
 class Cnn:
-    """A convolutional network that a configuration can name."""
+    """An entry of the table of convolutional networks."""
 
     feature_dim: int
-    build: Callable[[], nn.Module]  # for TORCHVISION frames -> features, for others frames -> maps
-    colours: Colours | None = None  # that it was trained with; None: -1..1
-    head: str = ""  # the layer of published weights that is left out
-    min_frames: int = 1  # of a clip; more than 1 where it looks at clips
+    build: Callable[[], nn.Module]  # TORCHVISION networks: frames -> features; others: frames -> maps
+    colours: Colours | None = None  # normalization it was trained with; None: -1..1
+    head: str = ""  # classifier layer, left out of published weights
+    min_frames: int = 1  # shortest clip; above 1 the network takes clips
 
 
 class Backbone(nn.Module):
-    """A network of the table without its classifier; networks of maps are averaged over the picture."""
+    """A network of the table without its classifier; maps are averaged over the picture.
+
+    Raises:
+        ValueError: the name is not in the table, or `clip_frames` does not fit the network.
+    """
 
     def __init__(self, name: str, *, clip_frames: int = 1) -> None:
         super().__init__()
@@ -60,12 +64,12 @@ class Backbone(nn.Module):
             allowed = f"at least {cnn.min_frames}" if self.whole_clips else "1"
             raise ValueError(f"clip_frames of {short} must be {allowed}, got {clip_frames}")
         self.colours = Recolour(*cnn.colours) if cnn.colours else nn.Identity()
-        # Two names, as checkpoints have stored them.
+        # Stored checkpoints use both attribute names.
         self.blocks = None if name.startswith(TORCHVISION) else cnn.build()
         self.network = cnn.build() if name.startswith(TORCHVISION) else None
 
     def forward(self, frames: Tensor) -> Tensor:
-        """(T, 3, S, S) float, -1..1 -> (T, F) float."""
+        """Compute features float (T, F) of frames float (T, 3, S, S), -1..1."""
         frames = self.colours(frames)
         if self.blocks is not None:
             return self.blocks(frames).mean(dim=(2, 3))  # type: ignore[no-any-return]
@@ -80,7 +84,7 @@ class Backbone(nn.Module):
 
 
 class VisionTower(nn.Module):
-    """The vision tower of a model of transformers; `described` is what `model.network.weights` says of it."""
+    """The vision tower of a transformers model; `described` is a configuration's field `vision`."""
 
     def __init__(self, described: Mapping[str, Any]) -> None:
         super().__init__()
@@ -90,14 +94,14 @@ class VisionTower(nn.Module):
         self.network = AutoModel.from_config(config)
 
     def forward(self, frames: Tensor) -> Tensor:
-        """(T, 3, S, S) float, -1..1 -> (T, F) float: what the tower pools, or the mean over the picture."""
+        """Compute float (T, F) of float (T, 3, S, S), -1..1: the pooled output, or the mean over the picture."""
         outputs = self.network(pixel_values=self.colours(frames))
         pooled = getattr(outputs, "pooler_output", None)
         return outputs.last_hidden_state.mean(dim=1) if pooled is None else pooled.flatten(1)  # type: ignore[no-any-return]
 
 
 class TowerFeatures(nn.Module):
-    """Stands where a backbone would: the towers that the model stands on look at frames; see `TowerGate`."""
+    """Placeholder for a backbone where a frozen two-tower model computes frame features; see `TowerGate`."""
 
     def __init__(self, described: Mapping[str, Any]) -> None:
         super().__init__()
@@ -105,14 +109,14 @@ class TowerFeatures(nn.Module):
 
 
 class Recolour(nn.Module):
-    """From our -1..1 to what a network was trained with."""
+    """Convert frames from -1..1 to the normalization that a network was trained with."""
 
     def __init__(self, mean: list[float], std: list[float]) -> None:
         super().__init__()
-        self.mean, self.std = mean, std  # no buffers: what a checkpoint does not hold, loading one leaves undefined
+        self.mean, self.std = mean, std  # not buffers: loading leaves buffers missing in a checkpoint undefined
 
     def forward(self, frames: Tensor) -> Tensor:
-        """(T, 3, S, S), -1..1 -> the same, standardized."""
+        """Standardize frames (T, 3, S, S), -1..1."""
         mean, std = frames.new_tensor(self.mean)[:, None, None], frames.new_tensor(self.std)[:, None, None]
         return (frames * STD + MEAN - mean) / std
 
@@ -120,15 +124,21 @@ class Recolour(nn.Module):
 def build_backbone(
     name: str, *, clip_frames: int, vision: Mapping[str, Any] | None, towers: Mapping[str, Any] | None = None
 ) -> Backbone | VisionTower | TowerFeatures:
-    """The network that a configuration names, with `feature_dim`; its weights are random.
+    """Build the backbone of a configuration, with random weights.
+
+    Args:
+        name: of the table, "vision" or "towers".
+        clip_frames: frames per clip, 1 for networks of single frames.
+        vision: description of the vision tower, for "vision".
+        towers: description of the two towers, for "towers".
 
     Raises:
-        ValueError: there is no such network, or the other fields do not fit it.
+        ValueError: there is no such network, or the other arguments do not fit it.
     """
     if name not in ("vision", TOWERS):
         return Backbone(name, clip_frames=clip_frames)
     if clip_frames != 1:
-        raise ValueError(f"clip_frames of {name} must be 1, got {clip_frames}: it looks at frames one by one")
+        raise ValueError(f"clip_frames of {name} must be 1, got {clip_frames}: it takes single frames")
     if name == TOWERS:
         if towers is None:
             raise ValueError("the backbone 'towers' needs the description of two towers in the field towers")
@@ -140,8 +150,8 @@ def build_backbone(
 
 def _mobilenet_v2() -> nn.Sequential:
     blocks: nn.Sequential = models.mobilenet_v2(weights=None).features
-    # Strided convolutions pad only below and to the right, so that a feature map of an even-sized picture covers it
-    # evenly instead of leaning half a step up and left.
+    # Strided convolutions pad only below and to the right, so that the feature map of an even-sized picture is centred
+    # on it instead of shifted half a step up and left.
     for parent in list(blocks.modules()):
         for name, conv in list(parent.named_children()):
             if isinstance(conv, nn.Conv2d) and conv.stride == (2, 2):
@@ -184,18 +194,17 @@ CNNS = {
 
 
 def folded(network: nn.Module) -> nn.Module:
-    """A copy of a network that only looks: normalization is part of the convolution before it.
+    """Return a copy for inference, with batch normalization folded into the convolution before it.
 
-    Its statistics are fixed by then, so it is a scale and a shift, which the weights can hold as well (Jacob and
-    others, "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference", 2018,
-    section 3.2). Only chains are folded, whose members follow each other in an `nn.Sequential`. What is not
-    folded shares its weights with the network.
+    In inference its statistics are constant, a scale and a shift that the convolution's weights can absorb (Jacob et
+    al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference", 2018, section
+    3.2). Only layers that follow each other in an `nn.Sequential` are folded. Other weights are shared with `network`.
     """
     shared = {id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())}
     network = copy.deepcopy(network, shared).eval()
     for chain in [module for module in network.modules() if isinstance(module, nn.Sequential)]:
         for first, second in pairwise(range(len(chain))):
-            before = chain[first]  # the convolution, or padding and then the convolution
+            before = chain[first]  # the convolution, or padding followed by the convolution
             parent, place = (before, -1) if isinstance(before, nn.Sequential) and len(before) else (chain, first)
             convolution, normalization = parent[place], chain[second]
             if isinstance(convolution, nn.Conv2d) and isinstance(normalization, nn.BatchNorm2d):

@@ -1,7 +1,6 @@
 """Checkpoint folders: `config.json`, `model.safetensors` and `tokenizer.json`; never pickle.
 
-Weights are stored in half precision, and the matrices of BERT, which are half of a small model, in eight bits: whole
-numbers, and a step for each row.
+Weights are stored in float16. BERT's matrices, half of a small model, are stored in int8 with one scale per row.
 """
 
 from __future__ import annotations
@@ -21,12 +20,12 @@ from model.network.videobert import VideoBertConfig, VideoBertModel
 
 DEFAULT_CHECKPOINT = Path(__file__).parents[1] / "checkpoints" / "videobert-mini"
 _BERT = "bert."
-_STEP = ".step"  # in place of ".weight": (rows, 1), what 1 of a row's whole numbers counts
+_STEP = ".step"  # replaces ".weight": float16 (rows, 1), the scale of each int8 row
 _FILES = ("config.json", "model.safetensors", TOKENIZER_FILE)
 
 
 def save(model: VideoBertModel, tokenizer: TextTokenizer, folder: Path) -> None:
-    """Write a checkpoint folder; how weights are stored keeps cosines to 1e-3."""
+    """Write a checkpoint folder. Quantization changes cosines by less than 1e-3."""
     transformers_logging.disable_progress_bar()
     half = copy.deepcopy(model).to(torch.float16)  # type: ignore[arg-type]
     half.save_pretrained(folder, state_dict=_packed(model.state_dict()))
@@ -34,17 +33,17 @@ def save(model: VideoBertModel, tokenizer: TextTokenizer, folder: Path) -> None:
 
 
 def load(folder: Path = DEFAULT_CHECKPOINT) -> tuple[VideoBertModel, TextTokenizer]:
-    """Read a checkpoint folder; weights are widened to float32.
+    """Read a checkpoint folder; weights are converted to float32.
 
     Raises:
-        FileNotFoundError: the folder is no checkpoint; the message names what is missing.
+        FileNotFoundError: a file is missing; the message names it.
         ValueError: the weights are not exactly those of the network that `config.json` describes.
     """
     for name in _FILES:
         if not (folder / name).is_file():
             raise FileNotFoundError(f"no {name} in {folder}: not a checkpoint folder")
     with quiet_transformers():
-        # With loading info the call returns a pair, which its annotation does not know.
+        # With loading info the call returns a pair, which its annotation omits.
         loaded: Any = VideoBertModel.from_pretrained(
             None,
             config=VideoBertConfig.from_pretrained(folder),
@@ -54,12 +53,12 @@ def load(folder: Path = DEFAULT_CHECKPOINT) -> tuple[VideoBertModel, TextTokeniz
             ignore_mismatched_sizes=True,
         )
     model, found = loaded
-    # A weight left at random would be a fault that nobody sees.
+    # A randomly initialized weight would go unnoticed.
     faults = [f"{name} is missing" for name in sorted(found["missing_keys"])]
     faults += [f"{name} is not in that network" for name in sorted(found["unexpected_keys"])]
     faults += [f"{name} has shape {tuple(was)}, not {tuple(be)}" for name, was, be in sorted(found["mismatched_keys"])]
     if faults:
-        raise ValueError(f"{folder} does not hold the network that its config.json describes: {', '.join(faults)}")
+        raise ValueError(f"{folder} does not contain the network that its config.json describes: {', '.join(faults)}")
     return model, TextTokenizer.from_folder(folder)
 
 

@@ -1,7 +1,7 @@
-"""EfficientNet-Lite2: the CNN that `videobert-mini` looks at frames with, 1,280 features a frame.
+"""EfficientNet-Lite2: the backbone of `videobert-mini`, 1,280 features per frame.
 
 After Tan and Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks", ICML 2019, in its variant
-for devices, "EfficientNet-Lite" (2020): no squeeze-and-excitation, ReLU6 in place of swish, stem and head not scaled.
+for devices, "EfficientNet-Lite" (2020): no squeeze-and-excitation, ReLU6 instead of swish, stem and head not scaled.
 4.8 million parameters; a 256-pixel square costs 1.05 billion multiply-adds.
 """
 
@@ -34,7 +34,7 @@ class EfficientNetLite2(nn.Sequential):
 
 
 class InvertedResidual(nn.Module):
-    """Widen, look around in every channel for itself, narrow (Sandler et al., "MobileNetV2", CVPR 2018)."""
+    """Expansion, depthwise convolution, projection (Sandler et al., "MobileNetV2", CVPR 2018)."""
 
     def __init__(self, channels: int, width: int, *, kernel: int, stride: int, expansion: int) -> None:
         super().__init__()
@@ -42,11 +42,11 @@ class InvertedResidual(nn.Module):
         self.use_res_connect = stride == 1 and channels == width
         widen = list(_layer(channels, wide, kernel=1)) if expansion > 1 else []
         around = list(_layer(wide, wide, kernel=kernel, stride=stride, groups=wide))
-        narrow = list(_layer(wide, width, kernel=1))[:-1]  # linear: narrow channels have nothing to lose to a ReLU
+        narrow = list(_layer(wide, width, kernel=1))[:-1]  # linear: a ReLU would destroy information in narrow channels
         self.layers = nn.Sequential(*widen, *around, *narrow)
 
     def forward(self, maps: Tensor) -> Tensor:
-        """(T, C, H, W) -> (T, C', H / stride, W / stride)."""
+        """Compute maps (T, C', H / stride, W / stride) of maps (T, C, H, W)."""
         out = self.layers(maps)
         return maps + out if self.use_res_connect else out  # type: ignore[no-any-return]
 
@@ -67,7 +67,7 @@ def _layer(channels: int, width: int, *, kernel: int, stride: int = 1, groups: i
     if stride == 1:
         convolution = nn.Conv2d(channels, width, kernel, padding=kernel // 2, groups=groups, bias=False)
     else:
-        # TensorFlow's "SAME" for even sides: the odd pixel of padding is below and to the right.
+        # TensorFlow's "SAME" for even sides: the odd row and column of padding are below and to the right.
         before, after = (kernel - 2) // 2, kernel // 2
         convolution = nn.Sequential(
             nn.ZeroPad2d((before, after, before, after)),

@@ -1,4 +1,4 @@
-"""Heads on the joint Transformer, one module per task, and the layers that read frame features."""
+"""Heads on the joint Transformer, one module per task, and layers over frame features."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 _SHARPNESS = 0.7  # exponent of class probabilities; below 1 it flattens them
-_NOISE = 0.5  # standard deviations of each input
-_GATE_PACE = 10.0  # learning rate of the gate over that of other weights: it is a single number that begins at 0
+_NOISE = 0.5  # of training inputs, in standard deviations
+_GATE_PACE = 10.0  # learning rate of the gate relative to other weights: it is a single number that starts at 0
 
 
 class RetrievalHead(nn.Module):
     """Mean states of words and of frames -> an embedding in the space shared by text and video.
 
-    A query is the projection of its words. A segment is the projection of its frames plus, with weights of its own,
-    that of its subtitles.
+    A query is the projection of its words. A segment is the sum of the projections of its frames and of its subtitles,
+    which have a projection of their own.
     """
 
     def __init__(self, hidden: int, dim: int) -> None:
@@ -27,7 +27,7 @@ class RetrievalHead(nn.Module):
             torch.tensor(3.0)
         )  # log of the inverse temperature, trained (Radford et al. 2021)
         if hidden == dim:
-            # Start as the sentence encoder, which also knows words that no training caption uses.
+            # Start as the identity: the sentence encoder also knows words that no training caption uses.
             for layer in (self.words, self.subtitles):
                 nn.init.eye_(layer.weight)
                 nn.init.zeros_(layer.bias)
@@ -35,10 +35,15 @@ class RetrievalHead(nn.Module):
     def forward(
         self, words: Tensor, frames: Tensor, has_words: Tensor, has_frames: Tensor, direct: Tensor | None = None
     ) -> Tensor:
-        """Mean states (N, H), (N, H) and bool (N,), (N,) -> (N, D), unit length.
+        """Embed rows: float (N, D), unit rows.
 
-        `direct`, (N, D) unit rows of the direct frame head, replaces the direction of the frames' projection by the
-        mean of both; its norm, the weight beside subtitles, stays.
+        Args:
+            words: mean states, float (N, H).
+            frames: mean states, float (N, H).
+            has_words: bool (N,).
+            has_frames: bool (N,).
+            direct: float (N, D), unit rows of the direct frame head. The frames' projection then gets the direction of
+                the mean of both and keeps its norm, which is its weight relative to subtitles.
         """
         shown = self.frames(frames)
         if direct is not None:
@@ -50,21 +55,21 @@ class RetrievalHead(nn.Module):
 
     @property
     def scale(self) -> Tensor:
-        """Inverse temperature of the contrastive loss, at most 100."""
+        """Return the inverse temperature of the contrastive loss, at most 100."""
         return self.log_scale.exp().clamp(max=100.0)
 
 
 def sum_of_units(features: Tensor, mask: Tensor) -> Tensor:
-    """The sum of the frames' unit vectors: (N, T, D), bool (N, T) -> float32 (N, D)."""
+    """Sum the unit vectors of frames: float (N, T, D), bool (N, T) -> float32 (N, D)."""
     unit = F.normalize(features.float(), dim=-1)
     return (unit * mask[..., None].to(unit)).sum(dim=1)
 
 
 class TowerGate(nn.Module):
-    """What the picture tower of two shows, and beside it, through a gate, what VideoBERT reads of the same segment.
+    """The embedding of a frozen vision tower plus, through a gate, VideoBERT's embedding of the same segment.
 
-    The gate begins at zero, so a model that was not trained is its towers, to the last bit. As in Flamingo (Alayrac et
-    al., 2022) what is new beside a frozen model cannot harm it before it has learned.
+    The gate starts at zero, so an untrained model equals its towers exactly. As in Flamingo (Alayrac et al., 2022), new
+    layers over a frozen model cannot harm it before they are trained.
     """
 
     def __init__(self) -> None:
@@ -72,7 +77,7 @@ class TowerGate(nn.Module):
         self.weight = nn.Parameter(torch.zeros(()))
 
     def forward(self, shown: Tensor, read: Tensor) -> Tensor:
-        """Points of the tower, of any length, and of VideoBERT, unit length, (N, D) both -> (N, D), unit length."""
+        """Combine the tower's vectors (N, D), of any length, and VideoBERT's unit rows (N, D) -> (N, D), unit rows."""
         gate = _GATE_PACE * self.weight.float()
         return F.normalize(shown + gate * shown.norm(dim=-1, keepdim=True) * read, dim=-1)
 
@@ -80,7 +85,7 @@ class TowerGate(nn.Module):
 class ClassNames(nn.Module):
     """The expected class name of a frame, as an embedding.
 
-    It is the mean of the class names' text embeddings, weighted by the probabilities of the backbone's own classifier
+    It is the mean of the class names' text embeddings, weighted by the probabilities of the backbone's classifier
     (Norouzi et al., "Zero-shot learning by convex combination of semantic embeddings", ICLR 2014).
     """
 
@@ -92,11 +97,11 @@ class ClassNames(nn.Module):
         self.register_buffer("embeddings", torch.zeros(names, dim))  # of the names as text, unit length
 
     def probabilities(self, features: Tensor) -> Tensor:
-        """(..., F) -> (..., K), rows sum to 1."""
+        """Return class probabilities: (..., F) -> (..., K), rows sum to 1."""
         return F.softmax(self.classifier(features).float(), dim=-1)
 
     def forward(self, features: Tensor) -> Tensor:
-        """(..., F) -> (..., D), the expected name."""
+        """Return the embedding of the expected name: (..., F) -> (..., D)."""
         likely = self.probabilities(features).clamp_min(1e-6) ** _SHARPNESS
         return (likely / likely.sum(dim=-1, keepdim=True)) @ self.embeddings.float()
 
@@ -104,7 +109,7 @@ class ClassNames(nn.Module):
 class FrameReader(nn.Module):
     """A frame feature and its expected class name -> an embedding: two layers plus a linear path.
 
-    Inputs are standardized by mean and deviation over the training pictures. In training they get noise of half a
+    Inputs are standardized by mean and standard deviation over the training pictures. Training adds noise of half a
     deviation, against overfitting to a few thousand pictures. The linear path is initialized to the expected name.
     """
 
@@ -128,7 +133,7 @@ class FrameReader(nn.Module):
 
     @property
     def is_fitted(self) -> bool:
-        """Whether mean and deviation were computed."""
+        """Whether mean and deviation have been computed."""
         return not torch.equal(self.deviation, torch.ones_like(self.deviation))
 
     @torch.no_grad()
@@ -140,7 +145,7 @@ class FrameReader(nn.Module):
             self.path.weight[:, -self.name_dim :] = torch.diag(2 * self.deviation[-self.name_dim :])
 
     def forward(self, described: Tensor) -> Tensor:
-        """(..., F + D) -> (..., dim); float32 and unit length if `unit_length`."""
+        """Map (..., F + D) to (..., dim); float32 unit rows if `unit_length`."""
         frames = (described - self.mean) / self.deviation
         if self.training:
             frames = frames + _NOISE * torch.randn_like(frames)
@@ -152,8 +157,8 @@ class FrameReader(nn.Module):
 class DirectFrameHead(nn.Module):
     """Frame features -> an embedding, frame by frame, without the temporal model and BERT.
 
-    It is trained on its own, so its errors differ from theirs, and the mean of both is better than either (Hansen and
-    Salamon, "Neural network ensembles", 1990).
+    It is trained with its own loss, so its errors differ from theirs, and the mean of both is better than either
+    (Hansen and Salamon, "Neural network ensembles", 1990).
     """
 
     def __init__(self, read: nn.Module) -> None:
@@ -161,7 +166,7 @@ class DirectFrameHead(nn.Module):
         self.read = read
 
     def forward(self, features: Tensor, mask: Tensor) -> Tensor:
-        """Frame features (N, T, F) and bool (N, T) -> (N, D), unit length; zeros for rows without frames."""
+        """Embed frame features (N, T, F) with mask bool (N, T): (N, D), unit rows; zeros for rows without frames."""
         points = self.read(features)
         return F.normalize((points * mask[..., None]).sum(dim=1).float(), dim=-1)
 
@@ -181,8 +186,8 @@ def frame_layers(feature_dim: int, width: int, dim: int, *, dropout: float) -> n
 class AlignmentHead(nn.Module):
     """Logit of a text and a video matching (linguistic-visual alignment).
 
-    Besides the state of [CLS], as in VideoBERT, it reads the elementwise product of the text and frame embeddings, and
-    its sum, the cosine: from few captions, [CLS] alone does not learn to compare.
+    Inputs are the state of [CLS], as in VideoBERT, the elementwise product of the text and frame embeddings, and its
+    sum, the cosine: with few captions, [CLS] alone does not learn to compare.
     """
 
     def __init__(self, hidden: int, dim: int) -> None:
@@ -192,7 +197,7 @@ class AlignmentHead(nn.Module):
         self.of_cosine = nn.Parameter(torch.tensor(10.0))
 
     def forward(self, cls_state: Tensor, words: Tensor, frames: Tensor) -> Tensor:
-        """State (N, H), points of words and of frames (N, D) -> (N,) logits."""
+        """Score a state (N, H) and embeddings of words and of frames (N, D) each: logits (N,)."""
         product = F.normalize(words.float(), dim=-1) * F.normalize(frames.float(), dim=-1)
         # Products of unit vectors are of order 1/D; scale them to order 1.
         state = torch.cat([cls_state, (product * words.shape[-1]).to(cls_state.dtype)], dim=-1)
@@ -215,7 +220,13 @@ class MaskedWordHead(nn.Module):
         self.bias = nn.Parameter(torch.zeros(vocab_size))
 
     def forward(self, states: Tensor, frames: Tensor, word_embeddings: Tensor) -> Tensor:
-        """States of words (M, H), points of the frames beside them (M, D), 0 without any, (V, H) -> (M, V) logits."""
+        """Predict masked words: logits (M, V).
+
+        Args:
+            states: of masked words, (M, H).
+            frames: embeddings of the frames of each word's row, (M, D); zeros if it has none.
+            word_embeddings: of the vocabulary, (V, H).
+        """
         shown = F.normalize(frames.float(), dim=-1) * frames.shape[-1] ** 0.5  # of order 1
         read = self.dense(torch.cat([states, shown.to(states.dtype)], dim=-1))
         return F.linear(self.norm(F.gelu(read)), word_embeddings, self.bias).float()
@@ -229,5 +240,5 @@ class MaskedFrameHead(nn.Module):
         self.score = nn.Linear(hidden, words)
 
     def forward(self, states: Tensor) -> Tensor:
-        """(M, H) -> (M, W) logits."""
+        """Predict masked frames: states (M, H) -> logits (M, W)."""
         return self.score(states).float()  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""Frame features in order -> frame states that know of each other: recurrent, Transformer, or nothing.
+"""Temporal models over the frames of a segment: recurrent, Transformer, or none.
 
 Mask polarity, here and everywhere: True marks a real frame, False padding. Padding is at the end of a row.
 """
@@ -16,7 +16,7 @@ ATTENTIONS = ("standard", "positional")
 
 
 def sinusoidal_positions(length: int, dim: int) -> Tensor:
-    """(length, dim) float32: the fixed position encoding of Vaswani et al., "Attention is all you need", 2017."""
+    """Return float32 (length, dim), the position encoding of Vaswani et al., "Attention is all you need", 2017."""
     time = torch.arange(length, dtype=torch.float32)[:, None]
     rate = torch.exp(torch.arange(0, dim, 2, dtype=torch.float32) * (-math.log(10000.0) / dim))
     table = torch.zeros(length, dim)
@@ -28,7 +28,10 @@ def sinusoidal_positions(length: int, dim: int) -> Tensor:
 class TemporalModel(nn.Module):
     """A residual layer over time: states = input + model(input).
 
-    Being residual, it starts close to "no temporal model", and `none` is the same network without the second term.
+    It is initialized close to the identity; `none` omits the second term.
+
+    Raises:
+        ValueError: `kind` or `attention` is unknown.
     """
 
     def __init__(self, kind: str, dim: int, *, heads: int = 6, layers: int = 1, attention: str = "standard") -> None:
@@ -47,7 +50,7 @@ class TemporalModel(nn.Module):
             )
 
     def forward(self, frames: Tensor, mask: Tensor) -> Tensor:
-        """(B, T, D), bool (B, T) -> (B, T, D); states of padding are zero."""
+        """Compute states (B, T, D) of frames (B, T, D) with mask bool (B, T); states of padding are zero."""
         if self.kind in ("gru", "lstm"):
             states = frames + self._recur(frames, mask)
         elif self.kind == "transformer":
@@ -61,7 +64,7 @@ class TemporalModel(nn.Module):
 
     def _recur(self, frames: Tensor, mask: Tensor) -> Tensor:
         # Packing lets the backward direction start at the last real frame. A row without frames cannot be packed; it
-        # runs over one step of padding, which the caller's mask then removes.
+        # has one step of padding, which the caller's mask removes.
         lengths = mask.sum(dim=1).clamp(min=1).cpu()
         packed = nn.utils.rnn.pack_padded_sequence(frames, lengths, batch_first=True, enforce_sorted=False)
         states, _ = nn.utils.rnn.pad_packed_sequence(
@@ -73,7 +76,7 @@ class TemporalModel(nn.Module):
 class TemporalLayer(nn.Module):
     """Pre-norm self-attention and feed-forward over frames.
 
-    Positions enter either in the input (standard) or only in the queries, softmax((Q + PE) K^T / sqrt(d_k)) V
+    Positions are added either to the input (standard) or only to the queries, softmax((Q + PE) K^T / sqrt(d_k)) V
     (positional attention).
     """
 
@@ -85,19 +88,19 @@ class TemporalLayer(nn.Module):
         self.out = nn.Linear(dim, dim)
         narrow = nn.Linear(2 * dim, dim)
         self.feed_forward = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, 2 * dim), nn.GELU(), narrow)
-        for last in (self.out, narrow):  # starts close to leaving frames as they are
+        for last in (self.out, narrow):  # initialized close to the identity
             nn.init.normal_(last.weight, std=0.002)
             nn.init.zeros_(last.bias)
 
     def forward(self, frames: Tensor, mask: Tensor, positions: Tensor) -> Tensor:
-        """(B, T, D), bool (B, T), (T, D) -> (B, T, D)."""
+        """Compute states (B, T, D) of frames (B, T, D) with mask bool (B, T) and positions (T, D)."""
         b, t, d = frames.shape
         x = self.norm(frames)
         q, k, v = self.qkv(x if self.positional else x + positions).chunk(3, dim=-1)
         if self.positional:
             q = q + positions
         q, k, v = (z.view(b, t, self.heads, d // self.heads).transpose(1, 2) for z in (q, k, v))  # (B, heads, T, d_k)
-        # A row without frames would be all masked, and softmax of nothing is NaN: let such rows see their padding.
+        # A row without frames attends to its padding: softmax over nothing is NaN.
         visible = (mask | ~mask.any(dim=1, keepdim=True))[:, None, None, :]
         attended = F.scaled_dot_product_attention(q, k, v, attn_mask=visible)
         frames = frames + self.out(attended.transpose(1, 2).reshape(b, t, d))

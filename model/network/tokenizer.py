@@ -1,4 +1,4 @@
-"""Subtitles and queries -> token ids and mask, with the WordPiece tokenizer that travels in the checkpoint folder."""
+"""Subtitles and queries -> token ids and mask, with the WordPiece tokenizer of the checkpoint folder."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TOKENIZER_FILE = "tokenizer.json"
 
 
 class TextTokenizer:
-    """Words without special tokens: the model itself lays out `[CLS] words [>] frames [SEP]`."""
+    """A tokenizer without special tokens: the model itself builds `[CLS] words [>] frames [SEP]`."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         tokenizer.no_padding()
@@ -21,7 +21,7 @@ class TextTokenizer:
 
     @classmethod
     def from_folder(cls, folder: Path) -> TextTokenizer:
-        """Read `tokenizer.json`; FileNotFoundError names the folder where it is missing."""
+        """Read `tokenizer.json`; FileNotFoundError names the folder if it is missing."""
         path = folder / TOKENIZER_FILE
         if not path.is_file():
             raise FileNotFoundError(f"no {TOKENIZER_FILE} in {folder}: not a checkpoint folder")
@@ -32,10 +32,10 @@ class TextTokenizer:
         self.tokenizer.save(str(folder / TOKENIZER_FILE), pretty=False)
 
     def __call__(self, texts: list[str], *, max_tokens: int) -> tuple[Tensor, Tensor]:
-        """Tokenize; longer texts lose their end.
+        """Tokenize texts and truncate each to `max_tokens`.
 
         Returns:
-            ids int64 (N, L) and mask bool (N, L), L the longest of the batch, 0 where every text is empty.
+            Ids int64 (N, L) and mask bool (N, L); L is the longest of the batch, 0 if every text is empty.
         """
         rows = [encoding.ids[:max_tokens] for encoding in self.tokenizer.encode_batch(texts, add_special_tokens=False)]
         length = max((len(row) for row in rows), default=0)

@@ -1,7 +1,7 @@
-"""A network of another shape that takes over what fits of a trained one.
+"""Transfer of weights from a trained network to one of another shape.
 
-A part of the network (BERT, the temporal model, a head) whose weights all have the shape they had keeps them; any other
-part can only begin at random. So a change of the temporal model keeps the rest, a change of the width next to nothing.
+A part of the network (BERT, the temporal model, a head) keeps its weights if all of them have the same shape; other
+parts are randomly initialized. A change of the temporal model keeps the rest; a change of the width keeps little.
 """
 
 from __future__ import annotations
@@ -19,14 +19,15 @@ def transfer(start: VideoBertModel, changes: Mapping[str, Any], *, seed: int) ->
     """Build the network of a changed configuration, with the weights of `start` where they fit.
 
     Args:
+        start: the trained network.
         changes: fields of `VideoBertConfig`.
-        seed: of what begins at random.
+        seed: seed of the random weights.
 
     Returns:
-        the network, and the names of its parts that begin at random.
+        The network, and the names of its randomly initialized parts.
 
     Raises:
-        ValueError: the fields do not fit each other.
+        ValueError: the fields contradict each other.
     """
     config = VideoBertConfig.from_dict(start.config.to_dict() | dict(changes))
     _check(config)
@@ -46,7 +47,7 @@ def transfer(start: VideoBertModel, changes: Mapping[str, Any], *, seed: int) ->
 
 
 def _parts(model: VideoBertModel) -> dict[str, dict[str, Tensor]]:
-    """The weights of each direct part of the network, by the part's name."""
+    """Return the weights of each direct child module, by its name."""
     parts: dict[str, dict[str, Tensor]] = {}
     for name, tensor in model.state_dict().items():
         parts.setdefault(name.partition(".")[0], {})[name] = tensor

@@ -2,10 +2,10 @@
 
 After Sun et al., "VideoBERT: A Joint Model for Video and Language Representation Learning", ICCV 2019. One set of
 weights serves three regimes: words alone (a query), frames alone (a silent segment), and both (a subtitled segment).
-Frames enter through a temporal model, as continuous CNN features or as the visual words that these fall into.
+Frames pass through a temporal model, as continuous CNN features or as the visual words nearest to these.
 
-Heads that only some checkpoints have are part of the configuration (`masked_words`, `visual_branching`), so weights
-always fit the network exactly; training adds what its objectives need.
+Optional heads are part of the configuration (`masked_words`, `visual_branching`), so that weights always fit the
+network exactly; training adds the heads that its objectives need.
 """
 
 from __future__ import annotations
@@ -38,14 +38,17 @@ from model.network.temporal import TemporalModel
 from model.network.visual_words import VisualWords
 
 FRAME_INPUTS = ("features", "visual_words")
-_FRAMES_AT_ONCE = 4096  # described at once: 4 MB of class probabilities a thousand
+_FRAMES_AT_ONCE = 4096  # frames per chunk: class probabilities take 4 MB per thousand
 
 
 @dataclass(frozen=True)
 class Inputs:
     """A batch for the joint Transformer. Masks are True at real positions, False at padding.
 
-    Text-only batches have T = 0, silent segments L = 0; rows of both kinds may be mixed.
+    T is 0 in a batch of texts, L is 0 in a batch of silent segments; rows of both kinds may be mixed.
+
+    Raises:
+        ValueError: the arrays have shapes or dtypes that do not fit each other.
     """
 
     word_ids: Tensor  # int64 (N, L), without special tokens
@@ -96,17 +99,17 @@ class VideoBertConfig(PreTrainedConfig):
     mask_token_id: int = 103
     video_token_id: int = 1  # `[>]` takes the vocabulary's first unused row
     max_words: int = 64  # tokens of text; longer text is truncated
-    max_frames: int = 8  # frames of a segment; more are thinned evenly
+    max_frames: int = 8  # frames of a segment; longer ones are subsampled evenly
     # Frames
     backbone: str = "mobilenet_v2"  # or resnet18, resnet50, torchvision:NAME, vision, towers
     vision: dict[str, Any] | None = None  # the tower of the backbone "vision"; see `model.network.backbone`
     towers: dict[str, Any] | None = None  # those of the backbone "towers"; see `model.encoder.over_towers`
     image_size: int = 224  # pixels, a square
-    # middle: cropped to that square; whole: as many pixels, in the picture's own shape; both: the mean of both features
+    # middle: cropped to that square; whole: as many pixels at the picture's aspect ratio; both: mean of both features
     frame_fit: str = "middle"
     fps: float = 2.0  # frames sampled per second of video
-    clip_frames: int = 1  # frames per feature; more than one for a backbone of clips
-    # Class names of the backbone's own classifier; frame features are then concatenated with their expected name.
+    clip_frames: int = 1  # frames per feature; above 1 for a backbone that takes clips
+    # Class names of the backbone's classifier; if given, frame features are concatenated with their expected name.
     class_names: tuple[str, ...] = ()
     frame_width: int = 1536  # hidden units between frame features and frame tokens
     frame_dropout: float = 0.6  # of the hidden units; half as much on the input
@@ -115,12 +118,12 @@ class VideoBertConfig(PreTrainedConfig):
     temporal_heads: int = 6
     temporal_attention: str = "standard"  # standard, positional
     frame_input: str = "features"  # features, visual_words
-    # Visual words: branching**depth of them; 0 for none, and no prediction of masked frames
+    # Visual words: branching**depth of them; 0 for none, without which masked frames cannot be predicted
     visual_branching: int = 0
     visual_depth: int = 0
     masked_words: bool = False  # whether the model can predict masked words
-    # Whether BERT reads masked words without frames, which then enter through their embedding only: for frame tokens
-    # of much larger norm than word tokens, which drown the words in attention.
+    # Whether BERT predicts masked words without attention to frames, whose embedding the head still gets: frame tokens
+    # of much larger norm than word tokens would dominate attention.
     masked_words_alone: bool = False
     # The shared space
     embedding_size: int = 384
@@ -129,7 +132,7 @@ class VideoBertConfig(PreTrainedConfig):
 
     @property
     def over_towers(self) -> bool:
-        """Whether the network stands on two towers: they look at frames and read queries."""
+        """Whether a frozen two-tower model computes frame features and embeds queries."""
         return self.backbone == TOWERS
 
 
@@ -169,7 +172,7 @@ class VideoBertModel(PreTrainedModel):
             attention=config.temporal_attention,
         )
         self.bert = BertModel(_bert_config(config), add_pooling_layer=False)
-        # Weight of BERT's output for frames, by channel: small at first, since its layers were trained on words.
+        # Weight of BERT's output for frames, by channel: small initially, since its layers were trained on words.
         self.frame_gain = nn.Parameter(torch.full((hidden,), 0.1))
         self.retrieval = RetrievalHead(hidden, config.embedding_size)
         self.alignment = AlignmentHead(hidden, config.embedding_size)
@@ -185,8 +188,8 @@ class VideoBertModel(PreTrainedModel):
         self.post_init()  # type: ignore[no-untyped-call]
 
     def _init_weights(self, module: nn.Module) -> None:
-        # Every part initializes itself; the default would overwrite the backbone's He and the retrieval head's
-        # identity initialization.
+        # Every part initializes itself; the default would overwrite the He initialization of the backbone and the
+        # identity of the retrieval head.
         pass
 
     def _frame_reader(self, width: int, dim: int, *, unit_length: bool = False) -> nn.Module:
@@ -198,14 +201,14 @@ class VideoBertModel(PreTrainedModel):
         return frame_layers(features, width, dim, dropout=dropout)
 
     def described(self, features: Tensor) -> Tensor:
-        """Append expected class names to frame features: (..., F) -> (..., F + D); no-op without class names."""
+        """Append expected class names to frame features: (..., F) -> (..., F + D); unchanged without class names."""
         if not self.config.class_names:
             return features
         return torch.cat([features, self.class_names(features).to(features.dtype)], dim=-1)
 
     @torch.no_grad()
     def fit_frame_readers(self, features: NDArray[np.floating]) -> None:
-        """Initialize frame readers that are not fitted yet from features of training pictures (N, F)."""
+        """Fit frame readers that are not fitted yet to features of training pictures (N, F)."""
         readers = [self.frame_projection, self.glance.read] if self.config.glance_width else [self.frame_projection]
         fresh = [read for read in readers if isinstance(read, FrameReader) and not read.is_fitted]
         if fresh:
@@ -220,8 +223,8 @@ class VideoBertModel(PreTrainedModel):
         self.config.masked_words = True
 
     def add_visual_words(self, branching: int, depth: int, *, frame_input: str) -> None:
-        """Add visual words, to be fitted or loaded, with the head for masked frames, the embedding of a masked frame
-        and, where visual words are the input, their embeddings.
+        """Add unfitted visual words, the head and mask embedding of masked frames and, if visual words are the input,
+        their embeddings.
         """
         feature_dim, hidden = self.backbone.feature_dim, self.config.hidden_size
         self.visual_words = VisualWords(feature_dim, branching=branching, depth=depth)
@@ -265,7 +268,7 @@ class VideoBertModel(PreTrainedModel):
         """Run the joint Transformer over `[CLS] words [>] frames [SEP]`.
 
         Returns:
-            states (N, 1+L+1+T+1, H) of every position, mask bool (N, 1+L+1+T+1), and token types int64 of the same
+            States (N, 1+L+1+T+1, H) of every position, mask bool (N, 1+L+1+T+1), and token types int64 of the same
             shape: 0 for text, 1 for video.
         """
         tokens, mask, types = self._sequence(inputs)
@@ -278,21 +281,22 @@ class VideoBertModel(PreTrainedModel):
         return torch.where((types == 1)[..., None], tokens + self.frame_gain * states, states), mask, types
 
     def embed(self, inputs: Inputs, *, direct: bool = True, tower: Tensor | None = None) -> Tensor:
-        """Embed each row into the space shared by text and video: float32 (N, D), unit length.
+        """Embed each row into the space shared by text and video: float32 (N, D), unit rows.
 
         Args:
+            inputs: N rows.
             direct: whether to use the direct frame head, if there is one.
-            tower: (N, D), the vision tower's vector of each row, of any length, if the network stands on towers;
-                computed from the frames of `inputs` if not given.
+            tower: float (N, D), of any length, the vision tower's vector of each row, for a network over towers;
+                computed from the frames of `inputs` by default.
 
         Raises:
-            ValueError: a row has neither words nor frames, or no frames though a text tower reads queries.
+            ValueError: a row has neither words nor frames, or has no frames in a network over towers.
         """
         has_words, has_frames = inputs.word_mask.any(dim=1), inputs.frame_mask.any(dim=1)
         if not bool((has_words | has_frames).all()):
             raise ValueError("every row needs a word or a frame to embed; got a row with neither")
         if self.config.over_towers and not bool(has_frames.all()):
-            raise ValueError("every row needs a frame to embed; the text tower reads words alone, not this network")
+            raise ValueError("every row needs a frame to embed; text alone is embedded by the text tower")
         _, words, frames = self._read(inputs)
         direct_point = None
         visible = inputs.frame_mask if inputs.hidden is None else inputs.frame_mask & ~inputs.hidden
@@ -323,10 +327,10 @@ class VideoBertModel(PreTrainedModel):
             frames_at: bool (N, T), frames to predict.
 
         Returns:
-            float32 (M, V) over the vocabulary and (M', W) over the visual words, in the order of rows and positions.
+            Logits float32 (M, V) over the vocabulary and (M', W) over the visual words, by row and position.
 
         Raises:
-            ValueError: this checkpoint lacks the head.
+            ValueError: the checkpoint lacks the head.
         """
         words_wanted, frames_wanted = bool(words_at.any()), bool(frames_at.any())
         if words_wanted and not self.config.masked_words:
@@ -386,7 +390,7 @@ class VideoBertModel(PreTrainedModel):
         tokens = self.frame_projection(self.described(features))
         if inputs.hidden is not None:
             if not self.config.visual_branching:
-                raise ValueError("frames can only be hidden from a checkpoint with visual words; this one has none")
+                raise ValueError("masked frames need a checkpoint with visual words; this one has none")
             tokens = torch.where(inputs.hidden[..., None], self.hidden_frame.to(tokens.dtype), tokens)
         return self.temporal(tokens, inputs.frame_mask)  # type: ignore[no-any-return]
 

@@ -1,8 +1,8 @@
-"""Frame features -> visual words: a vocabulary for what is seen, by hierarchical k-means.
+"""Frame features -> visual words: a vocabulary of frames, by hierarchical k-means.
 
-After Sun et al., ICCV 2019, section 4.2: features are split into k cells, every cell again, d times (k = 12 and d = 4
-there, 20,736 words). A word is found by walking down the tree, k distances a level, instead of comparing with every
-leaf. The tree is fitted with FAISS; walking it needs torch alone.
+After Sun et al., ICCV 2019, section 4.2: features are split into k cells, every cell again, d times (there k = 12 and
+d = 4, 20,736 words). A lookup walks down the tree, k distances per level, instead of comparing with every leaf. FAISS
+fits the tree; lookups need torch only.
 """
 
 from __future__ import annotations
@@ -13,12 +13,16 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 _FLOATS_AT_ONCE = 4_000_000  # of centroids gathered for one chunk of features: 16 MB
-_POINTS_PER_CELL = 512  # k-means looks at so many points for each centroid; more do not move it
+_POINTS_PER_CELL = 512  # points per centroid that k-means samples; more do not change the result
 _ITERATIONS = 20
 
 
 class VisualWords(nn.Module):
-    """A tree of centroids; `level_l` (l from 0) holds branching**(l+1) of them, children of one cell side by side."""
+    """A tree of centroids; `level_l` (l from 0) holds branching**(l+1) of them, children of a cell in adjacent rows.
+
+    Raises:
+        ValueError: the branching is below 2 or the depth below 1.
+    """
 
     def __init__(self, feature_dim: int, *, branching: int, depth: int) -> None:
         super().__init__()
@@ -29,7 +33,7 @@ class VisualWords(nn.Module):
             self.register_buffer(f"level_{level}", torch.zeros(branching ** (level + 1), feature_dim))
 
     def __len__(self) -> int:
-        """The number of words."""
+        """Return the number of words."""
         return int(self.branching**self.depth)
 
     @property
@@ -38,7 +42,7 @@ class VisualWords(nn.Module):
         return self.get_buffer(f"level_{self.depth - 1}")
 
     def forward(self, features: Tensor) -> Tensor:
-        """Walk down the tree: float (..., F) -> int64 (...), 0 to W - 1."""
+        """Return the visual word of each feature: float (..., F) -> int64 (...), 0 to W - 1."""
         flat = features.reshape(-1, self.feature_dim).float()
         chunk = max(1, _FLOATS_AT_ONCE // (self.branching * self.feature_dim))
         words = [self._descend(part) for part in flat.split(chunk)] if len(flat) else [flat.new_zeros(0).long()]
@@ -48,8 +52,8 @@ class VisualWords(nn.Module):
     def fit(self, features: NDArray[np.floating], *, seed: int) -> None:
         """Fit the tree to features (N, F), level by level.
 
-        A cell with fewer members than branches is not split: its children repeat it, and only the first is ever met.
-        Centroids are rounded to float16, so that a stored checkpoint finds the same words.
+        A cell with fewer members than branches is not split: its children are equal, and only the first is ever used.
+        Centroids are rounded to float16, so that a stored checkpoint gives the same words.
 
         Raises:
             ValueError: features have another shape, or are fewer than the branching.
@@ -80,7 +84,7 @@ class VisualWords(nn.Module):
         return np.concatenate([self._descend(part, levels).numpy() for part in rows.split(chunk)])
 
     def _descend(self, features: Tensor, levels: int | None = None) -> Tensor:
-        """(N, F) -> the cell of each feature on the level reached, int64 (N,)."""
+        """Return the cell of each feature (N, F) at the level reached, int64 (N,)."""
         cells = torch.zeros(len(features), dtype=torch.int64, device=features.device)
         branches = torch.arange(self.branching, device=features.device)
         for level in range(self.depth if levels is None else levels):
@@ -92,13 +96,13 @@ class VisualWords(nn.Module):
 
 
 def _members(cells: NDArray[np.int64], count: int) -> list[NDArray[np.int64]]:
-    """For each of `count` cells the indices of its members."""
+    """Return the indices of the members of each of `count` cells."""
     order = np.argsort(cells, kind="stable")
     return np.split(order, np.searchsorted(cells[order], np.arange(1, count)))
 
 
 def _split(points: NDArray[np.float32], k: int, centroid: NDArray[np.float32], *, seed: int) -> NDArray[np.float32]:
-    """Centroids (k, F) of one cell's members."""
+    """Return the centroids (k, F) of one cell's members."""
     if len(points) < k:
         return np.repeat(centroid[None], k, axis=0)
     import faiss  # fitting is rare; loading a checkpoint should not wait for it
@@ -108,7 +112,7 @@ def _split(points: NDArray[np.float32], k: int, centroid: NDArray[np.float32], *
         k,
         niter=_ITERATIONS,
         seed=seed,
-        min_points_per_centroid=1,  # below it FAISS warns; small cells are expected here
+        min_points_per_centroid=1,  # FAISS warns below it; small cells are expected here
         max_points_per_centroid=_POINTS_PER_CELL,
     )
     kmeans.train(points)

@@ -1,6 +1,6 @@
-"""Published weights of backbones: networks of torchvision, and the vision tower of any model of transformers.
+"""Published weights of backbones: networks of torchvision, and the vision tower of any transformers model.
 
-They become part of the checkpoint, so that it needs no other folder.
+They become part of the checkpoint, which then needs no other folder.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from model.registry import registry
 
 @dataclass(frozen=True)
 class Weights:
-    """A backbone that can be used: fields of `VideoBertConfig`, and the weights that belong to them."""
+    """A backbone: fields of `VideoBertConfig`, and the weights that fit them."""
 
     fields: Mapping[str, Any]
     state: Mapping[str, Tensor]
 
 
 def find_weights(source: str) -> Weights:
-    """The backbone of a name of the table of models, or of `vision:FOLDER`.
+    """Read the backbone of a name of the table of models, or of `vision:FOLDER`.
 
     Raises:
         FileNotFoundError: it is not on this machine.
-        ValueError: it is no backbone.
+        ValueError: it is not a backbone.
     """
     if source.startswith("vision:"):
         return read_tower(registry.locate(source.removeprefix("vision:")).folder)
@@ -52,11 +52,11 @@ def find_weights(source: str) -> Weights:
 
 
 def read_tower(folder: Path) -> Weights:
-    """The vision tower in a folder of transformers, of a model with other towers too.
+    """Read the vision tower in a folder of a transformers model, which may have other towers too.
 
     Raises:
         FileNotFoundError: `config.json`, `preprocessor_config.json` or the weights are missing.
-        ValueError: the weights are not all there.
+        ValueError: some weights are missing.
     """
     for name in ("config.json", "preprocessor_config.json"):
         if not (folder / name).is_file():

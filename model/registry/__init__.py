@@ -1,1 +1,1 @@
-"""The models there are, by name: their folders, their lock files, their downloads."""
+"""Models by name: folders, lock files, model cards and downloads."""

@@ -1,7 +1,7 @@
-"""Bringing a model onto this machine: the one place that reaches for a network, and only when it is told to.
+"""Downloads of models: the only code that uses the network, and only on request.
 
-Files are checked against the checksums that their source gives, turned into safetensors where they are pickles, and
-pinned by a lock; see `model.registry.lock`. What is not complete lies in a folder of another name, and is gone on with.
+Files are checked against the checksums of their source, converted from pickle to safetensors if needed, and pinned by
+a lock file; see `model.registry.lock`. An incomplete download is in a folder named `NAME.part` and can be resumed.
 """
 
 from __future__ import annotations
@@ -34,21 +34,22 @@ _PICKLES = "pytorch_model.bin"
 
 
 class FetchFailed(OSError):  # noqa: N818 - the name says the state found
-    """A download did not succeed; nothing that could be used before has changed."""
+    """A download failed; models that were usable before still are."""
 
 
 def fetch(known: Entry, *, revision: str | None = None) -> Path:
-    """Download a model of the table, check and pin it.
+    """Download a model of the table, verify its files and pin them.
 
     Args:
-        revision: commit, tag or branch of the hub; the newest if not given. Files of torchvision have none.
+        known: the model; nothing is downloaded if it is installed already.
+        revision: commit, tag or branch on the hub; the newest by default. Files of torchvision have no revisions.
 
     Returns:
-        its folder. One that is here already is left as it is.
+        The model's folder.
 
     Raises:
-        FetchFailed: the source cannot be reached, or sent other bytes than it promised.
-        ValueError: the model comes with the program, or has no revisions.
+        FetchFailed: the source is unreachable, or its files do not match their checksums.
+        ValueError: the model is bundled, or `revision` is given and it has none.
     """
     if known.bundled:
         needs = f"; it needs {', '.join(known.needs)}" if known.needs else ""
@@ -62,14 +63,16 @@ def fetch(known: Entry, *, revision: str | None = None) -> Path:
     try:
         facts = _from_hub(known, part, revision) if known.repo else _from_torchvision(known, part)
     except (OSError, RuntimeError) as error:  # RuntimeError is what torch.hub raises for a wrong checksum
-        raise FetchFailed(f"{known.name} could not be fetched, run the same command again to go on: {error}") from error
+        raise FetchFailed(
+            f"{known.name} could not be fetched; run the same command again to resume: {error}"
+        ) from error
     lock.write(part, **facts)
     part.replace(known.folder)
     return known.folder
 
 
 def remove(known: Entry) -> bool:
-    """Delete a fetched model, and what an interrupted download left; whether there was anything.
+    """Delete a fetched model and the files of an interrupted download; return whether there were any.
 
     Raises:
         ValueError: the model comes with the program.
@@ -97,13 +100,13 @@ def _from_hub(known: Entry, part: Path, revision: str | None) -> dict[str, str]:
             raise OSError(f"{name} is not the file of SHA-256 {large.sha256} that the hub lists")
     if (part / _PICKLES).is_file():
         _as_safetensors(part / _PICKLES, part / WEIGHTS)
-    shutil.rmtree(part / ".cache", ignore_errors=True)  # the hub client's notes on the download
+    shutil.rmtree(part / ".cache", ignore_errors=True)  # metadata of the hub client
     licence = getattr(info.card_data, "license", None) or "not stated"
     return {"source": known.repo, "revision": str(info.sha), "licence": str(licence)}
 
 
 def _wanted(names: list[str], repo: str) -> list[str]:
-    """The files of a repository that are used: settings, and weights as safetensors where there are any."""
+    """Return the files to download: settings, and weights, as safetensors if the repository has them."""
     weights = [name for name in names if fnmatch(name, WEIGHTS)]
     weights = weights or [name for name in names if fnmatch(name, "model-*-of-*.safetensors")]
     weights = weights or [name for name in names if name == _PICKLES]
@@ -115,7 +118,7 @@ def _wanted(names: list[str], repo: str) -> list[str]:
 
 def _from_torchvision(known: Entry, part: Path) -> dict[str, str]:
     file = part / known.url.rpartition("/")[2]
-    # The name holds the first digits of the checksum, which torch.hub compares.
+    # The file name contains the first digits of the checksum, which torch.hub verifies.
     torch.hub.download_url_to_file(known.url, str(file), hash_prefix=file.stem.rpartition("-")[2], progress=False)
     _as_safetensors(file, part / WEIGHTS)
     (part / "config.json").write_text(json.dumps({"model_type": known.backbone}) + "\n", encoding="utf-8")
@@ -123,7 +126,7 @@ def _from_torchvision(known: Entry, part: Path) -> dict[str, str]:
 
 
 def _as_safetensors(pickle: Path, target: Path) -> None:
-    """Read nothing but tensors from a pickle, write them as safetensors, and delete the pickle."""
+    """Convert a pickle to safetensors, loading only tensors from it, and delete the pickle."""
     weights: dict[str, Any] = torch.load(pickle, map_location="cpu", weights_only=True)
     tensors = {name: value.clone().contiguous() for name, value in weights.items() if isinstance(value, torch.Tensor)}
     save_file(tensors, target, metadata={"format": "pt"})

@@ -1,7 +1,7 @@
-"""The lock of a fetched model: which files it has, byte for byte, and where they came from.
+"""The lock file of a fetched model: the checksums of its files, and their source.
 
-Revisions and checksums cannot be known before a first download, so they are pinned by it: `lock.json` beside the files
-is written once, when all are there, and every later load compares.
+Checksums are known only after the first download, which pins them: it writes `lock.json` beside the complete files, and
+every later load verifies them.
 """
 
 from __future__ import annotations
@@ -13,31 +13,32 @@ from pathlib import Path
 from typing import Any
 
 LOCK_FILE = "lock.json"
-_KINDS = {".json", ".safetensors", ".txt", ".model"}  # of files that decide what a model does
+_KINDS = {".json", ".safetensors", ".txt", ".model"}  # suffixes of files that determine a model's output
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file that decides what the model in a folder does, by name."""
+    """Return the SHA-256 of every file that determines the model's output, by name."""
     return {path.name: sha256(path) for path in files(folder)}
 
 
 def files(folder: Path) -> list[Path]:
-    """The files that decide what the model in a folder does, in the order of their names."""
+    """Return the files that determine the model's output, sorted by name."""
     return sorted(path for path in folder.iterdir() if path.suffix in _KINDS and path.name != LOCK_FILE)
 
 
 def sha256(path: Path) -> str:
-    """SHA-256 of a file, in hex."""
+    """Return the SHA-256 of a file, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write(folder: Path, *, source: str, revision: str, licence: str) -> None:
-    """Pin the files of a folder as they are now.
+    """Write the lock file for the current files of a folder.
 
     Args:
-        source: where they came from.
-        revision: commit of the source, "" where it has none.
+        folder: of the model.
+        source: repository or URL of the files.
+        revision: commit of the source, "" if it has none.
         licence: as the source states it.
     """
     described = {
@@ -49,26 +50,26 @@ def write(folder: Path, *, source: str, revision: str, licence: str) -> None:
 
 
 def read(folder: Path) -> dict[str, Any]:
-    """What `write` wrote: source, revision, licence, fetched_at, and files with bytes and sha256."""
+    """Return the lock file: source, revision, licence, fetched_at, and files with bytes and sha256."""
     facts: dict[str, Any] = json.loads((folder / LOCK_FILE).read_text(encoding="utf-8"))
     return facts
 
 
 def pinned(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file as it was when the lock was written, by name."""
+    """Return the pinned SHA-256 of every file, by name."""
     return {name: file["sha256"] for name, file in read(folder)["files"].items()}
 
 
 def verify(folder: Path) -> None:
-    """Compare the files of a folder with its lock.
+    """Compare the files of a folder with its lock file.
 
     Raises:
-        ValueError: a file is missing, is another, or was added; the message names it.
+        ValueError: a file is missing, changed or added; the message names it.
     """
     expected, found = pinned(folder), digests(folder)
     wrong = [name for name in sorted({*expected, *found}) if expected.get(name) != found.get(name)]
     if wrong:
         raise ValueError(
             f"{folder} is not what was fetched: {', '.join(wrong)} differs from {LOCK_FILE}; "
-            f"`videobert models remove {folder.name}` and fetch it again"
+            f"run `videobert models remove {folder.name}` and fetch it again"
         )

@@ -1,9 +1,9 @@
-"""Graphs of a VideoBERT checkpoint in ONNX, which every runtime reads: made from the weights, without torch.
+"""ONNX graphs of a VideoBERT checkpoint, built from its weights without torch.
 
-Three graphs: `backbone` (pictures -> frame features), `text` (words -> a point) and `fused` (frames and words -> a
-point, and how well they belong together). They compute what `model.network` computes, for the configurations that
-`model.encoder.load` sends here. Word embeddings are looked up outside (`model.encoder.graph`), so that no graph holds
-the vocabulary. Matrices are stored in float16, as in the checkpoint.
+There are three graphs: `backbone` (pictures -> frame features), `text` (words -> embedding) and `fused` (frames and
+words -> embedding and alignment logit). They give the results of `model.network`, for the configurations that
+`model.encoder.load` sends here. `model.encoder.graph` looks up word embeddings, so that no graph contains the
+vocabulary. Matrices are stored in float16, as in the checkpoint.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ Weights = Mapping[str, NDArray[Any]]
 _OPSET = 20
 _BN_EPSILON, _BERT_EPSILON, _EPSILON = 1e-3, 1e-12, 1e-5
 _SHARPNESS = 0.7  # as in `model.network.heads.ClassNames`
-_LEAST = -1e9  # added to the attention to padding
+_LEAST = -1e9  # added to the attention logits of padding
 
 
 class _Graph:
-    """Nodes in the making: `op` adds one and returns the name of what it computes."""
+    """A graph under construction: `op` adds a node and returns the name of its output."""
 
     def __init__(self, weights: Weights) -> None:
         self.weights = weights
@@ -45,41 +45,41 @@ class _Graph:
         return name
 
     def weight(self, name: str) -> NDArray[np.float32]:
-        """A weight of the checkpoint, in float32."""
+        """Return a weight of the checkpoint in float32."""
         array = self.weights[name]
         if array.dtype == np.int8:
             return array.astype(np.float32) * self.weights[name.removesuffix("weight") + "step"].astype(np.float32)
         return array.astype(np.float32)
 
-    def held(self, name: str) -> str:
+    def initializer(self, name: str) -> str:
         return self.constant(self.weight(name))
 
     def matrix(self, array: NDArray[np.float32]) -> str:
         return self.op("Cast", self.constant(array, np.float16), to=TensorProto.FLOAT)
 
     def linear(self, x: str, name: str) -> str:
-        """(..., in) -> (..., out)."""
+        """Apply a linear layer: (..., in) -> (..., out)."""
         product = self.op("MatMul", x, self.matrix(self.weight(f"{name}.weight").T))
-        return self.op("Add", product, self.held(f"{name}.bias"))
+        return self.op("Add", product, self.initializer(f"{name}.bias"))
 
     def layer_norm(self, x: str, name: str, epsilon: float) -> str:
-        scale, shift = self.held(f"{name}.weight"), self.held(f"{name}.bias")
+        scale, shift = self.initializer(f"{name}.weight"), self.initializer(f"{name}.bias")
         return self.op("LayerNormalization", x, scale, shift, axis=-1, epsilon=epsilon)
 
     def unit(self, x: str) -> str:
-        """Rows of unit length; rows of zeros stay."""
+        """Scale rows to unit length; zero rows stay zero."""
         length = self.op("ReduceL2", x, self.constant([-1], np.int64), keepdims=1)
         return self.op("Div", x, self.op("Max", length, self.constant(1e-12)))
 
     def mean(self, states: str, weights: str) -> str:
-        """(N, S, H), (N, S) -> (N, H), zeros where all weights are 0."""
+        """Weighted mean: (N, S, H), (N, S) -> (N, H); zeros where all weights are 0."""
         column = self.op("Unsqueeze", weights, self.constant([-1], np.int64))
         total = self.op("ReduceSum", self.op("Mul", states, column), self.constant([1], np.int64), keepdims=0)
         count = self.op("ReduceSum", weights, self.constant([1], np.int64), keepdims=1)
         return self.op("Div", total, self.op("Max", count, self.constant(1.0)))
 
     def attention(self, q: str, k: str, v: str, bias: str, heads: int, width: int) -> str:
-        """(N, S, H) three times, and what is added to the attention, (N, 1, 1, S) -> (N, S, H)."""
+        """Multi-head attention: three (N, S, H) and a bias of the logits (N, 1, 1, S) -> (N, S, H)."""
         split, joined = self.constant([0, 0, heads, width], np.int64), self.constant([0, 0, heads * width], np.int64)
         rows = self.op("Transpose", self.op("Reshape", q, split), perm=[0, 2, 1, 3])
         columns = self.op("Transpose", self.op("Reshape", k, split), perm=[0, 2, 3, 1])
@@ -90,16 +90,17 @@ class _Graph:
         return self.op("Reshape", mixed, joined)
 
     def bias(self, mask: str) -> str:
-        """What is added to the attention, (N, 1, 1, S), where a mask of 0 and 1 (N, S) says what is real."""
+        """Return the bias of attention logits (N, 1, 1, S) for a mask (N, S), 1 = real and 0 = padding."""
         hidden = self.op("Mul", self.op("Sub", self.constant(1.0), mask), self.constant(_LEAST))
         return self.op("Unsqueeze", hidden, self.constant([1, 2], np.int64))
 
     def model(self, name: str, inputs: Mapping[str, Sequence[Any]], outputs: Mapping[str, str]) -> onnx.ModelProto:
-        """The finished graph.
+        """Return the finished graph.
 
         Args:
+            name: of the graph.
             inputs: shapes, by name.
-            outputs: names of what was computed, by the name that it gets.
+            outputs: names of node outputs, by the name of the graph's output.
         """
         nodes = [*self._nodes, *(helper.make_node("Identity", [made], [given]) for given, made in outputs.items())]
         graph = helper.make_graph(
@@ -113,7 +114,7 @@ class _Graph:
 
 
 def text_graph(weights: Weights, config: Mapping[str, Any]) -> onnx.ModelProto:
-    """`words` (N, S, H), embedded with their positions, and `mask` (N, S) -> `embedding` (N, D), unit rows."""
+    """Graph: `words` (N, S, H), embedded with their positions, and `mask` (N, S) -> `embedding` (N, D), unit rows."""
     graph = _Graph(weights)
     states = _bert(graph, "words", "mask", config)
     point = graph.unit(graph.linear(graph.mean(states, "mask"), "retrieval.words"))
@@ -122,11 +123,11 @@ def text_graph(weights: Weights, config: Mapping[str, Any]) -> onnx.ModelProto:
 
 
 def fused_graph(weights: Weights, config: Mapping[str, Any]) -> onnx.ModelProto:
-    """Segments -> `embedding` (N, D), unit rows, and `alignment` (N,), logits.
+    """Graph: segments -> `embedding` (N, D), unit rows, and `alignment` (N,), logits.
 
-    Inputs: `words` (N, S, H), embedded with their positions; `mask` (N, S), which of them are real; `read` (N, S),
-    which of them are averaged; `has_words` (N, 1); `features` (N, T, F); `shown` (N, T), which of them are real;
-    `places` (N, T, H), what BERT adds to frames for their positions and type; `times` (T, H), sinusoidal positions.
+    Inputs, all float32: `words` (N, S, H), embedded with their positions; `mask` (N, S), 1 for real words; `read`
+    (N, S), 1 for words that are averaged; `has_words` (N, 1), 0 or 1; `features` (N, T, F); `shown` (N, T), 1 for real
+    frames; `places` (N, T, H), BERT's position and type embeddings of frames; `times` (T, H), sinusoidal positions.
     """
     graph = _Graph(weights)
     name = _expected_name(graph)
@@ -141,9 +142,9 @@ def fused_graph(weights: Weights, config: Mapping[str, Any]) -> onnx.ModelProto:
     end, axis = graph.constant([np.iinfo(np.int64).max], np.int64), graph.constant([1], np.int64)
     of_words = graph.op("Slice", states, graph.constant([0], np.int64), words_count, axis)
     of_frames = graph.op("Slice", states, words_count, end, axis)
-    of_frames = graph.op("Add", frames, graph.op("Mul", of_frames, graph.held("frame_gain")))
-    words, seen = graph.mean(of_words, "read"), graph.mean(of_frames, "shown")
-    as_words, as_frames = graph.linear(words, "retrieval.words"), graph.linear(seen, "retrieval.frames")
+    of_frames = graph.op("Add", frames, graph.op("Mul", of_frames, graph.initializer("frame_gain")))
+    words, pictures = graph.mean(of_words, "read"), graph.mean(of_frames, "shown")
+    as_words, as_frames = graph.linear(words, "retrieval.words"), graph.linear(pictures, "retrieval.frames")
     segment = as_frames
     if config.get("glance_width"):
         points = graph.unit(_frame_reader(graph, described, "glance.read"))
@@ -151,9 +152,9 @@ def fused_graph(weights: Weights, config: Mapping[str, Any]) -> onnx.ModelProto:
         turned = graph.unit(graph.op("Add", graph.unit(as_frames), direct))
         length = graph.op("ReduceL2", as_frames, graph.constant([-1], np.int64), keepdims=1)
         segment = graph.op("Mul", length, turned)
-    said = graph.op("Mul", graph.linear(words, "retrieval.subtitles"), "has_words")
-    segment = graph.op("Add", segment, said)
-    # Where there are no frames the words alone are the point.
+    subtitles = graph.op("Mul", graph.linear(words, "retrieval.subtitles"), "has_words")
+    segment = graph.op("Add", segment, subtitles)
+    # Rows without frames are embedded by their words alone.
     without = graph.op("Sub", graph.constant(1.0), has_frames)
     point = graph.op("Add", graph.op("Mul", segment, has_frames), graph.op("Mul", as_words, without))
     outputs = {"embedding": graph.unit(point), "alignment": _alignment(graph, of_words, as_words, as_frames)}
@@ -172,10 +173,11 @@ def fused_graph(weights: Weights, config: Mapping[str, Any]) -> onnx.ModelProto:
 
 
 def backbone_graph(weights: Weights, *, blocks: int | None = None) -> onnx.ModelProto:
-    """`pixels` (T, 3, H, W), -1..1, sides in multiples of 32 -> `features` (T, 1280): EfficientNet-Lite2.
+    """Graph of EfficientNet-Lite2: `pixels` (T, 3, H, W), -1..1, sides multiples of 32 -> `features` (T, 1280).
 
     Args:
-        blocks: the first of the network, whose maps (T, C, h, w) are the output then; None for all and the mean.
+        weights: of the checkpoint.
+        blocks: number of blocks, whose maps (T, C, h, w) are then the output; None for all blocks and the mean.
     """
     graph = _Graph(weights)
     prefix = "backbone.blocks."
@@ -210,9 +212,9 @@ def _temporal(graph: _Graph, frames: str, has_frames: str, config: Mapping[str, 
     if config["temporal"] == "none":
         return frames
     heads, hidden = config["temporal_heads"], config["hidden_size"]
-    # A row without frames sees its padding, as softmax needs something to see.
-    seen = graph.op("Max", "shown", graph.op("Sub", graph.constant(1.0), has_frames))
-    bias = graph.bias(seen)
+    # A row without frames attends to its padding: softmax over nothing is NaN.
+    attended = graph.op("Max", "shown", graph.op("Sub", graph.constant(1.0), has_frames))
+    bias = graph.bias(attended)
     for number in range(config["temporal_layers"]):
         layer = f"temporal.layers.{number}"
         x = graph.op("Add", graph.layer_norm(frames, f"{layer}.norm", _EPSILON), "times")
@@ -236,8 +238,8 @@ def _expected_name(graph: _Graph) -> str:
 
 
 def _frame_reader(graph: _Graph, described: str, name: str) -> str:
-    centred = graph.op("Sub", described, graph.held(f"{name}.mean"))
-    frames = graph.op("Div", centred, graph.held(f"{name}.deviation"))
+    centred = graph.op("Sub", described, graph.initializer(f"{name}.mean"))
+    frames = graph.op("Div", centred, graph.initializer(f"{name}.deviation"))
     wide = graph.op("Gelu", graph.linear(frames, f"{name}.wide"))
     return graph.op("Add", graph.linear(wide, f"{name}.narrow"), graph.linear(frames, f"{name}.path"))
 
@@ -249,16 +251,16 @@ def _alignment(graph: _Graph, of_words: str, words: str, frames: str) -> str:
     state = graph.op("Concat", cls, graph.op("Mul", product, graph.constant(dim)), axis=-1)
     read = graph.linear(graph.op("Tanh", graph.linear(state, "alignment.dense")), "alignment.score")
     cosine = graph.op("ReduceSum", product, graph.constant([-1], np.int64), keepdims=1)
-    logits = graph.op("Add", read, graph.op("Mul", cosine, graph.held("alignment.of_cosine")))
+    logits = graph.op("Add", read, graph.op("Mul", cosine, graph.initializer("alignment.of_cosine")))
     return graph.op("Squeeze", logits, graph.constant([-1], np.int64))
 
 
 def _inverted_residual(graph: _Graph, maps: str, name: str) -> str:
     weights = graph.weights
     out, place = maps, 0
-    if f"{name}.7.weight" in weights:  # it widens first
+    if f"{name}.7.weight" in weights:  # the first layer expands channels
         out, place = _relu6(graph, _convolution(graph, out, f"{name}.0", f"{name}.1")), 3
-    strides = f"{name}.{place}.1.weight" in weights  # the convolution stands after its padding
+    strides = f"{name}.{place}.1.weight" in weights  # the convolution follows its padding
     around, narrow = f"{name}.{place}.1" if strides else f"{name}.{place}", f"{name}.{place + 3}"
     out = _relu6(graph, _convolution(graph, out, around, f"{name}.{place + 1}", stride=2 if strides else 1))
     out = _convolution(graph, out, narrow, f"{name}.{place + 4}")
@@ -272,7 +274,7 @@ def _convolution(graph: _Graph, maps: str, convolution: str, norm: str, *, strid
     weight = graph.weight(f"{convolution}.weight")
     shift = graph.weight(f"{norm}.bias") - graph.weight(f"{norm}.running_mean") * scale
     kernel = weight.shape[-1]
-    # TensorFlow's "SAME" for even sides where it strides.
+    # Strided convolutions pad like TensorFlow's "SAME" for even sides.
     before, after = (kernel // 2, kernel // 2) if stride == 1 else ((kernel - 2) // 2, kernel // 2)
     return graph.op(
         "Conv",

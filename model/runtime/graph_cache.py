@@ -1,7 +1,7 @@
-"""GraphCache: the graphs of a checkpoint folder, made once on each machine.
+"""GraphCache: the ONNX graphs of a checkpoint folder, built once per machine.
 
-They lie in the user's cache folder (`$VIDEOBERT_CACHE`), one folder for each checkpoint folder, with what the runtime
-compiled of them. A checkpoint whose files have changed gets new ones; the folder may be deleted at any time.
+They are in the user's cache folder (`$VIDEOBERT_CACHE`), one folder per checkpoint folder, with the files that the
+runtime compiled from them. They are rebuilt if the checkpoint's files change; the folder may be deleted at any time.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from model.runtime.runtimes import open_graph
 from model.runtime.session import Precision, Session
 
 CACHE_VARIABLE = "VIDEOBERT_CACHE"
-_VERSION = 1  # of `model.runtime.graph`: another one makes all graphs anew
+_VERSION = 1  # of `model.runtime.graph`: a new one rebuilds all graphs
 _GRAPHS = ("backbone", "text", "fused")
 _BACKBONE = "backbone."
-_BATCH_NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")  # as torch orders them
+_BATCH_NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")  # torch's order
 
 
 class GraphCache:
@@ -44,20 +44,20 @@ class GraphCache:
 
     @property
     def fingerprint(self) -> str:
-        """`Located.fingerprint`, read once for every state of the files."""
+        """`Located.fingerprint`, computed once per state of the files."""
         return str(self._facts["fingerprint"])
 
     @property
     def backbone_digest(self) -> str:
-        """`backbone_digest` of the weights."""
+        """The `backbone_digest` of the weights."""
         return str(self._facts["backbone"])
 
     def session(self, graph: str, precision: Precision) -> Session:
-        """Load one of the graphs: "backbone", "text" or "fused"."""
+        """Load the graph "backbone", "text" or "fused"; errors as in `open_graph`."""
         return open_graph(self._folder / f"{graph}.onnx", precision)
 
     def weight(self, name: str) -> NDArray[Any]:
-        """One weight as it is stored."""
+        """Return one weight in its stored dtype and shape."""
         with safe_open(self._place.folder / "model.safetensors", "numpy") as file:
             return np.asarray(file.get_tensor(name))
 
@@ -67,7 +67,7 @@ class GraphCache:
 
     @cached_property
     def _folder(self) -> Path:
-        """The folder with all graphs, which is made where it is missing."""
+        """The folder of all graphs, built if missing."""
         source = self._place.folder.resolve()
         stamps = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in sorted(source.iterdir())]
         home = cache_folder() / "graphs" / f"{source.name}-{_digest(str(source))}"
@@ -77,7 +77,7 @@ class GraphCache:
                 home.mkdir(parents=True, exist_ok=True)
                 outdated = [each for each in home.iterdir() if each.is_dir() and each != folder]
                 fresh = Path(tempfile.mkdtemp(dir=home))
-            except OSError:  # nothing can be kept: they are made for this process alone
+            except OSError:  # the cache is not writable: build for this process only
                 self._temporary = tempfile.TemporaryDirectory(prefix="videobert-")
                 folder = Path(self._temporary.name)
                 self._make(folder)
@@ -108,13 +108,13 @@ class GraphCache:
 
 
 def cache_folder() -> Path:
-    """`$VIDEOBERT_CACHE`, or a folder of this user's cache directory."""
+    """Return `$VIDEOBERT_CACHE`, or a folder in the user's cache directory."""
     chosen = os.environ.get(CACHE_VARIABLE)
     return Path(chosen).expanduser() if chosen else Path(platformdirs.user_cache_dir("videobert"))
 
 
 def backbone_digest(weights: dict[str, NDArray[Any]], config: dict[str, Any]) -> str:
-    """A BLAKE2b-64 of what decides frame features: the backbone's weights, and how pictures are fed to it."""
+    """Return a BLAKE2b-64 of all that determines frame features: the backbone's weights and its preprocessing."""
     settings = picture_settings(config["image_size"], config["frame_fit"])
     digest = hashlib.blake2b(settings.encode(), digest_size=8)
     for name in sorted((name for name in weights if name.startswith(_BACKBONE)), key=_in_order):
@@ -124,12 +124,12 @@ def backbone_digest(weights: dict[str, NDArray[Any]], config: dict[str, Any]) ->
 
 
 def picture_settings(image_size: int, frame_fit: str) -> str:
-    """How pictures are fed to a backbone, as its digest reads it."""
+    """Return the preprocessing of a backbone as text for its digest."""
     return str(image_size) + (f" {frame_fit}" if frame_fit != "middle" else "")
 
 
 def _in_order(name: str) -> tuple[tuple[int, str], ...]:
-    """Sort weights as torch does: layers by number, a layer's own by `_BATCH_NORM`."""
+    """Sort key for torch's order of weights: layers by number, weights of one layer by `_BATCH_NORM`."""
     path, _, last = name.rpartition(".")
     parts = [(int(part), "") if re.fullmatch(r"\d+", part) else (0, part) for part in path.split(".")]
     return (*parts, (_BATCH_NORM.index(last), ""))

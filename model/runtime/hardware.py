@@ -1,4 +1,4 @@
-"""What this machine computes on: the device, and whether it multiplies bfloat16."""
+"""The compute device of this machine, and whether it supports bfloat16."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ if TYPE_CHECKING:
 
 
 def has_gpu() -> bool:
-    """Whether a CUDA device can be used; torch is only asked where its driver is there."""
+    """Return whether a CUDA device is usable; torch is imported only if its driver is present."""
     return bool(Path("/dev/nvidiactl").exists() or find_library("nvcuda")) and best_device().type == "cuda"
 
 
 def best_device() -> torch.device:
-    """The first CUDA device, or the CPU."""
+    """Return the first CUDA device, or the CPU."""
     import torch
 
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def bf16_is_native(device: torch.device | None = None) -> bool:
-    """Whether a device, by default this CPU, multiplies bfloat16 in hardware.
+    """Return whether a device, by default this CPU, multiplies bfloat16 in hardware.
 
-    Where it does, autocast saves time instead of costing it.
+    Autocast saves time only on such a device.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""A graph in ONNX Runtime, on a CPU: for machines without a build of OpenVINO."""
+"""Session of ONNX Runtime on a CPU, for machines without OpenVINO."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from model.runtime.session import Floats
 
 
 class OnnxSession:
-    """A graph in float32."""
+    """A graph in ONNX Runtime, float32."""
 
     runtime = "onnx"
     precision = "float32"
 
     def __init__(self, graph: Path | bytes) -> None:
         options = onnxruntime.SessionOptions()
-        # While one thread searches another indexes: threads that have nothing to do have to sleep.
+        # Searching and indexing run at the same time, so idle threads must sleep instead of spinning.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         content = str(graph) if isinstance(graph, Path) else graph
         self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         self._names = [each.name for each in self._session.get_inputs()]
 
     def run(self, *inputs: Floats) -> tuple[Floats, ...]:
-        """Compute the outputs of the graph from its inputs, both in its order."""
+        """Compute the outputs; see `Session.run`."""
         given = {name: np.ascontiguousarray(each) for name, each in zip(self._names, inputs, strict=True)}
         return tuple(self._session.run(None, given))

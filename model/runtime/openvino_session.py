@@ -1,4 +1,4 @@
-"""A graph in OpenVINO, on a CPU: the default runtime."""
+"""Session of OpenVINO on a CPU, the default runtime."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from model.runtime.session import Floats, Precision
 
 
 class OpenVinoSession:
-    """A compiled graph, in bfloat16 where that is allowed and the CPU multiplies it (cosine to float32: 0.999)."""
+    """A compiled graph, in bfloat16 if `precision` allows it and the CPU supports it (cosine to float32: 0.999)."""
 
     runtime = "openvino"
 
@@ -29,7 +29,7 @@ class OpenVinoSession:
             "INFERENCE_PRECISION_HINT": "bf16" if native else "f32",
             "PERFORMANCE_HINT": "LATENCY",
         }
-        if isinstance(graph, Path):  # what is compiled is kept beside it and mapped into memory the next time
+        if isinstance(graph, Path):  # the compiled graph is cached beside it
             options["CACHE_DIR"] = str(graph.parent)
             compiled = core.compile_model(str(graph), "CPU", options)
         else:
@@ -39,7 +39,7 @@ class OpenVinoSession:
         self._lock = threading.Lock()  # a request computes one batch at a time
 
     def run(self, *inputs: Floats) -> tuple[Floats, ...]:
-        """Compute the outputs of the graph from its inputs, both in its order."""
+        """Compute the outputs; see `Session.run`."""
         with self._lock:
-            found = self._request.infer([np.ascontiguousarray(each) for each in inputs])
-            return tuple(np.array(found[number]) for number in range(self._outputs))
+            outputs = self._request.infer([np.ascontiguousarray(each) for each in inputs])
+            return tuple(np.array(outputs[number]) for number in range(self._outputs))

@@ -1,4 +1,4 @@
-"""Which runtime a network runs in: torch, or for its graph OpenVINO or ONNX Runtime."""
+"""Choice of the runtime: torch for a network, OpenVINO or ONNX Runtime for its graph."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ if TYPE_CHECKING:
     from torch import nn
 
 RUNTIME_VARIABLE = "VIDEOBERT_RUNTIME"
-RUNTIMES = {"openvino": "openvino", "onnx": "onnxruntime"}  # and the package of each, in order of preference
+RUNTIMES = {"openvino": "openvino", "onnx": "onnxruntime"}  # runtime: package, in order of preference
 
 
 def open_session(backbone: nn.Module, device: torch.device) -> Session:
-    """Load a backbone into the fastest runtime that takes it.
+    """Load a backbone into the fastest runtime that supports it.
 
-    On a CPU, EfficientNet-Lite2 runs as a graph, 8 to 15 times as fast as in torch (`benchmarks/runtimes.py`);
-    everything else runs in torch.
+    On a CPU, EfficientNet-Lite2 runs as a graph, 8 to 15 times as fast as in torch (`benchmarks/runtimes.py`); other
+    backbones run in torch.
+
+    Raises:
+        ValueError: `$VIDEOBERT_RUNTIME` names an unknown runtime, or one that is not installed.
     """
     from model.network.efficientnet_lite2 import EfficientNetLite2
     from model.runtime.torch_session import TorchSession
@@ -38,11 +41,11 @@ def open_graph(graph: Path | bytes, precision: Precision) -> Session:
     """Load an ONNX graph of `model.runtime.graph` into the runtime of this machine.
 
     Args:
-        graph: a file, beside which the runtime may keep what it compiles, or its content.
-        precision: "native" lets products be in bfloat16 where the CPU multiplies it.
+        graph: a file, beside which the runtime may cache its compiled form, or the content of one.
+        precision: "native" allows bfloat16 if the CPU supports it.
 
     Raises:
-        ValueError: `$VIDEOBERT_RUNTIME` names a runtime that is not installed, or none is.
+        ValueError: no runtime is installed, or `$VIDEOBERT_RUNTIME` names an unknown or missing one.
     """
     chosen = runtime()
     if chosen == "openvino":
@@ -53,16 +56,16 @@ def open_graph(graph: Path | bytes, precision: Precision) -> Session:
         from model.runtime.onnx_session import OnnxSession
 
         return OnnxSession(graph)
-    raise ValueError(f"no runtime for graphs is installed: pip install {RUNTIMES['openvino']}")
+    raise ValueError(f"no runtime for ONNX graphs is installed: pip install {RUNTIMES['openvino']}")
 
 
 def runtime() -> str:
-    """The runtime for graphs: `$VIDEOBERT_RUNTIME`, or the first of `RUNTIMES` that is installed; "" for none.
+    """Return the runtime for graphs: `$VIDEOBERT_RUNTIME`, or the first installed one of `RUNTIMES`; "" for none.
 
-    Without the package `onnx`, which writes graphs, there is none: networks run in torch then.
+    Graphs need the package `onnx`; without it the result is "", and networks run in torch.
 
     Raises:
-        ValueError: the variable names something else, or what is not installed.
+        ValueError: the variable names an unknown runtime, or one that is not installed.
     """
     chosen = os.environ.get(RUNTIME_VARIABLE, "")
     if not find_spec("onnx"):

@@ -1,6 +1,6 @@
-"""Session: a graph of a network loaded for one runtime, arrays in, arrays out.
+"""Session: the contract of runtimes. A session runs one graph of a network, arrays in, arrays out.
 
-The encoder prepares inputs and averages views; a session multiplies. `model.runtime.runtimes` opens one.
+The encoder prepares the inputs and averages views. `model.runtime.runtimes` opens sessions.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ Precision = Literal["float32", "native"]
 
 
 class Session(Protocol):
-    """A graph loaded for one runtime; thread-safe."""
+    """A graph loaded into one runtime. Any thread may call `run`."""
 
     runtime: str  # "torch", "openvino" or "onnx"
-    precision: str  # of its products: "float32" or "bfloat16"
+    precision: str  # of its multiplications: "float32" or "bfloat16"
 
     def run(self, *inputs: Floats) -> tuple[Floats, ...]:
-        """Compute.
+        """Compute the outputs of the graph.
 
         Args:
-            inputs: in the order of the graph; of a backbone, pixels float32 (T, 3, H, W), normalized to -1..1.
+            inputs: float32, in the graph's order; for a backbone, pixels (T, 3, H, W), normalized to -1..1.
 
         Returns:
-            the outputs in the order of the graph; of a backbone, features float32 (T, F).
+            The outputs, float32, in the graph's order; for a backbone, features (T, F).
         """

@@ -1,4 +1,4 @@
-"""A backbone in torch: any network, on a CPU or a GPU."""
+"""Session of torch, for any backbone on a CPU or a GPU."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from model.runtime.session import Floats
 
 
 class TorchSession:
-    """A copy of a backbone with folded normalization, in bfloat16 where the hardware multiplies it.
+    """A copy of a backbone with folded batch normalization, in bfloat16 if the hardware supports it.
 
-    Frame features in bfloat16 keep a cosine of 0.997 to those in float32 (the median of frames of clips), at more than
-    twice the speed.
+    Frame features in bfloat16 have a median cosine of 0.997 to those in float32, at more than twice the speed.
     """
 
     runtime = "torch"
@@ -24,13 +23,13 @@ class TorchSession:
         self.precision = "bfloat16" if bf16_is_native(device) else "float32"
         self._device = device
         self._network = folded(backbone)
-        self._channels_last = getattr(backbone, "clip_frames", 1) == 1  # as convolutions on a CPU like it
+        self._channels_last = getattr(backbone, "clip_frames", 1) == 1  # the faster layout of 2-D convolutions
         if self._channels_last:
             self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @torch.inference_mode()
     def run(self, *inputs: Floats) -> tuple[Floats, ...]:
-        """Pixels float32 (T, 3, H, W), -1..1 -> features float32 (T, F)."""
+        """Compute features float32 (T, F) of pixels float32 (T, 3, H, W), -1..1."""
         frames = torch.from_numpy(inputs[0]).to(self._device)
         if self._channels_last:
             frames = frames.contiguous(memory_format=torch.channels_last)

@@ -1,18 +1,18 @@
-"""Captioned data: what training reads.
+"""Captioned training data: captions files, examples in memory, and batches.
 
-A captions file is JSON lines, one photo or clip a line:
+A captions file holds JSON lines, one photo or clip per line:
 
     {"media": "walk.mp4", "captions": ["a dog runs on grass", "a brown dog outside"], "start": 2.0, "end": 9.5}
     {"media": ["3_f0.jpg", "3_f240.jpg"], "captions": ["a man cooks pasta", "someone stirs a pot"]}
     {"media": "0001.jpg", "label": "border collie", "beliefs": {"Border collie": 0.8, "collie": 0.2}}
 
-`media` is relative to a folder of your choice; several pictures, in order, are frames of one video. `start` and `end`
-(seconds) choose a part of a clip; rows of one `media` that have a `start` are neighbours in time. A `label` instead of
-captions is put into sentence templates, and examples of one label count as right answers for each other. `beliefs` are
-soft labels: what a classifier takes the picture for, and how likely.
+`media` is relative to a folder of your choice; a list of pictures is the frames of one video, in order. `start` and
+`end` (seconds) select a part of a clip; rows of one `media` with a `start` are neighbours in time. A `label` instead of
+captions is put into sentence templates, and examples of one label are positives for each other. `beliefs` are soft
+labels: class names and their probabilities.
 
-Everything random about a batch comes from the `random.Random` that is handed in, and the order of an epoch from its
-number and the seed: a run that goes on later deals the same batches.
+A batch draws only from the `random.Random` it is given, and the order of an epoch depends only on its number and the
+seed, so a resumed run sees the same batches.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ class Captioned:
     label: str = ""
     start: float | None = None  # seconds
     end: float | None = None
-    soft_labels: Mapping[str, float] = field(default_factory=dict)  # sum to 1 where there are any
+    soft_labels: Mapping[str, float] = field(default_factory=dict)  # probabilities by name; sum to 1 unless empty
     following: tuple[str, ...] = ()  # further pictures of the same video, in order
 
 
 @dataclass(frozen=True)
 class Example:
-    """One row with its frames looked at."""
+    """One row with the features of its frames."""
 
     features: NDArray[np.float16]  # (T, F)
     captions: tuple[str, ...]
@@ -62,34 +62,37 @@ class Sampling:
     """How texts and frames are drawn from examples."""
 
     max_frames: int
-    drawn_frames: int = 0  # of an example at most; 0 for max_frames
-    right_subtitles: float = 0.45  # share of the examples that get another caption of the same picture as subtitle
-    wrong_subtitles: float = 0.15  # share that get a caption of another picture; the rest gets none
-    joined_sentences: float = 0.0  # share whose sentence goes on with that of the next neighbour
-    largest_step: int = 1  # paced frames are every n-th, n drawn from 1 to this
+    drawn_frames: int = 0  # most frames drawn from an example; 0 means max_frames
+    right_subtitles: float = 0.45  # share of the examples whose subtitle is another caption of the same picture
+    wrong_subtitles: float = 0.15  # share whose subtitle is a caption of another picture; the rest has none
+    joined_sentences: float = 0.0  # share whose sentence is joined with that of the next neighbour
+    largest_step: int = 1  # paced frames are every n-th frame, n drawn from 1 to this
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Texts and frames for one step; row i of everything belongs together."""
+    """Texts and frames for one step; row i of every field describes the same example."""
 
     queries: list[str]  # one caption each
     subtitles: list[str]  # another caption of the same row, of another row, or ""
-    sentences: list[str]  # the query, some joined with the sentence of a neighbour
-    features: NDArray[np.float16]  # (N, T, F), drawn with repetitions
+    sentences: list[str]  # the query; some are joined with the sentence of a neighbour
+    features: NDArray[np.float16]  # (N, T, F), frames drawn with replacement
     frame_mask: NDArray[np.bool_]  # (N, T), True = real
     paced_features: NDArray[np.float16]  # (N, T', F), every n-th frame once
     paced_mask: NDArray[np.bool_]  # (N, T')
-    same: NDArray[np.bool_]  # (N, N), True where two rows show the same
-    relevant: NDArray[np.bool_]  # (N, N), True where sentence i tells of row j, wholly or in part
-    soft_labels: NDArray[np.float32]  # (N, K), over the names of the set; rows sum to 1, or to 0
+    same: NDArray[np.bool_]  # (N, N), True where two rows have the same label or are the same row
+    relevant: NDArray[np.bool_]  # (N, N), True where sentence i describes row j, wholly or in part
+    soft_labels: NDArray[np.float32]  # (N, K), over the names of the set; rows sum to 1, or to 0 without soft labels
 
 
 def read_captions(path: Path) -> tuple[list[Captioned], list[str]]:
     """Read a captions file.
 
     Returns:
-        the good rows, and one sentence with the line number for each bad one.
+        The valid rows, and one message with the line number per invalid row.
+
+    Raises:
+        OSError: the file cannot be read.
     """
     rows, problems = [], []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
@@ -123,13 +126,17 @@ def _captioned(row: object) -> Captioned:
 
 def _soft_labels(given: object) -> dict[str, float]:
     if not isinstance(given, dict) or not all(isinstance(p, int | float) and p >= 0 for p in given.values()):
-        raise ValueError(f"'beliefs' must give names likelihoods of 0 or more, got {given!r}")
+        raise ValueError(f"'beliefs' must map names to probabilities of 0 or more, got {given!r}")
     total = sum(given.values())
     return {name: p / total for name, p in given.items() if p}
 
 
 class CaptionedSet:
-    """Examples in memory, dealt out in batches."""
+    """Examples in memory, from which batches are drawn.
+
+    Raises:
+        ValueError: `examples` is empty.
+    """
 
     def __init__(self, examples: Sequence[Example]) -> None:
         if not examples:
@@ -143,25 +150,30 @@ class CaptionedSet:
         return len(self.examples)
 
     def texts(self) -> list[str]:
-        """Everything that can be a query, and a sentence for everything that is believed, without repetitions."""
+        """Return every possible query and a sentence per soft-label name, without duplicates."""
         queries = [text for example in self.examples for text in texts_of(example)]
         return list(dict.fromkeys([*queries, *self.label_sentences()]))
 
     def label_sentences(self) -> list[str]:
-        """A sentence for each of the names, in their order."""
+        """Return a sentence per soft-label name, in the order of `names`."""
         return [SOFT_LABEL_TEMPLATE.format(name) for name in self.names]
 
     def order(self, *, seed: int, epoch: int) -> list[int]:
-        """The examples in the random order of one epoch."""
+        """Return the indices of all examples in the random order of one epoch."""
         order = list(range(len(self.examples)))
         random.Random(f"order {seed} {epoch}").shuffle(order)
         return order
 
     def batch(self, chosen: Sequence[int], *, rng: random.Random, sampling: Sampling) -> Batch:
-        """Draw texts and frames of the chosen examples.
+        """Draw the texts and frames of the chosen examples.
 
-        Each gives 1 to `max_frames` frames, in order and with repetitions, so that the model meets every length and the
-        stillness of real clips; and its paced frames, after the random sub-sampling of Sun et al. 2019.
+        Each example gives 1 to `max_frames` frames, in order and with replacement, so that the model sees every length
+        and clips that stand still; and its paced frames, after the random sub-sampling of Sun et al. 2019.
+
+        Args:
+            chosen: indices of N examples.
+            rng: the only source of randomness.
+            sampling: how texts and frames are drawn.
         """
         rows = [self.examples[i] for i in chosen]
         queries, subtitles, sentences, frames, paced = [], [], [], [], []
@@ -186,19 +198,19 @@ class CaptionedSet:
 
 
 def _next_in_time(examples: Sequence[Example]) -> dict[int, int]:
-    """For every example that has one, the index of its neighbour: the part of the same clip that starts next."""
+    """Map each example to the part of the same clip that starts next, by index, where there is one."""
     timed = [i for i, example in enumerate(examples) if example.start is not None]
     timed.sort(key=lambda i: (examples[i].media, examples[i].start))
     return {i: j for i, j in pairwise(timed) if examples[i].media == examples[j].media}
 
 
 def texts_of(row: Captioned | Example) -> list[str]:
-    """Everything that can be a query for a row: its captions, or sentences for its label."""
+    """Return every possible query for a row: its captions, or sentences for its label."""
     return list(row.captions) or [template.format(row.label) for template in LABEL_TEMPLATES]
 
 
 def _two_captions(row: Example, rng: random.Random) -> tuple[str, str]:
-    """A query, and another text about the same picture ("" where there is none)."""
+    """Draw a query and another text about the same picture ("" if there is none)."""
     captions = texts_of(row)
     chosen = rng.sample(captions, min(2, len(captions)))
     return chosen[0], chosen[1] if len(chosen) == 2 and row.captions else ""
@@ -214,7 +226,7 @@ def _subtitle(right: str, examples: Sequence[Example], rng: random.Random, sampl
 
 
 def _paced(features: NDArray[np.float16], rng: random.Random, sampling: Sampling) -> NDArray[np.float16]:
-    """Every n-th frame from a random first one, `max_frames` in a row at most."""
+    """Return every n-th frame from a random first one, at most `max_frames` of them."""
     step = rng.randint(1, sampling.largest_step)
     frames = features[rng.randrange(min(step, len(features))) :: step]
     first = rng.randint(0, max(len(frames) - sampling.max_frames, 0))
@@ -222,7 +234,7 @@ def _paced(features: NDArray[np.float16], rng: random.Random, sampling: Sampling
 
 
 def _padded(frames: list[NDArray[np.float16]]) -> tuple[NDArray[np.float16], NDArray[np.bool_]]:
-    """N times (T_i, F) -> (N, T, F) and its mask (N, T)."""
+    """Pad N arrays (T_i, F) to one (N, T, F) and its mask (N, T)."""
     length = max(len(frame) for frame in frames)
     features = np.zeros((len(frames), length, frames[0].shape[1]), np.float16)
     mask = np.zeros((len(frames), length), bool)

@@ -1,7 +1,7 @@
-"""One or many processes training one model, through accelerate where something like `accelerate launch` started them.
+"""Data-parallel training in one or several processes; several are started by `accelerate launch` or the like.
 
-A step calls the network in several regimes, which does not fit a wrapper around one `forward`; gradients are therefore
-averaged by hand, once a step.
+A step calls the network in several regimes, which no wrapper around a single `forward` supports; gradients are
+therefore averaged explicitly, once per step.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Processes:
-    """How many train together, and which of them this is."""
+    """The number of training processes and the index of this one."""
 
     count: int = 1
     index: int = 0
 
     @classmethod
     def launched(cls) -> Processes:
-        """The processes that a launcher started, or this one alone. To be called before a model is put on a GPU.
+        """Return the processes that a launcher started, or this one alone. Call it before a model moves to a GPU.
 
         Raises:
             ValueError: a launcher started several, but accelerate is not installed.
@@ -34,19 +34,18 @@ class Processes:
             from accelerate import PartialState
         except ImportError as error:
             raise ValueError(
-                "several processes were started, and training in more than one needs accelerate: "
-                "pip install 'videobert-search[train]'"
+                "training in several processes needs accelerate: pip install 'videobert-search[train]'"
             ) from error
         state = PartialState(cpu=not torch.cuda.is_available())
         return cls(state.num_processes, state.process_index)
 
     @property
     def first(self) -> bool:
-        """Whether this is the process that writes and reports."""
+        """Whether this process is the one that writes files and reports."""
         return self.index == 0
 
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Replace every gradient by its mean over the processes, in one exchange."""
+        """Replace every gradient by its mean over all processes, in one all-reduce."""
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
         if self.count == 1 or not gradients:
             return
@@ -57,7 +56,7 @@ class Processes:
             gradient.copy_(mean.view_as(gradient))
 
     def share(self, model: nn.Module) -> None:
-        """Give every process the weights of the first."""
+        """Broadcast the weights of the first process to all others."""
         if self.count == 1:
             return
         from accelerate.utils import broadcast
@@ -67,7 +66,7 @@ class Processes:
                 tensor.copy_(broadcast(tensor.contiguous(), from_process=0))
 
     def wait(self) -> None:
-        """Return when all processes have come here."""
+        """Block until every process calls this."""
         if self.count > 1:
             from accelerate import PartialState
 

@@ -1,6 +1,6 @@
-"""What a training run begins from: a checkpoint as it is, or a network of another shape that takes over what fits.
+"""The initial network of a training run: a checkpoint, or a network of another shape with the weights that fit.
 
-What fits is in `model.network.transfer`. The joint Transformer can also begin from a BERT of the right shape.
+`model.network.transfer` decides which weights fit. The joint Transformer can also start from a BERT of its shape.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from model.training.options import TrainingOptions
 def begin(
     start: VideoBertModel, network: Mapping[str, Any], *, seed: int, towers: TwoTowerEncoder | None = None
 ) -> tuple[VideoBertModel, list[str]]:
-    """The network to train.
+    """Build the network to train.
 
     Args:
-        start: it, where nothing changes, is returned itself.
-        network: fields of `VideoBertConfig`; as `backbone`, the name of one of the table of models, `vision:FOLDER`,
-            `towers:NAME` or `towers:FOLDER`; and as `bert`, the name or folder of a BERT to begin with.
-        seed: of what begins at random.
-        towers: the loaded ones that `network` names; loaded here if not given.
+        start: the checkpoint's network; returned itself if `network` changes nothing.
+        network: fields of `VideoBertConfig`. `backbone` is a name of the table of models, `vision:FOLDER`,
+            `towers:NAME` or `towers:FOLDER`; `bert` is the name or folder of a BERT to start from.
+        seed: seed of the random weights.
+        towers: the loaded towers that `network` names; loaded here if not given.
 
     Returns:
-        the network, and the names of its parts that begin at random.
+        The network, and the names of its randomly initialized parts.
 
     Raises:
-        ValueError: the fields do not fit each other, or the BERT not the network.
+        ValueError: the fields contradict each other, or the BERT has another shape than the network.
         FileNotFoundError: the backbone or the BERT is not on this machine.
     """
     overrides, bert, found = dict(network), network.get("bert"), None
@@ -45,7 +45,7 @@ def begin(
             stands_on = towers
     elif backbone != start.config.backbone:
         found = find_weights(backbone)
-        overrides = {"class_names": ()} | dict(found.fields) | overrides  # they read features of the start's backbone
+        overrides = {"class_names": ()} | dict(found.fields) | overrides  # class names belong to the old backbone
     changes = {name: value for name, value in overrides.items() if getattr(start.config, name) != value}
     model, fresh = start, list[str]()
     if stands_on:
@@ -65,21 +65,21 @@ def begin(
 
 
 def check_options(options: TrainingOptions, fresh: list[str], *, over_towers: bool = False) -> None:
-    """Refuse what makes no sense where a query begins at random: to keep its meaning, or to hold it near where it was.
+    """Reject options that keep or anchor query embeddings when the text side is randomly initialized.
 
-    Over towers a query is the text tower's, which stays as it is.
+    Over towers, queries are embedded by the text tower, which is frozen.
 
     Raises:
-        ValueError: with what to change.
+        ValueError: the message says what to change.
     """
     if over_towers:
         if options.weights.keys() == {"anchor"}:
-            raise ValueError("anchor_weight alone teaches nothing over towers, whose queries stay as they are")
+            raise ValueError("anchor_weight alone trains nothing over towers, whose query embeddings are fixed")
         return
     random_parts = [part for part in ("bert", "retrieval") if part in fresh]
     if random_parts and options.frozen:
-        raise ValueError(f"bert_learning_rate 0 keeps what a query means, but {random_parts[0]} begins at random here")
+        raise ValueError(f"bert_learning_rate 0 freezes queries, but {random_parts[0]} is randomly initialized here")
     if random_parts and "anchor" in options.weights:
         raise ValueError(
-            f"anchor_weight holds queries where they were, but {random_parts[0]} begins at random here: set it to 0"
+            f"anchor_weight anchors queries, but {random_parts[0]} is randomly initialized here: set it to 0"
         )

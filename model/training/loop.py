@@ -1,8 +1,8 @@
-"""Training VideoBERT on captioned frames: one readable loop.
+"""The training loop of VideoBERT on captioned frames.
 
-Everything random in a step follows from the seed, the step's number, and the number of the batch within the step. So a
-run that is resumed goes on as if it had never stopped, and n processes of one batch each do what one process does with
-`accumulate` n.
+The randomness of a step depends only on the seed, the step's number and the number of the batch within the step. A
+resumed run therefore gives the result of an uninterrupted one, and n processes with one batch each give the result of
+one process with `accumulate` n.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _ALONE = Processes()
 
 @dataclass(frozen=True)
 class Step:
-    """What a run reports after each step."""
+    """The progress that a run reports after each step."""
 
     epoch: int
     step: int
@@ -56,19 +56,19 @@ def train(
     anchor: Anchor | None = None,
     report: Callable[[Step], None] = lambda step: None,
 ) -> None:
-    """Train in place; the backbone stays as it is, since examples hold its features.
+    """Train the model in place. The backbone is frozen, since examples hold its features.
 
-    What objectives need and the model lacks (the head for masked words, visual words) is added first.
+    Parts that the objectives need and the model lacks (the head for masked words, visual words) are added first.
 
     Args:
-        run: where the state is kept and taken up again; None for a run that is not kept.
-        processes: that train together; each calls this function with the same arguments.
-        anchor: of this start and these texts, where several runs share it; made here otherwise.
+        run: the folder in which the state is saved and from which it is resumed; None saves nothing.
+        processes: the processes that train together; each calls this function with the same arguments.
+        anchor: text embeddings before training, if several runs share them; computed here otherwise.
         report: called after every step.
 
     Raises:
-        ValueError: there are fewer examples than batches in a step, or visual words are needed and not asked for, or
-            soft labels are to be learned and no example has any.
+        ValueError: there are fewer examples than batches in a step; or an objective needs visual words that the options
+            do not define; or `belief_weight` is set and no example has soft labels.
     """
     parts = processes.count * options.accumulate
     if len(examples) < parts:
@@ -135,19 +135,21 @@ def train(
 
 
 def made_of(options: TrainingOptions, *, data: str, start: str, processes: Processes = _ALONE) -> dict[str, Any]:
-    """What decides the outcome of a run, for `Run` to keep and compare.
+    """Return everything that determines the result of a run, for `Run` to store and compare.
 
     Args:
-        data: names exactly this data.
-        start: names the weights that the run starts from.
+        options: of the run.
+        data: fingerprint of the data.
+        start: fingerprint of the initial weights.
+        processes: that train together.
     """
-    # How the batches of a step are spread over processes makes no difference, their number does.
+    # The number of batches in a step matters; how they are spread over processes does not.
     batches = {"batches_a_step": options.accumulate * processes.count}
     return {"start": start, "data": data} | batches | {k: v for k, v in asdict(options).items() if k != "accumulate"}
 
 
 class _Means:
-    """Running means of the losses, each over the times it was computed."""
+    """Running mean of each loss over the steps in which it was computed."""
 
     def __init__(self) -> None:
         self.sums: dict[str, float] = {}
@@ -164,19 +166,19 @@ class _Means:
 
 
 def _attention(device: torch.device) -> AbstractContextManager[None]:
-    """Plain products on a CPU: the backward pass of its fused attention takes up to seven times as long in bfloat16."""
+    """Use the plain attention kernel on a CPU: the fused one's backward pass is up to 7 times slower in bfloat16."""
     return sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext()
 
 
 def _seed(seed: int, step: int, part: int) -> random.Random:
-    """Seed torch, and give a generator for what is drawn in Python."""
+    """Seed torch, and return a generator for draws in Python."""
     name = f"{seed} {step} {part}"
     torch.manual_seed(int.from_bytes(hashlib.blake2b(name.encode(), digest_size=7).digest()))
     return random.Random(name)
 
 
 def _take(model: VideoBertModel, average: AveragedModel) -> None:
-    """The averages of what was trained: the mean of a weight that never moved is off by its last bits, or its sign."""
+    """Copy the averages of trained weights only: the mean of a constant weight can be off by its last bits."""
     own = model.state_dict()
     frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
     for name, weight in average.module.state_dict().items():
@@ -185,7 +187,7 @@ def _take(model: VideoBertModel, average: AveragedModel) -> None:
 
 
 def _add_what_is_missing(model: VideoBertModel, examples: CaptionedSet, options: TrainingOptions, *, fit: bool) -> None:
-    """Heads that the objectives need; visual words are fitted unless a saved state will bring them."""
+    """Add heads that the objectives need; visual words are fitted unless a saved state is about to be loaded."""
     config, device = model.config, model.device
     if options.masked_word_weight and not config.masked_words:
         model.add_masked_words()
@@ -201,14 +203,14 @@ def _add_what_is_missing(model: VideoBertModel, examples: CaptionedSet, options:
 
 
 def _set_modes(model: VideoBertModel, *, bert_frozen: bool, frames_frozen: bool) -> None:
-    """What is trained: not the backbone, nor what is frozen.
+    """Set train or eval mode and `requires_grad`: the backbone and frozen parts are not trained.
 
-    Frozen frames are still read with dropout. The pictures of the training are known by heart; only when read so badly
-    do they look to the heads like pictures that were never seen.
+    Frozen frame readers keep their dropout: they have memorized the training pictures, and with dropout their outputs
+    resemble those of unseen pictures, which is what the heads have to learn from.
     """
     model.train()
     model.backbone.eval()
-    if model.config.class_names:  # what the backbone was taught stays as it is
+    if model.config.class_names:  # the backbone's classifier is frozen
         for parameter in model.class_names.parameters():
             parameter.requires_grad_(False)
     if bert_frozen:
@@ -224,7 +226,7 @@ def _set_modes(model: VideoBertModel, *, bert_frozen: bool, frames_frozen: bool)
 
 
 def _parameter_groups(model: VideoBertModel, options: TrainingOptions) -> Iterator[dict[str, object]]:
-    """Weights and the rest, from BERT and from scratch: four groups with their own rate and decay."""
+    """Yield four parameter groups, each with its rate and decay: BERT or new, matrices or biases and scales."""
     for module_is_bert, rate in ((True, options.bert_learning_rate), (False, options.learning_rate)):
         named = [
             (name, parameter)
@@ -240,7 +242,7 @@ def _parameter_groups(model: VideoBertModel, options: TrainingOptions) -> Iterat
 
 
 def _schedule(progress: float, warmup: float) -> float:
-    """Linear warm-up, then a cosine to nothing; `progress` runs from 0 to 1."""
+    """Linear warm-up, then cosine decay to 0; `progress` runs from 0 to 1."""
     if progress < warmup:
         return (progress + 1e-3) / warmup
     return 0.5 * (1 + math.cos(math.pi * (progress - warmup) / (1 - warmup)))

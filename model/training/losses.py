@@ -6,23 +6,23 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-_CAPTION_SCALE = 25.0  # of cosines of captions: 0.1 more alike is 12 times the share
+_CAPTION_SCALE = 25.0  # inverse temperature of caption cosines: +0.1 multiplies the share by 12
 
 
 def multi_positive_contrastive(queries: Tensor, items: Tensor, target: Tensor, scale: Tensor) -> Tensor:
-    """Symmetric contrastive loss in which a query may have several right answers in the batch.
+    """Symmetric contrastive loss in which a query may have several positives in the batch.
 
     The cross-entropy of the softmax over the batch against a target over the positives (Khosla et al., "Supervised
     contrastive learning", 2020, L_out), in both directions.
 
     Args:
-        queries: (N, D), unit length.
-        items: (N, D), unit length.
-        target: float (N, N), 0 or more, how far item j answers query i; rows and columns are scaled to sum to 1.
+        queries: float (N, D), unit rows.
+        items: float (N, D), unit rows.
+        target: float (N, N), 0 or more, the relevance of item j to query i; rows and columns are scaled to sum to 1.
         scale: inverse temperature, scalar.
 
     Returns:
-        scalar, averaged over queries and directions.
+        Scalar, averaged over queries and directions.
     """
     with torch.autocast(queries.device.type, enabled=False):  # in bfloat16, cosines that differ by 0.002 are the same
         logits = scale.float() * queries.float() @ items.float().T
@@ -32,13 +32,13 @@ def multi_positive_contrastive(queries: Tensor, items: Tensor, target: Tensor, s
 
 
 def soft_target(same: Tensor, captions: Tensor, share: float, others: Tensor | None = None) -> Tensor:
-    """A contrast's target: uniform over the positives, a share of it over what has like captions.
+    """Return a contrastive target: uniform over the positives, mixed with the similarity of captions.
 
     Args:
-        same: bool (N, M), True where query i and item j show the same, for one item at least.
-        captions: (N, D), unit length, as they were embedded before training.
-        share: of the target that follows the captions, 0 to 1.
-        others: (M, D), captions of the items; the queries' own by default.
+        same: bool (N, M), True where item j is a positive of query i; every row has one.
+        captions: float (N, D), unit rows, embedded before training.
+        share: weight of caption similarity in the target, 0 to 1.
+        others: float (M, D), captions of the items; those of the queries by default.
 
     Returns:
         float32 (N, M), rows sum to 1.
@@ -57,16 +57,16 @@ def alignment(logits: Tensor, aligned: Tensor) -> Tensor:
 
 
 def soft_label_loss(items: Tensor, names: Tensor, soft_labels: Tensor, scale: Tensor) -> Tensor:
-    """Cross-entropy of the softmax over names against how likely each is held (Hinton et al., 2015).
+    """Cross-entropy of the softmax over names against soft labels (Hinton et al., 2015).
 
     Args:
-        items: (N, D), unit length.
-        names: (K, D), unit length, without gradient.
-        soft_labels: (N, K); rows sum to 1, or to 0 for an item without any.
+        items: float (N, D), unit rows.
+        names: float (K, D), unit rows, without gradient.
+        soft_labels: float (N, K); rows sum to 1, or to 0 for an item without soft labels.
         scale: inverse temperature, scalar.
 
     Returns:
-        scalar, averaged over the items with soft labels; 0 where there are none.
+        Scalar, averaged over the items with soft labels; 0 if there are none.
     """
     with torch.autocast(items.device.type, enabled=False):
         logits = scale.float() * items.float() @ names.float().T
@@ -74,10 +74,13 @@ def soft_label_loss(items: Tensor, names: Tensor, soft_labels: Tensor, scale: Te
 
 
 def anchoring(points: Tensor, anchors: Tensor) -> Tensor:
-    """1 - cosine to fixed points, averaged: keeps a fine-tuned text encoder near the one it started from.
+    """Mean of 1 - cosine to fixed vectors: keeps a fine-tuned text encoder near its initial state.
 
     Args:
-        points: (N, D), unit length.
-        anchors: (N, D), unit length, without gradient.
+        points: float (N, D), unit rows.
+        anchors: float (N, D), unit rows, without gradient.
+
+    Returns:
+        Scalar.
     """
     return 1 - torch.sum(points * anchors, dim=-1).mean()

@@ -1,12 +1,13 @@
-"""What a step learns: seven objectives over text alone, video alone, and both.
+"""Seven training objectives over text only, video only, and both.
 
-- *silent*, *fused*: a caption is pulled to the frames it tells of, alone or with a subtitle, which may be wrong;
-- *alignment*: a classifier over [CLS] learns which sentences and frames belong together (Sun et al., 2019);
-- *masked words*, *masked frames*: what was hidden is guessed from what stands around it, in text alone, in video alone
-  and in both by turns (Sun et al., 2019);
-- *beliefs*: frames are nearest to the names that soft labels hold likely (Hinton et al., "Distilling the knowledge in a
-  neural network", 2015, with names as the classes);
-- *anchor*: text stays near the sentence encoder it started from: captions cover far fewer words than queries do.
+- *silent*, *fused*: contrastive loss between a caption and its frames, without or with a subtitle, which may be wrong;
+- *alignment*: a classifier over [CLS] learns which sentences and frames match (Sun et al., 2019);
+- *masked words*, *masked frames*: masked positions are predicted from their context, in text only, video only and both
+  in turn (Sun et al., 2019);
+- *beliefs*: frames match the names that soft labels give a high probability (Hinton et al., "Distilling the knowledge
+  in a neural network", 2015, with names as the classes);
+- *anchor*: text embeddings stay near those of the initial sentence encoder, since captions cover far fewer words than
+  queries do.
 """
 
 from __future__ import annotations
@@ -35,12 +36,12 @@ from model.training.dataset import Batch
 from model.training.options import TrainingOptions
 
 _ANCHORS_AT_ONCE = 64
-_SHARE = 0.15  # of the words and of the frames (Devlin et al., 2019; Sun et al., 2019)
+_SHARE = 0.15  # of words and of frames that are masked (Devlin et al., 2019; Sun et al., 2019)
 Frames = tuple[Tensor, Tensor]  # float (N, T, F), bool (N, T)
 
 
 class Objectives:
-    """The losses of a batch. They hold a copy of the model as it is when they are made, to anchor text to."""
+    """The losses of a batch. Construction copies the model's text encoder, the anchor of text embeddings."""
 
     def __init__(
         self,
@@ -55,15 +56,15 @@ class Objectives:
         self.model, self.tokenizer, self.options = model, tokenizer, options
         over_towers = model.config.over_towers
         if over_towers and anchor is None:
-            raise ValueError("a network over towers learns from queries of its text tower: give their anchor")
+            raise ValueError("a network over towers is trained on queries of its text tower: pass `anchor`")
         self.wanted = options.weights.keys() - ({"anchor"} if over_towers else set())
         self.queries_stay = options.frozen or over_towers
         self.anchor = anchor or Anchor(model, tokenizer, texts, options.max_words)
-        self.label_sentences = list(label_sentences)  # among the texts; one a column of soft labels
+        self.label_sentences = list(label_sentences)  # all in `texts`; one per column of soft labels
         self.sentence_words = options.max_words * (2 if options.joined_sentences else 1)
 
     def __call__(self, batch: Batch, *, step: int) -> dict[str, Tensor]:
-        """The loss of each objective whose turn it is: scalars, unweighted."""
+        """Return the losses that this step computes, by objective: scalars, unweighted."""
         terms: dict[str, Tensor] = {}
         if self.wanted & {"silent", "fused", "alignment", "anchor", "beliefs"}:
             terms |= self._of_pairs(batch)
@@ -86,7 +87,7 @@ class Objectives:
         if "anchor" in wanted and anchors is not None:
             terms["anchor"] = losses.anchoring(queries, anchors)
         scale = model.retrieval.scale
-        # Sequences of words and frames are long: half of the batch is seen with subtitles, a quarter is aligned.
+        # Sequences of words and frames are long: half of the batch gets subtitles, a quarter is aligned.
         half, quarter = max(len(same) // 2, 2), max(len(same) // 4, 2)
         target = same.float()
         if anchors is not None:
@@ -110,9 +111,9 @@ class Objectives:
         return terms
 
     def _frame_embeddings(self, frames: Frames) -> list[Tensor]:
-        """Frames alone as points (N, D), by the Transformers unless they are frozen, and by the direct frame head.
+        """Embed frames alone, each (N, D): by the Transformers unless frozen, and by the direct frame head.
 
-        Each learns for itself: were their mean to learn, one would leave to the other what that knows already.
+        Each has its own loss: with a loss on their mean, neither would learn what the other knows.
         """
         model, embeddings = self.model, []
         if not (self.options.frames_frozen and model.config.glance_width):
@@ -124,7 +125,7 @@ class Objectives:
     def _alignment(self, batch: Batch, count: int, similarity: Tensor, frames: Frames) -> Tensor:
         if self.options.largest_step > 1:
             frames = self._frames(batch.paced_features, batch.paced_mask)
-        rows = torch.arange(count) % len(batch.queries)  # every other one is shown with a wrong sentence
+        rows = torch.arange(count) % len(batch.queries)  # odd rows get a wrong sentence
         aligned = rows % 2 == 0
         wrong = _hard_negatives(similarity.cpu(), torch.from_numpy(batch.relevant))
         sentence_of = torch.where(aligned, rows, wrong[rows])
@@ -134,7 +135,7 @@ class Objectives:
         return losses.alignment(logits, aligned.to(logits.device))
 
     def _masked(self, batch: Batch, step: int) -> dict[str, Tensor]:
-        """Half of the batch as text alone, half as video alone, and a quarter as both, by turns."""
+        """Alternate between half of the batch as text only, half as video only, and a quarter as both."""
         turns = [["masked_words"], ["masked_frames"], ["masked_words", "masked_frames"]]
         possible = [turn for turn in turns if self.wanted & set(turn)]
         turn = possible[step % len(possible)]
@@ -147,7 +148,7 @@ class Objectives:
         return masked_losses(self.model, inputs, self.wanted & set(turn))
 
     def _inputs(self, texts: list[str], frames: Frames | None = None, *, max_words: int = 0) -> Inputs:
-        """Texts alone, frames alone (no texts), or both; a text is cut to the length of a caption by default."""
+        """Build inputs of texts, frames (`texts` empty) or both; texts are truncated to caption length by default."""
         features, mask = frames or self._frames(*_nothing(len(texts), self.model.backbone.feature_dim))
         ids, word_mask = self.tokenizer(texts or [""] * len(features), max_tokens=max_words or self.options.max_words)
         return Inputs(ids, word_mask, features, mask).to(self.model.device)
@@ -158,11 +159,12 @@ class Objectives:
 
 
 def masked_losses(model: VideoBertModel, inputs: Inputs, wanted: set[str]) -> dict[str, Tensor]:
-    """Hide words and frames of what is `wanted` and let the model guess them: mean cross-entropies.
+    """Mask words, frames or both and return the mean cross-entropy of predicting each.
 
     Args:
+        model: the network.
         inputs: unmasked.
-        wanted: of "masked_words" and "masked_frames"; what is not wanted is shown whole.
+        wanted: of "masked_words" and "masked_frames"; the other kind stays unmasked.
     """
     device, config = model.device, model.config
     terms: dict[str, Tensor] = {}
@@ -186,14 +188,16 @@ def masked_losses(model: VideoBertModel, inputs: Inputs, wanted: set[str]) -> di
 
 
 def mask_words(ids: Tensor, mask: Tensor, *, mask_token_id: int, vocab_size: int) -> tuple[Tensor, Tensor]:
-    """Choose words to predict; of these 80 % become `[MASK]`, 10 % a random word, 10 % stay.
+    """Choose words to predict; of these 80 % become `[MASK]`, 10 % a random word, 10 % stay unchanged.
 
     Args:
         ids: int64 (N, L).
         mask: bool (N, L), True = real.
+        mask_token_id: of `[MASK]`.
+        vocab_size: random words have ids below it.
 
     Returns:
-        the ids that the model is to see, int64 (N, L), and the chosen words, bool (N, L).
+        The masked ids, int64 (N, L), and the chosen positions, bool (N, L).
     """
     chosen = choose(mask)
     fate = torch.rand(ids.shape)
@@ -203,9 +207,9 @@ def mask_words(ids: Tensor, mask: Tensor, *, mask_token_id: int, vocab_size: int
 
 
 def choose(mask: Tensor) -> Tensor:
-    """15 % of the real positions, at least one in every row that has any: bool (N, L) -> bool (N, L).
+    """Choose 15 % of the real positions, at least one in every row that has any: bool (N, L) -> bool (N, L).
 
-    Randomness comes from torch's global generator on the CPU, which training seeds at every step.
+    Draws come from torch's global CPU generator, which training seeds at every step.
     """
     if mask.shape[1] == 0:
         return mask
@@ -218,20 +222,20 @@ def _nothing(rows: int, feature_dim: int) -> tuple[NDArray[np.float16], NDArray[
 
 
 def _hard_negatives(similarity: Tensor, relevant: Tensor) -> Tensor:
-    """For each item the index of a query that is wrong but likely to be mistaken for right: int64 (N,).
+    """For each item draw the index of a hard negative query, int64 (N,).
 
-    Drawn by the model's own similarities, as in ALBEF (Li et al., 2021).
+    The model's own similarities are the weights, as in ALBEF (Li et al., 2021).
     """
     likely = torch.softmax(10 * similarity.T.float(), dim=1) + 1e-6
-    # The floor matters only where a whole batch shows the same, and there is nothing wrong to draw.
+    # The floor matters only where the whole batch has one label, so that there is no negative to draw.
     return torch.multinomial(likely.masked_fill(relevant.T, 0.0).clamp(min=1e-12), 1).squeeze(1)
 
 
 class Anchor:
-    """Text embeddings of the model as it was before training, computed once a text; runs of one start may share them.
+    """Text embeddings of the model before training, computed once per text; runs with one start may share them.
 
-    Texts are always computed in the same company: what stands beside a text in a batch moves its last bits, and a run
-    that was resumed would no longer be the same run. Texts of one length keep company, since padding costs time.
+    Texts are always batched the same way: the other texts of a batch change the last bits of an embedding, and a
+    resumed run would differ from an uninterrupted one. Batches hold texts of similar length, since padding costs time.
     """
 
     def __init__(self, model: VideoBertModel, tokenizer: TextTokenizer, texts: list[str], max_words: int) -> None:
@@ -248,9 +252,9 @@ class Anchor:
         self.known: dict[int, Tensor] = {}
 
     def keep(self, path: Path) -> None:
-        """Take all embeddings from a file, or compute them and write it; one of other texts or weights is replaced.
+        """Load all embeddings from a file, or compute them and write it. A file of other texts or weights is replaced.
 
-        Runs that leave the text encoder frozen share it: embedding 100,000 captions takes minutes.
+        Runs with a frozen text encoder share the file: embedding 100,000 captions takes minutes.
         """
         groups = -(-len(self.texts) // _ANCHORS_AT_ONCE)
         key = self._key()
@@ -276,7 +280,7 @@ class Anchor:
 
     @torch.no_grad()
     def __call__(self, texts: list[str]) -> Tensor:
-        """(N, D), unit length."""
+        """Return float32 (N, D), unit rows. The texts are among those given at construction."""
         places = [self.places[text] for text in texts]
         for group in {group for group, _ in places} - self.known.keys():
             self.known[group] = self._embed(self.texts[group * _ANCHORS_AT_ONCE : (group + 1) * _ANCHORS_AT_ONCE])
@@ -289,7 +293,7 @@ class Anchor:
 
 
 class TowerAnchor(Anchor):
-    """Text embeddings of a text tower, which no training moves."""
+    """Text embeddings of a text tower, which training never changes."""
 
     def __init__(self, towers: TwoTowerEncoder, texts: list[str]) -> None:
         self.towers, self.device = towers, towers.device
@@ -299,12 +303,12 @@ class TowerAnchor(Anchor):
         return hashlib.blake2b(json.dumps([self.towers.fingerprint, self.texts]).encode(), digest_size=16).hexdigest()
 
     def _embed(self, texts: list[str]) -> Tensor:
-        with torch.autocast(self.device.type, enabled=False):  # as the encoder reads them
+        with torch.autocast(self.device.type, enabled=False):  # as the encoder embeds them
             return torch.from_numpy(self.towers.embed_text(texts)).to(self.device)
 
 
 def anchor_of(encoder: VideoBertEncoder, texts: list[str], max_words: int) -> Anchor:
-    """The anchor of an encoder's queries, each cut to `max_words` tokens where the network itself reads them."""
+    """The anchor of an encoder's queries; the network's own text encoder truncates them to `max_words` tokens."""
     if encoder.towers is not None:
         return TowerAnchor(encoder.towers, texts)
     return Anchor(encoder.model, encoder.tokenizer, texts, max_words)

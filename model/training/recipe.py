@@ -1,15 +1,15 @@
-"""Recipes: TOML files of what a training run is made of.
+"""Recipes: TOML files with the options and the network of a training run.
 
     epochs = 6                 # fields of `TrainingOptions`
     learning_rate = 1e-3
 
-    [network]                  # fields of `VideoBertConfig`, where the network is to be another than the start's
+    [network]                  # fields of `VideoBertConfig` that differ from the start's
     temporal = "gru"
     num_hidden_layers = 4
-    bert = "bert-large"        # model whose weights the joint Transformer begins with
-    backbone = "dinov2-small"  # model that looks at frames, or vision:FOLDER
+    bert = "bert-large"        # initial weights of the joint Transformer
+    backbone = "dinov2-small"  # network that computes frame features, or vision:FOLDER
 
-Some come with the program and are known by name (`videobert models list`: configurations).
+Bundled recipes are known by name (`videobert models list`: configurations).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from model.registry import registry
 from model.training.options import TrainingOptions
 
 _OPTIONS = {field.name: type(getattr(TrainingOptions, field.name)) for field in fields(TrainingOptions)}
-# What the tokenizer decides, and what training options decide, is not up to a recipe's [network].
+# A recipe's [network] cannot set what the tokenizer or the training options determine.
 _DECIDED_ELSEWHERE = {
     *("vocab_size", "cls_token_id", "sep_token_id", "mask_token_id", "video_token_id"),
     *("masked_words", "visual_branching", "visual_depth", "frame_input"),
@@ -40,18 +40,18 @@ _NETWORK = {"bert": str} | {
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a file says; what it does not say is left to the defaults and to the start."""
+    """The values a recipe gives; the defaults and the start supply the others."""
 
     options: Mapping[str, Any] = field(default_factory=dict)
     network: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_recipe(source: str | Path) -> Recipe:
-    """Read a recipe, by its path or by the name of one that comes with the program.
+    """Read a recipe by its path or the name of a bundled one.
 
     Raises:
-        ValueError: the file is no TOML, or a key or the type of a value is unknown.
-        OSError: there is no such file.
+        ValueError: the file is not TOML, a key is unknown, or a value has the wrong type.
+        OSError: the file cannot be read.
     """
     known = registry.entries().get(str(source))
     if known is not None and known.kind == "configuration":
@@ -67,7 +67,7 @@ def read_recipe(source: str | Path) -> Recipe:
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """A TOML file as a table; ValueError names the file where it is none."""
+    """Read a TOML file; ValueError names the file if it is not TOML."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -75,18 +75,18 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def checked_option(name: str, value: Any, where: str) -> Any:
-    """The value of a training option, in its type; ValueError says what is wrong with it."""
+    """Return the value of a training option in its type; ValueError says what is wrong with it."""
     return _checked(name, value, _OPTIONS, where, "training option")
 
 
 def checked_network(name: str, value: Any, where: str) -> Any:
-    """The value of a field of `[network]`, in its type; ValueError says what is wrong with it."""
+    """Return the value of a field of `[network]` in its type; ValueError says what is wrong with it."""
     return _checked(name, value, _NETWORK, where, "field of [network]")
 
 
 def _checked(name: str, value: Any, known: Mapping[str, type], where: str, what: str) -> Any:
     if name not in known:
-        raise ValueError(f"{where}: {name!r} is no {what}; there are {', '.join(known)}")
+        raise ValueError(f"{where}: {name!r} is not a {what}; allowed are {', '.join(known)}")
     if type(value) is not known[name] and not (known[name] is float and type(value) is int):
         raise ValueError(f"{where}: {name} must be {known[name].__name__}, got {value!r}")
     return known[name](value)

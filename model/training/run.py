@@ -1,11 +1,11 @@
-"""The folder of a training run: what it is made of, how its losses went, and where it can be taken up again.
+"""The folder of a training run: its description, its losses, and the state from which it can be resumed.
 
 - `training.json`: options, data and start; written once, compared when a run is resumed;
-- `training.safetensors`: weights in full precision, the optimizer's state, the moving average, and the step as
-  metadata; one file replaced in one move, so that it always belongs together;
-- `losses.csv`: a row a step.
+- `training.safetensors`: weights in float32, optimizer state, moving average, and the step as metadata; one file,
+  replaced atomically, so that its parts always belong to the same step;
+- `losses.csv`: one row per step.
 
-No generator's state is stored: everything random in a step follows from the seed and the step's number.
+No generator state is stored: the randomness of a step depends only on the seed and the step's number.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from model.network.videobert import VideoBertModel
 
 
 class Run:
-    """Opened at the start of a run or, with `resume`, to go on.
+    """A run's folder, opened to start it or, with `resume`, to continue it.
 
     Raises:
-        ValueError: there is a run here already and `resume` was not asked for; or it was, and there is none, or it was
-            made of something else, which the message names.
+        ValueError: the folder holds a run and `resume` is False; or `resume` is True and there is no run, or one with
+            another description, whose differences the message names.
     """
 
     def __init__(
@@ -44,24 +44,32 @@ class Run:
         save_seconds: float = 300,
         write: bool = True,
     ) -> None:
-        """`made_of` is anything that JSON can hold; `write` is False in all but one of several processes."""
+        """Open the folder.
+
+        Args:
+            folder: created if missing.
+            made_of: description of the run, serializable as JSON.
+            resume: continue the run in the folder.
+            save_seconds: least time between two saved states, in seconds.
+            write: False in all but one of several processes.
+        """
         self.folder, self.resumed, self.save_seconds, self.write = folder, resume, save_seconds, write
         self.state, self.losses = folder / "training.safetensors", folder / "losses.csv"
         self.saved_at = time.monotonic()
         description = folder / "training.json"
         if resume:
             if not self.state.is_file():
-                raise ValueError(f"nothing to resume: {folder} holds no training.safetensors")
+                raise ValueError(f"nothing to resume: {folder} has no training.safetensors")
             _compare(json.loads(description.read_text(encoding="utf-8")), json.loads(json.dumps(made_of)), folder)
         elif self.state.is_file():
-            raise ValueError(f"{folder} holds a run already: resume it, delete it, or choose another output folder")
+            raise ValueError(f"{folder} already holds a run: resume it, delete it, or choose another output folder")
         elif write:
             folder.mkdir(parents=True, exist_ok=True)
             description.write_text(json.dumps(made_of, indent=2) + "\n", encoding="utf-8")
             self.losses.unlink(missing_ok=True)
 
     def restore(self, model: VideoBertModel, optimizer: Optimizer, average: AveragedModel | None) -> int:
-        """Put the saved state into all three; the number of steps done, 0 for a new run."""
+        """Load the saved state into all three; return the number of completed steps, 0 for a new run."""
         if not self.resumed:
             return 0
         with safe_open(self.state, framework="pt", device=str(model.device)) as file:
@@ -74,7 +82,7 @@ class Run:
         for name, parameter in model.named_parameters():
             state = _under(f"optimizer/{name}/", tensors)
             if state:
-                state["step"] = state["step"].cpu()  # AdamW counts there
+                state["step"] = state["step"].cpu()  # where AdamW expects it
                 optimizer.state[parameter] = state
         if self.write:
             self._forget_losses_after(done)
@@ -83,7 +91,7 @@ class Run:
     def save(
         self, step: int, model: VideoBertModel, optimizer: Optimizer, average: AveragedModel | None, *, last: bool
     ) -> None:
-        """Save the state after a step if it is time to, or the last one."""
+        """Save the state after a step, if `save_seconds` have passed since the last save or `last` is True."""
         if not self.write or (not last and time.monotonic() - self.saved_at < self.save_seconds):
             return
         tensors = dict(_named("model/", model.state_dict()))
@@ -99,7 +107,7 @@ class Run:
         self.saved_at = time.monotonic()
 
     def log(self, step: int, columns: list[str], losses: dict[str, float]) -> None:
-        """Add a row to `losses.csv`; what was not computed in this step stays empty."""
+        """Append a row to `losses.csv`; losses that this step did not compute stay empty."""
         if not self.write:
             return
         new = not self.losses.exists()
@@ -123,7 +131,7 @@ def _compare(was: dict[str, Any], now: dict[str, Any], folder: Path) -> None:
         if was.get(name) != now.get(name)
     ]
     if changes:
-        raise ValueError(f"the run in {folder} was started differently: {'; '.join(changes)}")
+        raise ValueError(f"the run in {folder} was started with other settings: {'; '.join(changes)}")
 
 
 def _named(prefix: str, tensors: dict[str, Tensor]) -> Iterator[tuple[str, Tensor]]:

@@ -81,7 +81,7 @@ def test_an_interrupted_command_goes_on(photos, tiny_checkpoint, tmp_path, monke
     assert not (broken / "model.safetensors").exists()
     refused = train(photos, tiny_checkpoint, "--output", broken, "--epochs", 3, *options)
     assert refused.exit_code == 1
-    assert "holds a run already" in refused.stderr
+    assert "already holds a run" in refused.stderr
     changed = train(photos, tiny_checkpoint, "--output", broken, "--epochs", 4, *options, "--resume")
     assert changed.exit_code == 1
     assert "epochs was 3 and is 4" in changed.stderr

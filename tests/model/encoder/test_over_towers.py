@@ -133,5 +133,5 @@ def test_what_videobert_cannot_stand_on_is_refused(tiny_checkpoint: Path, tmp_pa
     with pytest.raises(ValueError, match="embedding_size over towers must be theirs, 24, got 16"):
         starting(tiny_checkpoint, options, {"backbone": f"towers:{siglip}", "embedding_size": 16})
     alone = TrainingOptions(silent_weight=0, fused_weight=0, alignment_weight=0)
-    with pytest.raises(ValueError, match="anchor_weight alone teaches nothing over towers"):
+    with pytest.raises(ValueError, match="anchor_weight alone trains nothing over towers"):
         starting(tiny_checkpoint, alone, {"backbone": f"towers:{siglip}"})

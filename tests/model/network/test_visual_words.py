@@ -152,7 +152,7 @@ def test_a_checkpoint_without_the_heads_says_so(model):
         model.masked_logits(inputs, inputs.word_mask, nothing[1])
     with pytest.raises(ValueError, match="it has no visual words"):
         model.masked_logits(inputs, nothing[0], inputs.frame_mask)
-    with pytest.raises(ValueError, match="hidden from a checkpoint with visual words"):
+    with pytest.raises(ValueError, match="masked frames need a checkpoint with visual words"):
         model.embed(masked_inputs())
 
 

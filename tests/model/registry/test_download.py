@@ -187,7 +187,7 @@ def test_without_a_network_it_says_what_to_do(folder: Path, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     done = run("fetch", "siglip2-base")
     assert done.exit_code == 1
-    assert "siglip2-base could not be fetched, run the same command again to go on" in done.stderr
+    assert "siglip2-base could not be fetched; run the same command again to resume" in done.stderr
     assert not registry.entry("siglip2-base").here
 
 

@@ -70,9 +70,9 @@ def test_shapes_that_do_not_fit_are_refused(model: VideoBertModel, network, mess
 
 
 def test_queries_that_begin_at_random_cannot_be_kept(model: VideoBertModel):
-    with pytest.raises(ValueError, match="bert_learning_rate 0 keeps what a query means, but bert begins at random"):
+    with pytest.raises(ValueError, match="bert_learning_rate 0 freezes queries, but bert is randomly initialized"):
         check_options(TrainingOptions(bert_learning_rate=0.0), ["bert"])
-    with pytest.raises(ValueError, match="but retrieval begins at random here: set it to 0"):
+    with pytest.raises(ValueError, match="but retrieval is randomly initialized here: set it to 0"):
         check_options(TrainingOptions(), ["retrieval"])
     assert check_options(TrainingOptions(anchor_weight=0.0), ["bert"]) is None
     assert check_options(TrainingOptions(bert_learning_rate=0.0), ["temporal"]) is None
@@ -99,7 +99,7 @@ def test_recipes_with_a_network(tmp_path: Path):
     path.write_text("epochs = 3\n[network]\ntemporal = 'gru'\nframe_dropout = 0\n")
     assert read_recipe(path) == Recipe({"epochs": 3}, {"temporal": "gru", "frame_dropout": 0.0})
     for text, message in (
-        ("[network]\nvocab_size = 3", "'vocab_size' is no field of .network.; there are bert, hidden_size"),
+        ("[network]\nvocab_size = 3", "'vocab_size' is not a field of .network.; allowed are bert, hidden_size"),
         ("[network]\ntemporal = 3", "temporal must be str, got 3"),
         ("network = 3", ".network. must be a table, got 3"),
     ):

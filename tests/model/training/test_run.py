@@ -123,9 +123,9 @@ def test_a_run_is_not_resumed_as_another(tiny_checkpoint, tmp_path):
         run_in(tmp_path, options, resume=True)
     model, tokenizer = checkpoint.load(tiny_checkpoint)
     train(model, tokenizer, examples(), options, run=run_in(tmp_path, options))
-    with pytest.raises(ValueError, match="holds a run already"):
+    with pytest.raises(ValueError, match="already holds a run"):
         run_in(tmp_path, options)
-    with pytest.raises(ValueError, match="differently: batch_size was 14 and is 7; seed was 0 and is 3"):
+    with pytest.raises(ValueError, match="with other settings: batch_size was 14 and is 7; seed was 0 and is 3"):
         run_in(tmp_path, TrainingOptions(epochs=1, batch_size=7, seed=3), resume=True)
     for name in ("data", "start"):
         description = made_of(options, data="data", start="start") | {name: "else"}
@@ -263,7 +263,7 @@ def test_recipes_are_checked(tmp_path):
     path.write_text("epochs = 3\nlearning_rate = 1\nframe_input = 'visual_words'\n")
     assert read_recipe(path).options == {"epochs": 3, "learning_rate": 1.0, "frame_input": "visual_words"}
     for text, message in (
-        ("epoch = 3", "'epoch' is no training option; there are epochs, batch_size"),
+        ("epoch = 3", "'epoch' is not a training option; allowed are epochs, batch_size"),
         ("epochs = 2.5", "epochs must be int, got 2.5"),
         ("seed = true", "seed must be int, got True"),
         ("epochs =", "recipe.toml: "),
@@ -282,10 +282,10 @@ def test_the_recipes_of_the_shipped_checkpoint_are_valid(recipe):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"epochs": 0}, "epochs must be 1 at least, got 0"),
+        ({"epochs": 0}, "epochs must be at least 1, got 0"),
         ({"fused_weight": -1.0}, "fused_weight must not be negative, got -1.0"),
         ({"ema": 1.5}, "ema must be between 0 and 1, got 1.5"),
-        ({f"{name}_weight": 0.0 for name in ("silent", "fused", "alignment", "anchor")}, "nothing to learn"),
+        ({f"{name}_weight": 0.0 for name in ("silent", "fused", "alignment", "anchor")}, "nothing to train"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(wrong, message):

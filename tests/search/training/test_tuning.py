@@ -118,17 +118,17 @@ def test_a_grid_is_every_combination(tmp_path: Path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("epochs = 3", "leaves nothing open"),
-        ("epoch = [3]", "'epoch' is no training option"),
+        ("epochs = 3", "has nothing to search"),
+        ("epoch = [3]", "'epoch' is not a training option"),
         ("epochs = []", "epochs needs at least one value"),
         ("epochs = [3, 'many']", "epochs must be int, got 'many'"),
-        ("epochs = {low = 3}", "epochs is open by low, high and maybe step"),
-        ("epochs = {low = 3, high = 4, logarithmic = true}", "epochs is open by low, high"),
+        ("epochs = {low = 3}", "epochs needs low and high, and may have step"),
+        ("epochs = {low = 3, high = 4, logarithmic = true}", "epochs needs low and high"),
         ("epochs = {low = 3, high = 3}", "epochs: low must be below high, got 3 and 3"),
-        ("ema = {low = 0.0, high = 0.5, log = true}", "a log range begins above 0"),
+        ("ema = {low = 0.0, high = 0.5, log = true}", "a log range must start above 0"),
         ("ema = {low = 0.0, high = 0.5, step = 0.7}", "at most high - low, got 0.7"),
-        ("[network]\ntemporal = {low = 'a', high = 'b'}", "temporal is no number"),
-        ("[network]\nsize = [3]", "'size' is no field of .network."),
+        ("[network]\ntemporal = {low = 'a', high = 'b'}", "temporal is not a number"),
+        ("[network]\nsize = [3]", "'size' is not a field of .network."),
         ("network = 3", ".network. must be a table"),
     ],
 )
@@ -268,7 +268,7 @@ def test_when_nothing_works_the_reasons_are_said(photos: Path, tiny_checkpoint: 
     (tmp_path / "space.toml").write_text("epochs = 1\nbert_learning_rate = 0\n[network]\nnum_hidden_layers = [1]\n")
     done = tune(photos, tiny_checkpoint, "--sampler", "grid")
     assert done.exit_code == 1
-    assert "no trial finished: bert_learning_rate 0 keeps what a query means, but bert begins at random" in done.stderr
+    assert "no trial finished: bert_learning_rate 0 freezes queries, but bert is randomly initialized" in done.stderr
 
 
 def test_trials_below_the_median_are_given_up(photos: Path, tiny_checkpoint: Path, monkeypatch):
