@@ -25,6 +25,7 @@ from indexer.features.rewording import reworded
 from indexer.features.segmentation import MAX_SEGMENT_SECONDS
 from indexer.labels import label_stale_videos
 from indexer.media.container import MediaError, MediaInfo
+from indexer.media.filming import FILE, NAME, from_name
 from indexer.media.frames import Frames
 from indexer.plan import Action, FileState, Planner, Step, is_there
 from indexer.recognition import Reading, SecondPass
@@ -80,6 +81,7 @@ class Report:
     unchanged: int = 0
     relocated: int = 0  # moved or copied files, whose rows were reused
     resubtitled: int = 0  # files with new subtitles only, embedded again without decoding
+    dated: int = 0  # videos of an earlier version, asked when they were filmed
     labelled: int = 0  # videos of an earlier version, labelled from their stored frame features
     recognized: dict[str, int] = field(default_factory=dict)  # videos by the recognizer that has read them
     unrecognized: list[tuple[str, str]] = field(default_factory=list)  # videos it could not read, with reasons
@@ -195,6 +197,8 @@ class _Run:
                 if relocated:
                     self._relocate(step)
                     step = planner.plan(path)  # its subtitle files may differ
+                    if step.action is Action.DATE:  # the next run asks
+                        step = replace(step, action=Action.NOTHING)
             except Exception as error:
                 if self._ends_the_run(error):
                     raise
@@ -202,7 +206,7 @@ class _Run:
                 self.report.problems.append((str(path), reason))
                 self._finished(path)
                 continue
-            if step.action in (Action.DECODE, Action.RESUBTITLE):
+            if step.action in (Action.DECODE, Action.RESUBTITLE, Action.DATE):
                 self.opened[path] = step
                 yield path
             elif step.action is Action.WAIT:
@@ -218,6 +222,8 @@ class _Run:
         try:
             if step.action is Action.RESUBTITLE and step.source:
                 self._resubtitle(step.file, step.source, stream)
+            elif step.action is Action.DATE and step.source:
+                self._date(step.source, stream)
             else:
                 self._index(step.file, stream)
         except MediaError as error:
@@ -342,10 +348,20 @@ class _Run:
         self.report.resubtitled += 1
         self._note_subtitles(stream.header)
 
+    def _date(self, video: Video, stream: Stream) -> None:
+        try:
+            known = _filming(stream.header.info)
+        except MediaError:
+            known = _named(video.path)
+        self.catalog.videos.move(video, replace(video, **known))
+        self.report.dated += 1
+
     def _relocate(self, step: Step) -> None:
         assert step.source
         # The stamp stays the source's, so that planning the file again finds out whether its subtitles are others.
         video = replace(step.source, path=str(step.file.path), **_identity(step.file))
+        if video.filmed_by in (NAME, FILE):
+            video = replace(video, **_named(video.path))
         relocate = self.catalog.copy_video if step.action is Action.COPY else self.catalog.move_video
         relocate(row_id(step.source), video)
 
@@ -410,7 +426,20 @@ def _video(file: FileState, info: MediaInfo, *, duration: float, language: str) 
         mirrored=info.mirrored,
         subtitles_stamp=file.subtitles_stamp,
         language=language,
+        **_filming(info),
     )
+
+
+def _filming(info: MediaInfo) -> dict[str, Any]:
+    """The fields of `Video` that say when, where and with what it was filmed."""
+    names = ("filmed_at", "filmed_by", "camera", "latitude", "longitude")
+    return {name: getattr(info, name) for name in names}
+
+
+def _named(path: str) -> dict[str, Any]:
+    """The date of a video of which only the name can tell it."""
+    at = from_name(Path(path).name)
+    return {"filmed_at": at, "filmed_by": NAME if at else FILE}
 
 
 def _identity(file: FileState) -> dict[str, Any]:

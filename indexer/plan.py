@@ -1,4 +1,4 @@
-"""Plan what each file needs: nothing, a new path, copied rows, new subtitles, or decoding.
+"""Plan what each file needs: nothing, a new path, copied rows, new subtitles, a date, or decoding.
 
 Files are identified by size and modification time, then by content: a renamed folder or a second copy costs one read
 and no decoding.
@@ -27,6 +27,7 @@ class Action(Enum):
     MOVE = "known content under a path that is gone, or only touched"
     COPY = "known content under another path"
     RESUBTITLE = "known pictures with other subtitle files"
+    DATE = "unchanged, and not yet asked when it was filmed"
     DECODE = "new or changed"
     WAIT = "same content as a file that this run is still decoding"
 
@@ -86,7 +87,7 @@ class Planner:
                 same_subtitles = known.subtitles_stamp == file.subtitles_stamp and self._speaks(known)
                 file = replace(file, content_hash=known.content_hash)
                 if same_subtitles:
-                    return Step(file, Action.NOTHING, known)
+                    return Step(file, Action.NOTHING if known.filmed_by else Action.DATE, known)
                 if opened.identity == known.identity or opened.content_hash(self._check) == known.content_hash:
                     return Step(file, Action.RESUBTITLE, known)
             failure = self.catalog.failures.at(str(path))

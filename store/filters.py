@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from store.paths import path_bytes
-from store.times import TIME_COLUMNS, split_time
+from store.times import CLOCK_COLUMN, TIME_COLUMNS, split_time
 from store.types import label_key
 
 Value = str | int | float
@@ -51,7 +51,7 @@ class FilterSpec:
         parse: reads the text after the colon, which is not empty; ValueError names the accepted forms.
         sql: makes the condition of a parsed value.
         typed: whether it is part of the query language.
-        values: offered while typing: these, or what the library holds; "dates" are years and months up to now.
+        values: offered while typing: these, or what the library holds; "dates" are years and months, "days" days.
     """
 
     name: str
@@ -60,7 +60,7 @@ class FilterSpec:
     parse: Callable[[str], Value]
     sql: Callable[[Any], Condition]
     typed: bool = True
-    values: tuple[str, ...] | Literal["folders", "tags", "labels", "suffixes", "dates"] = ()
+    values: tuple[str, ...] | Literal["folders", "tags", "labels", "suffixes", "dates", "days", "cameras"] = ()
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,10 @@ class Filter:
         name: of an entry of ``FILTERS``.
         value: what its ``parse`` made of the text. ``within``: an absolute path of a file or folder; ``in``: a part of
             the path; ``tag``: a name; ``shows``: the `label_key` of one; ``type``: a suffix without its dot; ``has``:
-            "subtitles"; ``after`` (that instant included) and ``before``: when the file was last changed, in
-            nanoseconds since 1970; ``longer`` (that long included) and ``shorter``: seconds of the whole video.
+            "subtitles"; ``after`` (that instant included) and ``before``: when it was filmed, in nanoseconds since
+            1970, where a clock that is known without its zone is taken for local time; ``during`` and ``on``: a year,
+            month or day; ``camera``: a part of its name; ``longer`` (that long included) and ``shorter``: seconds of
+            the whole video.
         negated: whether only what it does not hold for is left.
     """
 
@@ -149,6 +151,32 @@ def _instant_ns(text: str) -> int:
             seconds = day.replace(tzinfo=UTC).timestamp()
         return int(seconds) * 10**9
     raise ValueError(f"a date is 2024, 2024-01 or 2024-01-31, got {_shown(text)}")
+
+
+def _instant_clock(instant: int) -> str:
+    """The local clock at an instant, as short as it can be written: "2024" is before all that is in it."""
+    for zone in (None, UTC):
+        try:
+            clock = datetime.fromtimestamp(instant // 10**9, zone)
+        except (OverflowError, ValueError, OSError):
+            continue
+        return clock.replace(tzinfo=None).isoformat().removesuffix("T00:00:00").removesuffix("-01").removesuffix("-01")
+    return "0" if instant < 0 else ":"  # before and after all digits
+
+
+def _filmed(comparison: Literal[">=", "<"], instant: int) -> Condition:
+    """A condition on the clock at which a video was filmed, on the time of its file where nothing else tells it."""
+    sql = f"CASE WHEN filmed_at = '' THEN {TIME_COLUMNS} {comparison} (?, ?) ELSE {CLOCK_COLUMN} {comparison} ? END"
+    return sql, (*split_time(instant), _instant_clock(instant))
+
+
+def _date(text: str) -> str:
+    _instant_ns(text)
+    return "-".join(part.zfill(2) for part in text.split("-"))
+
+
+def _filmed_during(date: str) -> Condition:
+    return f"substr({CLOCK_COLUMN}, 1, {len(date)}) = ?", (date,)
 
 
 def _has(text: str) -> str:
@@ -236,19 +264,36 @@ FILTERS = (
     ),
     FilterSpec(
         "after",
-        "changed on this day, month or year, or later",
+        "filmed on this day, month or year, or later",
         "after:2024-01",
         _instant_ns,
-        lambda instant: (f"{TIME_COLUMNS} >= (?, ?)", split_time(instant)),
+        lambda instant: _filmed(">=", instant),
         values="dates",
     ),
     FilterSpec(
         "before",
-        "changed before this day, month or year",
+        "filmed before this day, month or year",
         "before:2024-03-15",
         _instant_ns,
-        lambda instant: (f"{TIME_COLUMNS} < (?, ?)", split_time(instant)),
+        lambda instant: _filmed("<", instant),
         values="dates",
+    ),
+    FilterSpec(
+        "during",
+        "filmed in this year or month, or on this day",
+        "during:2023-07",
+        _date,
+        _filmed_during,
+        values="dates",
+    ),
+    FilterSpec("on", "filmed on this day", "on:2023-12-24", _date, _filmed_during, values="days"),
+    FilterSpec(
+        "camera",
+        "a part of the camera's name",
+        "camera:iphone",
+        str,
+        lambda part: _in_either_form(r"camera LIKE ? ESCAPE '\'", f"%{_literally(part)}%"),
+        values="cameras",
     ),
     FilterSpec(
         "longer",

@@ -3,6 +3,9 @@
 A file system may hold any second of 64 bits, and nanoseconds since 1970 fit into the 64 bits of an INTEGER only from
 1677 to 2262. So an instant is two columns: `mtime_era` counts spans of 2**64 ns, 585 years, and `mtime_ns` is the rest.
 Pairs of them are in the order of the instants.
+
+Filming dates are compared by clock and calendar where somebody filmed (`CLOCK_COLUMN`), so that Christmas Eve is that
+of the people in the picture.
 """
 
 from __future__ import annotations
@@ -10,6 +13,13 @@ from __future__ import annotations
 from typing import Any
 
 TIME_COLUMNS = "(mtime_era, mtime_ns)"  # compares with a pair of `split_time`
+# SQL for the clock of the camera, "2023-07-14T18:03:22" and maybe a zone; where only an instant is known, that of this
+# machine. The time of the file serves where nothing tells when it was filmed, in the years that SQLite can write.
+CLOCK_COLUMN = """CASE
+    WHEN filmed_at = '' THEN coalesce(
+        strftime('%Y-%m-%dT%H:%M:%S', mtime_era * 18446744073.709551616 + mtime_ns / 1e9, 'unixepoch', 'localtime'), '')
+    WHEN filmed_at LIKE '%Z' THEN strftime('%Y-%m-%dT%H:%M:%S', filmed_at, 'localtime')
+    ELSE filmed_at END"""
 _SPAN = 2**64  # nanoseconds
 
 

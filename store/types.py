@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,6 +66,31 @@ def _signed(number: int) -> int:
 
 
 @dataclass(frozen=True)
+class Date:
+    """When a video was filmed, and what told it."""
+
+    at: str  # ISO 8601; with an offset where clock and zone are known, "Z" where the instant is, neither for a clock
+    told_by: str  # "metadata", "exif", "name" or "file"
+
+    def local(self) -> str:
+        """The clock and calendar where it was filmed, those of this machine where that is not known."""
+        if not self.at.endswith("Z"):
+            return self.at
+        try:
+            return datetime.fromisoformat(self.at).astimezone().isoformat()
+        except (ValueError, OverflowError, OSError):  # at the ends of the calendar
+            return self.at
+
+
+def iso_time(nanoseconds: int) -> str:
+    """Return an instant since 1970 in UTC, to the second; "" beyond the years 1 to 9999."""
+    try:
+        return (datetime(1970, 1, 1) + timedelta(seconds=nanoseconds // 10**9)).isoformat() + "Z"
+    except OverflowError:
+        return ""
+
+
+@dataclass(frozen=True)
 class Video:
     """One video file as it was when it was indexed."""
 
@@ -91,6 +117,20 @@ class Video:
     added_at: str = ""  # ISO 8601, UTC; set by the catalog
     indexed_at: str = ""
     mirrored: bool = False  # whether a player mirrors it left to right before it turns it
+    filmed_at: str = ""  # ISO 8601 as far as it is known, see `indexer.media.filming`; "" where only the file's time is
+    filmed_by: str = ""  # what told it: "metadata", "exif", "name" or "file"; "" where nobody looked yet
+    camera: str = ""  # "Apple iPhone 13"
+    latitude: float | None = None  # degrees north, where it was filmed
+    longitude: float | None = None  # degrees east
+
+    @property
+    def date(self) -> Date:
+        """When it was filmed; when its file was last changed where nothing tells that."""
+        return Date(self.filmed_at, self.filmed_by) if self.filmed_at else Date(iso_time(self.mtime_ns), "file")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON, with the date that holds."""
+        return asdict(self) | {"filmed_at": self.date.at, "filmed_by": self.date.told_by}
 
     @property
     def file_stamp(self) -> FileStamp:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from indexer.media.color import is_plain
 from indexer.media.files import NotRegularFile, OpenFile, open_file
+from indexer.media.filming import filming
 from indexer.media.orientation import Orientation
 
 if TYPE_CHECKING:
@@ -89,6 +90,11 @@ class MediaInfo:
     plain_color: bool = True  # neither high dynamic range nor transparency
     video_streams: int = 1  # with moving pictures, of which one is read
     audio_streams: int = 0
+    filmed_at: str = ""  # as `indexer.media.filming` writes dates
+    filmed_by: str = ""  # what told the date: "metadata", "exif", "name" or "file"
+    camera: str = ""
+    latitude: float | None = None  # degrees north
+    longitude: float | None = None  # degrees east
 
     @property
     def orientation(self) -> Orientation:
@@ -120,10 +126,12 @@ def probe(path: Path) -> MediaInfo:
         duration = (container.duration or 0) / 1e6
         if "matroska" in container.format.name:
             duration -= zero  # there it is the time at the end
+        duration = duration if duration > 0 else _measured_duration(path)
+        known = filming(path, {**stream.metadata, **container.metadata}, duration=duration)
         return MediaInfo(
             container=container.format.name,
             codec=stream.codec_context.codec.canonical_name,
-            duration=duration if duration > 0 else _measured_duration(path),
+            duration=duration,
             fps=float(rate),
             width=width,
             height=height,
@@ -136,6 +144,11 @@ def probe(path: Path) -> MediaInfo:
             plain_color=is_plain(frame),
             video_streams=len(_moving(container)),
             audio_streams=len(container.streams.audio),
+            filmed_at=known.at,
+            filmed_by=known.told_by,
+            camera=known.camera,
+            latitude=known.latitude,
+            longitude=known.longitude,
         )
 
 

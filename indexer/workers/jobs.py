@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from indexer.media.filming import picture_beside
 from indexer.text.recognizer import Recognizer
 from indexer.text.sidecars import sidecars
 
@@ -56,8 +57,9 @@ class DecodeFrames(Job):
     key_frames_only: bool = False
 
     def beside(self) -> list[Path]:
-        """Return the subtitle files of the video."""
-        return [sidecar.path for sidecar in sidecars(self.path)]
+        """Return the subtitle files of the video, and the picture that its camera wrote with it."""
+        picture = picture_beside(self.path)
+        return [*([] if picture is None else [picture]), *(sidecar.path for sidecar in sidecars(self.path))]
 
 
 @dataclass(frozen=True)

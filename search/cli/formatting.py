@@ -12,6 +12,7 @@ from rich.text import Text
 
 from search.query.times import clock
 from search.ranking.moments import Explanation, Match, Moment
+from store.types import Video
 
 if TYPE_CHECKING:
     from indexer.pipeline import Report
@@ -36,8 +37,9 @@ def moment_lines(rank: int, moment: Moment, thumbnail: Path | None = None) -> It
     """Format a moment: rank, confidence or score, path and times, then its details; words of the query are bold."""
     when = f"{clock(moment.start)}–{clock(moment.end)}"
     likely = f"{moment.score:.3f}" if moment.confidence is None else f"{moment.confidence:5.0%}"
+    filmed = f"  {moment.date.local()[:10]}" if moment.date and moment.date.at else ""
     offline = "" if os.path.lexists(moment.path) else "  (offline)"
-    yield f"{rank:>3}. {likely}  {moment.path}  {when}  #{moment.segment_id}{offline}"
+    yield f"{rank:>3}. {likely}  {moment.path}  {when}  #{moment.segment_id}{filmed}{offline}"
     if moment.match:
         yield f"            {match_line(moment.match)}"
     if moment.lines:
@@ -98,6 +100,22 @@ def why(explanation: Explanation) -> str:
 
 
 _RECOGNIZED = {"speech": "Listened to the speech", "screen": "Read the on-screen text"}
+_TOLD_BY = {
+    "metadata": "as the file says",
+    "exif": "as the picture beside it says",
+    "name": "as its name says",
+    "file": "when the file was last changed",
+}
+
+
+def filming_lines(video: Video) -> Iterator[str]:
+    """Format when, with what and where a video was filmed, as far as that is known."""
+    if video.date.at:
+        yield f"filmed {video.date.local().replace('T', ' ')}, {_TOLD_BY[video.date.told_by]}"
+    if video.camera:
+        yield f"camera {video.camera}"
+    if video.latitude is not None and video.longitude is not None:
+        yield f"place {video.latitude:.5f}, {video.longitude:.5f}"
 
 
 def report_lines(report: Report) -> Iterator[str]:
@@ -106,6 +124,7 @@ def report_lines(report: Report) -> Iterator[str]:
         (report.unchanged, "unchanged"),
         (report.relocated, "moved or copied"),
         (report.resubtitled, "with new subtitles"),
+        (report.dated, "looked at for their filming dates"),
         (report.labelled, "labelled from stored frames"),
         (len(report.failed), "failed"),
         (report.failed_before, "failed before (--retry-failed tries again)"),

@@ -21,24 +21,33 @@ from search.cli.console import (
     out,
     print_json,
 )
-from search.cli.formatting import counted
+from search.cli.formatting import counted, filming_lines
 from search.engine.engine import CATALOG_FILE, INDEX_FILE
 from search.library.library import default_folder
 from search.query.request import segment_id
 from search.query.times import clock
+from store.catalog.videos import Order
 from store.types import Video
 
 
-def list_(folder: LibraryOption = None, within: WithinOption = None, json_: JsonOption = False) -> None:
-    """List the videos of the library."""
+def list_(
+    folder: LibraryOption = None,
+    within: WithinOption = None,
+    sort: Annotated[
+        Order, typer.Option("--sort", help="By path, or by when they were added or filmed, the latest first.")
+    ] = "path",
+    json_: JsonOption = False,
+) -> None:
+    """List the videos of the library, with the day on which each was filmed."""
     with opened(folder) as library:
-        videos = library.videos(within=within)
+        videos = library.videos(within=within, order=sort)
     if json_:
-        print_json([asdict(video) for video in videos])
+        print_json([video.as_dict() for video in videos])
         return
     for video in videos:
         out.print(
-            f"{video.id:>6}  {clock(video.duration):>9}  {video.width}x{video.height}  {video.path}{_marks(video)}",
+            f"{video.id:>6}  {video.date.local()[:10]:10}  {clock(video.duration):>9}  {video.width}x{video.height}  "
+            f"{video.path}{_marks(video)}",
             markup=False,
         )
 
@@ -63,7 +72,7 @@ def show(
     names = [[label.name for label in labels.get(segment.id or 0, ())] for segment in segments]
     if json_:
         rows = [asdict(segment) | {"labels": own} for segment, own in zip(segments, names, strict=True)]
-        print_json({"video": asdict(known), "segments": rows})
+        print_json({"video": known.as_dict(), "segments": rows})
         return
     out.print(known.path, markup=False)
     out.print(
@@ -71,6 +80,8 @@ def show(
         f"indexed {known.indexed_at}",
         markup=False,
     )
+    for line in filming_lines(known):
+        out.print(line, markup=False)
     for segment, own in zip(segments, names, strict=True):
         line = f"{segment.id:>8}  {clock(segment.start)}–{clock(segment.end)}  {segment.text}"
         out.print(line.rstrip(), markup=False)
@@ -103,7 +114,7 @@ def failures(
         incomplete = [video for video in library.videos() if video.missing_seconds]
     if partial:
         if json_:
-            print_json([asdict(video) for video in incomplete])
+            print_json([video.as_dict() for video in incomplete])
         for video in () if json_ else incomplete:
             missing, whole = video.missing_seconds, video.missing_seconds + video.duration
             out.print(f"{video.path}: {clock(missing)} of {clock(whole)} missing or damaged", markup=False)

@@ -17,7 +17,7 @@ from search.query.times import ClipRange
 from search.ranking.calibration import Calibrator, everyday_embeddings, frames_confidence
 from search.ranking.clause import SearchContext
 from search.ranking.lines import with_lines
-from search.ranking.moments import HITS_PER_MOMENT, Hit, Moment, located_hits, merge, with_labels
+from search.ranking.moments import HITS_PER_MOMENT, Hit, Moment, located_hits, merge, with_dates, with_labels
 from search.ranking.ranker import rank
 from store.catalog.catalog import Catalog
 from store.filters import Filter
@@ -64,7 +64,7 @@ class Searcher:
             *map(self._picture, request.images),
         ]
         context = SearchContext(self.catalog, self.index, self._calibrator, query.filters, request.only, request.remote)
-        return with_labels(self.catalog, rank(request, query, every, context, self.encoder))
+        return self._described(rank(request, query, every, context, self.encoder))
 
     def similar(self, request: SimilarRequest, *, clip: Clip | None = None) -> list[Moment]:
         """Moments that look like a clip, best first, each with where it matches.
@@ -87,7 +87,10 @@ class Searcher:
             raise ValueError("say what it should be similar to: a clip or a segment")
         found = self._alike(clip, top=request.top, within=request.within, without=request.segment)
         likely = [replace(moment, confidence=frames_confidence(moment.score)) for moment in found]
-        return with_labels(self.catalog, with_lines(self.catalog, likely))
+        return self._described(with_lines(self.catalog, likely))
+
+    def _described(self, moments: list[Moment]) -> list[Moment]:
+        return with_dates(self.catalog, with_labels(self.catalog, moments))
 
     def segment(self, segment_id: int) -> Clip:
         """A segment of the library as a clip to search by.

@@ -20,6 +20,7 @@ from search.query.request import Only, SearchRequest, SimilarRequest, absolute
 from search.query.times import ClipRange
 from search.ranking.moments import Moment
 from store.catalog.searches import SavedSearch
+from store.catalog.videos import Order
 from store.types import FileIdentity, FileStamp, Segment, Video
 
 if TYPE_CHECKING:  # these bring torch, FAISS and the decoders with them
@@ -296,9 +297,9 @@ class Library:
             write(self.catalog.segments.thumbnail(moment.segment_id)[0], path, force=True, protected=self.is_indexed)
         return paths
 
-    def videos(self, *, within: str | Path | None = None) -> list[Video]:
-        """The videos held, ordered by path."""
-        return self.catalog.videos.all(within=None if within is None else absolute(within))
+    def videos(self, *, within: str | Path | None = None, order: Order = "path") -> list[Video]:
+        """The videos held, ordered by path, or by when they were added or filmed ("date"), the latest first."""
+        return self.catalog.videos.all(None if within is None else absolute(within), order=order)
 
     def summarize(
         self,

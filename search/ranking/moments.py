@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from store.catalog.catalog import Catalog
+from store.types import Date
 
 HITS_PER_MOMENT = 4  # neighbours merge, so more hits are fetched than moments are wanted
 TOUCHING_SECONDS = 0.05  # segments of one video tile it; what is left between two is rounding
@@ -106,6 +107,7 @@ class Moment:
     labels: tuple[str, ...] = ()  # what a model recognised in its frames, the surest first
     lines: tuple[Line, ...] = ()  # what is said or written in it, what matches the query first
     basis: Basis | None = None  # by what it was found; None for filters and clips
+    date: Date | None = None  # when its video was filmed
 
     @property
     def segment_id(self) -> int:
@@ -126,6 +128,8 @@ class Moment:
             "text": self.text,
             "lines": [line.as_dict() for line in self.lines],
             "labels": list(self.labels),
+            "filmed_at": self.date.at if self.date else "",
+            "filmed_by": self.date.told_by if self.date else "",
         }
         if self.match is not None:
             row["match"] = self.match.as_dict()
@@ -162,6 +166,13 @@ def with_labels(catalog: Catalog, moments: Sequence[Moment]) -> list[Moment]:
         names = dict.fromkeys(label.name for label in sorted(own, key=lambda label: -label.score))
         labelled.append(replace(moment, labels=tuple(names)))
     return labelled
+
+
+def with_dates(catalog: Catalog, moments: Sequence[Moment]) -> list[Moment]:
+    """Return the same moments with the dates of their videos."""
+    videos = catalog.videos.among({moment.hits[0].video_id for moment in moments})
+    found = ((moment, videos.get(moment.hits[0].video_id)) for moment in moments)
+    return [replace(moment, date=video.date if video else None) for moment, video in found]
 
 
 def merge(hits: Iterable[Hit]) -> list[Moment]:

@@ -185,6 +185,7 @@ class Client:
             labels=tuple(row["labels"]),
             lines=tuple(_line(each) for each in row["lines"]),
             basis=row["basis"],
+            date=video.date,
         )
 
 

@@ -106,6 +106,11 @@ class Tools:
                 "height": video.height,
                 "fps": round(video.fps, 3),
                 "codec": video.codec,
+                "filmed_at": video.date.at,
+                "filmed_by": video.date.told_by,
+                "camera": video.camera,
+                "latitude": video.latitude,
+                "longitude": video.longitude,
                 "segments": [_row(each, labels.get(each.id or 0, ())) for each in inside[:_MAX_SEGMENTS]],
                 "segments_left_out": max(0, len(inside) - _MAX_SEGMENTS),
             }

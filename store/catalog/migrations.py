@@ -303,6 +303,14 @@ def add_recognitions(db: Database) -> None:
     )
 
 
+def add_filming(db: Database) -> None:
+    """Step 18: when, where and with what videos were filmed; older ones are asked at the next `index`."""
+    for column in ("filmed_at", "filmed_by", "camera"):
+        db.execute(f"ALTER TABLE videos ADD COLUMN {column} TEXT NOT NULL DEFAULT ''")
+    for column in ("latitude", "longitude"):
+        db.execute(f"ALTER TABLE videos ADD COLUMN {column} REAL")
+
+
 MIGRATIONS = (
     create_library,
     add_judgements,
@@ -321,6 +329,7 @@ MIGRATIONS = (
     add_labels,
     add_identities,
     add_recognitions,
+    add_filming,
 )
 
 

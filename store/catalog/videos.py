@@ -6,13 +6,13 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from store.catalog.database import AMONG, Database, is_id, json_ids, now
 from store.errors import NotInLibrary
-from store.filters import within_clause
+from store.filters import Filter, conditions, within_clause
 from store.paths import path_bytes
-from store.times import with_split_time, with_whole_time
+from store.times import CLOCK_COLUMN, with_split_time, with_whole_time
 from store.types import FileIdentity, Video
 
 
@@ -33,6 +33,23 @@ class Folder:
     seconds: float  # of video
 
 
+@dataclass(frozen=True)
+class Month:
+    """A month in which videos were filmed."""
+
+    month: str  # "2023-07"
+    videos: int
+    seconds: float  # of video
+
+
+Order = Literal["path", "added", "date"]
+_ORDERS = {
+    "path": "path",
+    "added": "added_at DESC, id DESC",
+    "date": f"substr({CLOCK_COLUMN}, 1, 19) DESC, path",
+}
+
+
 class Videos:
     """The videos of a catalog."""
 
@@ -47,30 +64,46 @@ class Videos:
         """Return the video at an absolute path."""
         return next(iter(self._where("path = CAST(? AS TEXT)", path_bytes(path))), None)
 
-    def all(self, within: str | None = None) -> list[Video]:
-        """Return the videos in order of their paths: all, or those at or below the file or folder ``within``."""
+    def among(self, ids: Iterable[int]) -> dict[int, Video]:
+        """Return those of these videos that are held, by their ids."""
+        rows = self._database.rows(f"SELECT * FROM videos WHERE id {AMONG}", json_ids(ids))
+        return {row["id"]: _video(row) for row in rows}
+
+    def all(self, within: str | None = None, *, order: Order = "path") -> list[Video]:
+        """Return all videos, or those at or below the file or folder ``within``; orders as in `page`."""
         condition, bounds = within_clause(within)
-        return self._where(condition, *bounds)
+        return self._where(condition, *bounds, order=order)
 
     def with_hash(self, content_hash: str) -> list[Video]:
         """Return the videos with this content, in order of their paths."""
         return self._where("content_hash = ?", content_hash)
 
     def page(
-        self, *, within: str | None = None, newest_first: bool = False, limit: int, offset: int = 0
+        self,
+        *,
+        within: str | None = None,
+        filters: Iterable[Filter] = (),
+        order: Order = "path",
+        limit: int,
+        offset: int = 0,
     ) -> tuple[list[Video], int]:
         """Return some of the videos, and how many there are in all.
 
         Args:
             within: only at or below this file or folder.
-            newest_first: in order of when they were added, the last one first; in order of their paths otherwise.
+            filters: only what these hold for; those of whole videos, such as `during`.
+            order: by path; by when they were added, or filmed, the latest first.
         """
-        condition, bounds = within_clause(within)
-        order = "added_at DESC, id DESC" if newest_first else "path"
+        inside, bounds = within_clause(within)
+        left, values = conditions(filters)
+        condition, parameters = f"{inside} AND {left}", (*bounds, *values)
         rows = self._database.rows(
-            f"SELECT * FROM videos WHERE {condition} ORDER BY {order} LIMIT ? OFFSET ?", *bounds, limit, offset
+            f"SELECT * FROM videos WHERE {condition} ORDER BY {_ORDERS[order]} LIMIT ? OFFSET ?",
+            *parameters,
+            limit,
+            offset,
         )
-        counted = self._database.rows(f"SELECT count(*) AS videos FROM videos WHERE {condition}", *bounds)
+        counted = self._database.rows(f"SELECT count(*) AS videos FROM videos WHERE {condition}", *parameters)
         return [_video(row) for row in rows], counted[0]["videos"]
 
     def extents(self, video_ids: Iterable[int]) -> dict[int, Extent]:
@@ -82,6 +115,21 @@ class Videos:
         for row in rows:
             by_video[row["video_id"]].append(row["id"])
         return {video: Extent(len(ids), ids[len(ids) // 2]) for video, ids in by_video.items()}
+
+    def cameras(self) -> list[str]:
+        """Return the cameras that videos were filmed with, the most frequent first."""
+        rows = self._database.rows(
+            "SELECT camera FROM videos WHERE camera <> '' GROUP BY camera ORDER BY count(*) DESC, camera"
+        )
+        return [row["camera"] for row in rows]
+
+    def months(self) -> list[Month]:
+        """Return the months in which videos were filmed, the latest first; those without a month are left out."""
+        rows = self._database.rows(
+            f"SELECT substr({CLOCK_COLUMN}, 1, 7) AS month, count(*) AS videos, sum(duration) AS seconds FROM videos "
+            "GROUP BY month HAVING length(month) = 7 ORDER BY month DESC"
+        )
+        return [Month(**row) for row in rows]
 
     def folders(self) -> list[Folder]:
         """Return the folders that hold videos, in order of their paths."""
@@ -164,8 +212,8 @@ class Videos:
             raise NotInLibrary("video", [video_id])
         return video
 
-    def _where(self, condition: str, *parameters: Any) -> list[Video]:
-        rows = self._database.rows(f"SELECT * FROM videos WHERE {condition} ORDER BY path", *parameters)
+    def _where(self, condition: str, *parameters: Any, order: Order = "path") -> list[Video]:
+        rows = self._database.rows(f"SELECT * FROM videos WHERE {condition} ORDER BY {_ORDERS[order]}", *parameters)
         return [_video(row) for row in rows]
 
 

@@ -19,6 +19,12 @@ from store.paths import path_bytes
 API = "/api/v1"
 LARGEST_ID = 2**53 - 1  # JavaScript's largest safe integer
 
+_FILMED_AT = (
+    "ISO 8601: with an offset where clock and zone are known, Z where only the instant is, neither where only clock or "
+    "calendar are; empty if unknown."
+)
+_FILMED_BY = "What tells filmed_at: metadata, exif, name or, last, the time of the file."
+
 Item = TypeVar("Item")
 Id = Annotated[int, Field(ge=1, le=LARGEST_ID, examples=[1])]
 
@@ -92,6 +98,8 @@ class Moment(BaseModel):
         text="look at the waves",
         lines=[{"start": 12.5, "end": 15.0, "text": "look at the waves", "source": "subtitles", "marks": [[12, 17]]}],
         labels=["beach", "surfing"],
+        filmed_at="2023-07-14T18:03:22+02:00",
+        filmed_by="metadata",
         thumbnail=f"{API}/segments/17/thumbnail",
         match=None,
         why=None,
@@ -115,6 +123,8 @@ class Moment(BaseModel):
     text: str = Field(description="The lines in one.")
     lines: list[Line] = Field(description="What is said or written in it; what matches the query comes first.")
     labels: list[str] = Field(description="What the model recognised in the frames, most probable first; see shows:.")
+    filmed_at: str = Field(description=_FILMED_AT)
+    filmed_by: str = Field(description=_FILMED_BY)
     thumbnail: str
     match: Match | None = None
     why: Why | None = None
@@ -139,6 +149,8 @@ class Moment(BaseModel):
             text=moment.text,
             lines=[Line(**line.as_dict()) for line in moment.lines],
             labels=list(moment.labels),
+            filmed_at=moment.date.at if moment.date else "",
+            filmed_by=moment.date.told_by if moment.date else "",
             thumbnail=thumbnail_url(best.segment_id),
             match=None if moment.match is None else Match(**vars(moment.match)),
             why=None if moment.why is None else Why(**vars(moment.why)),
@@ -203,6 +215,11 @@ class Video(BaseModel):
         codec="h264",
         container="mov,mp4,m4a,3gp,3g2,mj2",
         size=48211005,
+        filmed_at="2023-07-14T18:03:22+02:00",
+        filmed_by="metadata",
+        camera="Apple iPhone 13",
+        latitude=43.4832,
+        longitude=-1.5586,
         indexed_at="2026-01-31T12:00:00+00:00",
         segments=9,
         playable=True,
@@ -223,6 +240,11 @@ class Video(BaseModel):
     codec: str
     container: str
     size: int = Field(description="Bytes.")
+    filmed_at: str = Field(description=_FILMED_AT)
+    filmed_by: str = Field(description=_FILMED_BY)
+    camera: str = Field(default="", description="Empty if the file does not tell.")
+    latitude: float | None = Field(default=None, description="Degrees north, where it was filmed.")
+    longitude: float | None = Field(default=None, description="Degrees east.")
     indexed_at: str
     segments: int
     playable: bool = Field(description="Whether most browsers play the file itself.")
@@ -249,6 +271,11 @@ class Video(BaseModel):
             codec=video.codec,
             container=video.container,
             size=video.size,
+            filmed_at=video.date.at,
+            filmed_by=video.date.told_by,
+            camera=video.camera,
+            latitude=video.latitude if local else None,
+            longitude=video.longitude if local else None,
             indexed_at=video.indexed_at,
             segments=extent.segments if extent else 0,
             playable=is_playable(video),
@@ -281,6 +308,15 @@ class PlacedSegment(Segment):
     """A segment with its video."""
 
     of_video: Video
+
+
+class Month(BaseModel):
+    """A month in which videos were filmed."""
+
+    model_config = _example(month="2023-07", videos=12, seconds=740.5)
+    month: str
+    videos: int
+    seconds: float
 
 
 class Folder(BaseModel):

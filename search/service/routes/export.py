@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from search.export.formats import MEDIA_TYPES, export
-from search.ranking.moments import Moment, located_hits
+from search.ranking.moments import Moment, located_hits, with_dates
 from search.service.backend.errors import ApiError
 from search.service.backend.schemas import Id, shown_path
 from search.service.backend.state import IsLocal, ServiceState, Shared
@@ -98,7 +98,8 @@ def _moment(state: ServiceState, stretch: Stretch) -> Moment:
         raise ApiError(404, "No such segment in this library.")
     (hit,) = hits
     middle = (stretch.start + stretch.end) / 2
-    return Moment(hit.path, stretch.start, stretch.end, 0.0, hit.text, tuple(hits), keyframe=middle)
+    moment = Moment(hit.path, stretch.start, stretch.end, 0.0, hit.text, tuple(hits), keyframe=middle)
+    return with_dates(catalog, [moment])[0]
 
 
 def _file(state: ServiceState, moments: Sequence[Moment], format: Format, *, local: bool) -> Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
 
@@ -15,6 +15,7 @@ from search.service.backend.schemas import (
     Cue,
     Failure,
     Folder,
+    Month,
     Page,
     PlacedSegment,
     Segment,
@@ -24,6 +25,8 @@ from search.service.backend.schemas import (
 )
 from search.service.backend.state import IsLocal, ServiceState, Shared
 from store import types
+from store.catalog.videos import Order
+from store.filters import parse_filter
 
 router = APIRouter(tags=["library"])
 
@@ -38,13 +41,22 @@ def list_videos(
     local: IsLocal,
     limit: Limit = 20,
     offset: Offset = 0,
-    order: Annotated[Literal["path", "added"], Query(description="By path, or newest first.")] = "path",
+    order: Annotated[
+        Order, Query(description="By path, or by when they were added or filmed (date), the latest first.")
+    ] = "path",
+    during: Annotated[
+        str | None, Query(max_length=10, description="Filmed in this year, month or on this day: 2023-07.")
+    ] = None,
     within: Annotated[str | None, Query(max_length=4096, description="Absolute path of a video or folder.")] = None,
 ) -> Page[Video]:
     """List the videos of the library."""
     check_within(within, local=local)
+    try:
+        filters = [] if during is None else [parse_filter("during", during)]
+    except ValueError as error:
+        raise ApiError(422, f"during: {error}") from error
     videos, total = state.library.catalog.videos.page(
-        within=within, newest_first=order == "added", limit=limit, offset=offset
+        within=within, filters=filters, order=order, limit=limit, offset=offset
     )
     items = shown_videos(state, videos, local=local)
     return Page(items=items, total=total, next=next_part(request, offset, len(items), total))
@@ -93,6 +105,13 @@ def list_folders(state: Shared, local: IsLocal) -> Page[Folder]:
     items = [
         Folder(folder=shown_path(each.path, local=local), videos=each.videos, seconds=each.seconds) for each in folders
     ]
+    return Page(items=items, total=len(items), next=None)
+
+
+@router.get("/months")
+def list_months(state: Shared) -> Page[Month]:
+    """List the months in which videos were filmed, the latest first."""
+    items = [Month(**vars(each)) for each in state.library.catalog.videos.months()]
     return Page(items=items, total=len(items), next=None)
 
 

@@ -54,7 +54,9 @@ def vocabulary(state: Shared, local: IsLocal) -> Vocabulary:
         "tags": list(catalog.tags.counts())[:_MAX_NAMES],
         "labels": list(catalog.labels.counts()),  # at most the whole vocabulary
         "suffixes": catalog.videos.suffixes()[:_MAX_NAMES],
-        "dates": _dates(date.today()),
+        "dates": [month.month for month in catalog.videos.months()][:_MAX_NAMES] or _dates(date.today()),
+        "days": [date.today().isoformat()],
+        "cameras": catalog.videos.cameras()[:_MAX_NAMES],
     }
     return Vocabulary(
         filters=[_term(spec, names) for spec in TYPED_FILTERS],
