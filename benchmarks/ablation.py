@@ -1,12 +1,12 @@
-"""What each part of the model and each objective is worth: one short training a row, all alike but for one thing.
+"""Ablation of the model's parts and the training objectives: one short training run per row, one change each.
 
     python -m benchmarks.ablation --captions TRAIN --held TEST --photos FOLDER --start START --kept FOLDER
 
 `TRAIN` and `TEST` are captions files as `recipes/captions.py` writes them, `START` is the
-checkpoint that `recipes/assemble.py` makes. What the backbone saw is kept in the folder `--kept`, and so is every
-finished row: an interrupted table goes on where it stopped. Every row of the table trains on the same batches, for
-`--epochs` passes over the same `--rows` examples, by `recipes/videobert-mini/everything.toml` with the row's changes.
-The columns are those of `benchmarks/photos.py`.
+checkpoint that `recipes/assemble.py` makes. The folder `--kept` caches frame features and finished rows, so that an
+interrupted run resumes. Every row of the table trains on the same batches, for `--epochs` passes over the same `--rows`
+examples, by `recipes/videobert-mini/everything.toml` with the row's change. The columns are those of
+`benchmarks/photos.py`.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ ROWS: dict[str, dict[str, Any]] = {
     "100 visual words as input": {"frame_input": "visual_words"},
     "1,000 visual words as input": {"frame_input": "visual_words", "visual_depth": 3},
 }
-NETWORK = {"temporal"}  # what of these changes the network and not the training
+NETWORK = {"temporal"}  # the changes that concern the network, not the training
 SHARED = "everything"
 
 
@@ -62,9 +62,11 @@ def main() -> None:
     recipe = read_recipe(RECIPE)
     options = replace(TrainingOptions(**recipe.options), epochs=args.epochs, batch_size=args.batch_size, ema=0.0)
     encoder, _ = starting(args.start, options, recipe.network)
-    seen, _ = examples_of(args.captions, args.photos, encoder, args.kept / "train.safetensors", tell=lambda *_: None)
-    chosen = CaptionedSet(random.Random(0).sample(seen, min(args.rows, len(seen))))
-    held = looked_at(args.held, args.photos, encoder, args.kept / "held.safetensors")
+    examples, _ = examples_of(
+        args.captions, args.photos, encoder, args.kept / "train.safetensors", tell=lambda *_: None
+    )
+    chosen = CaptionedSet(random.Random(0).sample(examples, min(args.rows, len(examples))))
+    held_out = looked_at(args.held, args.photos, encoder, args.kept / "held.safetensors")
     anchor = Anchor(encoder.model, encoder.tokenizer, chosen.texts(), options.max_words)
     budget = f"{args.rows} rows, {args.epochs} epochs, batches of {args.batch_size}, {args.reranked} re-ranked"
     done = args.kept / "ablation.jsonl"
@@ -72,7 +74,7 @@ def main() -> None:
         if name in scores_of(done, budget):
             continue
         model = trained(args.start, chosen, options, recipe.network, changes, anchor)
-        row = {"row": name, "budget": budget, "scores": measured(model, held, args.reranked)}
+        row = {"row": name, "budget": budget, "scores": measured(model, held_out, args.reranked)}
         with done.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
     print(table(scores_of(done, budget)))
@@ -86,7 +88,7 @@ def trained(
     changes: Mapping[str, Any],
     anchor: Anchor,
 ) -> VideoBertEncoder:
-    """Train one row from the start."""
+    """Train one row from the initial checkpoint."""
     of_network = {name: value for name, value in changes.items() if name in NETWORK}
     of_options = {name: value for name, value in changes.items() if name not in NETWORK}
     options = replace(options, **of_options)
@@ -102,13 +104,13 @@ def tell(step: Step) -> None:
         print(f"{step.step}/{step.steps}  {losses}  {step.seconds_left:.0f} s left", file=sys.stderr, flush=True)
 
 
-def measured(encoder: VideoBertEncoder, held: list[Example], count: int) -> dict[str, float]:
-    shown = silent(encoder, held)
-    ranks = subtitled(encoder, held, shown)
-    before, after = reranked(encoder, held, shown, count)
+def measured(encoder: VideoBertEncoder, held_out: list[Example], count: int) -> dict[str, float]:
+    shown = silent(encoder, held_out)
+    ranks = subtitled(encoder, held_out, shown)
+    before, after = reranked(encoder, held_out, shown, count)
     at_10 = {name: 100 * float((found <= 10).mean()) for name, found in ranks.items()}
     at_10 |= {"before": 100 * float((before <= 10).mean()), "after": 100 * float((after <= 10).mean())}
-    return at_10 | {"auc": alignment_auc(encoder, held)}
+    return at_10 | {"auc": alignment_auc(encoder, held_out)}
 
 
 def scores_of(done: Path, budget: str) -> dict[str, dict[str, float]]:
@@ -120,7 +122,7 @@ def scores_of(done: Path, budget: str) -> dict[str, dict[str, float]]:
 
 
 def table(scores: Mapping[str, Mapping[str, float]]) -> str:
-    """Markdown: R@10 in per cent by what stands beside the photo, the gain of re-ranking in points, and the AUC."""
+    """Return Markdown: R@10 in % by kind of subtitle, the gain of re-ranking in points, and the AUC."""
     lines = ["| | frames alone | right subtitles | wrong subtitles | re-ranking | AUC |", "|---|---|---|---|---|---|"]
     for name, row in scores.items():
         gain = row["after"] - row["before"]

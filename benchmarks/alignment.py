@@ -1,18 +1,17 @@
-"""How well a copied part of a film is found: where, how fast, and called what.
+"""Search by clip for copied parts of videos: accuracy of times, playback speed and kind of match.
 
     python -m benchmarks.alignment measure CLIPS --work FOLDER [--pairs PAIRS.json PAIRS]
     python -m benchmarks.alignment fit CLIPS --work FOLDER
 
-Clips are joined to films of five, which are indexed; of every clip, a part is copied in ten ways
-(benchmarks/footage.py), and `videobert similar` is asked for each copy. What is made stays in FOLDER and is used
-again.
+Clips are joined to videos of five, which are indexed; a part of every clip is copied in ten ways
+(benchmarks/footage.py), and `videobert similar` gets each copy as its query. Files are made in FOLDER and reused.
 
-`measure` takes every second clip and reports, for each way, the error of the beginning and end that are said, in
-seconds (median, and what nine of ten stay below), how often the film is found first, the speed is right within 8 %,
-and the kind is right. With `--pairs` it says what the pairs of a benchmark file are called.
+`measure` uses every second clip and reports for each way the error of the returned start and end in seconds (median and
+90 % quantile), and how often the video is the first result, the speed is right within 8 %, and the kind is right. With
+`--pairs` it prints the kinds of match of the pairs of a benchmark file.
 
-`fit` takes the other clips and prints, from their similarity and agreement, where copies, near copies, other moments of
-the same shot and other clips part: the constants of search/clips/matching.py.
+`fit` uses the other clips and prints thresholds of similarity and agreement that separate copies, near copies, other
+moments of the same shot and other clips: the constants of search/clips/matching.py.
 """
 
 from __future__ import annotations
@@ -33,18 +32,18 @@ from search import Library
 from search.clips.alignment import align
 
 PER_FILM = 5
-FROM, PART = 0.2, 0.7  # of a clip: where its part begins, and how long that is
-STILL_COUNTS_FROM = 3.0  # seconds; a shorter clip makes no query
+FROM, PART = 0.2, 0.7  # start and length of the copied part, as shares of the clip
+STILL_COUNTS_FROM = 3.0  # seconds; shorter clips are not used as queries
 
 
 @dataclass(frozen=True)
 class Query:
-    """A copy of a part of a film."""
+    """A copy of a part of a video."""
 
     path: Path
-    film: Path
+    video: Path
     variant: str
-    start: float  # in the film
+    start: float  # in the video, seconds
     end: float
 
 
@@ -52,7 +51,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("task", choices=["measure", "fit"])
     parser.add_argument("clips", type=Path)
-    parser.add_argument("--work", type=Path, required=True, help="folder for what is made")
+    parser.add_argument("--work", type=Path, required=True, help="folder of the files that are made")
     parser.add_argument("--count", type=int, default=40, help="clips")
     parser.add_argument("--pairs", type=Path, nargs=2)
     args = parser.parse_args()
@@ -67,7 +66,7 @@ def main() -> None:
 
 
 def made(clips: Path, work: Path, count: int) -> tuple[list[Query], list[Query]]:
-    """Films of clips from all over a folder, and copies of parts of them: those to fit with, those to measure with."""
+    """Make videos of clips spread over a folder, and copies of parts of them; return queries to fit and to measure."""
     for name in ("films", "queries"):
         (work / name).mkdir(parents=True, exist_ok=True)
     every = sorted(clips.glob("*.mp4"))
@@ -75,7 +74,7 @@ def made(clips: Path, work: Path, count: int) -> tuple[list[Query], list[Query]]
     sides: tuple[list[Query], list[Query]] = ([], [])
     for first in range(0, len(chosen), PER_FILM):
         group = chosen[first : first + PER_FILM]
-        film = footage.film(group, work / "films" / f"film{first // PER_FILM:02}.mp4")
+        source = footage.join(group, work / "films" / f"film{first // PER_FILM:02}.mp4")
         at = 0.0
         for i, clip in enumerate(group):
             seconds = footage.length(clip)
@@ -84,9 +83,9 @@ def made(clips: Path, work: Path, count: int) -> tuple[list[Query], list[Query]]
                 sides[(first + i) % 2].extend(
                     Query(
                         footage.make(
-                            film, work / "queries" / f"{clip.stem}-{name}.mp4", variant, start=start, seconds=part
+                            source, work / "queries" / f"{clip.stem}-{name}.mp4", variant, start=start, seconds=part
                         ),
-                        film,
+                        source,
                         name,
                         start,
                         start + part,
@@ -104,7 +103,7 @@ def measure(library: Library, queries: list[Query]) -> None:
         best = library.similar(query.path, top=1)[0]
         count = right[query.variant]
         count["asked"] += 1
-        if best.path != str(query.film.absolute()) or best.match is None:
+        if best.path != str(query.video.absolute()) or best.match is None:
             continue
         count["film"] += 1
         errors[query.variant] += [abs(best.match.start - query.start), abs(best.match.end - query.end)]
@@ -113,7 +112,7 @@ def measure(library: Library, queries: list[Query]) -> None:
         count["kind"] += best.match.kind == variant.kind
         count["copies"] += best.match.kind in ("copy", "near copy")
         count["mirrored"] += best.match.mirrored
-    print(f"{len(queries)} copies of parts of {library.catalog.counts().videos} films")
+    print(f"{len(queries)} copies of parts of {library.catalog.counts().videos} videos")
     for name, count in [*right.items(), ("all", sum(right.values(), Counter()))]:
         off = errors[name] if name != "all" else [error for each in errors.values() for error in each]
         shares = "  ".join(
@@ -130,7 +129,7 @@ def measure(library: Library, queries: list[Query]) -> None:
 
 
 def called(library: Library, truth: Path, folder: Path) -> None:
-    """What the two clips of each pair are to each other, by relation."""
+    """Print the kind of match of the two clips of each pair, by relation."""
     kinds: dict[str, Counter[str]] = defaultdict(Counter)
     for row in json.loads(truth.read_text(encoding="utf-8")):
         query, found = (look(library, folder / row[key]) for key in "ab")
@@ -184,19 +183,19 @@ def fit(library: Library, queries: list[Query]) -> None:
 
 
 def _bare(library: Library, query: Query) -> tuple[float, float] | None:
-    """Likeness and agreement of a copy as it is with the part of the film it is of."""
+    """Return similarity and agreement of an unaltered copy with the part of the video that it shows."""
     normalizer, clip = library.engine.searcher().normalizer, look(library, query.path)
-    video = library.catalog.videos.at(str(query.film.absolute()))
+    video = library.catalog.videos.at(str(query.video.absolute()))
     assert video is not None
     assert video.id is not None
-    film = normalizer.of_segments(library.catalog.segments.of(video.id))
+    frames = normalizer.of_segments(library.catalog.segments.of(video.id))
     here = normalizer.sequence(clip.pts_seconds, clip.features, float(clip.pts_seconds[-1]) + 0.5)
-    alignment = align(here, film.between(query.start - 2, query.end + 2))
+    alignment = align(here, frames.between(query.start - 2, query.end + 2))
     return (alignment.similarity, alignment.agreement) if alignment else None
 
 
 def _halves(library: Library, number: int) -> list[tuple[float, float]]:
-    """The first two fifths of a segment with its last two fifths."""
+    """Compare the first two fifths of a segment with its last two fifths."""
     normalizer, segment = library.engine.searcher().normalizer, library.catalog.segments.get(number)
     assert segment is not None
     frames = normalizer.of_segments([segment])
@@ -210,7 +209,7 @@ def _halves(library: Library, number: int) -> list[tuple[float, float]]:
 
 
 def _neighbour(library: Library, number: int) -> list[tuple[float, float]]:
-    """A segment with the one of another film that is most like it."""
+    """Compare a segment with the most similar one of another video."""
     normalizer, segment = library.engine.searcher().normalizer, library.catalog.segments.get(number)
     assert segment is not None
     moments = library.similar(number, top=20)
@@ -223,7 +222,7 @@ def _neighbour(library: Library, number: int) -> list[tuple[float, float]]:
 
 
 def parting(below: NDArray[np.float64], above: NDArray[np.float64]) -> float:
-    """The threshold with the fewest errors, both sides counting alike."""
+    """Return the threshold with the lowest error rate, both sides having the same weight."""
     tried = np.unique(np.concatenate([below, above]))
     wrong = [np.mean(below >= each) + np.mean(above < each) for each in tried]
     return float(tried[int(np.argmin(wrong))])

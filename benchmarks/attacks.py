@@ -1,10 +1,10 @@
-"""What docs/security.md says, tried on this machine: how often, and how often it held.
+"""The promises of docs/security.md, tried on this machine: number of attempts, and how many of them held.
 
     python -m benchmarks.attacks            a few thousand requests and files, on the loopback
     python -m benchmarks.attacks --quick    the part that continuous integration runs
 
 A small library is made with the shipped model in a temporary folder and served on a free port of 127.0.0.1. Exit code 1
-if anything did not hold.
+if an attempt succeeded.
 """
 
 from __future__ import annotations
@@ -52,21 +52,21 @@ PATIENCE = 120.0
 
 
 class Count:
-    """How often something was tried, and how often it held."""
+    """Number of attempts, and how many of them the promise held."""
 
     def __init__(self) -> None:
-        self.tried = self.held = 0
+        self.tried = self.passed = 0
         self.failures: list[str] = []
 
-    def note(self, held: bool, what: str = "") -> None:
+    def note(self, passed: bool, what: str = "") -> None:
         self.tried += 1
-        self.held += held
-        if not held:
+        self.passed += passed
+        if not passed:
             self.failures.append(what)
 
 
 class Service:
-    """A running service and who asks it."""
+    """A running service and a client of it."""
 
     def __init__(self, library: Library, settings: Settings) -> None:
         self.library, self.settings = library, settings
@@ -92,12 +92,12 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     args = parser.parse_args()
     times = 1 if args.quick else 10
-    with tempfile.TemporaryDirectory() as folder, served(Path(folder)) as (service, films):
-        rows = {name: attack(service, films, times) for name, attack in ATTACKS.items()}
+    with tempfile.TemporaryDirectory() as folder, served(Path(folder)) as (service, media):
+        rows = {name: attack(service, media, times) for name, attack in ATTACKS.items()}
     width = max(map(len, rows))
     print(f"{'':{width}}    tried     held")
     for name, count in rows.items():
-        print(f"{name:{width}} {count.tried:>8,} {count.held:>8,}")
+        print(f"{name:{width}} {count.tried:>8,} {count.passed:>8,}")
         for failure in count.failures[:3]:
             print(f"{'':{width}}   not held: {visible(failure)[:160]}")
     sys.exit(any(count.failures for count in rows.values()))
@@ -105,13 +105,13 @@ def main() -> None:
 
 @contextmanager
 def served(folder: Path) -> Iterator[tuple[Service, Path]]:
-    films = folder / "films"
-    films.mkdir()
+    media = folder / "films"
+    media.mkdir()
     for number in range(3):
-        film(films / f"{number}.mp4", seconds=2 + number, hue=60 * number)
+        make_video(media / f"{number}.mp4", seconds=2 + number, hue=60 * number)
     with listen("127.0.0.1", 0) as end:
         library = Library(folder / "library")
-        library.index([films])
+        library.index([media])
         settings = Settings(
             port=end.getsockname()[1],
             token=TOKEN,
@@ -127,29 +127,29 @@ def served(folder: Path) -> Iterator[tuple[Service, Path]]:
         thread.start()
         try:
             answers.wait(PATIENCE)
-            yield Service(library, settings), films
+            yield Service(library, settings), media
         finally:
             app.state.service.closing.set()
             server.should_exit = True
             thread.join(PATIENCE)
 
 
-def film(path: Path, *, seconds: int, hue: int) -> Path:
+def make_video(path: Path, *, seconds: int, hue: int) -> Path:
     source = f"testsrc2=s=160x96:r=10:d={seconds},hue=h={hue}"
     command = ["ffmpeg", "-v", "error", "-y", "-f", "lavfi", "-i", source, "-pix_fmt", "yuv420p", "-g", "5"]
     subprocess.run([*command, "-movflags", "+faststart", str(path)], check=True)
     return path
 
 
-def swaps(service: Service, films: Path, times: int) -> Count:
-    """A file is swapped after it was indexed: by links, other files, playlists, what is no file."""
+def swaps(service: Service, media: Path, times: int) -> Count:
+    """Swap a file after it was indexed: for links, other files, playlists, FIFOs."""
     count = Count()
     video = service.library.videos()[0]
-    path, kept = Path(video.path), Path(video.path).read_bytes()
+    path, original = Path(video.path), Path(video.path).read_bytes()
     contents = (SECRET, b"#EXTM3U\n#EXTINF:9,\nfile:///etc/passwd\n", b"ffconcat version 1.0\nfile /etc/passwd\n")
     for content in contents * times:
         for kind in ("link", "hard link", "content", "fifo", "device", "folder"):
-            private = films.parent / "private"
+            private = media.parent / "private"
             private.write_bytes((content * video.size)[: video.size])
             os.utime(private, ns=(video.mtime_ns, video.mtime_ns))
             path.unlink()
@@ -173,29 +173,29 @@ def swaps(service: Service, films: Path, times: int) -> Count:
             else:
                 path.unlink()
             private.unlink()
-            path.write_bytes(kept)
+            path.write_bytes(original)
             os.utime(path, ns=(video.mtime_ns, video.mtime_ns))
     status, body = service.ask("GET", f"/api/v1/videos/{video.id}/media")
-    count.note((status, body) == (200, kept), f"the same content again: {status}")
+    count.note((status, body) == (200, original), f"the same content again: {status}")
     return count
 
 
-def races(service: Service, films: Path, times: int) -> Count:
-    """A file is swapped while it is asked for."""
+def races(service: Service, media: Path, times: int) -> Count:
+    """Swap a file while it is requested."""
     count, video = Count(), service.library.videos()[1]
-    path, kept = Path(video.path), films.parent / "kept.mp4"
-    shutil.copy2(path, kept)
-    private = films.parent / "private"
+    path, original = Path(video.path), media.parent / "kept.mp4"
+    shutil.copy2(path, original)
+    private = media.parent / "private"
     private.write_bytes((SECRET * video.size)[: video.size])
     os.utime(private, ns=(video.mtime_ns, video.mtime_ns))
     ended = threading.Event()
 
     def swap() -> None:
-        spare = films.parent / "spare"
+        spare = media.parent / "spare"
         while not ended.is_set():
             spare.symlink_to(private)
             os.replace(spare, path)
-            shutil.copy2(kept, spare)
+            shutil.copy2(original, spare)
             os.replace(spare, path)
 
     thread = threading.Thread(target=swap)
@@ -208,8 +208,8 @@ def races(service: Service, films: Path, times: int) -> Count:
     return count
 
 
-def strangers(service: Service, films: Path, times: int) -> Count:
-    """Requests without a token, with a wrong one, from other sites, under other names, and beyond their role."""
+def strangers(service: Service, media: Path, times: int) -> Count:
+    """Request without a token, with a wrong one, from other sites, under other host names, and beyond the role."""
     count = Count()
     host = urlsplit(service.settings.url).netloc
     paths = [
@@ -232,14 +232,14 @@ def strangers(service: Service, films: Path, times: int) -> Count:
             method, f"/api/v1/{path}", token=READ_TOKEN, body=b"{}", content_type="application/json"
         )
         count.note(status == 403, f"only reading: {method} {path}: {status}")
-    said = [service.ask("GET", "/api/v1/status", token=f"wrong{number}")[0] for number in range(30)]
-    count.note(said.count(401) <= 10 and said[-1] == 429, f"guesses: {said}")
+    statuses = [service.ask("GET", "/api/v1/status", token=f"wrong{number}")[0] for number in range(30)]
+    count.note(statuses.count(401) <= 10 and statuses[-1] == 429, f"guesses: {statuses}")
     count.note(service.ask("GET", "/api/v1/status", token=service.settings.local_token, host=host)[0] == 200, "owner")
     return count
 
 
-def resources(service: Service, films: Path, times: int) -> Count:
-    """Idle sockets, half requests, many parts, large and endless bodies."""
+def resources(service: Service, media: Path, times: int) -> Count:
+    """Open idle sockets, send half requests, many parts, large and endless bodies."""
     count = Count()
     local = service.settings.local_token
     address = ("127.0.0.1", service.settings.port)
@@ -270,11 +270,11 @@ def resources(service: Service, films: Path, times: int) -> Count:
     return count
 
 
-def garbage(service: Service, films: Path, times: int) -> Count:
-    """Files of noise, cut and changed videos: each is a video or a reason, and no child outlives it."""
+def garbage(service: Service, media: Path, times: int) -> Count:
+    """Index noise, cut and changed videos: each is indexed or fails with a reason, and no worker process remains."""
     count, noise = Count(), random.Random(0)
-    whole = (films / "0.mp4").read_bytes()
-    folder = films.parent / "bad"
+    whole = (media / "0.mp4").read_bytes()
+    folder = media.parent / "bad"
     folder.mkdir()
     for number in range(10 * times):
         content = bytearray(whole)
@@ -295,14 +295,14 @@ def garbage(service: Service, films: Path, times: int) -> Count:
     return count
 
 
-def stalls(service: Service, films: Path, times: int) -> Count:
-    """A child that stops in the middle of an answer, and one that is killed."""
+def stalls(service: Service, media: Path, times: int) -> Count:
+    """Stop a worker process in the middle of an answer, and kill one."""
     import signal
 
     count = Count()
     for how in (signal.SIGSTOP, signal.SIGKILL):
         with Decoders(timeout_seconds=60) as decoders:
-            for stream in decoders.streams([films / "0.mp4"]):
+            for stream in decoders.streams([media / "0.mp4"]):
                 _ = stream.header
                 decoders._processes[0]._timeout_seconds = 3
                 os.kill(decoders._processes[0]._process.pid or 0, how)
@@ -314,10 +314,10 @@ def stalls(service: Service, films: Path, times: int) -> Count:
     return count
 
 
-def subtitles(service: Service, films: Path, times: int) -> Count:
-    """Subtitle files that are none, or that take for ever."""
+def subtitles(service: Service, media: Path, times: int) -> Count:
+    """Read subtitle files that are invalid or slow to parse."""
     count = Count()
-    folder = films.parent / "said"
+    folder = media.parent / "said"
     folder.mkdir()
     bad: dict[str, Callable[[Path], object]] = {
         "dangling": lambda path: path.symlink_to("nowhere"),
@@ -330,7 +330,7 @@ def subtitles(service: Service, films: Path, times: int) -> Count:
         "brackets": lambda path: path.write_text("1\n00:00:01,000 --> 00:00:02,000\n" + "<" * 500_000),
     }
     for name, make in bad.items():
-        shutil.copy(films / "0.mp4", folder / f"{name}.mp4")
+        shutil.copy(media / "0.mp4", folder / f"{name}.mp4")
         make(folder / f"{name}.srt")
     with Decoders(timeout_seconds=40) as decoders:
         for stream in decoders.streams(sorted(folder.glob("*.mp4"))):
@@ -341,8 +341,8 @@ def subtitles(service: Service, films: Path, times: int) -> Count:
     return count
 
 
-def confinement(service: Service, films: Path, times: int) -> Count:
-    """What a hijacked decoder would try."""
+def confinement(service: Service, media: Path, times: int) -> Count:
+    """Try what a hijacked decoder would try."""
     count = Count()
     program = (
         "import os,socket,sys; sys.path.insert(0, sys.argv[1])\n"
@@ -358,10 +358,10 @@ def confinement(service: Service, films: Path, times: int) -> Count:
     return count
 
 
-def planted(service: Service, films: Path, times: int) -> Count:
-    """service.json of somebody else, of a dead process, readable by others, behind a link."""
+def planted(service: Service, media: Path, times: int) -> Count:
+    """Plant a service.json of another user, of a dead process, readable by others, behind a link."""
     count = Count()
-    folder = films.parent / "planted"
+    folder = media.parent / "planted"
     folder.mkdir()
     sound = Endpoint("http://127.0.0.1:9", "token", os.getpid(), "0")
     publish(folder, sound)
@@ -381,53 +381,53 @@ def planted(service: Service, films: Path, times: int) -> Count:
     return count
 
 
-def offline(service: Service, films: Path, times: int) -> Count:
-    """A drive is unmounted."""
+def offline(service: Service, media: Path, times: int) -> Count:
+    """Unmount a drive."""
     count = Count()
-    away = films.with_name("away")
-    held = len(service.library.videos())
-    films.rename(away)
+    away = media.with_name("away")
+    before = len(service.library.videos())
+    media.rename(away)
     for empty in (False, True):
         if empty:
-            films.mkdir()
-        report = service.library.index([films], options=IndexOptions(prune=True))
-        count.note(len(service.library.videos()) == held and not report.pruned, f"empty: {empty}")
-    films.rmdir()
-    away.rename(films)
+            media.mkdir()
+        report = service.library.index([media], options=IndexOptions(prune=True))
+        count.note(len(service.library.videos()) == before and not report.pruned, f"empty: {empty}")
+    media.rmdir()
+    away.rename(media)
     return count
 
 
-def duplicates(service: Service, films: Path, times: int) -> Count:
-    """Links, hard links and second paths are never offered for deletion alone."""
+def duplicates(service: Service, media: Path, times: int) -> Count:
+    """Make links, hard links and second paths: none of a file's names may be the only one offered for deletion."""
     count = Count()
-    (films / "link.mp4").symlink_to("0.mp4")
-    os.link(films / "1.mp4", films / "hard.mp4")
-    shutil.copy(films / "2.mp4", films / "copy.mp4")
-    for path in sorted(films.iterdir()):
+    (media / "link.mp4").symlink_to("0.mp4")
+    os.link(media / "1.mp4", media / "hard.mp4")
+    shutil.copy(media / "2.mp4", media / "copy.mp4")
+    for path in sorted(media.iterdir()):
         service.library.index([path])
     found = service.library.engine.run(lambda each: find(each.catalog, each.index, each.normalizer))
     for cluster in found:
-        kept = {os.path.realpath(copy.video.path) for copy in cluster.videos if copy.keep}
+        keepers = {os.path.realpath(copy.video.path) for copy in cluster.videos if copy.keep}
         for copy in cluster.videos:
-            other = os.path.realpath(copy.video.path) not in kept
+            other = os.path.realpath(copy.video.path) not in keepers
             count.note(copy.keep or other, f"{copy.video.path} is offered, which is kept under another name")
-        count.note(bool(kept), "nothing is kept")
+        count.note(bool(keepers), "nothing is kept")
     for name in ("link.mp4", "hard.mp4", "copy.mp4"):
-        (films / name).unlink()
-    service.library.remove([films / name for name in ("link.mp4", "hard.mp4", "copy.mp4")])
+        (media / name).unlink()
+    service.library.remove([media / name for name in ("link.mp4", "hard.mp4", "copy.mp4")])
     return count
 
 
-def damage(service: Service, films: Path, times: int) -> Count:
-    """Bytes of a library's file are overwritten: it is told, or does not matter; repair leaves a sound library."""
+def damage(service: Service, media: Path, times: int) -> Count:
+    """Overwrite bytes of a library's file: the damage is reported or harmless; repair leaves a sound library."""
     count, noise = Count(), random.Random(1)
-    source = films.parent / "whole.sqlite"
+    source = media.parent / "whole.sqlite"
     from store.catalog.integrity import backup
 
     backup(service.library.folder / "catalog.sqlite", source)
     whole = source.read_bytes()
     for number in range(3 * times):
-        path = films.parent / f"damaged{number}" / "catalog.sqlite"
+        path = media.parent / f"damaged{number}" / "catalog.sqlite"
         path.parent.mkdir()
         content = bytearray(whole)
         for _ in range(3):
@@ -444,7 +444,7 @@ def damage(service: Service, films: Path, times: int) -> Count:
 
 
 def words(service: Service, files: Path, times: int) -> Count:
-    """Parsers of ours: queries, times of cues, ranges, paths with what is no text."""
+    """Fuzz our parsers: queries, cue times, ranges, paths."""
     count, noise = Count(), random.Random(2)
     letters = 'ab "()-:\\*\x00\x1b\ud800é日THEN AND OR NOT in:type:before:99999 {}<>%'
     local = service.settings.local_token
@@ -478,8 +478,8 @@ def words(service: Service, files: Path, times: int) -> Count:
     return count
 
 
-def terminal(service: Service, films: Path, times: int) -> Count:
-    """Escape sequences in names and subtitles."""
+def terminal(service: Service, media: Path, times: int) -> Count:
+    """Print escape sequences in names and subtitles."""
     count, noise = Count(), random.Random(3)
     out = io.StringIO()
     from search.cli.terminal import Terminal
@@ -489,16 +489,16 @@ def terminal(service: Service, films: Path, times: int) -> Count:
         out.seek(0)
         out.truncate()
         console.print("".join(chr(noise.randrange(0xA0)) for _ in range(40)), markup=False)
-        said = out.getvalue()
-        count.note(not any(ord(letter) < 32 and letter not in "\n\t" for letter in said), repr(said))
+        printed = out.getvalue()
+        count.note(not any(ord(letter) < 32 and letter not in "\n\t" for letter in printed), repr(printed))
     return count
 
 
-def fifos(service: Service, films: Path, times: int) -> Count:
-    """What would wait for ever is not opened."""
+def fifos(service: Service, media: Path, times: int) -> Count:
+    """Index files that would block for ever when opened."""
     count = Count()
     for name, make in (("fifo", os.mkfifo), ("zero", lambda path: path.symlink_to("/dev/zero"))):
-        path = films.parent / f"endless-{name}"
+        path = media.parent / f"endless-{name}"
         make(path)
         try:
             open_file(path).close()
@@ -518,7 +518,7 @@ ATTACKS: dict[str, Callable[[Service, Path, int], Count]] = {
     "a decoder that stalls or dies": stalls,
     "bad files": garbage,
     "bad subtitles": subtitles,
-    "what would wait for ever": fifos,
+    "files that block for ever": fifos,
     "queries, cues, ranges, paths": words,
     "terminal escapes": terminal,
     "duplicates": duplicates,

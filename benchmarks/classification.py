@@ -1,16 +1,16 @@
-"""How well labels fit: zero-shot on clips, and a trained classifier on photos of sports.
+"""Accuracy of classification: zero-shot on clips, and a trained classifier on photos of sports.
 
     python -m benchmarks.classification clips DATA/clips.json DATA/clips --library LIB
     python -m benchmarks.classification sports DATA/labelled.json PHOTOS
 
-*clips*: a clip has the label whose noun (or its plural) its caption has; clips with several of the nouns are left out,
-and for those with none the right answer is "none of these". The margin that tells these two kinds apart best, and
-then the sharpness that makes the answers most likely, are fitted on every other clip and reported on the rest, beside
-the constants of search/tasks/labels.py.
+*clips*: the label of a clip is the noun (or its plural) in its caption; clips with several of the nouns are left out,
+and clips with none have the label "none of these". The margin that best separates these two kinds, and then the
+sharpness of the highest likelihood, are fitted on every other clip and tested on the rest, next to the constants of
+search/tasks/classification.py.
 
-*sports*: `labelled.json` maps files under `sports22/` to a sport. Four fifths train a classifier, the rest is named by
-it and by labels alone. The shipped model has seen all of these photos with their labels, so "by labels alone" is no
-zero-shot score here.
+*sports*: `labelled.json` maps files under `sports22/` to a sport. Four fifths train a classifier; the rest is
+classified by it and by labels alone. The shipped model was trained on all of these photos with their labels, so "labels
+alone" is not a zero-shot score here.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def main() -> None:
 
 
 def noun_of(caption: str) -> str | None:
-    """The one noun of a caption, `NONE` without any, None with several."""
+    """Return the noun of a caption, `NONE` if there is none, None if there are several."""
     words = set(re.findall(r"[a-z]+", caption.lower()))
     found = [noun for noun in NOUNS if words & {noun, f"{noun}s"}]
     return NONE if not found else found[0] if len(found) == 1 else None
@@ -79,28 +79,28 @@ def noun_of(caption: str) -> str | None:
 def clips(truth: list[dict[str, str]], folder: Path, library: Library) -> None:
     labels = Labels.of(NOUNS, library.encoder)
     known = [(row["clip"], noun_of(row["caption"])) for row in truth]
-    films = [(library.film(folder / clip).embeddings, noun) for clip, noun in known if noun]
-    targets = np.array([[*NOUNS, NONE].index(noun) for _, noun in films])
+    embedded = [(library.film(folder / clip).embeddings, noun) for clip, noun in known if noun]
+    targets = np.array([[*NOUNS, NONE].index(noun) for _, noun in embedded])
 
     def chances(sharpness: float, margin: float) -> np.ndarray:
         options = {"sharpness": sharpness, "none_margin": margin}
-        return np.stack([labels.probabilities(rows, **options).mean(axis=0) for rows, _ in films])
+        return np.stack([labels.probabilities(rows, **options).mean(axis=0) for rows, _ in embedded])
 
     none = targets[::2] == len(NOUNS)
 
     def kept_apart(margin: float) -> float:
-        """How well labels and none of them are told apart: the shares of both that are recognised, added."""
-        said = chances(SHARPNESS, margin)[::2].argmax(axis=1) == len(NOUNS)
-        return float(said[none].mean() + (~said[~none]).mean())
+        """Return the sum of the recall of "some label" and the recall of "none of these"."""
+        none_predicted = chances(SHARPNESS, margin)[::2].argmax(axis=1) == len(NOUNS)
+        return float(none_predicted[none].mean() + (~none_predicted[~none]).mean())
 
     def loss(sharpness: float) -> float:
-        """Cross-entropy, the two kinds counting the same: how often nothing fits is up to the library."""
+        """Return the cross-entropy with equal weight of the two kinds, whose ratio depends on the library."""
         missed = -np.log(chances(sharpness, margin)[::2][np.arange(len(none)), targets[::2]] + 1e-9)
         return float(missed[none].mean() + missed[~none].mean())
 
     margin = max(np.arange(-0.2, 0.2, 0.01).round(2).tolist(), key=kept_apart)
     best = min(np.geomspace(0.25, 4, 33).round(2).tolist(), key=loss), margin
-    print(f"{len(films)} clips, {(targets < len(NOUNS)).sum()} with one of {len(NOUNS)} nouns")
+    print(f"{len(embedded)} clips, {(targets < len(NOUNS)).sum()} with one of {len(NOUNS)} nouns")
     for name, point in (("fitted now", best), ("as it stands", (SHARPNESS, NONE_MARGIN))):
         print(f"{name}: sharpness {point[0]}, margin {point[1]}:", report(chances(*point)[1::2], targets[1::2]))
 
@@ -126,14 +126,14 @@ def sports(truth: dict[str, str], folder: Path) -> None:
     looks = [encoder.features(photo_frame(read_photo(folder / file))) for file in files]
     embeddings = encoder.embed_segments(looks, [""] * len(files))
     inputs, labels = probe_inputs(looks, embeddings), [truth[file] for file in files]
-    held = len(files) // 5
-    trained = fit(inputs[held:], labels[held:], files[held:], encoder=encoder.fingerprint)
-    named = [trained.names[i] for i in trained.probabilities(inputs[:held]).argmax(axis=1)]
+    test_size = len(files) // 5
+    trained = fit(inputs[test_size:], labels[test_size:], files[test_size:], encoder=encoder.fingerprint)
+    named = [trained.names[i] for i in trained.probabilities(inputs[:test_size]).argmax(axis=1)]
     by_words = Labels.of([name.replace("_", " ") for name in trained.names], encoder)
-    worded = [trained.names[i] for i in (embeddings[:held] @ by_words.points.T).argmax(axis=1)]
-    print(f"{len(files)} photos of {len(trained.names)} sports, {held} held out")
+    worded = [trained.names[i] for i in (embeddings[:test_size] @ by_words.points.T).argmax(axis=1)]
+    print(f"{len(files)} photos of {len(trained.names)} sports, {test_size} held out")
     for how, answers in (("trained classifier", named), ("labels alone, seen in training", worded)):
-        print(f"{how}: {100 * np.mean([a == b for a, b in zip(answers, labels[:held], strict=True)]):.0f} % right")
+        print(f"{how}: {100 * np.mean([a == b for a, b in zip(answers, labels[:test_size], strict=True)]):.0f} % right")
 
 
 if __name__ == "__main__":

@@ -1,19 +1,19 @@
-"""How well the confidence of moments tells what a library shows from what it does not, and the numbers behind it.
+"""Confidence of moments: how well it separates what a library shows from what it does not, and its coefficients.
 
     python -m benchmarks.confidence measure DATA/clips.json DATA/clips --library LIB
     python -m benchmarks.confidence fit CAPTIONS.json PICTURES
 
-`measure` asks for what the library shows (every caption) and for what it does not, in three ways: the caption whose
-clip was taken out; the caption of a thing after everything with its main noun in the caption was taken out (captions
-about people are not asked, since other people stay); and things of `absent.txt` that no clip shows. It reports the
-area under the ROC curve and how many absent things pass the threshold that nine tenths of the captions pass, for the
-best cosine and for the mean confidence that a verdict is made of; then the thresholds of `search/ranking/verdict.py`,
-and what people are told with them. `clips.json`: [{"clip": file, "caption": text}].
+`measure` searches for what the library shows (every caption) and for what it does not, in three ways: a caption whose
+clip is excluded; a caption with all clips excluded whose captions have its main noun (not for captions about people,
+since other people remain); and things of `absent.txt` that no clip shows. It reports the area under the ROC curve and
+the share of absent things above the threshold that 90 % of the captions pass, for the best cosine and for the mean
+confidence; then the thresholds of `search/ranking/calibration.py`, and the verdicts that follow from them.
+`clips.json`: [{"clip": file, "caption": text}].
 
-`fit` prints the coefficients of `search/ranking/calibration.py`. The beginnings of captions ask libraries of 100, 300
-and 1000 pictures; a picture is right if its captions hold at least half of the words, rare ones counting more. As
-often, absent things ask. `CAPTIONS.json`: {file: {"captions": [text], "split": name}}; those of the split "test" are
-used. Every other line of `absent.txt` is for fitting, the rest for measuring.
+`fit` prints the coefficients of `search/ranking/calibration.py`. Queries are beginnings of captions, over libraries of
+100, 300 and 1000 pictures; a picture is relevant if its captions contain at least half of the words, weighted by
+rarity. Absent things are as many queries. `CAPTIONS.json`: {file: {"captions": [text], "split": name}}; only the split
+"test" is used. Every other line of `absent.txt` is for fitting, the rest for measuring.
 """
 
 from __future__ import annotations
@@ -69,28 +69,28 @@ def main() -> None:
 
 
 def measure(truth: list[dict[str, str]], folder: Path, library: Path) -> None:
-    with indexed([folder], library) as held:
-        ids = held.catalog.segments.ids()
-        neighbours = neighbours_of(held.catalog, ids.tolist())
-        names = np.array([Path(each.path).name for each in held.catalog.segments.located(ids.tolist())])
+    with indexed([folder], library) as opened:
+        ids = opened.catalog.segments.ids()
+        neighbours = neighbours_of(opened.catalog, ids.tolist())
+        names = np.array([Path(each.path).name for each in opened.catalog.segments.located(ids.tolist())])
         captions, missing, short = (
-            held.encoder.embed_text(texts) for texts in ([row["caption"] for row in truth], ABSENT[1::2], SHORT)
+            opened.encoder.embed_text(texts) for texts in ([row["caption"] for row in truth], ABSENT[1::2], SHORT)
         )
-        banks = (everyday_queries(held.encoder)[1], held.encoder.query_bank)
+        banks = (everyday_queries(opened.encoder)[1], opened.encoder.query_bank)
     nouns = [subject(row["caption"]) for row in truth]
     words = {row["clip"]: row["caption"].lower() for row in truth}
     own = names[None] == np.array([row["clip"] for row in truth])[:, None]
     alike = own | np.array([[noun.rstrip("s") in words[name] for name in names] for noun in nouns])
     things = np.array([noun not in _PEOPLE for noun in nouns])
-    shown = asked(captions, neighbours, banks)
-    absent = asked(missing, neighbours, banks)
+    shown = scores_of(captions, neighbours, banks)
+    absent = scores_of(missing, neighbours, banks)
     print(f"{len(captions)} captions over {len(words)} videos; best cosine -> mean confidence of {LOOKED_AT}")
     for what, positive, negative in (
-        ("clip taken out", shown, asked(captions, neighbours, banks, ~own)),
+        ("clip taken out", shown, scores_of(captions, neighbours, banks, ~own)),
         (
             "topic taken out",
             [each[things] for each in shown],
-            asked(captions[things], neighbours, banks, ~alike[things]),
+            scores_of(captions[things], neighbours, banks, ~alike[things]),
         ),
         ("absent things", shown, absent),
     ):
@@ -103,28 +103,28 @@ def measure(truth: list[dict[str, str]], folder: Path, library: Path) -> None:
     nothing, match = np.quantile(shown[1], 0.1), np.quantile(absent[1], 0.95)
     print(f"MATCH, NOTHING = {match:.2f}, {nothing:.2f}")
     for what, means in (
-        ("captions", shown[1]), ("short queries", asked(short, neighbours, banks)[1]), ("absent things", absent[1])
+        ("captions", shown[1]), ("short queries", scores_of(short, neighbours, banks)[1]), ("absent things", absent[1])
     ):  # fmt: skip
         shares = np.mean(means >= match), np.mean((means < match) & (means >= nothing)), np.mean(means < nothing)
         print(f"{what:>16}: match {shares[0]:.0%}, unsure {shares[1]:.0%}, nothing {shares[2]:.0%}")
 
 
-def asked(
+def scores_of(
     queries: NDArray[np.float32],
     neighbours: Neighbours,
     banks: tuple[NDArray[np.float32], NDArray[np.float32]],
-    kept: NDArray[np.bool_] | None = None,
+    allowed: NDArray[np.bool_] | None = None,
 ) -> list[NDArray[np.float64]]:
-    """The best cosine of each query, and the mean confidence of its best segments, among those `kept` for it.
+    """The best cosine of each query, and the mean confidence of its best segments, among those `allowed` for it.
 
-    A video is kept or taken out as a whole, so what is left keeps its surroundings.
+    A video is allowed or taken out as a whole, so what is left keeps its surroundings.
     """
     cosines, means = [], []
     vectors = neighbours.embeddings
     whole = Calibrator(vectors, len(vectors), *banks)
     for i, query in enumerate(queries):
-        left = np.ones(len(vectors), bool) if kept is None else kept[i]
-        calibrator = whole if kept is None else Calibrator(vectors[left], int(left.sum()), *banks)
+        left = np.ones(len(vectors), bool) if allowed is None else allowed[i]
+        calibrator = whole if allowed is None else Calibrator(vectors[left], int(left.sum()), *banks)
         similarity = neighbours.smooth(calibrator.similarity(query[None], vectors))[left]
         cosines.append((vectors[left] @ query).max())
         means.append(top_confidence(calibrator.confidence(similarity)))
@@ -132,7 +132,7 @@ def asked(
 
 
 def subject(caption: str) -> str:
-    """The noun a caption is about: the last word before it says where, with what, or doing what."""
+    """Return the main noun of a caption: the last word before a preposition, conjunction or verb."""
     words: list[str] = re.findall(r"[\w'-]+", caption.lower())
     words = [word for word in words if word not in ("a", "an", "the", "two", "three")]
     ends = next((i for i, word in enumerate(words) if i and _ENDS_SUBJECT.fullmatch(word)), len(words))
@@ -171,27 +171,27 @@ def fit(truth: dict[str, dict[str, Any]], folder: Path) -> None:
     slope, offset = logistic(variables, np.array(answers, float), np.array(counted))
     print(f"{len(texts)} beginnings of captions, {len(absent)} absent things")
     print(f"_SLOPE, _OFFSET = {slope:.2f}, {offset:.2f}")
-    said = 1 / (1 + np.exp(-variables @ (slope, offset)))
+    confidences = 1 / (1 + np.exp(-variables @ (slope, offset)))
     for low, high in pairwise(BINS):
-        inside = (said >= low) & (said < high)
+        inside = (confidences >= low) & (confidences < high)
         if inside.any():
             was = np.average(np.array(answers)[inside], weights=np.array(counted)[inside])
-            print(f"confidence {said[inside].mean():.2f}: right {was:.2f} of {inside.sum()}")
+            print(f"confidence {confidences[inside].mean():.2f}: right {was:.2f} of {inside.sum()}")
 
 
 def beginning(caption: str, content_words: int) -> str:
-    """A caption as far as so many of its words that carry meaning."""
-    content, kept = set(terms(caption)), []
+    """Return the beginning of a caption with this number of content words."""
+    content, chosen = set(terms(caption)), []
     for word in re.findall(r"[\w'-]+", caption.lower()):
-        kept.append(word)
+        chosen.append(word)
         content_words -= word in content
         if not content_words:
             break
-    return " ".join(kept)
+    return " ".join(chosen)
 
 
 def relevant(queries: list[str], documents: list[str]) -> NDArray[np.bool_]:
-    """Which documents hold at least half of the words of each query, rare ones counting more: (Q, N)."""
+    """Return bool (Q, N): True where a document contains at least half of a query's words, weighted by rarity."""
     database = sqlite3.connect(":memory:")
     tokenizer = TOKENIZER.replace("'", "''")
     database.execute(f"CREATE VIRTUAL TABLE held USING fts5(text, tokenize = '{tokenizer}')")
@@ -213,7 +213,7 @@ def relevant(queries: list[str], documents: list[str]) -> NDArray[np.bool_]:
 def logistic(
     variables: NDArray[np.float64], answers: NDArray[np.float64], counted: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """The coefficients of the likeliest logistic model, by Newton's method; rows count as often as they say."""
+    """Fit a logistic regression by Newton's method and return its coefficients; `counted` are weights of rows."""
     weights = np.zeros(variables.shape[1])
     for _ in range(25):
         likely = 1 / (1 + np.exp(-variables @ weights))

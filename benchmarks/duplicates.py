@@ -1,18 +1,17 @@
-"""How well duplicates are found, and what is taken for a frame that shows nothing.
+"""Precision and recall of duplicates, detection of blank frames, and speed.
 
     python -m benchmarks.duplicates measure CLIPS --work FOLDER
     python -m benchmarks.duplicates blank --library LIB
     python -m benchmarks.duplicates scale --library NEW --segments 100000
 
-`measure`: of each of some clips, four copies are made in ways that take turns (benchmarks/footage.py), and a part is
-cut out; test cards and black lie beside them. Pairs of videos that are said to be duplicates are compared with the
-pairs that are: precision and recall, for each way, and of excerpts. What is made stays in FOLDER.
+`measure`: makes four copies of each of some clips, in alternating ways (benchmarks/footage.py), and an excerpt; adds
+test cards and black videos. It reports precision and recall of the pairs that are reported as duplicates, by way, and
+of excerpts. Files are made in FOLDER and reused.
 
-`blank`: the similarity to painted pictures, of one colour, noise and test cards of ffmpeg's, and of all frames of a
-library.
+`blank`: prints the similarity to the painted blank pictures of one colour, noise and test cards of ffmpeg, and of all
+frames of a library.
 
-`scale`: how long `similar` and `duplicates` take among random segments, one film in a hundred of which is there
-twice.
+`scale`: times `similar` and `duplicates` among random segments, with one video in a hundred duplicated.
 """
 
 from __future__ import annotations
@@ -64,27 +63,27 @@ def measure(clips: Path, work: Path, count: int) -> None:
     of_what = dict(copies(clips, made, count))
     with indexed([made], work / "twins.library") as library:
         found = library.duplicates()
-        held = library.catalog.counts()
+        counts = library.catalog.counts()
     truth = {
         frozenset((one, two)): set(ways)
         for one, two in combinations(of_what, 2)
         if of_what[one][0] == of_what[two][0] and "part" not in (ways := (of_what[one][1], of_what[two][1]))
     }
-    said = {
+    predicted = {
         frozenset(pair)
         for cluster in found
         if cluster.kind != "excerpt"
         for pair in combinations((Path(copy.video.path).name for copy in cluster.videos), 2)
     }
-    right = said & truth.keys()
-    print(f"{held.videos} videos, {held.segments} segments")
-    precision, recall = len(right) / max(len(said), 1), len(right) / len(truth)
+    right = predicted & truth.keys()
+    print(f"{counts.videos} videos, {counts.segments} segments")
+    precision, recall = len(right) / max(len(predicted), 1), len(right) / len(truth)
     print(f"pairs of duplicates: precision {precision:.3f}, recall {recall:.3f} of {len(truth)}")
     for way in footage.VARIANTS:
         pairs = [pair for pair, ways in truth.items() if ways == {"whole", way}]
         if pairs:
-            print(f"  {way:>12} with the clip itself: {np.mean([pair in said for pair in pairs]):4.0%} of {len(pairs)}")
-    wrong = Counter(tuple(sorted(of_what[name][1] for name in pair)) for pair in said - truth.keys())
+            print(f"  {way:>12} with the clip: {np.mean([pair in predicted for pair in pairs]):4.0%} of {len(pairs)}")
+    wrong = Counter(tuple(sorted(of_what[name][1] for name in pair)) for pair in predicted - truth.keys())
     print("wrong:", ", ".join(f"{number} {' and '.join(ways)}" for ways, number in wrong.items()) or "none")
     parts = {name for name, (_, way) in of_what.items() if way == "part"}
     listed = [[Path(copy.video.path).name for copy in cluster.videos] for cluster in found if cluster.kind == "excerpt"]
@@ -95,7 +94,7 @@ def measure(clips: Path, work: Path, count: int) -> None:
 
 
 def copies(clips: Path, made: Path, count: int) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Names of files, each with what it shows and how it was made."""
+    """Yield names of files, each with the clip it shows and the way it was made."""
     every = sorted(clips.glob("*.mp4"))
     chosen = [every[i] for i in np.linspace(0, len(every) - 1, count).astype(int)]
     ways = cycle(name for name in footage.VARIANTS if name != "excerpt")
@@ -139,7 +138,7 @@ def blank(folder: Path) -> None:
 
 
 def pictures() -> Iterator[tuple[str, NDArray[np.uint8]]]:
-    """Pictures that show nothing and are not among those that are painted."""
+    """Yield blank pictures that are not among the painted ones."""
     height, width = 224, 398
     for colour in ((40, 40, 40), (110, 110, 110), (90, 60, 30), (230, 180, 190), (0, 90, 90), (255, 140, 0)):
         yield (
@@ -177,19 +176,19 @@ def scale(folder: Path, segments: int) -> None:
 
 
 def fill(library: Library, segments: int) -> None:
-    """Films of fifty random segments, each of four frames that change slowly; one in a hundred is there twice."""
+    """Add videos of fifty random segments, each of four slowly changing frames; one in a hundred is duplicated."""
     catalog = library.catalog.with_encoder(EncoderInfo(library.encoder.fingerprint, library.encoder.dim))
     random = np.random.default_rng(0)
     themes = random.normal(size=(1000, library.encoder.dim)).astype(np.float32)
     last: list[NewSegment] = []
     for number in range(segments // PER_FILM):
         if not last or number % 100:
-            last = film(random, themes, library.encoder.feature_dim)
+            last = make_segments(random, themes, library.encoder.feature_dim)
         name, seconds = f"/films/{number}.mp4", 10.0 * PER_FILM
         catalog.put_video(Video(name, 1, 1, name, "mp4", "h264", seconds, 25.0, 640, 360, 0), last, [])
 
 
-def film(random: np.random.Generator, themes: NDArray[np.float32], width: int) -> list[NewSegment]:
+def make_segments(random: np.random.Generator, themes: NDArray[np.float32], width: int) -> list[NewSegment]:
     vectors = themes[random.integers(len(themes), size=PER_FILM)] + random.normal(size=(PER_FILM, themes.shape[1]))
     vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
     rows = random.normal(size=(4 * PER_FILM, width)).cumsum(axis=0).astype(np.float16)

@@ -1,10 +1,10 @@
-"""How often the encoding of a subtitle file is found, by language and code page.
+"""Accuracy of encoding detection for subtitle files, by language and code page.
 
     python -m benchmarks.encodings
 
-Six lines of dialogue in each of 36 languages, as SubRip, in the code pages that such files are found in; and, harder,
-every two lines of the six without times. Right is what reads the file letter by letter as it was written. Compared
-with the detectors that can be installed: chardet, and where they are present charset-normalizer and faust-cchardet.
+The files are six lines of dialogue in each of 36 languages, as SubRip, in the code pages common for that language; and,
+harder, every two of these lines without times. A result is right if the text equals the original exactly. Other
+detectors for comparison: chardet and, if installed, charset-normalizer and faust-cchardet.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from types import ModuleType
 from indexer.text.encoding import decode
 from tests.support.sentences import LINES, PAGES, cases, encoded
 
-Reader = Callable[[bytes, str], str]  # bytes and the language that the file's name tells
+Reader = Callable[[bytes, str], str]  # bytes and the language in the file's name
 
 
 def main() -> None:
@@ -42,12 +42,12 @@ def main() -> None:
 
 
 def right(read: Reader, files: list[tuple[str, str, bytes]]) -> float:
-    """The share of files that are read as they were written."""
+    """Return the share of files that are read correctly."""
     return sum(unicodedata.normalize("NFC", read(raw, name[:2])) == text for name, text, raw in files) / len(files)
 
 
 def readers() -> dict[str, Reader]:
-    """What can be compared here."""
+    """Return the installed readers, by name."""
     found: dict[str, Reader] = {
         "indexer.text.encoding, named": decode,
         "indexer.text.encoding": lambda raw, _: decode(raw),

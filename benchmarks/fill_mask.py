@@ -1,9 +1,9 @@
-"""How well missing words are guessed: a noun of each caption is hidden from the model that sees the clip, or sees none.
+"""Accuracy of filling masked words: a noun of each caption is masked, with the clip's frames and without.
 
     python -m benchmarks.fill_mask DATA/clips.json DATA/clips --library LIB
 
-`clips.json`: [{"clip": file, "caption": text}]. Of every caption the first NOUN is hidden. The same
-is asked with frames whose features are all zero: what is guessed then, the sentence alone gives away.
+`clips.json`: [{"clip": file, "caption": text}]. The first NOUN of every caption is masked. The same is done with
+features of zeros, which measures what the sentence alone tells.
 """
 
 from __future__ import annotations
@@ -40,16 +40,16 @@ def main() -> None:
     shown: list[bool] = []
     unseen: list[bool] = []
     with indexed([args.folder], args.library) as library:
-        encoder = load_videobert(library.encoder.name)  # what a library searches with may be its graphs alone
+        encoder = load_videobert(library.encoder.name)  # a library's encoder may consist of graphs only
         for row in json.loads(args.truth.read_text(encoding="utf-8")):
             noun = NOUN.search(row["caption"])
             if noun is None:
                 continue
             sentence = NOUN.sub(BLANK, row["caption"], count=1)
             features = library.film(args.folder / row["clip"]).features
-            for found, seen in ((shown, features), (unseen, np.zeros_like(features))):
-                found.append(noun[0].lower() in [guess.word for guess in fill(encoder, seen, sentence, top=TOP)[0]])
-    print(f"{len(shown)} captions: the hidden noun is among {TOP} guesses for {np.mean(shown):.0%}, ", end="")
+            for found, inputs in ((shown, features), (unseen, np.zeros_like(features))):
+                found.append(noun[0].lower() in [guess.word for guess in fill(encoder, inputs, sentence, top=TOP)[0]])
+    print(f"{len(shown)} captions: the masked noun is among {TOP} predictions for {np.mean(shown):.0%}, ", end="")
     print(f"for {np.mean(unseen):.0%} where the frames are blank")
 
 

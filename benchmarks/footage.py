@@ -1,7 +1,8 @@
-"""Copies of clips as they are met: encoded anew, cropped, mirrored, framed by bars, marked, faster, slower, filmed.
+"""Realistic copies of clips: re-encoded, cropped, mirrored, letterboxed, watermarked, faster, slower, filmed from a
+screen.
 
-What is made, of which part of which clip, is known, so what a search says of it can be checked. `ffmpeg` has to be
-on the path.
+The source clip, part and kind of every copy are known, so that search results can be checked. `ffmpeg` must be on the
+path.
 """
 
 from __future__ import annotations
@@ -11,14 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-WIDTH, HEIGHT, FPS = 640, 360, 25  # of films
+WIDTH, HEIGHT, FPS = 640, 360, 25  # of joined videos
 
 EVEN = "scale=trunc(iw/2)*2:trunc(ih/2)*2"
 MARK = (
     "drawbox=x=iw*0.7:y=ih*0.82:w=iw*0.26:h=ih*0.12:color=white@0.6:t=fill,"
     "drawbox=x=iw*0.74:y=ih*0.85:w=iw*0.18:h=ih*0.06:color=red@0.7:t=fill"
 )
-# A hand-held screen: turned, out of perspective, paler, noisy and not quite sharp.
+# A screen filmed by hand: rotated, in perspective, paler, noisy and slightly blurred.
 FILMED = (
     "perspective=x0=-20:y0=-15:x1=W+10:y1=-30:x2=-40:y2=H+20:x3=W+30:y3=H+10:sense=source,rotate=0.03,"
     "eq=brightness=0.06:contrast=0.8:saturation=0.8,noise=alls=12:allf=t,boxblur=1"
@@ -29,7 +30,7 @@ FILMED = (
 class Variant:
     """A way to make a copy."""
 
-    kind: str  # "copy" or "near copy": what it should be called
+    kind: str  # "copy" or "near copy": the expected kind of match
     filters: str = EVEN
     speed: float = 1.0
     quality: int = 23  # CRF of H.264
@@ -50,15 +51,15 @@ VARIANTS = {
 
 
 def make(source: Path, target: Path, variant: Variant, *, start: float = 0.0, seconds: float | None = None) -> Path:
-    """Write a copy of a part of a video, or of all of it."""
+    """Write a copy of a video, or of the part of `seconds` from `start`."""
     part = [] if seconds is None else ["-t", str(seconds)]
     if not target.exists():
         run("-ss", str(start), *part, "-i", source, "-an", "-vf", variant.filters, *encoding(variant.quality), target)
     return target
 
 
-def film(clips: Sequence[Path], target: Path) -> Path:
-    """Join clips, one after the other, all brought to one size and rate."""
+def join(clips: Sequence[Path], target: Path) -> Path:
+    """Join clips into one video, all scaled to one size and frame rate."""
     inputs = [argument for clip in clips for argument in ("-i", clip)]
     size = f"scale={WIDTH}:{HEIGHT}:force_original_aspect_ratio=increase,crop={WIDTH}:{HEIGHT},setsar=1,fps={FPS}"
     graph = ";".join(f"[{i}:v]{size}[v{i}]" for i in range(len(clips)))
@@ -69,7 +70,7 @@ def film(clips: Sequence[Path], target: Path) -> Path:
 
 
 def nothing(target: Path, source: str, seconds: float = 6.0) -> Path:
-    """Write black, one colour or a test card: a source of ffmpeg's such as `color=black` or `smptebars`."""
+    """Write a blank video of an ffmpeg source such as `color=black` or `smptebars`."""
     if not target.exists():
         size = f"{'' if '=' in source else '='}{':' if '=' in source else ''}s={WIDTH}x{HEIGHT}:r={FPS}:d={seconds}"
         run("-f", "lavfi", "-i", f"{source}{size}", *encoding(23), target)
@@ -77,9 +78,9 @@ def nothing(target: Path, source: str, seconds: float = 6.0) -> Path:
 
 
 def length(path: Path) -> float:
-    """Seconds of a video."""
-    asked = ["ffprobe", "-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0"]
-    return float(subprocess.run([*asked, path], check=True, capture_output=True, text=True).stdout)
+    """Return the duration of a video in seconds."""
+    command = ["ffprobe", "-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0"]
+    return float(subprocess.run([*command, path], check=True, capture_output=True, text=True).stdout)
 
 
 def encoding(quality: int) -> list[str]:

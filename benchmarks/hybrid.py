@@ -1,10 +1,10 @@
-"""What subtitles do to text -> video: right ones, wrong ones and none, by pictures, by words and by both.
+"""Effect of subtitles on text -> video search: right, wrong and none; by pictures, by words and by both.
 
     python -m benchmarks.hybrid DATA/clips.json DATA/clips [--library LIB]
 
-Every caption asks for its clip. As a right subtitle a clip has half of the words of its caption, drawn at random and in
-their order; as a wrong one that of another clip. Clips are indexed with `videobert index` and searched with the
-defaults. `--library` names one that holds the clips already: a copy of it saves looking at them again.
+Every caption is a query for its clip. A right subtitle is half of the words of the clip's caption, drawn at random and
+in their order; a wrong one is that of another clip. Clips are indexed with `videobert index` and searched with the
+defaults. `--library` names one with these clips, whose copy saves computing their features again.
 `clips.json`: [{"clip": file, "caption": text}].
 """
 
@@ -52,10 +52,11 @@ def main() -> None:
             for clip, line in subtitles.items():
                 text = f"1\n00:00:00,000 --> 00:10:00,000\n{line}\n"
                 (clips / clip).with_suffix(".srt").write_text(text, encoding="utf-8")
-            with indexed([clips], library) as held:
+            with indexed([clips], library) as opened:
                 for only in WAYS:
                     print(
-                        f"subtitles {name:<6} by {only or 'both':<7} {scores(held, captions, clips, only)}", flush=True
+                        f"subtitles {name:<6} by {only or 'both':<7} {scores(opened, captions, clips, only)}",
+                        flush=True,
                     )
 
 
@@ -64,10 +65,10 @@ def half(caption: str, draw: random.Random) -> str:
     return " ".join(words[i] for i in sorted(draw.sample(range(len(words)), (len(words) + 1) // 2)))
 
 
-def scores(held: Library, captions: dict[str, str], clips: Path, only: Only | None) -> str:
+def scores(opened: Library, captions: dict[str, str], clips: Path, only: Only | None) -> str:
     ranks = np.array(
         [
-            place(clip, held.search(caption, top=10, only=only, per_video=1, within=clips))
+            place(clip, opened.search(caption, top=10, only=only, per_video=1, within=clips))
             for clip, caption in captions.items()
         ]
     )

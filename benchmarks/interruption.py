@@ -1,4 +1,4 @@
-"""kill -9 at random moments of indexing, then index again: is the library the same as one made without interruption?
+"""kill -9 at random moments of indexing, then index again, and compare with a library made without interruption.
 
 python -m benchmarks.interruption FOLDER --times 20
 """
@@ -30,9 +30,9 @@ def main() -> None:
         began = time.monotonic()
         index(args.folder, whole).wait()
         length = time.monotonic() - began
-        held = []
+        committed = []
         for _ in range(args.times):
-            # A fresh library for every other kill, so that early moments are met as often as late ones.
+            # A new library for every other kill, so that early moments are as frequent as late ones.
             if rng.random() < 0.5:
                 killed = Path(home, f"killed-{rng.random()}")
             process = index(args.folder, killed)
@@ -41,10 +41,10 @@ def main() -> None:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-            held.append(count(killed))
+            committed.append(count(killed))
             index(args.folder, killed).wait()
             compare(whole, killed)
-    print(f"killed {args.times} times, with {held} of {count_text(args.folder)} committed at that moment")
+    print(f"killed {args.times} times, with {committed} of {count_text(args.folder)} committed at that moment")
     print("after indexing again every library equalled the one made without interruption:")
     print("  videos, segments, subtitles, frame features, embeddings and thumbnails, and the vector index")
 
@@ -64,7 +64,7 @@ def count_text(folder: Path) -> str:
 
 
 def compare(a: Path, b: Path) -> None:
-    """SystemExit with the first difference."""
+    """Raise SystemExit with the first difference."""
     with Library(a) as one, Library(b) as other:
         if contents(one) != contents(other):
             raise SystemExit(f"{b} differs from {a}")
@@ -76,7 +76,7 @@ def compare(a: Path, b: Path) -> None:
 
 
 def contents(library: Library) -> list[tuple[object, ...]]:
-    """Everything that indexing writes, without ids and dates. Vectors to 1e-3: batches may be composed differently."""
+    """Return everything that indexing writes but ids and dates. Vectors have three decimals: batches may differ."""
     rows: list[tuple[object, ...]] = []
     for video in library.videos():
         assert video.id is not None

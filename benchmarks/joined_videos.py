@@ -1,4 +1,4 @@
-"""Films of six captioned clips each, joined for benchmarks that ask for moments of them, with where each clip lies."""
+"""Videos of six captioned clips each, with the times of every clip, for benchmarks of moments."""
 
 from __future__ import annotations
 
@@ -15,20 +15,24 @@ CLIPS = 6
 
 @dataclass(frozen=True)
 class Part:
-    """A clip in a film."""
+    """A clip in a joined video."""
 
-    film: str  # file name
+    film: str  # file name; the key of a stored file
     caption: str
     start: float  # seconds
     end: float
 
 
-def films(truth: Path, folder: Path, target: Path) -> list[list[Part]]:
-    """Join clips, of each its first 3 to 8 seconds, into films in `target`; what lies there already is taken as it is.
+def joined_videos(truth: Path, folder: Path, target: Path) -> list[list[Part]]:
+    """Join the first 3 to 8 seconds of clips to videos in `target`; existing videos are reused.
 
     Args:
-        truth: `[{"clip": file, "caption": text}]` in JSON.
-        folder: the clips.
+        truth: JSON, `[{"clip": file, "caption": text}]`.
+        folder: of the clips.
+        target: folder of the videos.
+
+    Returns:
+        The parts of each video, in order.
     """
     known = target / "parts.json"
     if not known.exists():
@@ -37,13 +41,13 @@ def films(truth: Path, folder: Path, target: Path) -> list[list[Part]]:
         chosen = rng.permutation(len(rows))[: len(rows) // CLIPS * CLIPS].reshape(-1, CLIPS)
         target.mkdir(parents=True, exist_ok=True)
         made = [
-            _film(f"{number:02}.mp4", [rows[i] for i in row], folder, target, rng) for number, row in enumerate(chosen)
+            _video(f"{number:02}.mp4", [rows[i] for i in row], folder, target, rng) for number, row in enumerate(chosen)
         ]
-        known.write_text(json.dumps([[asdict(part) for part in film] for film in made]), encoding="utf-8")
-    return [[Part(**part) for part in film] for film in json.loads(known.read_text(encoding="utf-8"))]
+        known.write_text(json.dumps([[asdict(part) for part in video] for video in made]), encoding="utf-8")
+    return [[Part(**part) for part in video] for video in json.loads(known.read_text(encoding="utf-8"))]
 
 
-def _film(name: str, rows: list[dict[str, str]], folder: Path, target: Path, rng: np.random.Generator) -> list[Part]:
+def _video(name: str, rows: list[dict[str, str]], folder: Path, target: Path, rng: np.random.Generator) -> list[Part]:
     ends = join([folder / row["clip"] for row in rows], rng.uniform(3, 8, len(rows)), target / name).tolist()
     starts = [0.0, *ends[:-1]]
     return [Part(name, row["caption"], start, end) for row, start, end in zip(rows, starts, ends, strict=True)]

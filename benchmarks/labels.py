@@ -1,24 +1,24 @@
-"""How often labels are right, and how they are fitted to a checkpoint.
+"""Accuracy of labels, and fitting them to a checkpoint.
 
     python -m benchmarks.labels fit TRAIN.jsonl HELDBACK.jsonl PICTURES [--kept FOLDER]
     python -m benchmarks.labels measure HELDBACK.jsonl PICTURES [--kept FOLDER]
     python -m benchmarks.labels clips DATA/clips.json DATA/clips --library LIB
     python -m benchmarks.labels text DATA/clips.json DATA/clips --library LIB
 
-`fit` writes `model/encoder/labels.safetensors`, the one place where its result stands, and has to be run again for each
-new checkpoint or vocabulary (some minutes once the pictures are looked at). The JSON lines are those of
-`recipes/captions.py --split train` and `--split heldback`; `--kept` keeps what the backbone saw of them. A label is
-true of a video if two of its captions say it (one, where there are fewer than five). Directions start at the text
-embeddings of the labels; a logistic regression with a penalty on leaving them learns which videos a label is said of.
-The network has seen the training videos with these captions and is surer of them than of others, so that one slope and
-one offset for all labels are fitted on every other held-back video (Platt scaling).
+`fit` writes `model/encoder/labels.safetensors`. Run it for each new checkpoint or vocabulary; it takes some minutes
+once frame features are cached. The JSON lines are those of `recipes/captions.py --split train` and `--split heldback`;
+`--kept` is a folder that caches frame features. A label is true of a video if two of its captions contain it (one, if
+there are fewer than five). Directions start at the text embeddings of the labels; a logistic regression with a penalty
+on the distance from them learns the true labels. The network was trained on the training videos with these captions and
+is more confident of them than of others; one slope and one offset for all labels are therefore fitted on every other
+held-back video (Platt scaling).
 
-`measure` asks of the rest of the held-back videos how many of the labels that are shown any caption says, and how many
-of those that two captions say are shown. Captions do not say all that is to be seen, so the first is a lower bound.
-Rows with a `label` instead of captions count as one caption.
+`measure` reports, for the other held-back videos, the share of predicted labels that any caption contains, and the
+share of true labels that are predicted. Captions do not mention everything in the picture, so the first is a lower
+bound. A row with a `label` instead of captions counts as one caption.
 
-`clips` says how many of the labels in a clip's one caption are shown. `text` asks for every clip by its caption as
-`benchmarks.retrieval text` does, before and after the labels are added to the words of the full-text index of a copy.
+`clips` reports the share of labels in a clip's only caption that are predicted. `text` runs `benchmarks.retrieval text`
+before and after the labels are added to the full-text index of a copy of the library.
 """
 
 from __future__ import annotations
@@ -62,10 +62,10 @@ from search import Library
 from store.catalog.analyzer import analyze
 from store.types import label_key
 
-_SEVERAL = 5  # captions, from which a label has to stand in two of them
-_BETWEEN = 3  # words that may stand between two of a label
+_SEVERAL = 5  # captions; from this number on, two of them must contain a label
+_BETWEEN = 3  # most words between two words of a label
 _STEPS, _BATCH, _RATE = 600, 512, 0.02
-_LEAVING = 0.3  # penalty on leaving the text embedding, in examples
+_LEAVING = 0.3  # penalty on the distance from the text embedding, in examples
 _SURE = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
 
 
@@ -84,18 +84,18 @@ def main() -> None:
             (clips if args.task == "clips" else text)(truth, library)
         return
     encoder = load_videobert(args.model)
-    seen = [looked_at(file, folder, encoder, args.kept and args.kept / f"{file.stem}.safetensors") for file in files]
+    rows = [looked_at(file, folder, encoder, args.kept and args.kept / f"{file.stem}.safetensors") for file in files]
     if args.task == "fit":
-        save(fit(seen[0], seen[1], encoder), encoder)
+        save(fit(rows[0], rows[1], encoder), encoder)
     by = fitted_labeler(encoder)
     assert by is not None, "labels are not fitted to this model: run `fit` first"
-    measure(seen[-1][1::2], by)
+    measure(rows[-1][1::2], by)
 
 
 def fit(
     training: Sequence[Example], held_back: Sequence[Example], encoder: VideoBertEncoder
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Directions (L, D) and offsets (L,) of the logistic regressions."""
+    """Fit logistic regressions and return their directions (L, D) and offsets (L,)."""
     shown = torch.from_numpy(embedded(training, encoder))
     mean = shown.mean(dim=0)
     truth = torch.from_numpy(true_labels(training).astype(np.float32))
@@ -124,7 +124,7 @@ def fit(
 
 
 def platt(logits: torch.Tensor, examples: Sequence[Example]) -> tuple[float, float]:
-    """One slope and one offset with which all logits (N, L) are as likely as labels are true."""
+    """Fit one slope and one offset that calibrate all logits (N, L)."""
     truth = torch.from_numpy(true_labels(examples).astype(np.float32))
     coefficients = torch.tensor([1.0, 0.0], requires_grad=True)
     optimizer = torch.optim.LBFGS([coefficients], max_iter=50)
@@ -148,7 +148,7 @@ def save(fitted: tuple[NDArray[np.float32], NDArray[np.float32]], encoder: Video
 
 
 def measure(examples: Sequence[Example], by: Labeler) -> None:
-    counts, true = said(examples), true_labels(examples)
+    counts, true = caption_counts(examples), true_labels(examples)
     likely = by.probabilities(embedded(examples, by.encoder))
     known = set(by.names)
     print(f"{len(examples)} rows, {len(known)} labels; {true.sum(axis=1).mean():.1f} labels of each are true")
@@ -163,40 +163,40 @@ def measure(examples: Sequence[Example], by: Labeler) -> None:
         )
     classes = by.encoder.class_probabilities([example.features for example in examples])
     top, sure = classes.argmax(axis=1), classes.max(axis=1) >= CLASS_SHOWN
-    told = Counter(by.class_names[i] for i in top[sure])
-    print(f"classes from {CLASS_SHOWN}: {100 * sure.mean():.0f} % of rows; {', '.join(dict(told.most_common(12)))}")
+    by_class = Counter(by.class_names[i] for i in top[sure])
+    print(f"classes from {CLASS_SHOWN}: {100 * sure.mean():.0f} % of rows; {', '.join(dict(by_class.most_common(12)))}")
 
 
 def clips(truth: list[dict[str, str]], library: Library) -> None:
     by = stored_labeler(library.catalog, library.encoder)
-    hits = asked = shown = 0
+    hits = expected = shown = 0
     for row in truth:
         videos = [video for video in library.videos() if Path(video.path).name == row["clip"]]
         ids = [segment.id for segment in library.catalog.segments.of(videos[0].id or 0) if segment.id is not None]
         found = {label.name for own in library.catalog.labels.of(ids).values() for label in own}
         wanted = {by.names[i] for i in mentions((row["caption"],), tuple(by.names))}
-        hits, asked, shown = hits + len(wanted & found), asked + len(wanted), shown + len(found)
-    recall = f"of {asked} that captions say {100 * hits / asked:.0f} % are shown"
+        hits, expected, shown = hits + len(wanted & found), expected + len(wanted), shown + len(found)
+    recall = f"of {expected} that captions say {100 * hits / expected:.0f} % are shown"
     print(f"{len(truth)} clips: {shown / len(truth):.1f} labels each; {recall}")
 
 
 def text(truth: list[dict[str, str]], library: Library) -> None:
-    """Retrieval with labels among the words that are said, in a copy of the library."""
+    """Measure retrieval with labels in the full-text index of a copy of the library."""
     with tempfile.TemporaryDirectory() as home:
         copy = Path(home) / "library"
         shutil.copytree(library.folder, copy)
-        with Library(copy, encoder=library.encoder) as held:
+        with Library(copy, encoder=library.encoder) as copied:
             captions, names = [row["caption"] for row in truth], [row["clip"] for row in truth]
             print("without labels: ", end="")
-            report(captions, names, [held.search(caption, top=100) for caption in captions], 0)
-            for number, own in held.catalog.labels.of(held.catalog.segments.ids().tolist()).items():
+            report(captions, names, [copied.search(caption, top=100) for caption in captions], 0)
+            for number, own in copied.catalog.labels.of(copied.catalog.segments.ids().tolist()).items():
                 words = analyze(" ".join(label.name for label in own))
-                held.catalog.database.execute(
+                copied.catalog.database.execute(
                     "UPDATE segments_fts SET said = said || char(10) || ? WHERE rowid = ?", words, number
                 )
-        with Library(copy, encoder=library.encoder) as held:
+        with Library(copy, encoder=library.encoder) as copied:
             print("with labels: ", end="")
-            report(captions, names, [held.search(caption, top=100) for caption in captions], 0)
+            report(captions, names, [copied.search(caption, top=100) for caption in captions], 0)
 
 
 def embedded(examples: Sequence[Example], encoder: object) -> NDArray[np.float32]:
@@ -205,13 +205,13 @@ def embedded(examples: Sequence[Example], encoder: object) -> NDArray[np.float32
 
 
 def true_labels(examples: Sequence[Example]) -> NDArray[np.bool_]:
-    """Which labels are true of each example: (N, L)."""
+    """Return bool (N, L): True where a label is true of an example."""
     needed = np.array([2 if len(captions_of(example)) >= _SEVERAL else 1 for example in examples])
-    return np.asarray(said(examples) >= needed[:, None])
+    return np.asarray(caption_counts(examples) >= needed[:, None])
 
 
-def said(examples: Sequence[Example]) -> NDArray[np.int16]:
-    """How many captions of each example say each label: (N, L)."""
+def caption_counts(examples: Sequence[Example]) -> NDArray[np.int16]:
+    """Return int16 (N, L): the number of captions of each example that contain each label."""
     names = tuple(label_names())
     counts = np.zeros((len(examples), len(names)), np.int16)
     for row, example in zip(counts, examples, strict=True):
@@ -226,7 +226,7 @@ def captions_of(example: Example) -> Sequence[str]:
 
 @cache
 def mentions(captions: tuple[str, ...], names: tuple[str, ...]) -> frozenset[int]:
-    """The labels that a caption says, words in their order and at most a few others between them."""
+    """Return the labels in a caption: their words in order, with at most a few others between them."""
     by_first = _by_first_word(names)
     found = set()
     for caption in captions:

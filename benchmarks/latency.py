@@ -1,11 +1,11 @@
-"""What each kind of query costs beside the bare vector search, in a library of many segments.
+"""Latency of each kind of query relative to the bare vector search, in a large library.
 
     python -m benchmarks.latency [--segments 100000] [--library FOLDER]
 
-The library is synthetic: videos of 200 segments, unit vectors in clusters, two frames a segment, and subtitles of ten
-words that are as frequent as words are (Zipf), with the words of captions among them; it is kept in FOLDER. Every query
-is asked a few times; reported are the median in milliseconds and its ratio to `FaissIndex.search` for ten segments.
-Reading the query with the model is part of every text query, and has a line of its own.
+The library is synthetic: videos of 200 segments, unit vectors in clusters, two frames per segment, and subtitles of ten
+words with Zipf frequencies, including the words of captions; it is stored in FOLDER. Every query runs several times;
+the report gives the median in milliseconds and its ratio to `FaissIndex.search` for ten segments. Every text query
+includes embedding the query, which also has a row of its own.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ def main() -> None:
         home, encoder = args.library or Path(temporary), load()
         if not (home / "catalog.sqlite").exists():
             with Catalog.open(home / "catalog.sqlite", EncoderInfo(encoder.fingerprint, encoder.dim)) as catalog:
-                for video, segments, cues in films(args.segments, encoder):
+                for video, segments, cues in videos(args.segments, encoder):
                     catalog.put_video(video, segments, cues)
         with Library(home, encoder=encoder) as library:
             library.search(QUERY)
             measure(library, args.times)
 
 
-def films(count: int, encoder: Encoder) -> Iterator[tuple[Video, list[NewSegment], list[Cue]]]:
+def videos(count: int, encoder: Encoder) -> Iterator[tuple[Video, list[NewSegment], list[Cue]]]:
     rng = np.random.default_rng(0)
     words = list(dict.fromkeys(" ".join(everyday_query_lines()).split())) + [f"word{i}" for i in range(20_000)]
     bank = query_bank(encoder)
@@ -58,9 +58,9 @@ def films(count: int, encoder: Encoder) -> Iterator[tuple[Video, list[NewSegment
         spread = centres[rng.integers(len(centres), size=PER_VIDEO)] + rng.normal(size=(PER_VIDEO, encoder.dim))
         vectors = (spread / np.linalg.norm(spread, axis=1, keepdims=True)).astype(np.float32)
         features = rng.normal(size=(PER_VIDEO, 2, encoder.feature_dim)).astype(np.float16)
-        said = rng.zipf(1.3, size=(PER_VIDEO, 10)) % len(words)
+        word_ids = rng.zipf(1.3, size=(PER_VIDEO, 10)) % len(words)
         starts = SECONDS * np.arange(PER_VIDEO)
-        texts = [" ".join(words[i] for i in row) for row in said]
+        texts = [" ".join(words[i] for i in row) for row in word_ids]
         segments = [
             NewSegment(
                 start=start,

@@ -1,4 +1,4 @@
-"""The library a benchmark asks, indexed by the installed command line, so that its defaults are what is measured."""
+"""The library of a benchmark, indexed by the installed command line with its defaults."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from search import Library
 
 
 def indexed(folders: Sequence[Path], library: Path) -> Library:
-    """Index what is not indexed yet, said on stderr since stdout is for scores, and open the library."""
+    """Index new files, with output on stderr since stdout is for scores, and open the library."""
     command: list[str | Path] = [Path(sys.executable).with_name("videobert"), "index", *folders, "--library", library]
     subprocess.run(command, check=True, stdout=sys.stderr, stderr=subprocess.DEVNULL)
     return Library(library)

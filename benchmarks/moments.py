@@ -1,11 +1,11 @@
-"""Where a moment begins and ends: films joined from clips, asked for each clip by its caption.
+"""Start and end of moments: videos joined from clips, searched for each clip by its caption.
 
     python -m benchmarks.moments DATA/clips.json DATA/clips --films FOLDER --library LIB
 
-The films are made in FOLDER where it lacks them (`benchmarks/joined_videos.py`). Each caption asks its film
-(`--within`) with the defaults; the best moment is compared with where the clip lies: intersection over union, as found
-(narrowed to the frames that answer) and as the segments lie that it was found by. Moments in another clip count as 0 in
-the first two lines, and are left out in the last two.
+The videos are made in FOLDER if missing (`benchmarks/joined_videos.py`). Each caption is a query within its video
+(`--within`), with the defaults. The best moment is compared with the times of the clip by intersection over union:
+after localization, and before it, with the bounds of its segments. Moments in another clip count as 0 in the first two
+lines and are left out in the last two.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.joined_videos import films
+from benchmarks.joined_videos import joined_videos
 from benchmarks.library import indexed
 
 
@@ -26,17 +26,17 @@ def main() -> None:
     parser.add_argument("--films", type=Path, required=True)
     parser.add_argument("--library", type=Path, required=True)
     args = parser.parse_args()
-    made = films(args.truth, args.folder, args.films)
+    made = joined_videos(args.truth, args.folder, args.films)
     shares = []
-    with indexed([args.films], args.library) as held:
-        for part in (part for film in made for part in film):
-            best = held.search(part.caption, top=1, within=args.films / part.film)[0]
+    with indexed([args.films], args.library) as opened:
+        for part in (part for video in made for part in video):
+            best = opened.search(part.caption, top=1, within=args.films / part.film)[0]
             segments = min(hit.start for hit in best.hits), max(hit.end for hit in best.hits)
             clip = part.start, part.end
             shares.append([overlap((best.start, best.end), clip), overlap(segments, clip)])
     found = np.array(shares)
     inside = found[(found > 0).any(axis=1)]
-    print(f"{len(found)} captions over {len(made)} films; the right clip is touched by {len(inside) / len(found):.1%}")
+    print(f"{len(found)} captions over {len(made)} videos; in the right clip: {len(inside) / len(found):.1%}")
     for what, rows in (("all", found), ("right clip", inside)):
         for how, column in (("narrowed", 0), ("segments", 1)):
             values = rows[:, column]
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def overlap(one: tuple[float, float], other: tuple[float, float]) -> float:
-    """Intersection over union of two intervals."""
+    """Return the intersection over union of two intervals in seconds."""
     both = max(0.0, min(one[1], other[1]) - max(one[0], other[0]))
     return both / (max(one[1], other[1]) - min(one[0], other[0]))
 

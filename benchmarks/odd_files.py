@@ -1,4 +1,4 @@
-"""A folder of broken, odd and hostile files: does indexing end by itself, and is every file accounted for?
+"""Index a folder of broken, odd and hostile files: indexing must end by itself and account for every file.
 
 python -m benchmarks.odd_files FOLDER
 """

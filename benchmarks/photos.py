@@ -1,16 +1,16 @@
-"""How well captions find photos that nobody trained on, what subtitles change, and what the alignment head is worth.
+"""Retrieval of photos outside the training set by caption, the effect of subtitles, and the alignment head.
 
     python -m benchmarks.photos CAPTIONS PHOTOS [--model MODEL] [--kept FILE]
 
-`CAPTIONS` is a file as `videobert train` reads it, with two captions a row at least: what `recipes/captions.py
---split test` writes of Flickr8k, or `--split heldback` of videos, whose pictures are read as frames in order. Every
-caption asks for its photo among all photos without words, by cosine and less hubness, as searches do.
-Then each photo gets a subtitle, and its first caption asks: the second caption as a right subtitle, the second caption
-of another photo as a wrong one, or none. *Re-ranked* fuses the order of the alignment head over the best 50 with
-the order of the cosines, as `videobert search --rerank 50` does. *AUC* is how well the head tells captions of
-their own photo from captions of another: the chance that the right one of two is believed more.
+`CAPTIONS` is a captions file of `videobert train` with at least two captions per row: the output of
+`recipes/captions.py --split test` for Flickr8k, or `--split heldback` for videos, whose pictures are frames in order.
+Every caption is a query for its photo among all photos without subtitles, by cosine and by cosine minus hubness, as in
+searches. Then each photo gets a subtitle, and its first caption is the query: the second caption is a right subtitle,
+the second caption of another photo a wrong one. *Re-ranked* fuses the ranking of the alignment head over the best 50
+with that of the cosines, as `videobert search --rerank 50` does. *AUC* is the probability that the head scores a
+caption of its own photo above a caption of another.
 
-`--kept` keeps what the backbone saw.
+`--kept` is a file that caches frame features.
 """
 
 from __future__ import annotations
@@ -44,44 +44,44 @@ def main() -> None:
     parser.add_argument("photos", type=Path)
     parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--kept", type=Path)
-    parser.add_argument("--reranked", type=int, default=500, metavar="QUERIES", help="how many are re-ranked")
+    parser.add_argument("--reranked", type=int, default=500, metavar="QUERIES", help="number of re-ranked queries")
     args = parser.parse_args()
     encoder = load_videobert(args.model)
     examples = looked_at(args.captions, args.photos, encoder, args.kept)
     shown = silent(encoder, examples)
-    asked = [(caption, i) for i, example in enumerate(examples) for caption in example.captions]
-    every = encoder.embed_text([caption for caption, _ in asked])
-    wanted, cosines = [i for _, i in asked], every @ shown.T
-    print(f"{len(asked)} captions, {len(examples)} photos: {told(places(cosines, wanted))}")
+    queries = [(caption, i) for i, example in enumerate(examples) for caption in example.captions]
+    every = encoder.embed_text([caption for caption, _ in queries])
+    wanted, cosines = [i for _, i in queries], every @ shown.T
+    print(f"{len(queries)} captions, {len(examples)} photos: {recalls(places(cosines, wanted))}")
     calibrator = Calibrator(shown, len(shown), everyday_queries(encoder)[1], encoder.query_bank)
-    print(f"less hubness: {told(places(cosines - calibrator.hubness(shown), wanted))}")
+    print(f"less hubness: {recalls(places(cosines - calibrator.hubness(shown), wanted))}")
     for name, ranks in subtitled(encoder, examples, shown).items():
-        print(f"first captions, {name} subtitles: {told(ranks)}")
+        print(f"first captions, {name} subtitles: {recalls(ranks)}")
     before, after = reranked(encoder, examples, shown, args.reranked)
-    print(f"{len(before)} first captions: {told(before)}")
-    print(f"the same, re-ranked: {told(after)}")
+    print(f"{len(before)} first captions: {recalls(before)}")
+    print(f"the same, re-ranked: {recalls(after)}")
     print(f"alignment AUC {alignment_auc(encoder, examples):.3f}")
 
 
-def looked_at(captions: Path, photos: Path, encoder: VideoBertEncoder, kept: Path | None) -> list[Example]:
-    """Every picture whole, as one frame."""
+def looked_at(captions: Path, photos: Path, encoder: VideoBertEncoder, cache: Path | None) -> list[Example]:
+    """Return examples with the features of every whole picture as one frame."""
     key = f"{fingerprint(captions)} whole {encoder.feature_fingerprint}"
-    if kept and kept.exists():
-        return load_examples(kept, key=key)[0]
+    if cache and cache.exists():
+        return load_examples(cache, key=key)[0]
     examples, problems = look_at(read_captions(captions)[0], photos, encoder, views=1)
     if problems:
         raise SystemExit("\n".join(problems))
-    if kept:
-        save_examples(kept, examples, [], key=key)
+    if cache:
+        save_examples(cache, examples, [], key=key)
     return examples
 
 
-def told(ranks: NDArray[np.int64]) -> str:
+def recalls(ranks: NDArray[np.int64]) -> str:
     return "  ".join(f"R@{k} {100 * np.mean(ranks <= k):.1f}" for k in KS)
 
 
 def places(scores: NDArray[np.floating], wanted: Sequence[int]) -> NDArray[np.int64]:
-    """Ranks of what is wanted, from 1; a tie is lost: (Q, N), Q -> (Q,)."""
+    """Return the ranks of the relevant items, from 1; ties count against them: (Q, N), Q -> (Q,)."""
     right = scores[np.arange(len(scores)), wanted][:, None]
     return np.asarray((scores >= right).sum(axis=1))
 
@@ -97,7 +97,7 @@ def silent(encoder: Encoder, examples: Sequence[Example]) -> NDArray[np.float32]
 def subtitled(
     encoder: Encoder, examples: Sequence[Example], shown: NDArray[np.float32]
 ) -> dict[str, NDArray[np.int64]]:
-    """Ranks of the photos for their first captions, without subtitles, with right and with wrong ones."""
+    """Return ranks of the photos for their first captions, without subtitles, with right and with wrong ones."""
     queries = encoder.embed_text([example.captions[0] for example in examples])
     right = [example.captions[1] for example in examples]
     wanted = range(len(examples))
@@ -109,7 +109,7 @@ def subtitled(
 
 
 def others(texts: Sequence[str]) -> list[str]:
-    """To every photo the text of the one half of all photos further on."""
+    """Return for every photo the text of another one, half of the list away."""
     half = len(texts) // 2
     return [*texts[half:], *texts[:half]]
 
@@ -117,7 +117,7 @@ def others(texts: Sequence[str]) -> list[str]:
 def reranked(
     encoder: Encoder, examples: Sequence[Example], shown: NDArray[np.float32], count: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Ranks for the first captions of `count` photos, spread evenly, before and after the best are read again."""
+    """Return ranks for the first captions of `count` evenly spaced photos, before and after re-ranking."""
     chosen = np.linspace(0, len(examples) - 1, min(count, len(examples))).astype(int).tolist()
     frames = frames_of(examples)
     queries = [examples[i].captions[0] for i in chosen]
@@ -139,7 +139,7 @@ def alignment_auc(encoder: Encoder, examples: Sequence[Example]) -> float:
 
 
 def auc(right: NDArray[np.float32], wrong: NDArray[np.float32]) -> float:
-    """The chance that a right pair scores above a wrong one, a tie counting half (Mann and Whitney, 1947)."""
+    """Return the probability that a right pair scores above a wrong one; a tie counts half (Mann and Whitney, 1947)."""
     ordered = np.sort(wrong)
     below, upto = np.searchsorted(ordered, right, side="left"), np.searchsorted(ordered, right, side="right")
     return float((below + upto).mean() / 2 / len(wrong))

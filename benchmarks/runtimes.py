@@ -1,10 +1,10 @@
-"""How fast each runtime computes frame features with the shipped backbone, as ratios, and how near they are to float32.
+"""Speed of each runtime with the shipped backbone, as ratios, and accuracy relative to float32.
 
     python -m benchmarks.runtimes [--frames 32] [--runs 5]
 
-Every run times torch in float32 as it is (eager), `TorchSession`, `OpenVinoSession` and `OnnxSession` one after another
-on the same 256-pixel frames; medians count. The cosine is that of the features to torch's in float32, the least of all
-frames. The text tower of each is timed the same way, with a query of eight words.
+Every run times eager torch in float32, `TorchSession`, `OpenVinoSession` and `OnnxSession` in turn on the same
+256-pixel frames; the report gives medians. The cosine is the lowest over all frames, between features and those of
+torch in float32. The text encoder of each is timed the same way, with a query of eight words.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def compare(run: dict[str, Callable[[], Pixels]], times: int, count: int, unit: str) -> None:
-    """Time each way in turn, and print its speed beside that of the first, and its cosine to it."""
+    """Time each runtime in turn, and print its speed, the ratio to the first, and the cosine to the first."""
     seconds: dict[str, list[float]] = {name: [] for name in run}
     expected = next(iter(run.values()))()
     for _ in range(times):
@@ -81,7 +81,7 @@ def compare(run: dict[str, Callable[[], Pixels]], times: int, count: int, unit: 
 
 
 def cosines(one: Pixels, other: Pixels) -> NDArray[np.float64]:
-    """Cosines of two arrays (T, F), row by row: (T,)."""
+    """Return the cosines of the rows of two arrays (T, F): (T,)."""
     lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
     return np.asarray((one * other).sum(axis=1) / lengths, np.float64)
 

@@ -1,13 +1,14 @@
-"""A service under load, and the command line with and without one.
+"""Latency and memory of a service under load, and of the command line with and without one.
 
     python -m benchmarks.service load LIBRARY [--requests 1000] [--clients 4] [--index FOLDER]
     python -m benchmarks.service command LIBRARY "a query"
 
-`load`: clients that ask for searches, thumbnails, parts of files and lists at once, no query twice; the latency of each
-kind, answers that were none, and the memory of the process after each fifth of the requests. With `--index` the service
-indexes a folder meanwhile. `command`: `videobert search` in a new process, without and with a service.
+`load`: clients request searches, thumbnails, byte ranges and lists at the same time, without repeating a query; the
+report gives the latency of each kind, the number of failed requests, and the memory of the process after each fifth of
+the requests. With `--index` the service indexes a folder at the same time. `command`: `videobert search` in a new
+process, without and with a service.
 
-Everything is done to a copy of the library.
+The benchmark works on a copy of the library.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ def main() -> None:
 
 @contextmanager
 def served(library: Path) -> Iterator[tuple[str, int]]:
-    """A service of a library: its address, and the id of its process."""
+    """Run a service of a library; yield its address and process id."""
     began = time.perf_counter()
     command = [VIDEOBERT, "serve", "--library", str(library), "--port", "0", "--no-browser"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
@@ -120,7 +121,7 @@ def load(library: Path, requests: int, clients: int, index: Path | None) -> None
 
 
 def mixed(address: str) -> Iterator[tuple[str, str]]:
-    """What a page asks for: for every search its pictures, now and then a film and a list."""
+    """Yield the requests of a page: for every search its pictures, sometimes a video and a list."""
     videos = json.loads(ask(address, "GET", "/api/v1/videos?limit=100")[1])["items"]
     rng = random.Random(0)
     queries = [f"a {who} {doing} near the {place}" for who in SUBJECTS for doing in DOINGS for place in PLACES]
@@ -138,7 +139,7 @@ def commands(library: Path, query: str, times: int) -> None:
     alone = [timed(arguments) for _ in range(times)]
     with served(library):
         together = [timed(arguments) for _ in range(times)]
-    assert {said for _, said in alone} == {said for _, said in together}, "they say different things"
+    assert {printed for _, printed in alone} == {printed for _, printed in together}, "outputs differ"
     for name, each in (("alone", alone), ("with a service", together)):
         seconds = sorted(second for second, _ in each)
         print(f"{name:>15}: {statistics.median(seconds):.2f} s ({seconds[0]:.2f} to {seconds[-1]:.2f}, {times} times)")
@@ -146,8 +147,8 @@ def commands(library: Path, query: str, times: int) -> None:
 
 def timed(arguments: list[object]) -> tuple[float, str]:
     began = time.perf_counter()
-    said = subprocess.run([str(each) for each in arguments], check=True, capture_output=True, text=True).stdout
-    return time.perf_counter() - began, said
+    printed = subprocess.run([str(each) for each in arguments], check=True, capture_output=True, text=True).stdout
+    return time.perf_counter() - began, printed
 
 
 def ask(address: str, method: str, where: str, body: object = None) -> tuple[int, bytes]:
@@ -161,7 +162,7 @@ def ask(address: str, method: str, where: str, body: object = None) -> tuple[int
 
 
 def resident(process: int) -> float:
-    """Memory of a process, MiB; where the system tells it."""
+    """Return the resident memory of a process in MiB, if the system reports it."""
     try:
         text = Path(f"/proc/{process}/status").read_text()
     except OSError:

@@ -1,14 +1,14 @@
-"""Indexing beside decoding alone, and search cold and warm.
+"""Speed of indexing relative to decoding, of search cold and warm, and of starting.
 
     python -m benchmarks.speed index FOLDER
     python -m benchmarks.speed search LIBRARY "a query"
     python -m benchmarks.speed start LIBRARY "a query"
 
-`index`: the whole of `videobert index` against only decoding the same files in the same child processes, in pairs, one
-after the other; the ratio is what the model, the shots and the database cost. `search`: a new process for every query
-against a query in a process that has the model loaded. `start`: commands in new processes beside a Python that does
-nothing, in turns, in seconds and in seconds of CPU, which other work on the machine disturbs less; and `serve` until
-its first answer, with its memory after that.
+`index`: all of `videobert index` against decoding the same files in the same worker processes, in alternating pairs;
+the ratio is the cost of the model, the shots and the database. `search`: a new process per query against a query in a
+process that has loaded the model. `start`: commands in new processes against a Python that does nothing, alternating,
+in seconds and in CPU seconds, which depend less on other load; and `serve` until its first response, with its memory
+after that.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def decode_only(folder: Path) -> None:
 
 
 def index(folder: Path) -> float:
-    """Index into a fresh library; returns the seconds of video it holds."""
+    """Index into a new library; return the seconds of video in it."""
     with tempfile.TemporaryDirectory() as home:
         subprocess.run([VIDEOBERT, "index", folder, "--library", home], check=False, capture_output=True)
         with Library(home) as library:

@@ -1,9 +1,9 @@
-"""How many subtitle files of each kind are read rightly, here and by FFmpeg and pysubs2.
+"""Subtitle files of each kind that are read correctly, here and by FFmpeg and pysubs2.
 
     python -m benchmarks.subtitles [--seeds 10]
 
-Files are made up with the cues that are in them. Right is every cue with all its words once, in order, and times within
-0.1 s. That pysubs2 and FFmpeg keep some forms of markup as text counts against neither: words are compared without it.
+Files are generated with known cues. A file is read correctly if every cue has all its words once, in order, and times
+within 0.1 s. pysubs2 and FFmpeg leave some markup in the text, which is ignored in the comparison.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def agree(found: Sequence[Truth], wanted: Sequence[Truth]) -> bool:
-    """Whether two readings of a file are the same."""
+    """Return whether two readings of a file agree."""
     return len(found) == len(wanted) and all(
         words == others and max(abs(start - begin), abs(end - finish)) <= _WITHIN_SECONDS
         for (start, end, words), (begin, finish, others) in zip(found, wanted, strict=True)
@@ -51,12 +51,12 @@ def agree(found: Sequence[Truth], wanted: Sequence[Truth]) -> bool:
 
 
 def here(file: SubtitleFile) -> list[Truth]:
-    """The reading that libraries are made from."""
+    """Read a file as indexing does."""
     return [(cue.start, cue.end, " ".join(cue.text.split())) for cue in parse(file.text, fps=file.fps).cues]
 
 
 def ffmpeg(file: SubtitleFile) -> list[Truth]:
-    """That of FFmpeg's demuxers and decoders."""
+    """Read a file with FFmpeg's demuxers and decoders."""
     import av
 
     found = []
@@ -75,7 +75,7 @@ def ffmpeg(file: SubtitleFile) -> list[Truth]:
 
 
 def pysubs2(file: SubtitleFile) -> list[Truth]:
-    """That of pysubs2, which reads both formats too."""
+    """Read a file with pysubs2."""
     from pysubs2 import SSAFile
     from pysubs2.exceptions import Pysubs2Error
 

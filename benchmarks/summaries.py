@@ -1,19 +1,19 @@
-"""How much of a film its summary shows, against pictures taken evenly and at random.
+"""Coverage of summaries, compared with evenly spaced and random frames.
 
     python -m benchmarks.summaries DATA/clips.json DATA/clips
 
-`clips.json`: [{"clip": file, "caption": text}]. Films are made on the spot: each of 16 clips in random order, of each
-the first 1 to 8 seconds, encoded anew and read as `videobert summarize` reads any file.
+`clips.json`: [{"clip": file, "caption": text}]. Videos are joined from the first 1 to 8 seconds of 16 clips in random
+order, re-encoded, and read as `videobert summarize` reads any file.
 
-- coverage: the mean, over the seconds of the film, of the cosine of a frame's features and those of the nearest frame
-  of the summary; this is what the selection maximizes;
-- clips shown: the share of the film's clips of which the summary has a frame; the selection does not know of clips;
-- best possible: no choice of that size covers more (a bound from the last gains; Leskovec et al. 2007);
-- even, random: as many keyframes or seconds, evenly over the film or at random (mean of 20 draws), highlights from the
-  same pieces that the selection chooses from; "windows" are even stretches of 2 s, wherever they cut into a shot;
-- about: the share of 6 keyframes, and of 12 s of highlights, that show the clip whose caption was asked for, and how
-  often it is among the keyframes at all; there are 16 captions a film;
-- chapters: their beginnings against those of the clips, half a second apart at most.
+- coverage: mean over the seconds of the video of the cosine between a frame's features and those of the nearest frame
+  of the summary; the selection maximizes it;
+- clips shown: share of the video's clips with a frame in the summary; the selection does not know the clips;
+- best possible: upper bound of the coverage for that size (from the last gains; Leskovec et al. 2007);
+- even, random: as many keyframes or seconds, evenly spaced or random (mean of 20 draws), with highlights from the same
+  windows that the selection chooses from; "windows" are evenly spaced stretches of 2 s that may cut into a shot;
+- about: share of 6 keyframes, and of 12 s of highlights, that show the clip whose caption is the query, and how often
+  it is among the keyframes at all; there are 16 captions per video;
+- chapters: their starts compared with those of the clips, at most half a second apart.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ CLIPS, FRAMES, SECONDS, DRAWS = 16, (4, 8, 16), (12.0, 24.0), 20
 FPS, WIDTH, HEIGHT = 25, 320, 180
 NEAR_SECONDS = 0.5
 
-Scores = dict[str, dict[str, list[float]]]  # measure -> method -> one value a film
+Scores = dict[str, dict[str, list[float]]]  # measure -> method -> one value per video
 
 
 def main() -> None:
@@ -59,18 +59,18 @@ def main() -> None:
         for clips in order:
             path = Path(home) / "film.mp4"
             ends = join([args.folder / clip for clip in clips], rng.uniform(1, 8, CLIPS), path)
-            film = read_video(path, encoder)
-            measure(film, encoder, ends, [captions[clip] for clip in clips], rng, scores)
-    print(f"{len(order)} films of {CLIPS} clips")
+            video = read_video(path, encoder)
+            measure(video, encoder, ends, [captions[clip] for clip in clips], rng, scores)
+    print(f"{len(order)} videos of {CLIPS} clips")
     for name, methods in scores.items():
         print(f"{name:<34}" + "  ".join(f"{method} {np.mean(values):.3f}" for method, values in methods.items()))
 
 
 def join(clips: list[Path], seconds: np.ndarray, target: Path) -> np.ndarray:
-    """Write the beginnings of clips one after the other; returns when each of them ends, in seconds."""
+    """Write the beginnings of clips one after the other; return the end of each in seconds."""
     ends, written = [], 0
-    with av.open(str(target), "w") as film:
-        stream = film.add_stream("libx264", rate=FPS, options={"preset": "ultrafast", "crf": "23"})
+    with av.open(str(target), "w") as video:
+        stream = video.add_stream("libx264", rate=FPS, options={"preset": "ultrafast", "crf": "23"})
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         for clip, limit in zip(clips, seconds, strict=True):
             begin = written
@@ -82,23 +82,23 @@ def join(clips: list[Path], seconds: np.ndarray, target: Path) -> np.ndarray:
                     while (written - begin) / FPS <= frame.time:
                         again = av.VideoFrame.from_ndarray(picture, "rgb24")
                         again.pts, again.time_base = written, Fraction(1, FPS)
-                        film.mux(stream.encode(again))
+                        video.mux(stream.encode(again))
                         written += 1
             ends.append(written / FPS)
-        film.mux(stream.encode(None))
+        video.mux(stream.encode(None))
     return np.array(ends)
 
 
 def measure(
-    film: VideoFeatures,
+    video: VideoFeatures,
     encoder: Encoder,
     ends: np.ndarray,
     captions: list[str],
     rng: np.random.Generator,
     scores: Scores,
 ) -> None:
-    alike, worth = frame_similarity(film.features), np.diff(film.pts_seconds, append=film.duration)
-    clip_of_frame = np.searchsorted(ends, film.pts_seconds, side="right").clip(max=len(ends) - 1)
+    alike, worth = frame_similarity(video.features), np.diff(video.pts_seconds, append=video.duration)
+    clip_of_frame = np.searchsorted(ends, video.pts_seconds, side="right").clip(max=len(ends) - 1)
 
     def note(what: str, method: str, *choices: list[int]) -> None:
         scores[f"{what}, coverage"][method].append(float(np.mean([coverage(alike, worth, c) for c in choices])))
@@ -106,34 +106,34 @@ def measure(
         scores[f"{what}, clips shown"][method].append(float(np.mean(shown)))
 
     def at(times: list[float]) -> list[int]:
-        return [int(frame) for frame in np.searchsorted(film.pts_seconds, times, side="right") - 1]
+        return [int(frame) for frame in np.searchsorted(video.pts_seconds, times, side="right") - 1]
 
     for count in FRAMES:
-        what, summary = f"{count} keyframes", summarize(film, encoder, frames=count)
+        what, summary = f"{count} keyframes", summarize(video, encoder, frames=count)
         chosen = at([frame.seconds for frame in summary.keyframes])
-        even = at([(n + 0.5) * film.duration / count for n in range(count)])
+        even = at([(n + 0.5) * video.duration / count for n in range(count)])
         note(what, "chosen", chosen)
         note(what, "even", even)
         note(what, "random", *(rng.choice(len(worth), count, replace=False).tolist() for _ in range(DRAWS)))
         scores[f"{what}, coverage"]["best possible"].append(bound(alike, worth, chosen, count))
-    parts = highlight_windows(film)
+    parts = highlight_windows(video)
     for seconds in SECONDS:
         what, count = f"highlights of {seconds:.0f} s", round(seconds / 2)
-        starts = [(n + 0.5) * film.duration / count - 1 for n in range(count)]
-        note(what, "chosen", within(film, summarize(film, encoder, seconds=seconds).highlights))
-        note(what, "even", within(film, evenly(parts, seconds)))
-        note(what, "random", *(within(film, filled(rng.permutation(parts), seconds)) for _ in range(DRAWS)))
-        note(what, "windows", within(film, [(start, start + 2) for start in starts]))
-    plain = summarize(film, encoder, frames=6, seconds=12)
+        starts = [(n + 0.5) * video.duration / count - 1 for n in range(count)]
+        note(what, "chosen", within(video, summarize(video, encoder, seconds=seconds).highlights))
+        note(what, "even", within(video, evenly(parts, seconds)))
+        note(what, "random", *(within(video, filled(rng.permutation(parts), seconds)) for _ in range(DRAWS)))
+        note(what, "windows", within(video, [(start, start + 2) for start in starts]))
+    plain = summarize(video, encoder, frames=6, seconds=12)
     for number, caption in enumerate(captions):
         right = clip_of_frame == number
-        asked = summarize(film, encoder, frames=6, seconds=12, about=caption)
-        for method, summary in (("asked", asked), ("not asked", plain)):
+        queried = summarize(video, encoder, frames=6, seconds=12, about=caption)
+        for method, summary in (("asked", queried), ("not asked", plain)):
             found = right[at([frame.seconds for frame in summary.keyframes])]
             scores["about, keyframes"][method].append(float(found.mean()))
-            scores["about, highlights"][method].append(float(right[within(film, summary.highlights)].mean()))
+            scores["about, highlights"][method].append(float(right[within(video, summary.highlights)].mean()))
             scores["about, among keyframes"][method].append(float(found.any()))
-    edges = film.bounds[chapter_edges(film, most=len(film.embeddings))][1:-1]
+    edges = video.bounds[chapter_edges(video, most=len(video.embeddings))][1:-1]
     hits = [bool((np.abs(edges - end) <= NEAR_SECONDS).any()) for end in ends[:-1]]
     scores["chapters"]["recall"].append(float(np.mean(hits)))
     scores["chapters"]["precision"].append(sum(hits) / max(1, len(edges)))
@@ -141,7 +141,7 @@ def measure(
 
 
 def evenly(parts: NDArray[np.float64], seconds: float) -> NDArray[np.float64]:
-    """The parts at as many evenly spaced instants as the time allows."""
+    """Return the parts at as many evenly spaced times as fit."""
     for count in range(len(parts), 0, -1):
         instants = (np.arange(count) + 0.5) * parts[-1, 1] / count
         some: NDArray[np.float64] = parts[np.unique(np.searchsorted(parts[:, 0], instants, side="right") - 1)]
@@ -151,7 +151,7 @@ def evenly(parts: NDArray[np.float64], seconds: float) -> NDArray[np.float64]:
 
 
 def filled(parts: np.ndarray, seconds: float) -> list[tuple[float, float]]:
-    """Of parts, one after the other, those that still fit into the time."""
+    """Return parts in order, each if it still fits into the time."""
     some = []
     for start, end in parts:
         if end - start <= seconds:
@@ -160,13 +160,13 @@ def filled(parts: np.ndarray, seconds: float) -> list[tuple[float, float]]:
     return some
 
 
-def within(film: VideoFeatures, parts: Iterable[tuple[float, float]]) -> list[int]:
-    """The frames that parts of a film show."""
-    return [n for n, time in enumerate(film.pts_seconds) if any(start <= time < end for start, end in parts)]
+def within(video: VideoFeatures, parts: Iterable[tuple[float, float]]) -> list[int]:
+    """Return the indices of the frames within parts of a video."""
+    return [n for n, time in enumerate(video.pts_seconds) if any(start <= time < end for start, end in parts)]
 
 
 def bound(alike: np.ndarray, worth: np.ndarray, chosen: list[int], count: int) -> float:
-    """Nothing of that size covers more than a choice and the `count` largest gains over it together."""
+    """Return an upper bound of the coverage: that of the choice plus the `count` largest gains over it."""
     covered = alike[:, chosen].max(axis=1, keepdims=True)
     gains = np.sort(worth @ np.maximum(alike - covered, 0))[-count:].sum() / worth.sum()
     return coverage(alike, worth, chosen) + float(gains)

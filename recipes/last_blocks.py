@@ -1,8 +1,8 @@
-"""The last blocks of EfficientNet-Lite2 as matrix products, to be trained on a CPU.
+"""The last blocks of EfficientNet-Lite2 as matrix products, for training on a CPU.
 
-The maps of an 8x8 picture are small: with channels first, a 1x1 convolution is one product, and a depthwise one is a
-product by a 64x64 matrix a channel, which a kernel's taps fill. In bfloat16 this trains 110 pictures a second and core,
-where convolutions reach a quarter of that. Normalization is folded into the weights; its statistics stay as they are.
+Maps of 8x8 are small: with channels first, a 1x1 convolution is one matrix product, and a depthwise convolution is a
+product with a 64x64 matrix per channel, built from the kernel's taps. In bfloat16 this trains 110 pictures per second
+and core, four times as many as convolutions. Normalization is folded into the weights; its statistics are constant.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from torch.nn import functional as F
 
 from model.network.efficientnet_lite2 import EfficientNetLite2, InvertedResidual
 
-FIRST = 17  # of the blocks that learn: four of the last but one stage, the last stage, and the head
-SIDE = 8  # of the maps before them, for a 256-pixel square
+FIRST = 17  # first trained block: four of the last stage but one, the last stage, and the head are trained
+SIDE = 8  # side of their input maps, for a 256-pixel square
 
 
 class LastBlocks(nn.Module):
-    """Blocks 17 to 22: maps (C, N, 64) of 8x8 places -> features (N, 1280), the mean over places."""
+    """Blocks 17 to 22: maps (C, N, 64) of 8x8 positions -> features (N, 1280), the mean over positions."""
 
     def __init__(self, network: EfficientNetLite2) -> None:
         super().__init__()
@@ -27,25 +27,25 @@ class LastBlocks(nn.Module):
         self.head = _Pointwise(*_convolutions(head)[0])
 
     def forward(self, maps: Tensor) -> Tensor:
-        """(C, N, 64) float32 or bfloat16 -> (N, 1280) of the same dtype."""
+        """Compute features (N, 1280) of maps (C, N, 64), float32 or bfloat16, in the same dtype."""
         for block in self.blocks:
             maps = block(maps)
         return _relu6(self.head(maps)).mean(dim=-1).t()
 
     @torch.no_grad()
     def put_back(self) -> None:
-        """Write the weights into the network that they were taken from."""
+        """Write the weights back into the network."""
         for layer in self.modules():
             if isinstance(layer, _Layer):
                 layer.put_back()
 
 
 class _Layer(nn.Module):
-    """A convolution and the normalization behind it, as one weight and one bias."""
+    """A convolution and its normalization as one weight and one bias."""
 
     def __init__(self, convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
         super().__init__()
-        self.taken_from = (convolution, norm)  # a tuple, so that they are no parts of this module
+        self.taken_from = (convolution, norm)  # a tuple, so that they are not submodules
         scale = self._scale()
         self.weight = nn.Parameter((convolution.weight * scale[:, None, None, None]).flatten(1).detach())
         self.bias = nn.Parameter((norm.bias - norm.running_mean * scale).detach())  # type: ignore[operator]
@@ -96,14 +96,14 @@ class _Residual(nn.Module):
 
 
 def _convolutions(layers: nn.Module) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
-    """The convolutions of a chain, each with the normalization behind it."""
+    """Return the convolutions of a chain, each with its normalization."""
     convolutions = [layer for layer in layers.children() if isinstance(layer, nn.Conv2d)]
     norms = [layer for layer in layers.children() if isinstance(layer, nn.BatchNorm2d)]
     return list(zip(convolutions, norms, strict=True))
 
 
 def _taps(kernel: int) -> Tensor:
-    """float32 (kernel², 64²), 1 where a tap carries a place to a place: row tap, column from * 64 + to."""
+    """Return float32 (kernel², 64²): 1 in row `tap`, column `from * 64 + to` where the tap maps `from` to `to`."""
     taps = torch.zeros(kernel, kernel, SIDE, SIDE, SIDE, SIDE)
     around = range(-(kernel // 2), kernel // 2 + 1)
     for y in range(SIDE):

@@ -1,11 +1,10 @@
-"""A checkpoint whose direct reader of frames now feeds the Transformers, with a fresh one beside it.
+"""Turn a checkpoint's direct frame head into its frame projection, and add a new direct frame head.
 
     python -m recipes.promote --checkpoint read --out promoted
 
-The reader puts frames where their captions are. As the frame projection it hands the temporal model and BERT tokens
-that already are in that space, about as long as those of words: beside longer ones, BERT would see neither positions
-nor words. The projection of their mean begins at the identity, times what makes up for that. The fresh reader begins at
-random, to learn for itself.
+The head embeds frames near their captions. As the frame projection it gives the temporal model and BERT tokens in that
+space, scaled to about the norm of word tokens: longer ones would dominate positions and words in BERT. The projection
+of their mean starts as the identity times the inverse of that scale. The new head is randomly initialized.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from model.network import checkpoint
 from model.network.heads import FrameReader
 from model.network.videobert import VideoBertModel
 
-_FRAMES = 256  # drawn from the inputs' mean and deviation, to measure tokens by
+_FRAMES = 256  # random inputs with the stored mean and deviation, to measure the norm of tokens
 
 
 def main() -> None:
@@ -36,7 +35,7 @@ def main() -> None:
 
 @torch.no_grad()
 def promoted(model: VideoBertModel, *, seed: int) -> VideoBertModel:
-    """Move the direct reader; ValueError where there is none, or its width is another than the frame projection's."""
+    """Move the direct frame head; ValueError if there is none or its width differs from the frame projection's."""
     config = model.config
     if not config.glance_width or config.glance_width != config.frame_width:
         raise ValueError(f"glance_width must be frame_width, {config.frame_width}, got {config.glance_width}")

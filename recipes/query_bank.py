@@ -2,8 +2,8 @@
 
     python -m recipes.query_bank --checkpoint trained --captions captions.jsonl --out videobert-mini
 
-It has one caption of each of `--count` random rows (querybank normalization, Bogolin et al., CVPR 2022). The captions
-themselves are not stored.
+It has one caption of each of `--count` random rows (querybank normalization, Bogolin et al., CVPR 2022). The text of
+the captions is not stored.
 """
 
 from __future__ import annotations

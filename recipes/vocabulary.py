@@ -1,12 +1,12 @@
-"""Captions of pictures and videos -> the labels that segments are compared with, `model/encoder/labels.toml`.
+"""Captions of pictures and videos -> the vocabulary of labels, `model/encoder/labels.toml`.
 
     python -m recipes.vocabulary --captions captions.jsonl --out model/encoder/labels.toml
 
-Needs `textblob` (MIT), which tags words, and `lemminflect` (MIT), which knows their forms. `captions.jsonl` is what
-`recipes/captions.py --split train` writes. Counted are the pictures or videos that a noun, a pair of nouns, or a verb
-with or without its object is said of: by two people where there are five captions or more, so that a slip of one is no
-label. What is said of at least `--least` becomes a label, unless `not_labels.txt` has it. Nothing
-else of the captions is kept.
+Needs `textblob` (MIT) for parts of speech and `lemminflect` (MIT) for inflections. `captions.jsonl` is the output of
+`recipes/captions.py --split train`. A candidate is a noun, a pair of nouns, or a verb with or without its object. A
+picture or video counts for it if a caption contains it, or two captions where there are five or more, which excludes
+the errors of one annotator. A candidate with a count of at least `--least` becomes a label, unless it is in
+`not_labels.txt`. Nothing else of the captions is stored.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-_SEVERAL = 5  # captions of one picture, from which a label has to stand in two of them
+_SEVERAL = 5  # captions of one picture; from this number on, two of them must contain a label
 _BEFORE_NOUN = {"DT", "PRP$", "CD", "JJ"}
 _OBJECT_BY = {"with", "on", "in", "at", "to", "through", "into", "down", "up", "over"}
 _EXCLUDED = Path(__file__).with_name("not_labels.txt")
-# Too general to be looked for: nouns of any caption, and verbs that say that something is, begins or goes on.
+# Too general to search for: nouns of any caption, and verbs of being, starting or continuing.
 _NOUNS = frozenset(
     re.findall(
         r"\w+",
@@ -53,7 +53,7 @@ def main() -> None:
     """Read the arguments and write the labels."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--captions", type=Path, required=True)
-    parser.add_argument("--least", type=int, default=3, help="pictures or videos that a label is said of")
+    parser.add_argument("--least", type=int, default=3, help="least number of pictures or videos of a label")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     from textblob.taggers import PatternTagger
@@ -65,15 +65,15 @@ def main() -> None:
 
 
 def vocabulary(rows: list[list[Tagged]], least: int) -> dict[str, list[str]]:
-    """Things and actions in order of the alphabet, from the tagged captions of each picture or video."""
+    """Return things and actions in alphabetical order, from the tagged captions of each picture or video."""
     lines = _EXCLUDED.read_text(encoding="utf-8").splitlines()
     excluded = {line for line in lines if not line.startswith("#")}
     things, actions = Counter[str](), Counter[str]()
     for captions in rows:
         needed = 2 if len(captions) >= _SEVERAL else 1
         for counts, found in ((things, nouns), (actions, verbs)):
-            said = Counter(phrase for caption in captions for phrase in set(found(caption)))
-            counts.update(phrase for phrase, times in said.items() if times >= needed and phrase not in excluded)
+            captions_with = Counter(phrase for caption in captions for phrase in set(found(caption)))
+            counts.update(phrase for phrase, n in captions_with.items() if n >= needed and phrase not in excluded)
     doing = {action for action, count in actions.items() if count >= least and action not in things}
     return {
         "things": sorted(noun for noun, count in things.items() if count >= least),
@@ -82,7 +82,7 @@ def vocabulary(rows: list[list[Tagged]], least: int) -> dict[str, list[str]]:
 
 
 def nouns(words: Tagged) -> Iterator[str]:
-    """Nouns and pairs of nouns, in the singular."""
+    """Yield nouns and pairs of nouns, in the singular."""
     at = 0
     while at < len(words):
         end = _end_of(words, at, "NN")
@@ -94,7 +94,7 @@ def nouns(words: Tagged) -> Iterator[str]:
 
 
 def verbs(words: Tagged) -> Iterator[str]:
-    """What is done, alone and with its object: "playing", "playing guitar", "sitting on couch"."""
+    """Yield actions, alone and with their object: "playing", "playing guitar", "sitting on couch"."""
     from lemminflect import getInflection, getLemma
 
     for at, (word, tag) in enumerate(words):
@@ -116,20 +116,20 @@ def verbs(words: Tagged) -> Iterator[str]:
 
 
 def singular(word: str) -> str:
-    """`"dogs"` -> `"dog"`."""
+    """Return the singular: `"dogs"` -> `"dog"`."""
     from lemminflect import getLemma
 
     return str((getLemma(word, "NOUN") or (word,))[0])
 
 
 def _of_one(action: str) -> str:
-    """`"holding flags"` -> `"holding flag"`."""
+    """Return the action with its object in the singular: `"holding flags"` -> `"holding flag"`."""
     *words, head = action.split()
     return " ".join((*words, singular(head)))
 
 
 def written(lists: dict[str, list[str]]) -> str:
-    """The lists as TOML."""
+    """Return the lists as TOML."""
     lines = ["# Labels of segments; made by recipes/vocabulary.py."]
     for kind, names in lists.items():
         lines += ["", f"{kind} = [", *(f'    "{name}",' for name in names), "]"]

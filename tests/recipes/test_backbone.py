@@ -86,13 +86,13 @@ def test_last_blocks_and_readers_learn_and_a_resumed_run_ends_the_same(
     for interrupted in (False, True):
         model, tokenizer = tiny(tiny_checkpoint)
         before = copy.deepcopy(model.state_dict())
-        maps = backbone.kept_maps(backbone.network_of(model), rows, tmp_path, tmp_path / "maps", views=2)
+        maps = backbone.cached_maps(backbone.network_of(model), rows, tmp_path, tmp_path / "maps", views=2)
         assert maps.shape == (4, 2, 208, 64)
         state = tmp_path / f"{interrupted}.pt"
         training = backbone.rows_of(rows, {}), maps
         if interrupted:
             with pytest.raises(KeyboardInterrupt):
-                backbone.train(*tiny(tiny_checkpoint), *training, options, state=state, tell=interrupt)
+                backbone.train(*tiny(tiny_checkpoint), *training, options, state=state, report=interrupt)
         backbone.train(model, tokenizer, *training, options, state=state)
         moved = {name for name, tensor in model.state_dict().items() if not torch.equal(tensor, before[name])}
         assert {name.split(".")[0] for name in moved} == {"backbone", "glance", "frame_projection"}
