@@ -29,7 +29,8 @@ from indexer.media.filming import FILE, NAME, from_name
 from indexer.media.frames import Frames
 from indexer.plan import Action, FileState, Planner, Step, is_there
 from indexer.recognition import Reading, SecondPass
-from indexer.text.recognizer import Recognizer, Words, recognizers
+from indexer.text.recognizer import Recognizer
+from indexer.text.recognizers import Words, recognizers
 from indexer.text.source import SOURCES
 from indexer.workers.decoders import Decoders, Header, Stream
 from indexer.workers.jobs import Reader

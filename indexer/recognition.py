@@ -70,11 +70,15 @@ class SecondPass:
 
         Yields:
             Each video with why it could not be read, "" where it could.
+
+        Raises:
+            ValueError: the model of the recognizer is not what it should be, or cannot be loaded.
         """
         todo = self._unread(paths)
         self.total = len(todo)
         if not todo:
             return
+        self.recognizer.check()
         with Decoders(
             timeout_seconds=_SILENT_SECONDS,
             memory_bytes=self.memory_bytes + self.recognizer.memory_bytes,
@@ -120,6 +124,8 @@ class SecondPass:
             try:
                 found = self._recognized(video, decoders)
             except MediaError as error:
+                if error.stage == "load":
+                    raise ValueError(f"{name} cannot be recognized: {error}") from error
                 if error.stage != "open":  # a file that is not there now is tried again
                     failed = Recognition(self.recognizer.stamp, str(error))
                     self.catalog.recognitions.put(row_id(video), name, failed)

@@ -1,20 +1,18 @@
 """Recognizer: a text source that finds words in the sound or the pictures of a video, which takes long.
 
-So `indexer.recognition` asks recognizers in a second pass, when all pictures are indexed. `RECOGNIZERS` is the only
-list of them.
+So `indexer.recognition` asks recognizers in a second pass, when all pictures are indexed. They are listed in
+`indexer.text.recognizers`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 from indexer.media.container import MediaInfo
 from store.types import Cue, Video
-
-Words = Literal["all", "speech", "screen", "none"]
 
 
 @dataclass(frozen=True)
@@ -55,8 +53,11 @@ class Recognizer(Protocol):
             asked: whether a person asked for this source by name.
         """
 
+    def check(self) -> None:
+        """Raise ValueError where a model is not what it should be; asked once, before the worker is started."""
+
     def load(self) -> None:
-        """Load the models, in the worker, before it gives up opening files; once."""
+        """Load the models, in the worker, before it gives up opening files; once more does nothing."""
 
     def read(self, path: Path, info: MediaInfo) -> Iterator[Recognized]:
         """Read a video from its beginning to its end, in the worker.
@@ -71,35 +72,3 @@ class Recognizer(Protocol):
 
 class NotInstalled(ValueError):  # noqa: N818 - the name says the state found
     """A recognizer, or its model, is not on this machine; the message says how to get it."""
-
-
-# By name, what makes each; NotInstalled where it cannot.
-RECOGNIZERS: Mapping[str, Callable[[], Recognizer]] = {}
-
-
-def recognizers(words: Words | None) -> list[Recognizer]:
-    """Return the recognizers of a choice of words; None for those that are installed.
-
-    Raises:
-        NotInstalled: one that was asked for is not on this machine.
-    """
-    if words == "none":
-        return []
-    if words in ("speech", "screen"):
-        return [_made(words)]
-    made: list[Recognizer] = []
-    missing: list[NotInstalled] = []
-    for name in RECOGNIZERS:
-        try:
-            made.append(_made(name))
-        except NotInstalled as error:
-            missing.append(error)
-    if words == "all" and missing:
-        raise missing[0]
-    return made
-
-
-def _made(name: str) -> Recognizer:
-    if name not in RECOGNIZERS:
-        raise NotInstalled(f"this version reads no {name}; it reads {', '.join(RECOGNIZERS) or 'subtitles only'}")
-    return RECOGNIZERS[name]()

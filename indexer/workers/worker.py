@@ -32,13 +32,14 @@ from indexer.media.remux import remux
 from indexer.media.shots import ShotDetector
 from indexer.media.transcode import cut
 from indexer.text.cues import CueTrack, bounded
+from indexer.text.recognizer import Recognizer
 from indexer.text.source import read as read_text
 from indexer.workers import sandbox
 from indexer.workers.channel import Channel
 from indexer.workers.jobs import DecodeFrames, Job, Options, Order, Picture, Recognize, Remux, Stills, Transcode
 
 _TEXT_SECONDS = 30.0  # that reading the subtitles of one video may take
-_LOW_PRIORITY = 10
+_LOW_PRIORITY = 5
 _Reply = tuple[dict[str, Any], NDArray[np.uint8] | None]
 
 
@@ -135,6 +136,7 @@ def _replies(job: Job, options: Options) -> Iterator[_Reply]:
             return
         case Recognize():
             assert options.recognizer is not None
+            _load(options.recognizer)
             for found in options.recognizer.read(job.path, probe(job.path)):
                 yield {"end_seconds": found.end_seconds, "cues": [asdict(cue) for cue in found.cues]}, None
         case Stills():
@@ -222,7 +224,15 @@ def _load_decoders(options: Options) -> None:
     if options.recognizer is not None:
         with suppress(OSError, AttributeError):
             os.nice(_LOW_PRIORITY)  # it takes long, and searches should not wait for it
-        options.recognizer.load()
+        with suppress(MediaError):  # it is said when it is asked to read
+            _load(options.recognizer)
+
+
+def _load(recognizer: Recognizer) -> None:
+    try:
+        recognizer.load()
+    except Exception as error:
+        raise MediaError(f"its model cannot be loaded: {error}", stage="load") from error
 
 
 def _die_with_parent() -> None:

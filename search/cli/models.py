@@ -93,7 +93,7 @@ def _facts(entry: Entry) -> dict[str, Any]:
     from model.registry.card import read_scores
 
     facts = asdict(entry) | {"here": entry.here, "folder": str(entry.folder), "scores": read_scores(entry.folder)}
-    if entry.here and not entry.bundled:
+    if entry.here and not entry.bundled and not entry.package:
         pinned = lock.read(entry.folder)
         facts |= {"revision": pinned["revision"], "fetched_at": pinned["fetched_at"], "files": pinned["files"]}
     return facts
@@ -102,4 +102,6 @@ def _facts(entry: Entry) -> dict[str, Any]:
 def _said(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return ", ".join(value) if isinstance(value, tuple) else str(value)
+    if isinstance(value, tuple):
+        return ", ".join(each if isinstance(each, str) else " ".join(each) for each in value)
+    return str(value)

@@ -12,7 +12,8 @@ import pytest
 
 from indexer.features.fusion import fused
 from indexer.pipeline import IndexOptions, Progress, Report
-from indexer.text import recognizer
+from indexer.text import recognizers
+from indexer.text.recognizer import NotInstalled
 from model.encoder.contract import Encoder
 from search import Library
 from tests.support.media import render
@@ -38,7 +39,7 @@ def films(tmp_path: Path) -> Path:
 @pytest.fixture
 def hear(monkeypatch: pytest.MonkeyPatch) -> Hear:
     def hear(**facts: object) -> None:
-        monkeypatch.setattr(recognizer, "RECOGNIZERS", {"speech": lambda: Parrot(**facts)})
+        monkeypatch.setattr(recognizers, "RECOGNIZERS", {"speech": lambda: Parrot(**facts)})
 
     hear()
     return hear
@@ -148,11 +149,11 @@ def test_a_source_that_is_not_installed_is_an_error_where_it_is_named(
     library: Library, films: Path, monkeypatch: pytest.MonkeyPatch
 ):
     def absent() -> Parrot:
-        raise recognizer.NotInstalled("get it so")
+        raise NotInstalled("get it so")
 
-    monkeypatch.setattr(recognizer, "RECOGNIZERS", {"speech": absent})
+    monkeypatch.setattr(recognizers, "RECOGNIZERS", {"speech": absent})
     assert run(library, films).recognized == {}
     for words in ("speech", "all"):
-        with pytest.raises(recognizer.NotInstalled, match="get it so"):
+        with pytest.raises(NotInstalled, match="get it so"):
             run(library, films, words=words)
     assert run(library, films, words="none").recognized == {}

@@ -29,6 +29,9 @@ class Parrot:
     def wants(self, video: Video, cues: Sequence[Cue], *, asked: bool) -> bool:
         return asked or not any(cue.source == "subtitles" for cue in cues)
 
+    def check(self) -> None:
+        pass
+
     def load(self) -> None:
         pass
 

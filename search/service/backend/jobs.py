@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from indexer.pipeline import Indexer, IndexOptions, Progress, Report
-from indexer.text.recognizer import Words
+from indexer.text.recognizers import Words
 from search.engine.engine import CATALOG_FILE, Engine
 from search.service.backend.errors import ApiError
 from search.service.backend.schemas import shown_path

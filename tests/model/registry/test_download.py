@@ -54,7 +54,8 @@ def test_the_table_is_whole():
     for entry in registry.entries().values():
         assert entry.summary
         assert entry.licence
-        assert bool(entry.repo) + bool(entry.url) + entry.bundled == 1
+        assert bool(entry.repo) + bool(entry.url) + entry.bundled + bool(entry.package) == 1
+        assert bool(entry.package) == bool(entry.sha256)
         assert entry.bundled or entry.size_mb > 0
         assert all(not registry.entry(name).bundled for name in entry.needs)
     with pytest.raises(ValueError, match="no model 'clop'; there are videobert-mini, "):
