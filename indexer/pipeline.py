@@ -58,6 +58,7 @@ class IndexOptions:
     retry_failed: bool = False  # retry unchanged files that failed before
     prune: bool = False  # remove videos whose files are gone
     language: str = ""  # of the subtitles to embed; that of the sound if ""
+    stream: int = 0  # of the video streams of each file, counted from 1; the main one, or the one read before, if 0
     words: Words | None = None  # to recognize in sound and pictures; what is installed if None
 
 
@@ -143,6 +144,7 @@ class Indexer:
             timeout_seconds=self.options.timeout_seconds,
             memory_bytes=self.options.memory_mib * 2**20,
             reader=self.options.reader,
+            stream_of=run.stream_of,
             check=run.check,
         ) as decoders:
             unfinished = self.catalog.attempts.unfinished()  # one of these may have ended a run: they come last
@@ -189,7 +191,11 @@ class _Run:
     def to_open(self, files: Sequence[Path]) -> Iterator[Path]:
         """Process files that need no decoder; yield the others, in order."""
         planner = Planner(
-            self.catalog, retry_failed=self.options.retry_failed, language=self.options.language, check=self.check
+            self.catalog,
+            retry_failed=self.options.retry_failed,
+            language=self.options.language,
+            stream=self.options.stream,
+            check=self.check,
         )
         for path in files:
             try:
@@ -215,6 +221,11 @@ class _Run:
             else:
                 self._count(step, relocated=relocated)
                 self._finished(path)
+
+    def stream_of(self, path: Path) -> int:
+        """The video stream to read of a file: the one that is asked for, or was before."""
+        known = self.catalog.videos.at(str(path))
+        return self.options.stream or (known.stream if known else 0)
 
     def serve(self, stream: Stream) -> None:
         """Index one opened file, or record its failure."""
@@ -323,13 +334,17 @@ class _Run:
             labels_stamp=self.labeler.stamp,
             missing_seconds=max(0.0, header.info.duration - stream.duration()),
             audio_streams=header.info.audio_streams,
+            stream=self.stream_of(file.path),
         )
         segments = embed(found, header.cues, self.encoder, language=language, labeler=self.labeler)
         self.catalog.put_video(video, segments, header.cues)
         if header.info.video_streams > 1:
             read = f"{header.info.width} x {header.info.height} {header.info.codec}"
             streams = header.info.video_streams
-            self.report.hints.append(f"{file.path}: one of its {streams} video streams was read: {read}")
+            hint = f"{file.path}: one of its {streams} video streams was read: {read}; --stream N reads another"
+            self.report.hints.append(hint)
+        elif self.options.stream > 1:
+            self.report.hints.append(f"{file.path}: its only video stream was read, there is no {self.options.stream}")
         self.report.indexed += 1
         if video.missing_seconds:
             self.report.incomplete.append((video.path, video.missing_seconds))

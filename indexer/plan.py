@@ -72,9 +72,11 @@ class Planner:
         *,
         retry_failed: bool,
         language: str = "",
+        stream: int = 0,
         check: Callable[[], None] = lambda: None,
     ) -> None:
         self.catalog, self.retry_failed, self.language = catalog, retry_failed, primary(language)
+        self._stream = stream
         self._check = check
         self._decoding: set[str] = set()
 
@@ -83,7 +85,7 @@ class Planner:
         with open_file(path) as opened:
             file = FileState(path, opened.identity, stamp(path))
             known = self.catalog.videos.at(str(path))
-            if known and known.file_stamp == file.stamp:
+            if known and known.file_stamp == file.stamp and self._shows(known):
                 same_subtitles = known.subtitles_stamp == file.subtitles_stamp and self._speaks(known)
                 file = replace(file, content_hash=known.content_hash)
                 if same_subtitles:
@@ -108,12 +110,16 @@ class Planner:
         wanted = self.language in ("", primary(video.language))
         return wanted or video.id is None or not self.catalog.cues.of(video.id)
 
+    def _shows(self, video: Video) -> bool:
+        """Whether a video was read from the video stream that is wanted now."""
+        return self._stream in (0, video.stream)
+
     def _is_deleted(self, video: Video) -> bool:
         return not is_there(video.path) and not self.catalog.roots.offline([video], ())
 
     def _source(self, file: FileState) -> Video | None:
         """Return a video with this content: this very file if only its time changed, else one whose file is gone."""
-        twins = self.catalog.videos.with_hash(file.content_hash)
+        twins = filter(self._shows, self.catalog.videos.with_hash(file.content_hash))
         return min(twins, key=lambda v: (v.path != str(file.path), is_there(v.path)), default=None)
 
 

@@ -83,6 +83,7 @@ class SecondPass:
             timeout_seconds=_SILENT_SECONDS,
             memory_bytes=self.memory_bytes + self.recognizer.memory_bytes,
             recognizer=self.recognizer,
+            stream_of={Path(video.path): video.stream for video in todo}.__getitem__,
             check=self.check,
         ) as decoders:
             for video in todo:

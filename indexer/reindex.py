@@ -139,6 +139,7 @@ class Reindexer:
             timeout_seconds=self.options.timeout_seconds,
             memory_bytes=self.options.memory_mib * 2**20,
             reader=self.options.reader,
+            stream_of=lambda path: rows[path][0].stream,
         ) as decoders:
             for stream in decoders.streams(path for path, (video, _) in rows.items() if not _changed(video)):
                 video, segments = rows[stream.path]

@@ -116,6 +116,7 @@ class Video:
     id: int | None = None  # set by the catalog
     added_at: str = ""  # ISO 8601, UTC; set by the catalog
     indexed_at: str = ""
+    stream: int = 0  # which of the video streams was asked for, counted from 1; 0 for the main one
     mirrored: bool = False  # whether a player mirrors it left to right before it turns it
     filmed_at: str = ""  # ISO 8601 as far as it is known, see `indexer.media.filming`; "" where only the file's time is
     filmed_by: str = ""  # what told it: "metadata", "exif", "name" or "file"; "" where nobody looked yet

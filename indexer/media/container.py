@@ -273,7 +273,7 @@ def seek(container: InputContainer, seconds: float) -> None:
 
 
 def video_stream(container: InputContainer) -> VideoStream:
-    """The stream with the moving picture.
+    """The stream with the moving picture: the one that the open file asks for, if there is such a one, or the main one.
 
     Raises:
         MediaError: there is none.
@@ -290,7 +290,9 @@ def video_stream(container: InputContainer) -> VideoStream:
     decodable = [stream for stream in moving if stream.codec_context is not None]  # None: FFmpeg knows no such codec
     if not decodable:
         raise MediaError(f"its codec is unknown ({name})", stage="open")
-    stream = min(decodable, key=_stream_rank)
+    asked: Any = getattr(getattr(container.file, "file", None), "stream", 0)
+    wanted = [stream for number, stream in enumerate(moving, 1) if number == asked and stream in decodable]
+    stream = min(wanted or decodable, key=_stream_rank)
     lone = stream.frames == 1 and (
         stream.codec_context.name in _STILL_CODECS or container.metadata.get("major_brand") in _IMAGE_BRANDS
     )

@@ -33,10 +33,11 @@ class OpenFile:
     Attributes:
         name: the path as text, from which decoders guess formats.
         container: what a file that was indexed before is, as FFmpeg names it; "" where nobody knows.
+        stream: which of its video streams is read, counted from 1; 0 for the main one.
     """
 
-    def __init__(self, path: Path, descriptor: int, container: str = "") -> None:
-        self.path, self.descriptor, self.container = path, descriptor, container
+    def __init__(self, path: Path, descriptor: int, container: str = "", stream: int = 0) -> None:
+        self.path, self.descriptor, self.container, self.stream = path, descriptor, container, stream
         self.name = os.fsencode(path).decode("utf-8", "replace")
         self._position = 0
 
@@ -92,7 +93,7 @@ class OpenFile:
 
     def duplicate(self) -> OpenFile:
         """Return the same open file with a position of its own, to be closed by itself."""
-        return OpenFile(self.path, os.dup(self.descriptor), self.container)
+        return OpenFile(self.path, os.dup(self.descriptor), self.container, self.stream)
 
     def close(self) -> None:
         """Close it; once more does nothing."""
@@ -113,6 +114,7 @@ class _Handed:
 
     descriptor: int
     container: str
+    stream: int
     problem: OSError | None
 
 
@@ -133,7 +135,7 @@ def open_file(path: Path, *, follow: bool = True) -> OpenFile:
     if handed is not None:
         if handed.problem is not None:
             raise handed.problem
-        return OpenFile(path, os.dup(handed.descriptor), handed.container)
+        return OpenFile(path, os.dup(handed.descriptor), handed.container, handed.stream)
     flags = os.O_RDONLY | _WITHOUT_WAITING | _SHARED | (0 if follow else getattr(os, "O_NOFOLLOW", 0))
     file = OpenFile(path, os.open(path, flags))
     if not stat.S_ISREG(file.status.st_mode):
@@ -144,9 +146,9 @@ def open_file(path: Path, *, follow: bool = True) -> OpenFile:
     return file
 
 
-def hand(path: str, descriptor: int, *, container: str = "", problem: OSError | None = None) -> None:
+def hand(path: str, descriptor: int, *, container: str = "", stream: int = 0, problem: OSError | None = None) -> None:
     """Have `open_file` answer with this descriptor, or this problem, when it is asked for a path."""
-    _handed[path] = _Handed(descriptor, container, problem)
+    _handed[path] = _Handed(descriptor, container, stream, problem)
 
 
 def handed_paths() -> Collection[str] | None:

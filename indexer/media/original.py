@@ -46,7 +46,7 @@ def open_original(catalog: Catalog, video: Video) -> OpenFile:
     """
     file = _opened(Path(video.path))
     try:
-        file.container = video.container
+        file.container, file.stream = video.container, video.stream
         found = file.identity
         if video.inode and found == video.identity:
             return file

@@ -52,6 +52,7 @@ class Decoders:
         reader: of frames: PyAV, or decord where its index can be believed.
         recognizer: what `recognize` finds words with.
         writable: the folder that `cut` and `remux` write into.
+        stream_of: which of the video streams of a file is read, counted from 1; 0 for the main one.
         check: called twice a second while an answer is waited for; what it raises is passed on.
     """
 
@@ -67,6 +68,7 @@ class Decoders:
         reader: Reader = "pyav",
         recognizer: Recognizer | None = None,
         writable: Path | None = None,
+        stream_of: Callable[[Path], int] = lambda path: 0,
         check: Callable[[], None] = lambda: None,
     ) -> None:
         if workers < 1:
@@ -80,7 +82,7 @@ class Decoders:
             recognizer=recognizer,
         )
         self._processes = [WorkerProcess(options, timeout_seconds, check) for _ in range(workers)]
-        self._fps, self._key_frames_only = fps, key_frames_only
+        self._fps, self._key_frames_only, self._stream_of = fps, key_frames_only, stream_of
         self._numbers = count()
 
     def __enter__(self) -> Self:
@@ -119,7 +121,7 @@ class Decoders:
             while True:
                 while len(ahead) <= len(self._processes) and (path := next(todo, None)) is not None:
                     job = DecodeFrames(next(self._numbers), path, rate, start, end, self._key_frames_only)
-                    ahead.append(Stream(self._process_for(job), job))
+                    ahead.append(Stream(self._process_for(job), job, self._stream_of(path)))
                 if not ahead:
                     return
                 stream = ahead.popleft()
@@ -134,7 +136,7 @@ class Decoders:
     def recognize(self, path: Path) -> WordStream:
         """Begin to find the words in a video; close what is returned."""
         job = Recognize(next(self._numbers), path)
-        return WordStream(self._process_for(job), job)
+        return WordStream(self._process_for(job), job, stream=self._stream_of(path))
 
     def stills(self, source: Path | OpenFile, at_seconds: Sequence[float]) -> Iterator[Frames]:
         """The frame on screen at each of some instants, one by one, in the order given.
@@ -194,10 +196,10 @@ class Decoders:
 class Stream(PendingJob):
     """One file on its way through a child: its header, then its frames."""
 
-    def __init__(self, process: WorkerProcess, job: DecodeFrames) -> None:
+    def __init__(self, process: WorkerProcess, job: DecodeFrames, stream: int = 0) -> None:
         self._header: Header | None = None
         self._end_seconds: float | None = None
-        super().__init__(process, job)
+        super().__init__(process, job, stream=stream)
 
     @property
     def header(self) -> Header:

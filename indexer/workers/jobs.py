@@ -102,6 +102,7 @@ class Handed:
 
     path: str
     container: str = ""  # what it was when it was indexed, "" where nobody knows
+    stream: int = 0  # which of its video streams is read, counted from 1; 0 for the main one
     errno: int = 0
     problem: str = ""
 

@@ -59,7 +59,7 @@ class PendingJob:
         unopened: whether a file beside it could not be, and should be tried again.
     """
 
-    def __init__(self, process: WorkerProcess, job: Job, file: OpenFile | None = None) -> None:
+    def __init__(self, process: WorkerProcess, job: Job, file: OpenFile | None = None, *, stream: int = 0) -> None:
         self.path = job.path
         self.identity: FileIdentity | None = None
         self.unopened = False
@@ -67,6 +67,7 @@ class PendingJob:
         self._open, self._problem = True, ""
         try:
             opened = file.duplicate() if file is not None else open_file(job.path)
+            opened.stream = opened.stream or stream
         except OSError as error:
             self._problem = _reason(error)
             return
@@ -224,7 +225,7 @@ class WorkerProcess:
             self._send(Order(job, ()))
             return
         described = tuple(
-            Handed(str(file.path), file.container)
+            Handed(str(file.path), file.container, file.stream)
             if isinstance(file, OpenFile)
             else Handed(file[0], errno=file[1].errno or 0, problem=file[1].strerror or str(file[1]))
             for file in files

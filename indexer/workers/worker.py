@@ -95,7 +95,7 @@ class _Inbox:
                 if file.problem:
                     hand(file.path, -1, problem=OSError(file.errno, file.problem))
                 else:
-                    hand(file.path, descriptors.pop(0), container=file.container)
+                    hand(file.path, descriptors.pop(0), container=file.container, stream=file.stream)
             if order.job.number not in self._cancelled:
                 return order.job
 

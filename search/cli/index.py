@@ -113,6 +113,10 @@ def index(
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Retry files that failed before.")] = False,
     prune: Annotated[bool, typer.Option("--prune", help="Remove videos whose files are gone.")] = False,
     language: LanguageOption = None,
+    stream: Annotated[
+        int | None,
+        typer.Option(min=1, max=99, help="Video stream to read of files with several.", show_default="the main one"),
+    ] = None,
     words: WordsOption = None,
     json_: JsonOption = False,
 ) -> None:
@@ -131,6 +135,7 @@ def index(
         retry_failed=retry_failed,
         prune=prune,
         language=_language(language),
+        stream=stream or 0,
         words=words,
     )
     with opened(folder, model=model, make=True) as library:

@@ -311,6 +311,11 @@ def add_filming(db: Database) -> None:
         db.execute(f"ALTER TABLE videos ADD COLUMN {column} REAL")
 
 
+def add_streams(db: Database) -> None:
+    """Step 19: which of the video streams of a file is read."""
+    db.execute("ALTER TABLE videos ADD COLUMN stream INTEGER NOT NULL DEFAULT 0")
+
+
 MIGRATIONS = (
     create_library,
     add_judgements,
@@ -330,6 +335,7 @@ MIGRATIONS = (
     add_identities,
     add_recognitions,
     add_filming,
+    add_streams,
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import signal
@@ -10,18 +11,21 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from indexer.features.fusion import fused
 from indexer.pipeline import Indexer, IndexOptions, Progress, Report
+from indexer.workers.decoders import Decoders
 from indexer.workers.jobs import DecodeFrames, Options
 from indexer.workers.worker import _decode_frames
 from model.encoder.contract import Encoder
 from search import Library
 from store.catalog.catalog import Catalog
 from store.errors import EncoderMismatch
-from store.types import Video
+from store.types import Video, row_id
 from tests.support.media import render
 
 CUES = "1\n00:00:00,500 --> 00:00:01,500\na red dog\n\n2\n00:00:02,200 --> 00:00:02,900\nthe blue cat\n"
@@ -219,6 +223,45 @@ def test_what_is_ignored_later_stays_until_its_file_is_gone(library: Library, fi
     assert [root.files for root in library.catalog.roots.all()] == [2]
     (films / "one.mp4").unlink()
     assert run(library, films, prune=True).pruned == 1
+
+
+def two_streams(path: Path) -> Path:
+    """A red stream and a larger blue one."""
+    with av.open(str(path), "w") as container:
+        streams = [container.add_stream("libx264", rate=25) for _ in range(2)]
+        for stream, side in zip(streams, (96, 192), strict=True):
+            stream.width, stream.height, stream.pix_fmt = side, side, "yuv420p"
+        for stream, color in zip(streams, ((200, 30, 30), (30, 30, 200)), strict=True):
+            picture = np.full((stream.height, stream.width, 3), color, np.uint8)
+            for _ in range(30):
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
+            container.mux(stream.encode())
+    return path
+
+
+def test_a_video_stream_is_chosen_and_stays_chosen(library: Library, tmp_path: Path, encoder: Encoder):
+    path = two_streams(tmp_path / "two.mkv")
+
+    def shown() -> tuple[bool, bool]:
+        """Whether the thumbnail and a still are red."""
+        segment = library.show(path)[1][0]
+        jpeg = library.catalog.segments.thumbnail(row_id(segment))[0]
+        thumbnail = np.asarray(Image.open(io.BytesIO(jpeg)).convert("RGB"), np.int16)
+        with Decoders() as decoders, library.open_original(path) as original:
+            still = next(iter(decoders.stills(original, [0.5]))).data[0].astype(np.int16)
+        return bool((thumbnail[..., 0] > thumbnail[..., 2]).all()), bool((still[0] > still[2]).all())
+
+    report = run(library, path)
+    assert (report.indexed, shown()) == (1, (False, False))
+    assert "--stream N" in report.hints[0]
+    assert run(library, path, stream=1).indexed == 1
+    assert shown() == (True, True)
+    assert (run(library, path).unchanged, run(library, path, stream=1).unchanged) == (1, 1)
+    moved = path.rename(tmp_path / "moved.mkv")
+    assert run(library, moved).relocated == 1
+    assert library.show(moved)[0].stream == 1
+    assert run(library, moved, stream=2).indexed == 1
+    assert "no 2" in run(library, render(tmp_path / "one.mp4"), stream=2).hints[0]
 
 
 def test_an_interruption_leaves_what_was_committed(library: Library, films: Path):

@@ -137,6 +137,7 @@ _FILMING = ("filmed_at", "filmed_by", "camera", "latitude", "longitude")
 ADDED = (
     *("videos device", "videos inode", "videos ctime_ns", "videos missing_seconds", "videos audio_streams"),
     *(f"videos {name}" for name in _FILMING),
+    "videos stream",
 )
 
 
@@ -153,6 +154,7 @@ def test_words_of_every_script_are_found_in_an_older_library(tmp_path: Path) -> 
             migrations.add_identities(catalog.database.sqlite)
             migrations.add_recognitions(catalog.database.sqlite)
             migrations.add_filming(catalog.database.sqlite)
+            migrations.add_streams(catalog.database.sqlite)
             lines(catalog, "สุนัขวิ่ง", "कुत्ता", "강아지가", "a dog")
             assert catalog.fulltext.search(["कुत"], limit=5) == [2]  # cut at its marks
             for column in (
