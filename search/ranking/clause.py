@@ -109,7 +109,9 @@ class SearchContext:
         by_frames = np.zeros(len(ids))
         if by_vectors:
             by_frames = self.calibrator.confidence(similarity, is_text=is_text)
-        words = text_weight(by_frames) * reciprocal_ranks(np.where(coverage >= WORDS_ENOUGH, coverage, -np.inf))
+        # A part of the words is weak evidence beside pictures, all of them are strong (benchmarks/hybrid.py).
+        ranks = reciprocal_ranks(np.where(coverage >= WORDS_ENOUGH, coverage, -np.inf))
+        words = text_weight(by_frames) * coverage**4 * ranks
         by_text = text_confidence(coverage) if by_words else np.zeros(len(ids))
         keep = ~lost
         confidence = (1 - (1 - by_frames) * (1 - by_text)) * keep

@@ -20,7 +20,7 @@ from store.catalog.analyzer import normalize
 from store.types import Windows
 
 _MOST_MOMENTS = 50  # of one answer; what comes after them keeps its segments' ends
-_SLACK = 1.0  # standard deviations of the library below the best window: what still answers
+_SLACK = 2.0  # standard deviations of the library below the best window: what still answers (benchmarks/moments.py)
 
 
 @dataclass(frozen=True, eq=False)
