@@ -19,7 +19,7 @@ from search.cli.doctor import doctor
 from search.cli.duplicates import duplicates
 from search.cli.evaluate import evaluate, judge
 from search.cli.index import index, reindex, watch
-from search.cli.library import failures, library, list_, remove, show, status
+from search.cli.library import failures, library, list_, remove, show, status, subtitles
 from search.cli.models import models
 from search.cli.search import search, searches, similar
 from search.cli.serve import mcp, serve
@@ -29,7 +29,7 @@ from search.cli.training import train, tune
 
 # Panels of --help, in the order in which people need them.
 _PANELS: dict[str, tuple[Callable[..., None] | typer.Typer, ...]] = {
-    "Library": (index, watch, list_, show, status, failures, remove, reindex, doctor, library),
+    "Library": (index, watch, list_, show, subtitles, status, failures, remove, reindex, doctor, library),
     "Search": (search, similar, searches, duplicates),
     "Understand": (summarize, classify, fill),
     "Models and training": (models, train, tune, judge, evaluate),

@@ -1,8 +1,10 @@
-"""`videobert list`, `show`, `remove`, `failures`, `status`, and `library` with `check`, `repair` and `backup`."""
+"""`videobert list`, `show`, `subtitles`, `remove`, `failures`, `status`, and `library` with `check` and others."""
 
 from __future__ import annotations
 
+import errno
 import os
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -27,7 +29,7 @@ from search.library.library import default_folder
 from search.query.request import segment_id
 from search.query.times import clock
 from store.catalog.videos import Order
-from store.types import Video
+from store.types import Video, row_id
 
 
 def list_(
@@ -87,6 +89,28 @@ def show(
         out.print(line.rstrip(), markup=False)
         if own:
             out.print(f"            shows {', '.join(own)}", markup=False)
+
+
+def subtitles(
+    video: Annotated[Path, typer.Argument(parser=given_path, help="A video of the library.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="File to write, .srt or .vtt, which must not exist.")],
+    folder: LibraryOption = None,
+) -> None:
+    """Write what was heard in a video as a subtitle file."""
+    from search.export.subtitles import check_suffix, subtitle_file
+    from search.export.targets import write
+
+    with opened(folder) as library:
+        suffix = check_suffix(output)
+        known, _ = library.show(video)
+        heard = [cue for cue in library.catalog.cues.of(row_id(known)) if cue.source == "speech"]
+        if not heard:
+            listening = shlex.join(["videobert", "index", known.path, "--words", "speech"])
+            raise ValueError(f"no speech was heard in {known.path}; if it was not listened to: {listening}")
+        if os.path.lexists(output):
+            raise FileExistsError(errno.EEXIST, "there is such a file already; nothing is overwritten", str(output))
+        write(subtitle_file(heard, suffix), output, force=False)
+    out.print(f"Wrote {counted(len(heard), 'subtitle')} to {output}.", markup=False)
 
 
 def remove(

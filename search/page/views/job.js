@@ -5,6 +5,7 @@ import { isFinished } from "../lib/jobs.js";
 import { element, fill, icon, setIcon } from "../components/element.js";
 import { toast } from "../components/toast.js";
 
+const WORDS = { speech: "Speech: ", screen: "On-screen text: " }; // what is read when all pictures are
 const STATES = { queued: "Waiting:", running: "Indexing", done: "Indexed", cancelled: "Stopped", failed: "Failed:" };
 const MAX_SHOWN = 4;
 const MIN_VIDEOS = 3; // processed, before the remaining time is estimated
@@ -57,10 +58,12 @@ class Row {
     this._job = job;
     setIcon(this._icon, job.state === "done" ? "done" : finished ? "warning" : "clock");
     this._title.textContent = `${STATES[job.state]} ${job.targets.map(basename).join(", ")}`;
-    this._count.textContent = job.total ? `${job.done} of ${job.total}` : finished ? "" : "Looking for videos…";
+    const words = !finished && job.stage !== "pictures";
+    const [done, total] = words ? [job.words_done, job.words_total] : [job.done, job.total];
+    this._count.textContent = total ? `${WORDS[words && job.stage] ?? ""}${done} of ${total}` : finished ? "" : "Looking for videos…";
     this._stop.hidden = finished;
     this._resume.hidden = !finished || job.state === "done";
-    if (finished || job.total) this._bar.value = job.state === "done" ? 1 : job.total ? job.done / job.total : 0;
+    if (finished || total) this._bar.value = job.state === "done" ? 1 : total ? done / total : 0;
     else this._bar.removeAttribute("value");
     this._summary.textContent = summary(job, finished);
     this._error.textContent = job.error ?? "";
@@ -80,7 +83,7 @@ function summary(job, finished) {
     job.failed && `${job.failed} failed`,
   ].filter(Boolean);
   if (!finished && job.current?.length) parts.push(`now ${job.current.map(basename).join(", ")}`);
-  const seconds = finished ? null : remaining(job);
+  const seconds = finished || job.stage !== "pictures" ? null : remaining(job);
   if (seconds) parts.push(`about ${duration(seconds)} left`);
   return parts.join(" · ") || (job.state === "done" ? "Nothing new" : "");
 }

@@ -2,6 +2,7 @@
 
 import { at, go, here, link } from "../lib/address.js";
 import { get, isAborted, remove } from "../lib/api.js";
+import { captions } from "../lib/cues.js";
 import { bytes, clock, count, duration } from "../lib/format.js";
 import { thumbnailImage } from "../components/card.js";
 import { confirm } from "../components/confirm.js";
@@ -63,7 +64,7 @@ export class VideoView {
         !video.playable && element("p", { class: "banner" }, icon("warning"), element("span", {}, unplayable(video))),
       ),
       this._board,
-      video.cues.length > 0 && subtitles(video),
+      captions(video.cues).length > 0 && subtitles(video),
     );
   }
 
@@ -138,5 +139,5 @@ function subtitles(video) {
         element("span", { class: "cue-text", lang: cue.language || null }, cue.text),
       ),
     );
-  return element("section", { class: "subtitles" }, element("h2", {}, "Subtitles"), element("ol", { class: "cues" }, video.cues.map(row)));
+  return element("section", { class: "subtitles" }, element("h2", {}, "Subtitles"), element("ol", { class: "cues" }, captions(video.cues).map(row)));
 }

@@ -288,13 +288,14 @@ class Video(BaseModel):
 
 
 class Cue(BaseModel):
-    """A subtitle line."""
+    """A line of subtitles, speech or on-screen text."""
 
-    model_config = _example(start=13.0, end=15.2, text="look at the waves", language="en")
+    model_config = _example(start=13.0, end=15.2, text="look at the waves", language="en", source="subtitles")
     start: float
     end: float
     text: str
     language: str
+    source: str = Field(default="subtitles", description='What it was found in: "subtitles", "speech", "screen".')
 
 
 class WholeVideo(Video):

@@ -1,6 +1,7 @@
 /** Playback: the video element, the subtitle overlay, the controls. */
 
 import { isAborted, probe } from "../../lib/api.js";
+import { captions } from "../../lib/cues.js";
 import { clock } from "../../lib/format.js";
 import { element, fill, icon, setIcon } from "../element.js";
 import { Timeline } from "./timeline.js";
@@ -46,7 +47,7 @@ export class Playback {
    */
   load(video, start, { play = true } = {}) {
     this._info = video;
-    this._cues = video.cues ?? [];
+    this._cues = captions(video.cues ?? []);
     this._start = start;
     this._autoplay = play;
     this._transcoded = false;

@@ -2,6 +2,7 @@
 
 import { at, entryState, go, here, link, moment as momentOf, withoutPlayer } from "../../lib/address.js";
 import { get } from "../../lib/api.js";
+import { captions } from "../../lib/cues.js";
 import { clock, duration, percent } from "../../lib/format.js";
 import { thumbnailImage } from "../card.js";
 import { element, fill, icon } from "../element.js";
@@ -57,7 +58,7 @@ export class Player {
       const video = await this._loadVideo(this._moment.video);
       if (Number(here().film) !== video.id) return;
       this._video = video;
-      this._subtitles.show(video.cues);
+      this._subtitles.show(captions(video.cues));
       this._playback.load(video, this._moment.start);
       this._draw();
     } catch (error) {
