@@ -10,6 +10,7 @@ This is the work of a child process (see `indexer.workers.worker`), for it decod
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -69,6 +70,59 @@ def cut(path: Path, parts: Sequence[tuple[float, float]], target: Path) -> Itera
             if stream is not None:
                 output.mux(stream.encode(None))
     yield float(done / rate)
+
+
+def join(parts: Sequence[tuple[Path, float, float]], target: Path) -> Iterator[float]:
+    """Write parts of several videos into `target` as `cut` does, upright, in the middle of the largest picture of them.
+
+    Args:
+        parts: file, and start and end in seconds on the player's clock.
+        target: is overwritten.
+
+    Yields:
+        How many seconds of video are written, about once a second.
+
+    Raises:
+        MediaError: as `cut`.
+    """
+    infos = {path: probe(path) for path, _, _ in parts}
+    largest = max(infos.values(), key=lambda info: info.width * info.height)
+    fps = max(info.fps or UNKNOWN_FPS for info in infos.values())
+    rate = Fraction(min(max(fps, _LOWEST_FPS), _HIGHEST_FPS)).limit_denominator(1001)
+    with created(target) as output:
+        picture = _picture_stream(output, replace(largest, rotation=0, mirrored=False), rate)
+        heard = any(info.audio_streams for info in infos.values())
+        sound = output.add_stream("aac", rate=_HERTZ, layout="stereo") if heard else None
+        done = 0  # frames
+        for path, start, end in parts:
+            first = done
+            for frame in _shown(path, infos[path], start, max(1, round((end - start) * rate)), rate):
+                fitted = _in_the_middle(frame, infos[path], picture)
+                output.mux(picture.encode(_stamped(fitted, picture, done, 1 / rate)))
+                done += 1
+                if done % round(rate) == 0:
+                    yield float(done / rate)
+            if done == first:
+                raise MediaError(f"{path.name}: nothing could be decoded from {start:g} to {end:g} s", stage="decode")
+            if sound is not None:
+                _mux_sound(output, sound, path, start, *(round(_HERTZ * count / rate) for count in (first, done)))
+        for stream in (picture, sound):
+            if stream is not None:
+                output.mux(stream.encode(None))
+    yield float(done / rate)
+
+
+def _in_the_middle(frame: VideoFrame, info: MediaInfo, stream: VideoStream) -> VideoFrame:
+    """A frame upright and as large as it fits into the pictures of a stream, black around it."""
+    upright = Orientation.of(frame).upright(frame.reformat(format="rgb24").to_ndarray())
+    scale = min(stream.width / info.width, stream.height / info.height)
+    width, height = (max(2, round(side * scale)) for side in (info.width, info.height))
+    fitted = type(frame).from_ndarray(np.ascontiguousarray(upright), format="rgb24").reformat(width, height)
+    canvas = np.zeros((stream.height, stream.width, 3), np.uint8)
+    width, height = min(width, stream.width), min(height, stream.height)
+    left, top = (stream.width - width) // 2, (stream.height - height) // 2
+    canvas[top : top + height, left : left + width] = fitted.to_ndarray()[:height, :width]
+    return type(frame).from_ndarray(canvas, format="rgb24")
 
 
 def created(target: Path) -> OutputContainer:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from indexer.media.files import OpenFile
 from indexer.media.frames import THREADS, Frames, MediaInfo
 from indexer.text.recognizer import Recognized, Recognizer
-from indexer.workers.jobs import DecodeFrames, Job, Options, Picture, Reader, Recognize, Remux, Stills, Transcode
+from indexer.workers.jobs import DecodeFrames, Job, Join, Options, Picture, Reader, Recognize, Remux, Stills, Transcode
 from indexer.workers.process import PendingJob, WorkerProcess
 from store.types import Cue
 
@@ -173,6 +173,21 @@ class Decoders:
         for message, _ in self._replies(source, job):
             yield message["written_seconds"]
 
+    def join(self, parts: Sequence[tuple[OpenFile, float, float]], target: Path) -> Iterator[float]:
+        """Write parts of several open files, each from start to end in seconds; see `indexer.media.transcode.join`.
+
+        Yields:
+            How many seconds of video are written.
+
+        Raises:
+            MediaError: a part cannot be read, or the target cannot be written.
+        """
+        files = list({source.path: source for source, _, _ in parts}.values())
+        named = tuple((source.path, start, end) for source, start, end in parts)
+        job = Join(next(self._numbers), files[0].path, named, target)
+        for message, _ in self._replies(files[0], job, beside=files[1:]):
+            yield message["written_seconds"]
+
     def remux(self, source: Path | OpenFile, start: float, end: float, target: Path) -> float:
         """Copy the packets of a part of a file into another, and say where that begins; see
         `indexer.media.remux.remux`.
@@ -183,9 +198,11 @@ class Decoders:
         ((message, _),) = self._replies(source, Remux(next(self._numbers), _path(source), start, end, target))
         return float(message["begins"])
 
-    def _replies(self, source: Path | OpenFile, job: Job) -> Iterator[tuple[dict[str, Any], NDArray[np.uint8]]]:
+    def _replies(
+        self, source: Path | OpenFile, job: Job, beside: Sequence[OpenFile] = ()
+    ) -> Iterator[tuple[dict[str, Any], NDArray[np.uint8]]]:
         file = source if isinstance(source, OpenFile) else None
-        with closing(PendingJob(self._process_for(job), job, file)) as pending:
+        with closing(PendingJob(self._process_for(job), job, file, beside)) as pending:
             while "end" not in (reply := pending.reply())[0]:
                 yield reply
 

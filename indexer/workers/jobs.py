@@ -88,6 +88,14 @@ class Transcode(Job):
 
 
 @dataclass(frozen=True)
+class Join(Job):
+    """Write parts of several files, one after the other, into another file."""
+
+    parts: tuple[tuple[Path, float, float], ...]  # file, start and end in seconds
+    target: Path
+
+
+@dataclass(frozen=True)
 class Remux(Job):
     """Copy the packets of a part of a file into another file."""
 

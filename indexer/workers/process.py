@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -59,7 +59,15 @@ class PendingJob:
         unopened: whether a file beside it could not be, and should be tried again.
     """
 
-    def __init__(self, process: WorkerProcess, job: Job, file: OpenFile | None = None, *, stream: int = 0) -> None:
+    def __init__(
+        self,
+        process: WorkerProcess,
+        job: Job,
+        file: OpenFile | None = None,
+        others: Sequence[OpenFile] = (),
+        *,
+        stream: int = 0,
+    ) -> None:
         self.path = job.path
         self.identity: FileIdentity | None = None
         self.unopened = False
@@ -78,7 +86,7 @@ class PendingJob:
             return
         beside = [_opened(path) for path in job.beside()[:_MOST_BESIDE]]
         self.unopened = any(isinstance(each, tuple) and not isinstance(each[1], _LASTING) for each in beside)
-        process.ask(job, [opened, *beside])
+        process.ask(job, [opened, *beside, *(each.duplicate() for each in others)])
 
     def reply(self) -> tuple[dict[str, Any], NDArray[np.uint8]]:
         """Return the child's next message, and the pixels that follow.

@@ -30,13 +30,13 @@ from indexer.media.frames import MediaError, MediaInfo, probe, read_frames, read
 from indexer.media.image import read_pixels
 from indexer.media.remux import remux
 from indexer.media.shots import ShotDetector
-from indexer.media.transcode import cut
+from indexer.media.transcode import cut, join
 from indexer.text.cues import CueTrack, bounded
 from indexer.text.recognizer import Recognizer
 from indexer.text.source import read as read_text
 from indexer.workers import sandbox
 from indexer.workers.channel import Channel
-from indexer.workers.jobs import DecodeFrames, Job, Options, Order, Picture, Recognize, Remux, Stills, Transcode
+from indexer.workers.jobs import DecodeFrames, Job, Join, Options, Order, Picture, Recognize, Remux, Stills, Transcode
 
 _TEXT_SECONDS = 30.0  # that reading the subtitles of one video may take
 _LOW_PRIORITY = 5
@@ -147,6 +147,9 @@ def _replies(job: Job, options: Options) -> Iterator[_Reply]:
             yield {"shape": pixels.shape}, pixels
         case Transcode():
             for seconds in cut(job.path, job.parts, job.target):
+                yield {"written_seconds": seconds}, None
+        case Join():
+            for seconds in join(job.parts, job.target):
                 yield {"written_seconds": seconds}, None
         case Remux():
             yield {"begins": remux(job.path, job.start_seconds, job.end_seconds, job.target)}, None

@@ -21,6 +21,7 @@ from search.cli.evaluate import evaluate, judge
 from search.cli.index import index, reindex, watch
 from search.cli.library import failures, library, list_, remove, show, status, subtitles
 from search.cli.models import models
+from search.cli.reels import reels
 from search.cli.search import search, searches, similar
 from search.cli.serve import mcp, serve
 from search.cli.tasks import classify, fill, summarize
@@ -30,7 +31,7 @@ from search.cli.training import train, tune
 # Panels of --help, in the order in which people need them.
 _PANELS: dict[str, tuple[Callable[..., None] | typer.Typer, ...]] = {
     "Library": (index, watch, list_, show, subtitles, status, failures, remove, reindex, doctor, library),
-    "Search": (search, similar, searches, duplicates),
+    "Search": (search, similar, searches, reels, duplicates),
     "Understand": (summarize, classify, fill),
     "Models and training": (models, train, tune, judge, evaluate),
     "Serve": (serve, mcp),

@@ -54,7 +54,7 @@ ExportOption = Annotated[
     typer.Option(
         "--export",
         metavar="FILE",
-        help="Also write the moments as .json, .csv, .m3u, .edl or .otio.",
+        help="Also write the moments as .json, .csv, .m3u, .edl, .otio, .fcpxml or .xml (Premiere).",
         callback=_export_name,
         show_default=False,
     ),

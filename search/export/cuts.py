@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from zipfile import ZipFile
 
 from indexer.media.container import MediaError
 from indexer.media.files import OpenFile, open_file
@@ -105,6 +107,71 @@ def _written(decoders: Decoders, source: OpenFile, moment: Moment, folder: Path)
     for _ in decoders.cut(source, [(moment.start, moment.end)], draft):
         pass
     return draft, moment.start, f"encoded anew: {reason}"
+
+
+def join(
+    moments: Sequence[Moment],
+    target: Path,
+    *,
+    source_of: SourceOf = open_source,
+    force: bool = False,
+    protected: Protected = nothing,
+    tell: Callable[[float], None] = lambda seconds: None,
+) -> None:
+    """Write moments of any videos into one new film, one after the other, with sound; H.264 and AAC.
+
+    Args:
+        target: named .mp4, .mov or .mkv; arguments and errors as in `write_parts`.
+        tell: called with the seconds of film that are written, about once a second of film.
+
+    Raises:
+        ValueError: as in `write_parts`.
+        MediaError: a video cannot be read, or the film not be written.
+        FileExistsError: as in `write_parts`.
+    """
+    if not moments:
+        raise ValueError("a film needs at least one moment, got none")
+    for path in {moment.path for moment in moments}:
+        check_video_name(target, source=Path(path))
+    check_free(target, force=force, protected=protected)
+    with (
+        ExitStack() as stack,
+        TemporaryDirectory(dir=target.absolute().parent, prefix=".videobert-") as folder,
+        Decoders(writable=Path(folder)) as decoders,
+    ):
+        sources = {path: stack.enter_context(source_of(path)) for path in {moment.path for moment in moments}}
+        draft = Path(folder) / target.name
+        for seconds in decoders.join([(sources[each.path], each.start, each.end) for each in moments], draft):
+            tell(seconds)
+        place(draft, target, force=force, protected=protected)
+
+
+def zipped(
+    moments: Sequence[Moment],
+    target: Path,
+    *,
+    source_of: SourceOf = open_source,
+    force: bool = False,
+    protected: Protected = nothing,
+) -> list[CutResult]:
+    """Write a film of each moment, as `cut` does, into one ZIP file; return what became of each.
+
+    Raises:
+        FileExistsError: something stands under the name of the target, and `force` is not given or may not replace it.
+        MediaError: none of them could be written.
+    """
+    check_free(target, force=force, protected=protected)
+    with TemporaryDirectory(dir=target.absolute().parent, prefix=".videobert-") as folder:
+        results = list(cut(moments, Path(folder) / "clips", source_of=source_of))
+        if not any(each.path for each in results):
+            raise MediaError(results[0].note if results else "there is nothing to cut", stage="decode")
+        draft = Path(folder) / "clips.zip"
+        with ZipFile(draft, "w") as archive:  # films do not get smaller
+            for each in results:
+                if each.path is not None:
+                    archive.write(each.path, each.path.name)
+        place(draft, target, force=force, protected=protected)
+    return results
 
 
 def _or_same(protected: Protected, source: OpenFile) -> Protected:

@@ -1,4 +1,4 @@
-"""Export moments to JSON, CSV, playlists (M3U), edit decision lists (EDL) and OpenTimelineIO.
+"""Export moments to JSON, CSV, playlists (M3U), edit decision lists (EDL), OpenTimelineIO, FCPXML and Premiere XML.
 
 The functions here are pure. Frame rates and durations come from the caller's `video_of`.
 """
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from search.ranking.moments import Line, Moment
 
 if TYPE_CHECKING:
-    from search.export.timelines import VideoOf
+    from search.export.rates import VideoOf
 
 MEDIA_TYPES = {
     "json": "application/json",
@@ -23,6 +23,8 @@ MEDIA_TYPES = {
     "m3u": "audio/x-mpegurl",
     "edl": "text/plain; charset=utf-8",
     "otio": "application/vnd.pixar.opentimelineio+json",
+    "fcpxml": "application/xml",
+    "xml": "application/xml",
 }
 _SUFFIXES = {f".{format}": format for format in MEDIA_TYPES} | {".m3u8": "m3u"}
 
@@ -43,13 +45,16 @@ def format_of(target: Path) -> str:
         raise ValueError(f"an export is named {', '.join(_SUFFIXES)}, got {target.name}") from None
 
 
-def export(moments: Sequence[Moment], format: str, *, video_of: VideoOf = lambda path: None) -> bytes:
+def export(
+    moments: Sequence[Moment], format: str, *, video_of: VideoOf = lambda path: None, title: str = "videobert"
+) -> bytes:
     """Return the content of a file with the moments in their order.
 
     Args:
         format: a key of `MEDIA_TYPES`.
         video_of: returns the video at a path, such as `catalog.videos.at`; its frame rate counts the times of editing
             formats. 25 frames per second if it returns None.
+        title: of timelines.
 
     Raises:
         ValueError: the format is unknown, or cannot hold so many moments.
@@ -66,11 +71,19 @@ def export(moments: Sequence[Moment], format: str, *, video_of: VideoOf = lambda
         case "edl":
             from search.export.timelines import edl
 
-            text = edl(moments, video_of)
+            text = edl(moments, video_of, title=title)
         case "otio":
             from search.export.timelines import otio
 
-            text = otio(moments, video_of)
+            text = otio(moments, video_of, title=title)
+        case "fcpxml":
+            from search.export.fcpxml import fcpxml
+
+            text = fcpxml(moments, video_of, title=title)
+        case "xml":
+            from search.export.xmeml import xmeml
+
+            text = xmeml(moments, video_of, title=title)
         case _:
             raise ValueError(f"moments are exported as {', '.join(MEDIA_TYPES)}, got {format!r}")
     return text.encode("utf-8", "backslashreplace")  # file names need not be UTF-8

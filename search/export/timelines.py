@@ -7,33 +7,34 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote_from_bytes
 
 import opentimelineio.adapters
-from opentimelineio.opentime import RationalTime, TimeRange, to_timecode
-from opentimelineio.schema import Clip, ExternalReference, Timeline, Track, TrackKind
+from opentimelineio.opentime import RationalTime, TimeRange
+from opentimelineio.schema import Clip, ExternalReference, Gap, Timeline, Track, TrackKind
 
+from search.export.rates import (
+    UNKNOWN_FPS,
+    VideoOf,
+    drops,
+    exact,
+    first_record,
+    frames,
+    has_sound,
+    sequence_rate,
+    timecode,
+    timecode_rate,
+)
 from search.ranking.moments import Moment
 from store.types import Video
 
-VideoOf = Callable[[str], Video | None]
-
-_UNKNOWN_FPS = 25.0
-# SMPTE ST 12-1 and its extensions to higher rates; 30000/1001 and 60000/1001 use drop-frame timecode.
-_TIMECODE_RATES = [Fraction(count * 1000, 1001) for count in (24, 30, 48, 60)] + [
-    Fraction(count) for count in (24, 25, 30, 48, 50, 60)
-]
-_DROPPING = (Fraction(30_000, 1001), Fraction(60_000, 1001))
-_SLOW_FPS = 20.0  # slower videos are counted at 30 frames per second
 _MAX_EVENTS = 999  # three digits
 _REEL_LETTERS = 8
 _RESERVED_REELS = {"", "AX", "BL"}  # auxiliary source and black
-_RECORD_STARTS_SECONDS = 3600  # 01:00:00:00, the convention of tapes
 
 
 def m3u(moments: Sequence[Moment]) -> str:
@@ -41,8 +42,8 @@ def m3u(moments: Sequence[Moment]) -> str:
     return "\n".join(["#EXTM3U", *(line for moment in moments for line in _entry(moment)), ""])
 
 
-def edl(moments: Sequence[Moment], video_of: VideoOf) -> str:
-    """Write a CMX 3600 edit decision list with the video track of the moments.
+def edl(moments: Sequence[Moment], video_of: VideoOf, *, title: str) -> str:
+    """Write a CMX 3600 edit decision list with picture and sound of the moments.
 
     Source times count from the beginning of each video, record times from one hour, at the most frequent frame rate.
     Each video is a reel, with its full name in a comment.
@@ -52,51 +53,63 @@ def edl(moments: Sequence[Moment], video_of: VideoOf) -> str:
     """
     if len(moments) > _MAX_EVENTS:
         raise ValueError(f"an EDL holds {_MAX_EVENTS} moments at most, got {len(moments)}; .otio holds any number")
-    rates = [_timecode_rate(video_of(moment.path)) for moment in moments]
-    rate = Counter(rates).most_common(1)[0][0] if rates else Fraction(_UNKNOWN_FPS)
+    rates = [timecode_rate(video_of(moment.path)) for moment in moments]
+    rate = sequence_rate(moments, video_of)
     reels = _reels([moment.path for moment in moments])
-    lines = ["TITLE: VIDEOBERT", _mode(rate)]
-    mode, record = _mode(rate), _RECORD_STARTS_SECONDS * round(rate)
-    if rate in _DROPPING:
-        record -= 108 * round(rate) // 30  # drop-frame timecode skips 108 numbers per hour and 30 frames
+    lines = [f"TITLE: {one_line(title).upper()}", _mode(rate)]
+    mode, record = _mode(rate), first_record(rate)
     for number, (moment, own) in enumerate(zip(moments, rates, strict=True), start=1):
         if _mode(own) != mode:
             mode = _mode(own)
             lines.append(mode)
-        first, last = _frames(moment, own)
+        first, last = frames(moment, own)
         until = record + max(1, round((last - first) / own * rate))
-        codes = (_timecode(first, own), _timecode(last, own), _timecode(record, rate), _timecode(until, rate))
+        codes = (timecode(first, own), timecode(last, own), timecode(record, rate), timecode(until, rate))
+        kind = "AA/V" if has_sound(video_of(moment.path)) else "V"
         lines += [
             "",
-            f"{number:03}  {reels[moment.path]:<{_REEL_LETTERS}} V     C        {' '.join(codes)}",
-            f"* FROM CLIP NAME: {_one_line(Path(moment.path).name)}",
+            f"{number:03}  {reels[moment.path]:<{_REEL_LETTERS}} {kind:5} C        {' '.join(codes)}",
+            f"* FROM CLIP NAME: {one_line(Path(moment.path).name)}",
         ]
+        if moment.select is not None and moment.select.note:
+            lines.append(f"* COMMENT: {one_line(moment.select.note)}")
         record = until
     return "\n".join([*lines, ""])
 
 
-def otio(moments: Sequence[Moment], video_of: VideoOf) -> str:
-    """Write an OpenTimelineIO timeline as JSON: one video track with a clip per moment.
+def otio(moments: Sequence[Moment], video_of: VideoOf, *, title: str) -> str:
+    """Write an OpenTimelineIO timeline as JSON: a clip per moment on a video track, those with sound on an audio track.
 
     Clips reference their files and hold the moment's fields as metadata under `videobert`.
     """
     track = Track(name="moments", kind=TrackKind.Video)
     track.extend([_clip(moment, video_of(moment.path)) for moment in moments])
-    timeline = Timeline(name="videobert")
+    timeline = Timeline(name=one_line(title))
     timeline.tracks.append(track)
+    if any(has_sound(video_of(moment.path)) for moment in moments):
+        timeline.tracks.append(_sound(moments, video_of))
     return str(opentimelineio.adapters.write_to_string(timeline, "otio_json"))
 
 
+def _sound(moments: Sequence[Moment], video_of: VideoOf) -> Track:
+    """The sound of the moments under their pictures, with gaps where there is none."""
+    track = Track(name="sound", kind=TrackKind.Audio)
+    for moment in moments:
+        clip = _clip(moment, video_of(moment.path))
+        track.append(clip if has_sound(video_of(moment.path)) else Gap(source_range=clip.source_range))
+    return track
+
+
 def _clip(moment: Moment, video: Video | None) -> Clip:
-    rate = float(_exact(video.fps if video and video.fps else _UNKNOWN_FPS))
-    first, last = _frames(moment, rate)
-    media = ExternalReference(_address(Path(moment.path)))
+    rate = float(exact(video.fps if video and video.fps else UNKNOWN_FPS))
+    first, last = frames(moment, rate)
+    media = ExternalReference(address(Path(moment.path)))
     if video:
         media.available_range = TimeRange(
             RationalTime(0, rate), RationalTime(max(last, round(video.duration * rate)), rate)
         )
     return Clip(
-        name=_one_line(Path(moment.path).name),
+        name=one_line(Path(moment.path).name),
         media_reference=media,
         source_range=TimeRange(RationalTime(first, rate), RationalTime(last - first, rate)),
         metadata={"videobert": _plain(moment)},
@@ -109,32 +122,8 @@ def _plain(moment: Moment) -> dict[str, Any]:
     return dict(json.loads(text))
 
 
-def _frames(moment: Moment, rate: Fraction | float) -> tuple[int, int]:
-    """Return the first frame of a moment, and the one after its last."""
-    first = round(moment.start * rate)
-    return first, max(first + 1, round(moment.end * rate))
-
-
-def _exact(fps: float) -> Fraction:
-    """Snap an average frame rate to the standard one within 1/60 frames per second, if any."""
-    nearest = min(_TIMECODE_RATES, key=lambda rate: abs(rate - fps))
-    return nearest if abs(nearest - fps) < 1 / 60 else Fraction(fps).limit_denominator(1001)
-
-
-def _timecode_rate(video: Video | None) -> Fraction:
-    """Return the timecode rate nearest to the frame rate of a video."""
-    fps = video.fps if video and video.fps else _UNKNOWN_FPS
-    if fps < _SLOW_FPS:
-        return Fraction(30)
-    return min(_TIMECODE_RATES, key=lambda rate: abs(rate - fps))
-
-
-def _timecode(frames: int, rate: Fraction) -> str:
-    return str(to_timecode(RationalTime(frames, float(rate)), float(rate), rate in _DROPPING))
-
-
 def _mode(rate: Fraction) -> str:
-    return "FCM: DROP FRAME" if rate in _DROPPING else "FCM: NON-DROP FRAME"
+    return "FCM: DROP FRAME" if drops(rate) else "FCM: NON-DROP FRAME"
 
 
 def _reels(paths: Sequence[str]) -> dict[str, str]:
@@ -157,21 +146,21 @@ def _reel_names(stem: str) -> Iterator[str]:
 def _entry(moment: Moment) -> list[str]:
     """Return the lines of one entry, with VLC's start and stop times."""
     path = Path(moment.path)
-    title = _one_line(moment.text) or _one_line(path.name)
+    title = one_line(moment.text) or one_line(path.name)
     plain = moment.path.isprintable() and not moment.path.startswith("#")
     return [
         f"#EXTINF:{max(1, round(moment.end - moment.start))},{title}",
         f"#EXTVLCOPT:start-time={moment.start:.3f}",
         f"#EXTVLCOPT:stop-time={moment.end:.3f}",
-        moment.path if plain else _address(path),
+        moment.path if plain else address(path),
     ]
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """Replace line breaks and other control characters by spaces."""
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
-def _address(path: Path) -> str:
+def address(path: Path) -> str:
     """Return the `file:` URL of a path; a relative path is only percent-encoded."""
     return path.as_uri() if path.is_absolute() else quote_from_bytes(bytes(path))

@@ -19,6 +19,7 @@ from search.query.language import parse
 from search.query.request import Only, SearchRequest, SimilarRequest, absolute
 from search.query.times import ClipRange
 from search.ranking.moments import Moment
+from store.catalog.reels import Select
 from store.catalog.searches import SavedSearch
 from store.catalog.videos import Order
 from store.types import FileIdentity, FileStamp, Segment, Video
@@ -248,6 +249,70 @@ class Library:
             request = request.with_feedback(more, less)
             self.save_search(saved.name, request)
         return self.engine.search(replace(request, top=top, explain=explain))
+
+    def select(self, what: str | Path | int, *, start: float | None = None, end: float | None = None) -> Select:
+        """A moment to collect with `catalog.reels.add`: a part of a video of this library, or a segment.
+
+        Args:
+            what: path of a video, or id of a segment.
+            start: in point in seconds; the beginning of what is named where not given.
+            end: out point; the end of what is named where not given.
+
+        Raises:
+            ValueError: the library holds no such video, or the moment lies outside of it.
+            NotInLibrary: there is no such segment.
+        """
+        from search.export.reels import select
+
+        if isinstance(what, int):
+            return select(self.catalog, segment=what, start=start, end=end)
+        return select(self.catalog, video=self.show(what)[0], start=start, end=end)
+
+    def reel(self, name: str) -> list[Moment]:
+        """The moments of a reel in their order, each with its note, star and tags as `select`.
+
+        Raises:
+            ValueError: there is no such reel.
+        """
+        from search.export.reels import located
+
+        return located(self.catalog, self.catalog.reels.moments(name))
+
+    def export_moments(
+        self, moments: Sequence[Moment], target: Path, *, title: str = "videobert", force: bool = False
+    ) -> list[str]:
+        """Write moments to a file: a list, a timeline, a ZIP file with a film of each, or one film.
+
+        Args:
+            target: its suffix says what: one of `search.export.formats`, .zip, or .mp4, .mov or .mkv.
+            title: of timelines.
+            force: whether a file may be replaced; no link is, and no video.
+
+        Returns:
+            What could not be written, with reasons; only for .zip.
+
+        Raises:
+            ValueError: the suffix is another one, or the format cannot hold them.
+            MediaError: a film cannot be made.
+            FileExistsError: the target may not be replaced.
+        """
+        from search.export.cuts import JOINED_SUFFIXES, join, zipped
+        from search.export.formats import export, format_of
+
+        suffix = target.suffix.lower()
+        if suffix == ".zip":
+            results = zipped(moments, target, source_of=self.open_original, force=force, protected=self.is_indexed)
+            return [f"{each.moment.path}: {each.note}" for each in results if each.path is None]
+        if suffix in JOINED_SUFFIXES:
+            join(moments, target, source_of=self.open_original, force=force, protected=self.is_indexed)
+            return []
+        try:
+            kind = format_of(target)
+        except ValueError as error:
+            raise ValueError(f"{error}; films are named .zip, {', '.join(JOINED_SUFFIXES)}") from None
+        content = export(moments, kind, video_of=self.catalog.videos.at, title=title)
+        write(content, target, force=force, protected=self.is_indexed)
+        return []
 
     def show(self, what: str | Path | int) -> tuple[Video, list[Segment]]:
         """One video with its segments, by its path or by the id of one of its segments.

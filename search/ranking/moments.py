@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from store.catalog.catalog import Catalog
+from store.catalog.reels import Select
 from store.types import Date
 
 HITS_PER_MOMENT = 4  # neighbours merge, so more hits are fetched than moments are wanted
@@ -108,6 +109,7 @@ class Moment:
     lines: tuple[Line, ...] = ()  # what is said or written in it, what matches the query first
     basis: Basis | None = None  # by what it was found; None for filters and clips
     date: Date | None = None  # when its video was filmed
+    select: Select | None = None  # what a person noted of it, where it comes from a reel
 
     @property
     def segment_id(self) -> int:
@@ -123,7 +125,7 @@ class Moment:
             "keyframe": round(self.keyframe, 3),
             "score": round(self.score, 4),
             "confidence": None if self.confidence is None else round(self.confidence, 3),
-            "segment": self.segment_id,
+            "segment": self.segment_id if self.hits else None,
             "basis": self.basis,
             "text": self.text,
             "lines": [line.as_dict() for line in self.lines],
@@ -131,6 +133,9 @@ class Moment:
             "filmed_at": self.date.at if self.date else "",
             "filmed_by": self.date.told_by if self.date else "",
         }
+        if self.select is not None:
+            chosen = self.select
+            row |= {"id": chosen.id, "note": chosen.note, "star": chosen.star, "tags": list(chosen.tags)}
         if self.match is not None:
             row["match"] = self.match.as_dict()
         if self.why is not None:

@@ -1,7 +1,7 @@
 """Tools for assistants, over the Model Context Protocol with its official SDK (the extra `mcp`).
 
-All four tools, `search`, `similar`, `show` and `storyboard`, are read-only. Errors in input are tool errors that an
-assistant can read and act on.
+The tools `search`, `similar`, `show`, `storyboard` and `reels` are read-only; `collect` adds to a reel. Errors in input
+are tool errors that an assistant can read and act on.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Annotated, Any
 
 from mcp.server.mcpserver import Image, MCPServer
@@ -39,6 +39,7 @@ number of a moment can be passed to `similar` and `show`. Text in subtitles and 
 _FILTERS = ", ".join(f"{spec.example} ({spec.help})" for spec in TYPED_FILTERS)
 _MAX_SEGMENTS = 200  # of a video in one reply: about ten thousand words
 _READ_ONLY = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
+_ADDING = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
 
 Top = Annotated[int, Field(ge=1, le=50, description="Maximum number of moments.")]
 Within = Annotated[str | None, Field(description="Absolute path of a video or folder to search in.")]
@@ -135,6 +136,32 @@ class Tools:
             board(summary, pictures).save(file, "JPEG", quality=85)
             return [_json(summary.as_dict()), Image(data=file.getvalue(), format="jpeg")]
 
+    def reels(
+        self, name: Annotated[str | None, Field(description="Of a reel, to list its moments.")] = None
+    ) -> list[dict[str, Any]]:
+        """List the user's reels, which are named lists of collected moments; or the moments of one."""
+        with self._exclusive():
+            if name is None:
+                return [asdict(reel) for reel in self._library.catalog.reels.all()]
+            return [moment.as_dict() for moment in self._library.reel(name)]
+
+    def collect(
+        self,
+        reel: Annotated[str, Field(description="Name of the reel; it is made where there is none.")],
+        what: Annotated[str | int, Field(description="A segment number, or the absolute path of a video.")],
+        start: Annotated[float | None, Field(ge=0, description="In point in seconds.")] = None,
+        end: Annotated[float | None, Field(ge=0, description="Out point in seconds.")] = None,
+        note: Annotated[str, Field(description="What to remember of it.")] = "",
+        star: Annotated[bool, Field(description="Whether it is one of the best.")] = False,
+        tags: Annotated[list[str] | None, Field(description="For example: b-roll.")] = None,
+    ) -> dict[str, Any]:
+        """Add a moment to the end of a reel, in which the user collects moments for an editing program."""
+        with self._exclusive():
+            chosen = self._library.select(_number(what), start=start, end=end)
+            chosen = replace(chosen, note=note, star=star, tags=tuple(tags or ()))
+            (number,) = self._library.catalog.reels.add(reel, [chosen])
+            return {"reel": reel, "id": number, "path": chosen.path, "start": chosen.start, "end": chosen.end}
+
     @contextmanager
     def _exclusive(self) -> Iterator[None]:
         """Hold the lock; turn errors in input into tool errors."""
@@ -159,6 +186,8 @@ def server(library: Library) -> MCPServer[Any]:
     made.add_tool(tools.similar, annotations=_READ_ONLY)
     made.add_tool(tools.show, annotations=_READ_ONLY, structured_output=False)
     made.add_tool(tools.storyboard, annotations=_READ_ONLY, structured_output=False)
+    made.add_tool(tools.reels, annotations=_READ_ONLY)
+    made.add_tool(tools.collect, annotations=_ADDING)
     return made
 
 

@@ -16,6 +16,7 @@ from store.catalog.fulltext import FullText
 from store.catalog.judgements import Judgements
 from store.catalog.labels import Labels
 from store.catalog.recognitions import Recognition, Recognitions
+from store.catalog.reels import Reels
 from store.catalog.roots import Roots
 from store.catalog.searches import Searches
 from store.catalog.tags import Tags
@@ -56,6 +57,7 @@ class Catalog:
         labels: what a model recognised in segments.
         judgements: judged answers to queries.
         searches: queries with names.
+        reels: moments that a person collected.
         failures: files that could not be indexed.
         attempts: files that are being indexed.
         roots: folders that were indexed.
@@ -72,6 +74,7 @@ class Catalog:
         self.labels = Labels(database)
         self.judgements = Judgements(database)
         self.searches = Searches(database)
+        self.reels = Reels(database)
         self.failures = Failures(database)
         self.attempts = Attempts(database)
         self.roots = Roots(database)

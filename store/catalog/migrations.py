@@ -316,6 +316,29 @@ def add_streams(db: Database) -> None:
     db.execute("ALTER TABLE videos ADD COLUMN stream INTEGER NOT NULL DEFAULT 0")
 
 
+def add_reels(db: Database) -> None:
+    """Step 20: moments that a person collected."""
+    db.executescript(
+        """
+        CREATE TABLE reels (id INTEGER PRIMARY KEY, name TEXT NOT NULL COLLATE NOCASE UNIQUE, changed_at TEXT NOT NULL);
+        CREATE TABLE selects (
+            id INTEGER PRIMARY KEY,
+            reel_id INTEGER NOT NULL REFERENCES reels (id) ON DELETE CASCADE,
+            position INTEGER NOT NULL,
+            path TEXT NOT NULL,
+            content_hash TEXT NOT NULL,
+            start REAL NOT NULL,
+            "end" REAL NOT NULL,
+            note TEXT NOT NULL,
+            star INTEGER NOT NULL,
+            tags TEXT NOT NULL
+        );
+        CREATE INDEX selects_reel_id ON selects (reel_id, position);
+        CREATE INDEX selects_path ON selects (path);
+        """
+    )
+
+
 MIGRATIONS = (
     create_library,
     add_judgements,
@@ -336,6 +359,7 @@ MIGRATIONS = (
     add_recognitions,
     add_filming,
     add_streams,
+    add_reels,
 )
 
 

@@ -1,4 +1,4 @@
-"""/export: moments as JSON, CSV, M3U, EDL and OpenTimelineIO files."""
+"""/export: moments as JSON, CSV, M3U, EDL, OpenTimelineIO, FCPXML and Premiere XML files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from search.export.formats import MEDIA_TYPES, export
-from search.ranking.moments import Moment, located_hits, with_dates
+from search.export.reels import moment_at
+from search.ranking.moments import Moment
 from search.service.backend.errors import ApiError
 from search.service.backend.schemas import Id, shown_path
 from search.service.backend.state import IsLocal, ServiceState, Shared
@@ -23,7 +24,7 @@ from search.service.routes.videos import check_within, held_video
 
 router = APIRouter(tags=["search"])
 
-Format = Literal["json", "csv", "m3u", "edl", "otio"]
+Format = Literal["json", "csv", "m3u", "edl", "otio", "fcpxml", "xml"]
 Instant = Annotated[float, Field(ge=0, le=1e7, allow_inf_nan=False)]
 
 _FILE = {
@@ -88,18 +89,11 @@ def _moment(state: ServiceState, stretch: Stretch) -> Moment:
         raise ApiError(422, "Each moment has either a segment or a video.")
     if stretch.end <= stretch.start:
         raise ApiError(422, f"A moment must end after it starts, got {stretch.start:g}-{stretch.end:g}.")
-    number = stretch.segment
-    if stretch.video is not None:
-        held_video(state, stretch.video)
-        segments = [each for each in catalog.segments.of(stretch.video) if each.start <= stretch.start]
-        number = segments[-1].id if segments else None
-    hits = [] if number is None else located_hits(catalog, [number])
-    if not hits:
+    segment = None if stretch.segment is None else catalog.segments.get(stretch.segment)
+    if segment is None and stretch.video is None:
         raise ApiError(404, "No such segment in this library.")
-    (hit,) = hits
-    middle = (stretch.start + stretch.end) / 2
-    moment = Moment(hit.path, stretch.start, stretch.end, 0.0, hit.text, tuple(hits), keyframe=middle)
-    return with_dates(catalog, [moment])[0]
+    video = held_video(state, segment.video_id if segment else stretch.video or 0)
+    return moment_at(catalog, video, stretch.start, stretch.end, segment=stretch.segment)
 
 
 def _file(state: ServiceState, moments: Sequence[Moment], format: Format, *, local: bool) -> Response:

@@ -44,11 +44,12 @@ def test_the_suffix_says_the_format(name: str, form: str):
 
 def test_an_unknown_format_names_those_there_are():
     with pytest.raises(
-        ValueError, match=r"an export is named \.json, \.csv, \.m3u, \.edl, \.otio, \.m3u8, got list\.xml"
+        ValueError,
+        match=r"an export is named \.json, \.csv, \.m3u, \.edl, \.otio, \.fcpxml, \.xml, \.m3u8, got list\.mp9",
     ):
-        format_of(Path("list.xml"))
-    with pytest.raises(ValueError, match="moments are exported as json, csv, m3u, edl, otio, got 'xml'"):
-        export([], "xml")
+        format_of(Path("list.mp9"))
+    with pytest.raises(ValueError, match="moments are exported as json, csv, m3u, edl, otio, fcpxml, xml, got 'doc'"):
+        export([], "doc")
 
 
 @pytest.mark.parametrize("form", MEDIA_TYPES)

@@ -70,13 +70,24 @@ def picture(content: Any) -> Image.Image:
     return Image.open(io.BytesIO(base64.b64decode(content.data)))
 
 
-def test_an_assistant_sees_four_tools_that_only_read(library: Library):
+def test_an_assistant_sees_tools_of_which_one_writes(library: Library):
     tools = talk(server(library), lambda client: client.list_tools()).tools
-    assert sorted(tool.name for tool in tools) == ["search", "show", "similar", "storyboard"]
+    assert sorted(tool.name for tool in tools) == ["collect", "reels", "search", "show", "similar", "storyboard"]
     for tool in tools:
         assert tool.description
-        assert tool.annotations.read_only_hint
+        assert tool.annotations.read_only_hint == (tool.name != "collect")
         assert all("description" in field for field in tool.input_schema["properties"].values())
+
+
+def test_an_assistant_collects_moments(library: Library):
+    segment = library.catalog.segments.ids().tolist()[0]
+    kept = call(library, "collect", reel="best", what=segment, note="good", tags=["b-roll"]).structured_content
+    assert kept["reel"] == "best"
+    (moment,) = call(library, "reels", name="best").structured_content["result"]
+    assert (moment["id"], moment["note"], moment["tags"]) == (kept["id"], "good", ["b-roll"])
+    (reel,) = call(library, "reels").structured_content["result"]
+    assert (reel["name"], reel["moments"]) == ("best", 1)
+    assert call(library, "reels", name="worst").is_error
 
 
 def test_search_gives_moments_with_times_and_numbers(library: Library):
