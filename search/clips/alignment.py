@@ -1,10 +1,10 @@
-"""Where in time two stretches of video show the same, and how fast one runs against the other.
+"""Temporal alignment of two stretches of video: matching part, offset and relative speed.
 
-Both are rows of frame features with their times. A line `found = offset + speed * query` is looked for along which the
-frames are alike, in the manner of Smith and Waterman's local alignment ("Identification of common molecular
-subsequences", 1981): what lies above a floor counts for a line, what lies below against it, and the best run of a line
-is where it begins and ends. So a part of the query may match a part of the video. Of long films a short piece is
-aligned first, and the line then grown over the rest.
+Both are frame features with their times. `align` finds the line `found = offset + speed * query` along which the frames
+are most similar, like the local alignment of Smith and Waterman ("Identification of common molecular subsequences",
+1981): similarity above a floor adds to the score of a line, similarity below it subtracts, and the run of the highest
+sum gives start and end. A part of the query may thus match a part of the video. In long videos a short piece is aligned
+first, and the line is then extended.
 """
 
 from __future__ import annotations
@@ -19,43 +19,43 @@ from search.clips.frames import FrameSequence
 
 SPEEDS = (1.0, 0.5, 0.57, 0.65, 0.73, 0.8, 0.87, 0.93, 1.07, 1.15, 1.25, 1.4, 1.55, 1.75, 2.0)
 
-_PIECE = 32  # frames of the query that are tried at every speed and offset: 16 seconds of what the indexer keeps
+_PIECE = 32  # frames of the query that are tried at every speed and offset: 16 s at 2 frames per second
 _REACH = 192  # frames of the video that such a piece is tried on
-_PIECES = 4  # of the query that are tried where nobody says which part matches
-_UNRELATED = 0.3  # likeness of frames that have little in common; what counts for a line has to be above
-_OF_BEST = 0.6  # of the likeness along a line: frames below are not of what is shared
-_MOTION = 8.0  # weight of how well the changes agree, beside how alike the pictures are
-_ORDINARY = 1.01  # another speed than 1 has to be so much better
-_LOOKED_AT = 256  # frames at most when offset and speed are corrected
-_TURNS = 3  # steps to either side that a speed is corrected by
-_AGAINST = -4.0  # for a frame outside of the other stretch: no run goes across
+_PIECES = 4  # pieces of the query that are tried without a hint
+_UNRELATED = 0.3  # similarity of unrelated frames, the floor of the score
+_OF_BEST = 0.6  # share of the mean similarity along a line; frames below do not match
+_MOTION = 8.0  # weight of the agreement of changes, relative to the similarity of pictures
+_ORDINARY = 1.01  # factor by which another speed must beat speed 1
+_LOOKED_AT = 256  # most frames used to refine offset and speed
+_TURNS = 3  # steps to either side when refining a speed
+_AGAINST = -4.0  # score of a frame outside the other stretch, which no run crosses
 
 
 @dataclass(frozen=True)
 class Alignment:
-    """Two stretches that show the same: seconds of the video that was found, and of the query."""
+    """Two matching stretches, in seconds of the found video and of the query."""
 
     start: float
     end: float
     query_start: float
     query_end: float
-    speed: float  # of the query: 2.0 where it runs through the video's stretch in half the time
-    similarity: float  # mean cosine of the frames that lie on the line
-    agreement: float  # of how the frames change along the line, -1 to 1; 0 where nothing changes
-    frames: int  # of the query that lie on the line
+    speed: float  # of the query: 2.0 if it plays the video's stretch in half the time
+    similarity: float  # mean cosine of the frames on the line
+    agreement: float  # correlation of the changes along the line, -1 to 1; 0 if nothing changes
+    frames: int  # frames of the query on the line
 
 
 @dataclass(frozen=True)
 class _Line:
     """found = there + speed * (query - here)."""
 
-    here: float  # the middle of what was looked at of the query
+    here: float  # middle of the aligned part of the query, seconds
     there: float
     speed: float
     worth: float
 
     def at(self, seconds: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Where instants of the query lie in the video."""
+        """Convert times of the query to times of the video."""
         return self.there + self.speed * (seconds - self.here)
 
 
@@ -69,12 +69,14 @@ def align(
     """Find the stretch that two sequences share.
 
     Args:
-        near: instants of the query and of the video that are known to be alike, best first; where nothing is given,
-            pieces from all over the query are tried everywhere.
-        speeds: to try, the ordinary one first; of long sequences the one found is corrected by what it drifts.
+        query: frames of the query.
+        found: frames of the video.
+        near: times in the query and in the video that are known to match, best first; without any, pieces spread over
+            the query are tried everywhere.
+        speeds: to try, 1 first; in long sequences the speed is refined to correct drift.
 
     Returns:
-        None where nothing is alike or nothing is shown.
+        None if nothing matches or all frames are blank.
     """
     if not (query.shown.any() and found.shown.any()):
         return None
@@ -93,7 +95,7 @@ def _around(
 
 
 def _pieces(query: FrameSequence, found: FrameSequence) -> list[tuple[FrameSequence, FrameSequence]]:
-    """Pieces of the query, each with where in the video it may be."""
+    """Return pieces of the query, each with a part of the video that may contain it."""
     count = min(-(-len(query) // _PIECE), _PIECES)
     firsts = np.linspace(0, max(len(query) - _PIECE, 0), count).astype(int).tolist()
     pairs = []
@@ -114,18 +116,18 @@ def _best_line(query: FrameSequence, found: FrameSequence, speeds: Sequence[floa
     """Try every speed with every offset in steps of half a frame, and around the best in finer ones."""
     if not (len(query) and len(found)):
         return None
-    likeness, change = _likeness(query, found)
+    similarities, change = _similarities(query, found)
     best = _Line(0.0, 0.0, 1.0, 0.0)
     for speed in speeds if min(len(query), len(found)) > 2 else speeds[:1]:
         margin = _ORDINARY if speed != 1.0 and best.speed == 1.0 else 1.0
-        line = _best_of(query, found, likeness, change, _offsets(query, found, speed), speed)
-        line = replace(line, worth=line.worth * min(speed, 1.0))  # or stills would match best in slow motion
+        line = _best_of(query, found, similarities, change, _offsets(query, found, speed), speed)
+        line = replace(line, worth=line.worth * min(speed, 1.0))  # otherwise stills would match best in slow motion
         if line.worth > best.worth * margin:
             best = line
     if best.worth <= 0:
         return None
     offsets = best.there - best.speed * best.here + np.arange(-4, 5) * found.step / 8
-    near = _best_of(query, found, likeness, change, offsets[np.argsort(abs(np.arange(-4, 5)))], best.speed)
+    near = _best_of(query, found, similarities, change, offsets[np.argsort(abs(np.arange(-4, 5)))], best.speed)
     return replace(near, worth=best.worth)
 
 
@@ -133,32 +135,32 @@ def _offsets(query: FrameSequence, found: FrameSequence, speed: float) -> NDArra
     step = found.step / 2
     first = found.pts_seconds[0] - speed * query.pts_seconds[-1]
     last = found.pts_seconds[-1] - speed * query.pts_seconds[0]
-    # So that a shift of whole frames is among them, where nothing was cut between two.
+    # Include shifts by whole frames, which are exact for copies without a cut between two frames.
     return np.asarray(np.arange(np.floor(first / step) * step, last + step, step))
 
 
-def _likeness(query: FrameSequence, found: FrameSequence) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Cosines (Tq, Tf), and the same without what a frame has in common with all frames of the other stretch."""
-    likeness = query.visible @ found.visible.T
+def _similarities(query: FrameSequence, found: FrameSequence) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return cosines (Tq, Tf), and the same with the mean of each row and column subtracted."""
+    similarities = query.visible @ found.visible.T
     here, there = query.shown, found.shown
-    change = np.zeros_like(likeness)
+    change = np.zeros_like(similarities)
     if here.any() and there.any():
-        inner = likeness[np.ix_(here, there)]
+        inner = similarities[np.ix_(here, there)]
         inner = inner - inner.mean(axis=0) - inner.mean(axis=1, keepdims=True) + inner.mean()
         change[np.ix_(here, there)] = inner
-        likeness[~here] = likeness[:, ~there] = _UNRELATED  # neither for nor against
-    return likeness, change
+        similarities[~here] = similarities[:, ~there] = _UNRELATED  # neither for nor against
+    return similarities, change
 
 
 def _best_of(
     query: FrameSequence,
     found: FrameSequence,
-    likeness: NDArray[np.float32],
+    similarities: NDArray[np.float32],
     change: NDArray[np.float32],
     offsets: NDArray[np.float64],
     speed: float,
 ) -> _Line:
-    """The best line among some offsets, (O,)."""
+    """Return the best line among offsets (O,)."""
     times = offsets[:, None] + speed * query.pts_seconds[None]
     inside = (times > found.pts_seconds[0] - found.step / 2) & (times < found.pts_seconds[-1] + found.step)
     before = np.clip(np.searchsorted(found.pts_seconds, times, side="right") - 1, 0, max(len(found) - 2, 0))
@@ -166,7 +168,7 @@ def _best_of(
     gap = np.maximum(found.pts_seconds[after] - found.pts_seconds[before], 1e-9)
     share = np.clip((times - found.pts_seconds[before]) / gap, 0.0, 1.0)
     rows = np.arange(len(query))[None]
-    gain = likeness - _UNRELATED + _MOTION * change
+    gain = similarities - _UNRELATED + _MOTION * change
     share = share.astype(np.float32)
     along = np.where(inside, (1 - share) * gain[rows, before] + share * gain[rows, after], _AGAINST)
     worth = _best_runs(along)
@@ -176,7 +178,7 @@ def _best_of(
 
 
 def _best_runs(gains: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The largest sum of neighbours in each row: (O, T) -> (O,)."""
+    """Return the largest sum of consecutive values in each row: (O, T) -> (O,)."""
     sums = np.cumsum(gains, axis=1)
     lowest = np.minimum(np.minimum.accumulate(sums, axis=1), 0.0)
     before = np.concatenate([np.zeros((len(sums), 1)), lowest[:, :-1]], axis=1)
@@ -184,7 +186,7 @@ def _best_runs(gains: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _grown(line: _Line, query: FrameSequence, found: FrameSequence) -> Alignment | None:
-    """Grow a line from a piece over all that both sequences have of it, correcting offset and speed on the way."""
+    """Extend a line from a piece over both sequences, refining offset and speed."""
     length = _PIECE * query.step
     if line.speed != 1.0:
         part = query.between(line.here - length / 2, line.here + length / 2)
@@ -222,18 +224,18 @@ def _grown(line: _Line, query: FrameSequence, found: FrameSequence) -> Alignment
 
 
 def _corrected(line: _Line, part: FrameSequence, found: FrameSequence, slack: float) -> _Line:
-    """The best of lines that turn around the middle of a part, and are shifted, a little."""
+    """Return the best of lines with slightly different speeds and offsets around the middle of a part."""
     first, last = line.at(part.pts_seconds[[0, -1]]).tolist()
     beside = _TURNS * slack * (last - first) + 2 * found.step
     window = found.between(first - beside, last + beside)
     if not len(window):
         return line
-    likeness, change = _likeness(part, window)
+    similarities, change = _similarities(part, window)
     shifts = np.array([0, -1, 1, -2, 2]) * found.step / 4
     best = line
     for turn in sorted(range(-_TURNS, _TURNS + 1), key=abs):
         speed = line.speed * (1 + turn * slack)
-        tried = _best_of(part, window, likeness, change, line.there + shifts - speed * line.here, speed)
+        tried = _best_of(part, window, similarities, change, line.there + shifts - speed * line.here, speed)
         if turn == 0 or tried.worth > best.worth:
             best = tried
     return best
@@ -245,7 +247,7 @@ def _thinned(frames: FrameSequence) -> FrameSequence:
 
 
 def _between_frames(times: NDArray[np.float64], found: FrameSequence) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Unit rows at instants, mixed from the frames before and after, (T, F), and which instants lie inside: (T,)."""
+    """Interpolate frames at times (T,): unit rows (T, F), and bool (T,), whether the time is in the sequence."""
     pts = found.pts_seconds
     inside = (times > pts[0] - found.step / 2) & (times < min(pts[-1] + found.step, found.end + found.step / 2))
     before = np.clip(np.searchsorted(pts, times, side="right") - 1, 0, max(len(pts) - 2, 0))
@@ -256,7 +258,7 @@ def _between_frames(times: NDArray[np.float64], found: FrameSequence) -> tuple[N
 
 
 def _run(gains: NDArray[np.float64]) -> tuple[int, int]:
-    """First and last + 1 of the neighbours with the largest sum: (T,)."""
+    """Return start and end of the run of values (T,) with the largest sum; the end is exclusive."""
     sums = np.concatenate([[0.0], np.cumsum(gains)])
     lowest = np.minimum.accumulate(sums)
     last = int((sums - lowest).argmax())
@@ -267,7 +269,7 @@ def _run(gains: NDArray[np.float64]) -> tuple[int, int]:
 def _ends(
     line: _Line, query: FrameSequence, found: FrameSequence, inside: NDArray[np.bool_], first: int, last: int
 ) -> tuple[float, float]:
-    """When a run begins and ends in the video: where the query or the video does, or at the frame that differs."""
+    """Return start and end of a run in the video: those of the query or the video, or the frame that differs."""
     edges = np.append(query.pts_seconds, query.end)
     start, end = line.at(edges[[first, last]]).tolist()
     if first > 0 and not inside[first - 1]:

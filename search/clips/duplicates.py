@@ -1,8 +1,8 @@
-"""Videos of a library that show the same, and what could be deleted of them. Nothing is.
+"""Duplicate videos of a library, and the files that could be deleted. Nothing is deleted.
 
-Candidates come from the vector index: videos whose segments are among the nearest of each other's. Their kept frames
-are aligned, and only what shares nearly all of both is a duplicate; a short video that lies in a long one is an
-excerpt of it, and both are kept.
+Candidates come from the vector index: videos with segments among each other's nearest neighbours. Their stored frames
+are aligned. Videos that share nearly all of both are duplicates; a short video contained in a long one is an excerpt,
+and neither can be deleted.
 """
 
 from __future__ import annotations
@@ -27,47 +27,48 @@ from store.vectors.index import VectorIndex
 
 Kind = Literal["copy", "near copy", "same file", "excerpt", "shared part"]
 
-LEAST_SECONDS = 2.0  # that have to be shared: four frames
+LEAST_SECONDS = 2.0  # least shared duration: four frames
 
-_UNSHARED = 0.25, 0.05  # seconds, and share of its length, that a duplicate may have for itself: a frame, a fade
-_ALIKE_THROUGHOUT = 0.8  # cosine that nine tenths of the frames of a duplicate have: a title card does not make one
-_FEWEST_CHANGED = 12  # frames of a near copy: of fewer, two takes of one scene can change alike
-_PART_SECONDS = 3.0  # of a part that two videos share, such as an intro, to be told
-_WHOLE = 0.9  # of what a video shows has to be in the other one; the rest is a logo, a fade, a second of black
-_AS_LONG = 0.05  # a difference of length that does not make one of two duplicates the better
-_SEQUENCES = 16  # videos whose frames are held: some 600 MB where all are an hour long
-_NEAREST = 8  # segments looked at for each
-_MOST_NEAREST = 512  # where the nearest are all of the same video, as in films of one long shot
-_ALIKE = 0.65  # cosine of segments from which two videos are compared; a copy seldom has less, unrelated ones often do
-_BLANK = 0.97  # cosine with the embedding of a picture that shows nothing
+_UNSHARED = 0.25, 0.05  # seconds, and share of its duration, that a duplicate may have alone: a frame, a fade
+_ALIKE_THROUGHOUT = 0.8  # least cosine of 90 % of a duplicate's frames: a shared title card is not enough
+_FEWEST_CHANGED = 12  # least frames of a near copy: with fewer, changes in two takes of one scene can agree
+_PART_SECONDS = 3.0  # least duration of a reported shared part, such as an intro
+_WHOLE = 0.9  # share of a video's visible frames that must be in the other; the rest may be a logo, a fade, black
+_AS_LONG = 0.05  # relative difference in duration that makes neither duplicate the better one
+_SEQUENCES = 16  # videos whose frames are cached: about 600 MB if each is an hour long
+_NEAREST = 8  # nearest segments per segment
+_MOST_NEAREST = 512  # if all of the nearest are in the same video, as for one long shot
+_ALIKE = 0.65  # least cosine of segments for comparing two videos; copies seldom have less, unrelated videos often do
+_BLANK = 0.97  # cosine with the embedding of a blank picture
 _AT_ONCE = 1024  # segments
-_INSTANTS = 4  # of each pair that are remembered: where the segments are most alike
+_INSTANTS = 4  # matching times stored per pair: those of the most similar segments
 
 
 @dataclass(frozen=True)
 class Copy:
-    """One video of a cluster, and the stretch of it that the others show too."""
+    """One video of a cluster, and the stretch of it that the others share."""
 
     video: Video
     start: float
     end: float
-    keep: bool  # whether it is to be kept: nothing else is sure to show all of it
-    same_file: bool = False  # whether it is the file before it under another name: a link, or a second path to it
+    keep: bool  # whether it must be kept, since no other video certainly shows all of it
+    same_file: bool = False  # whether it is another name of the file before it: a link, or a second path
 
     @property
     def seconds(self) -> float:
-        """How long the whole video is."""
+        """Duration of the whole video."""
         return self.video.duration
 
 
 @dataclass(frozen=True)
 class Duplicates:
-    """Videos that show the same, the one to keep first.
+    """A cluster of duplicate videos; the one to keep is first.
 
     Attributes:
-        kind: "copy" where all are the same pictures, "near copy" where some were cropped or changed, "same file" where
-            one file has several names, "excerpt" where the second is a part of the first, "shared part" where both
-            have something of their own. Only what is a copy need not be kept.
+        kind: "copy": all have the same pictures; "near copy": some are cropped or changed; "same file": several names
+        of
+            one file; "excerpt": the second is a part of the first; "shared part": both have parts of their own. Only
+            copies can be deleted.
     """
 
     kind: Kind
@@ -75,12 +76,12 @@ class Duplicates:
 
     @property
     def seconds_saved(self) -> float:
-        """Of video, if what need not be kept were deleted."""
+        """Seconds of video freed by deleting everything that need not be kept."""
         return sum(copy.seconds for copy in self.videos if not copy.keep and not copy.same_file)
 
     @property
     def bytes_saved(self) -> int:
-        """Of files, if what need not be kept were deleted."""
+        """Bytes freed by deleting everything that need not be kept."""
         return sum(copy.video.size for copy in self.videos if not copy.keep and not copy.same_file)
 
     def as_dict(self) -> dict[str, Any]:
@@ -108,13 +109,13 @@ class Duplicates:
 
 @dataclass(frozen=True)
 class _Shared:
-    """What two videos have in common, the first of which is the shorter."""
+    """The shared part of two videos; the first is the shorter."""
 
     alignment: Alignment
     kind: str
-    of_first: float  # share of what it shows
+    of_first: float  # share of its visible frames
     of_second: float
-    whole_first: bool  # whether nothing of it is missing in the other
+    whole_first: bool  # whether the other contains all of it
     whole_second: bool
 
 
@@ -126,10 +127,13 @@ def find(
     min_seconds: float = LEAST_SECONDS,
     within: str | None = None,
 ) -> list[Duplicates]:
-    """Clusters of videos that show the same, those that save most first, and excerpts after them.
+    """Return clusters of duplicate videos, largest savings first, then excerpts.
 
     Args:
-        min_seconds: what two videos share has to be so long.
+        catalog: of the library.
+        index: its vectors.
+        normalizer: of its frames.
+        min_seconds: least duration that two videos share.
         within: only videos at this path or under this folder.
 
     Raises:
@@ -147,7 +151,7 @@ def find(
 
 
 class _Comparison:
-    """One run over a library; remembers what it has compared."""
+    """One run over a library, with a cache of comparisons."""
 
     def __init__(
         self,
@@ -164,7 +168,7 @@ class _Comparison:
         self._known: dict[tuple[int, int], _Shared | None] = {}
 
     def clusters(self, first_of: dict[str, int], pairs: Iterable[Pair]) -> list[Duplicates]:
-        """Duplicates and excerpts among videos that differ in content, joined by those that do not."""
+        """Return duplicates and excerpts among videos with different content, with identical files added."""
         alike: dict[int, set[int]] = defaultdict(set)
         parts: list[tuple[int, int]] = []
         overlaps: list[tuple[int, int]] = []
@@ -193,7 +197,7 @@ class _Comparison:
         return clusters + [excerpt for excerpt in excerpts if excerpt is not None]
 
     def _stars(self, component: set[int]) -> list[list[int]]:
-        """Videos around one to keep, each a duplicate of that very one, so that nothing is lost by way of a third."""
+        """Group videos around one to keep, each a direct duplicate of it, so that no content is lost via a third."""
         stars = []
         rest = set(component)
         while rest:
@@ -208,7 +212,7 @@ class _Comparison:
         return stars
 
     def _best(self, numbers: Iterable[int]) -> int:
-        """The one to keep: there, complete, as long as the longest, of the largest picture and the highest bit rate."""
+        """Choose the video to keep: present, complete, longest, with the largest picture and the highest bit rate."""
         numbers = set(numbers)
         videos = [self._videos[number] for number in (numbers & self._there or numbers)]
         whole = [video for video in videos if not video.missing_seconds] or videos
@@ -231,14 +235,14 @@ class _Comparison:
             for twin in twins[number]:
                 if twin != star[0]:
                     kinds.add("near copy" if changed else "copy")
-                    # Cropped or changed, it shows what the other does not; out of reach, it may be all that is left.
+                    # A cropped or changed copy shows something else; of an offline one, it may be the last copy.
                     keep = changed or (not {twin, star[0]} <= self._there and bool(self._there))
                     copies.extend(self._named(twin, start, end, keep=keep))
         kind: Kind = "near copy" if "near copy" in kinds else "copy" if kinds else "same file"
         return Duplicates(kind, tuple(copies))
 
     def _named(self, number: int, start: float, end: float, *, keep: bool) -> Iterator[Copy]:
-        """A file under all its names."""
+        """Yield a file under all its names."""
         yield Copy(self._videos[number], start, end, keep=keep)
         for video in self._names[number]:
             yield Copy(video, start, end, keep=keep, same_file=True)
@@ -252,22 +256,22 @@ class _Comparison:
         return Duplicates(kind, tuple(copies))
 
     def _ordered(self, one: int, other: int) -> tuple[int, int]:
-        """The shorter first."""
+        """Return the two with the shorter first."""
         first, second = sorted((one, other), key=lambda number: (self._videos[number].duration, number))
         return first, second
 
     def _stretch(self, number: int, other: int, shared: _Shared) -> tuple[float, float]:
-        """The part of a video that it shares with another."""
+        """Return the part of a video that it shares with another."""
         alignment = shared.alignment
         if self._ordered(number, other)[0] == number:
             return alignment.query_start, alignment.query_end
         return alignment.start, alignment.end
 
     def _shared(self, one: int, other: int, near: Sequence[tuple[float, float]]) -> _Shared | None:
-        """What two videos have in common; None where it is too short, or no copy.
+        """Return the shared part of two videos; None if it is too short or not a copy.
 
         Args:
-            near: instants of `one` and `other` that are alike.
+            near: matching times of `one` and `other`, seconds.
         """
         key = self._ordered(one, other)
         if key not in self._known:
@@ -304,13 +308,13 @@ def _seconds(alignment: Alignment) -> float:
 
 
 def _is_whole(frames: FrameSequence, share: float) -> bool:
-    """Whether what is not shared of a video is too little to be anything."""
+    """Return whether the unshared part of a video is negligible."""
     seconds = float(np.sum(frames.shown)) * frames.step
     return share >= _WHOLE and (1 - share) * seconds <= _UNSHARED[0] + _UNSHARED[1] * seconds
 
 
 def _alike_throughout(query: FrameSequence, found: FrameSequence, alignment: Alignment) -> bool:
-    """Whether nearly every frame is like the one at its place, and not only many of them."""
+    """Return whether nearly all frames match along the alignment, not only many of them."""
     inside = query.shown & (query.pts_seconds >= alignment.query_start) & (query.pts_seconds < alignment.query_end)
     times = alignment.start + alignment.speed * (query.pts_seconds[inside] - alignment.query_start)
     if not len(times) or not len(found.pts_seconds):
@@ -326,16 +330,16 @@ def _bit_rate(video: Video) -> float:
 
 
 def _files(videos: dict[int, Video]) -> tuple[dict[int, Video], dict[int, list[Video]]]:
-    """Files by the number of one of their videos, and the others of each: device and inode decide, not names.
+    """Group videos by file, identified by device and inode: one video of each, and its other names.
 
-    A link stands for its target only where no other name is there.
+    A link represents its target only if the target has no other name.
     """
     groups: dict[object, list[int]] = defaultdict(list)
     for number, video in videos.items():
         try:
             state = os.stat(video.path)
         except OSError:
-            groups[number].append(number)  # gone: nobody knows
+            groups[number].append(number)  # missing file
         else:
             groups[state.st_dev, state.st_ino].append(number)
     files: dict[int, Video] = {}
@@ -348,13 +352,13 @@ def _files(videos: dict[int, Video]) -> tuple[dict[int, Video], dict[int, list[V
 
 
 def _share(frames: FrameSequence, start: float, end: float) -> float:
-    """Of the frames that show something, those that appear in a stretch; its ends fall between two frames."""
+    """Return the share of visible frames within a stretch, whose ends are between two frames."""
     pts = frames.pts_seconds[frames.shown]
     return float(np.mean((pts >= start - frames.step / 2) & (pts < end + frames.step / 2)))
 
 
 def _components(numbers: Iterable[int], alike: dict[int, set[int]]) -> list[set[int]]:
-    """Sets of videos that are connected."""
+    """Return the connected components of videos."""
     components, visited = [], set[int]()
     for number in numbers:
         if number in visited:
@@ -371,7 +375,7 @@ def _components(numbers: Iterable[int], alike: dict[int, set[int]]) -> list[set[
 
 @dataclass(frozen=True)
 class Pair:
-    """Two videos, and instants at which they are alike, best first."""
+    """Two videos, and matching times in them, best first."""
 
     first: int
     second: int
@@ -380,7 +384,7 @@ class Pair:
 
 @dataclass(frozen=True, eq=False)
 class _Segments:
-    """All segments that are compared, in order of their ids: arrays (N,)."""
+    """The compared segments by id: arrays (N,)."""
 
     ids: NDArray[np.int64]
     videos: NDArray[np.int64]
@@ -390,10 +394,9 @@ class _Segments:
 def candidates(
     catalog: Catalog, index: VectorIndex, normalizer: FrameNormalizer, videos: dict[int, Video]
 ) -> list[Pair]:
-    """Return pairs of videos that may show the same, each once.
+    """Return pairs of videos that may be duplicates, each once.
 
-    Each segment is compared with its nearest in other videos, so the work grows with the number of segments and not
-    with its square.
+    Each segment is compared with its nearest ones in other videos, so the work is linear in the number of segments.
     """
     segments = _segments(catalog, videos)
     among = None if len(segments.ids) == len(index) else segments.ids
@@ -433,7 +436,7 @@ def _nearest(
     vectors: NDArray[np.float32],
     among: NDArray[np.int64] | None,
 ) -> list[tuple[int, int, float]]:
-    """Rows of segments, of segments of other videos that are near to them, and the cosines."""
+    """Return rows of segments, rows of near segments of other videos, and their cosines."""
     found: list[tuple[int, int, float]] = []
     k = _NEAREST
     while len(rows):
@@ -443,7 +446,7 @@ def _nearest(
         elsewhere = near & (segments.videos[places] != segments.videos[rows][:, None])
         for i, j in zip(*np.nonzero(elsewhere), strict=True):
             found.append((int(rows[i]), int(places[i, j]), float(scores[i, j])))
-        # Where a film is like itself for long, what is near elsewhere comes after all of that.
+        # In a video with long similar stretches, near segments of other videos rank after all of its own.
         again = near.all(axis=1) & ~elsewhere.any(axis=1)
         rows, vectors, k = rows[again], vectors[again], 8 * k
         if k > _MOST_NEAREST:

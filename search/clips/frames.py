@@ -1,8 +1,8 @@
-"""Frame features made comparable: centred, of unit length, blank frames marked.
+"""Normalized frame features: centred, of unit length, with blank frames marked.
 
-Blank frames show nothing: black, one colour, snow, test cards. They are alike in all videos and match nothing. The
-catalog holds features, not pictures, so such pictures are painted and encoded by the same network; a frame whose
-features are nearly those of one of them is blank.
+Blank frames are black, one colour, noise or test cards. They are similar in all videos and must match nothing. The
+catalog has features, not pictures; such pictures are therefore painted and encoded by the same network, and a frame
+whose features are nearly equal to those of one of them is blank.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from model.encoder.contract import Encoder
 from store.catalog.catalog import Catalog
 from store.types import Segment
 
-_SAMPLE = 256  # segments: enough for a mean, a moment to read
-_PRIOR = 8  # segments that the painted pictures count as, so that a library of one video is not compared with itself
+_SAMPLE = 256  # segments for the mean
+_PRIOR = 8  # weight of the painted pictures in the mean, in segments, so that one video is not centred on itself
 # Cosine with a painted picture. `python -m benchmarks.duplicates blank` prints what it catches and what it spares.
 NEARLY = 0.82
 
@@ -36,7 +36,7 @@ class FrameSequence:
     Attributes:
         pts_seconds: float64 (T,), when each appears.
         rows: float32 (T, F), centred features as unit rows.
-        blank: bool (T,), which frames show nothing.
+        blank: bool (T,), True for blank frames.
         end: seconds, when the last one disappears.
     """
 
@@ -49,23 +49,23 @@ class FrameSequence:
         return len(self.pts_seconds)
 
     def between(self, start: float, end: float) -> FrameSequence:
-        """The frames with `start <= pts_seconds < end`."""
+        """Return the frames with `start <= pts_seconds < end`, seconds."""
         first, last = np.searchsorted(self.pts_seconds, [start, end]).tolist()
         until = self.end if last == len(self) else float(self.pts_seconds[last])
         return FrameSequence(self.pts_seconds[first:last], self.rows[first:last], self.blank[first:last], until)
 
     def subset(self, frames: slice | NDArray[np.intp]) -> FrameSequence:
-        """Some of the frames, with the same end."""
+        """Return some of the frames, with the same end."""
         return FrameSequence(self.pts_seconds[frames], self.rows[frames], self.blank[frames], self.end)
 
     @cached_property
     def visible(self) -> NDArray[np.float32]:
-        """The rows, zero where a frame is blank and so is like no other: float32 (T, F)."""
+        """The rows, with zeros for blank frames, which are similar to no other: float32 (T, F)."""
         return np.where(self.blank[:, None], np.float32(0), self.rows) if self.blank.any() else self.rows
 
     @cached_property
     def shown(self) -> NDArray[np.bool_]:
-        """Which frames show something: bool (T,)."""
+        """True for frames that are not blank: bool (T,)."""
         return np.asarray(self.visible.any(axis=1))
 
     @property
@@ -77,8 +77,8 @@ class FrameSequence:
 class FrameNormalizer:
     """Centres the features of one library and finds its blank frames.
 
-    Cosines of CNN features tell pictures apart only without what all pictures have in common, so the mean over a
-    sample of the library is subtracted.
+    CNN features of all pictures share a large component, so the mean over a sample of the library is subtracted before
+    taking cosines.
     """
 
     def __init__(self, catalog: Catalog, encoder: Encoder) -> None:
@@ -102,18 +102,18 @@ class FrameNormalizer:
 
     @cached_property
     def painted(self) -> NDArray[np.float32]:
-        """Unit rows of painted pictures that show nothing: float32 (B, F)."""
+        """Unit rows of the painted blank pictures: float32 (B, F)."""
         return self.rows(blank_features(self.encoder))
 
     @cached_property
     def blank_embeddings(self) -> NDArray[np.float32]:
-        """Embeddings of segments that show nothing: float32 (B, D), unit rows."""
+        """Embeddings of blank segments: float32 (B, D), unit rows."""
         clips = [np.repeat(feature[None], 4, axis=0) for feature in blank_features(self.encoder)]
         return self.encoder.embed_segments(clips, [""] * len(clips))
 
     @cached_property
     def _mean(self) -> NDArray[np.float32]:
-        """What all pictures have in common: (F,)."""
+        """Mean of the features: (F,)."""
         ids = self.catalog.segments.ids()
         sample = ids[np.linspace(0, len(ids) - 1, min(len(ids), _SAMPLE)).astype(int)].tolist()
         means = [self.catalog.segments.frame_features(number)[1].astype(np.float32).mean(axis=0) for number in sample]
@@ -123,7 +123,7 @@ class FrameNormalizer:
 
 @lru_cache(maxsize=1)
 def blank_features(encoder: Encoder) -> NDArray[np.float16]:
-    """Return features of painted pictures that show nothing: float16 (B, F); cached for one encoder."""
+    """Return features of the painted blank pictures: float16 (B, F); cached for one encoder."""
     frames = np.stack([np.broadcast_to(one, (_HEIGHT, _WIDTH, 3)).transpose(2, 0, 1) for one in _pictures()])
     clips = np.repeat(np.ascontiguousarray(frames), encoder.clip_frames, axis=0)
     return encoder.features(clips)[:: encoder.clip_frames]

@@ -1,8 +1,7 @@
-"""How much of a clip a moment shows, where in time the two match, and of what kind the match is.
+"""Matching of clips and moments: similarity, matching part, and kind of match.
 
-Frames of one scene are alike at any time; only copies change alike from frame to frame. The thresholds of `match_kind`
-were read from `python -m benchmarks.alignment fit`, which makes copies of clips in many ways and prints where the kinds
-part.
+Frames of one scene are similar at any time; only in copies do the changes between frames agree too. The thresholds of
+`match_kind` are those that `python -m benchmarks.alignment fit` prints, which makes copies of clips in many ways.
 """
 
 from __future__ import annotations
@@ -23,29 +22,29 @@ from store.types import Segment
 Kind = Literal["copy", "near copy", "same scene", "similar"]
 
 SCENE = 0.66  # similarity from which two stretches show one scene
-CHANGES = 0.37  # agreement from which they are copies, and not two stretches of one scene; 0.32 to 0.43 err alike
-COPY = 0.90  # similarity of a copy that was only encoded anew, cut or marked
+CHANGES = 0.37  # agreement from which they are copies and not two parts of one scene; 0.32 to 0.43 are equally good
+COPY = 0.90  # similarity of a copy that was only re-encoded, cut or watermarked
 
-_STILL = 0.985  # similarity from which stretches in which nothing changes count as copies
-_FEWEST = 3  # frames that have to change alike; of fewer, any two do
+_STILL = 0.985  # similarity from which stretches without changes are copies
+_FEWEST = 3  # least number of frames for the agreement of changes to be meaningful
 
 _EDITED = 0.02  # cosine; a view must beat the clip by it
-_CENTER_CROP = 0.1  # the same where most of the picture is cut away, for what is left is more easily like something
+_CENTER_CROP = 0.1  # the same for a crop of most of the picture, whose rest matches more easily
 _CERTAIN = 1 - _EDITED
-_LEAST_REACH = 10.0  # seconds beside a moment where the match may go on
+_LEAST_REACH = 10.0  # seconds before and after a moment into which a match may extend
 _COPIES = {"copy", "near copy"}
 
 
 @dataclass(frozen=True, eq=False)
 class QueryView:
-    """A query clip as it is, or after an edit was undone.
+    """A query clip, unaltered or with an edit undone.
 
     Attributes:
         frames: of the clip.
         parts: float32 (Tn, F), unit rows of each of its N segments.
         mirrored: whether the view is the clip mirrored.
-        penalty: cosine by which its alignment must beat that of the clip as it is; 0 for that.
-        maxsim_penalty: the same of `maxsim`.
+        penalty: cosine by which its alignment must beat that of the unaltered clip; 0 for the unaltered clip.
+        maxsim_penalty: the same for `maxsim`.
     """
 
     frames: FrameSequence
@@ -55,12 +54,12 @@ class QueryView:
     maxsim_penalty: float = 0.0
 
     def maxsim(self, found: NDArray[np.float32]) -> float:
-        """Return `maxsim` of the segment that is most like the found frames, less the penalty."""
+        """Return `maxsim` of the segment most similar to the found frames, minus the penalty."""
         return max(maxsim(part, found) for part in self.parts) - self.maxsim_penalty
 
 
 def query_views(clip: Clip, normalizer: FrameNormalizer) -> list[QueryView]:
-    """Normalize the frames of a clip and of its views; the clip as it is comes first."""
+    """Normalize the frames of a clip and of its views; the unaltered clip is first."""
     end = float(clip.pts_seconds[-1])
     if len(clip.pts_seconds) > 1:
         end += float(np.median(np.diff(clip.pts_seconds)))
@@ -80,9 +79,9 @@ def query_views(clip: Clip, normalizer: FrameNormalizer) -> list[QueryView]:
 
 
 def maxsim(query: NDArray[np.float32], found: NDArray[np.float32]) -> float:
-    """Average the cosine of each query frame with its nearest found frame: how much of a clip a stretch shows.
+    """Average the cosine of each query frame with its nearest found frame: the share of a clip that a stretch shows.
 
-    One vector a segment mixes what its frames show; frame against frame also finds a part (MaxSim of Khattab and
+    The single vector of a segment averages its frames; comparing frames also finds a part (MaxSim of Khattab and
     Zaharia, "ColBERT", 2020).
 
     Args:
@@ -96,11 +95,11 @@ def maxsim(query: NDArray[np.float32], found: NDArray[np.float32]) -> float:
 
 
 def match_kind(alignment: Alignment | None, *, edited: bool = False) -> Kind:
-    """Name what two aligned stretches are to each other.
+    """Return the kind of match of two aligned stretches.
 
-    "copy": the same pictures at the same pace, perhaps encoded anew, scaled, cut out or marked with a logo. "near
-    copy": the same recording, but cropped, mirrored, framed by bars, faster, slower, or filmed from a screen. "same
-    scene": another take, or another moment of the same shot. "similar": nothing more than what a search finds.
+    "copy": the same pictures at the same speed, possibly re-encoded, scaled, cut or watermarked. "near copy": the same
+    recording, but cropped, mirrored, letterboxed, faster, slower, or filmed from a screen. "same scene": another take,
+    or another moment of the same shot. "similar": none of these.
 
     Args:
         edited: whether the query had to be mirrored or its letterbox removed to match.
@@ -122,12 +121,16 @@ def place(
     *,
     without: int | None = None,
 ) -> list[Moment]:
-    """Say of the `top` best moments where each matches the clip, and how.
+    """Add the matching part and the kind of match to the `top` best moments.
 
-    A moment that holds a copy becomes the stretch that was copied, and stands for all moments in that stretch.
+    A moment with a copy is narrowed to the copied stretch, and replaces all other moments in that stretch.
 
     Args:
-        without: a segment of the library that does not count, being the query itself.
+        views: of the query clip.
+        moments: best first.
+        normalizer: of the library.
+        top: largest number of moments.
+        without: segment to ignore, if the query is a segment of the library.
     """
     placed: list[Moment] = []
     for moment in moments:
@@ -143,14 +146,14 @@ def _placed(moment: Moment, views: Sequence[QueryView], normalizer: FrameNormali
     segments = normalizer.catalog.segments.of(moment.hits[0].video_id)
     found = normalizer.of_segments(_around(moment, views[0].frames, segments, without))
     best = _best(views, found)
-    if best is None or not _overlap(best[0], moment):  # what matches beside it is another moment
+    if best is None or not _overlap(best[0], moment):  # a match outside it is another moment
         found = found.between(moment.start, moment.end)
         best = _best(views, found)
     if best is None:
         return moment
     alignment, view = best
     kind = match_kind(alignment, edited=view.penalty > 0)
-    if kind not in _COPIES:  # a speed means nothing then, nor does left and right
+    if kind not in _COPIES:  # speed and mirroring are meaningless for these
         alignment = align(view.frames, found, speeds=(1.0,)) or alignment
     match = Match(
         start=alignment.start,
@@ -169,13 +172,13 @@ def _placed(moment: Moment, views: Sequence[QueryView], normalizer: FrameNormali
 
 
 def _best(views: Sequence[QueryView], found: FrameSequence) -> tuple[Alignment, QueryView] | None:
-    """The view that matches best, with its match; the clip as it is unless another is clearly better."""
+    """Return the best match and its view: the unaltered clip unless another view is clearly better."""
     best: tuple[Alignment, QueryView] | None = None
     for view in views:
         alignment = align(view.frames, found)
         if alignment and (best is None or alignment.similarity - view.penalty > best[0].similarity - best[1].penalty):
             best = alignment, view
-        if best and best[0].similarity >= _CERTAIN:  # it cannot be clearly better in another view
+        if best and best[0].similarity >= _CERTAIN:  # no other view can be clearly better
             break
     return best
 
@@ -185,7 +188,7 @@ def _overlap(alignment: Alignment, moment: Moment) -> bool:
 
 
 def _around(moment: Moment, query: FrameSequence, segments: Sequence[Segment], without: int | None) -> list[Segment]:
-    """The segments of a moment, and those beside it that the clip may reach into."""
+    """Return the segments of a moment, and those around it into which the clip may extend."""
     reach = max(2 * query.end, _LEAST_REACH)
     first, last = moment.start - reach, moment.end + reach
     for segment in segments:
@@ -202,7 +205,7 @@ def _around(moment: Moment, query: FrameSequence, segments: Sequence[Segment], w
 
 
 def _holds(earlier: Moment, later: Moment) -> bool:
-    """Whether an earlier moment is a copy that the later one lies in."""
+    """Return whether an earlier moment is a copy that contains the later one."""
     return (
         earlier.match is not None
         and earlier.match.kind in _COPIES

@@ -1,4 +1,4 @@
-"""One open library folder: catalog, vector index and encoder, searched and filled at the same time by many threads."""
+"""Engine: the catalog, vector index and encoder of an open library folder, shared by threads that search and index."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ CATALOG_FILE, INDEX_FILE = "catalog.sqlite", "vectors.faiss"
 Answer = TypeVar("Answer")
 
 _log = logging.getLogger(__name__)
-_YIELD_SECONDS = 0.5  # that indexing waits for searches, at a time
-_CLOSE_SECONDS = 10.0  # that closing waits for a refresh
+_YIELD_SECONDS = 0.5  # longest pause of indexing for searches
+_CLOSE_SECONDS = 10.0  # longest wait of `close` for a refresh
 
 
 class NoModel(ValueError):  # noqa: N818 - the name says the state found
@@ -36,17 +36,16 @@ class NoModel(ValueError):  # noqa: N818 - the name says the state found
 class Engine:
     """Owns catalog, vector index and encoder of a library folder; any thread may call anything.
 
-    The encoder and the index are loaded when first needed. What was indexed, by this process or another one, is found
-    by the next search. A search that comes while another thread refreshes the index does not wait for it.
+    The encoder and the index are loaded when first needed. Every search covers all segments committed by this or
+    another process, except while another thread refreshes the index: such a search uses the previous snapshot.
 
     Args:
-        folder: is made when missing.
-        encoder: to search and index with; loaded by `model` where None.
-        model: name or folder of the encoder; that of the library where None, and for a new one what comes with the
-            program.
+        folder: created if missing.
+        encoder: to search and index with; loaded from `model` by default.
+        model: name or folder of the encoder; by default that of the library, or the bundled model for a new library.
 
     Attributes:
-        catalog: of the library; it takes no vectors, see `writable_catalog`.
+        catalog: of the library; read-only for vectors, see `writable_catalog`.
     """
 
     def __init__(self, folder: Path, *, encoder: Encoder | None = None, model: str | Path | None = None) -> None:
@@ -55,7 +54,7 @@ class Engine:
         self._model, self._encoder = model, encoder
         self._index: VectorIndex | None = None
         self._searcher: Searcher | None = None
-        self._seen: tuple[int, int] | None = None  # the data version that the searcher knows
+        self._seen: tuple[int, int] | None = None  # data version of the searcher's snapshot
         self._refreshing = threading.RLock()
         self._stale = self._unsaved = False  # the searcher lacks what the index has; so does the file
         self._searches = 0
@@ -78,7 +77,7 @@ class Engine:
 
     @property
     def index(self) -> VectorIndex:
-        """The vector index as it stands; `searcher` and `refresh` bring it up to date."""
+        """The vector index in its current state; `searcher` and `refresh` update it."""
         from store.vectors.faiss_index import FaissIndex
 
         with self._refreshing:
@@ -90,11 +89,11 @@ class Engine:
 
     @property
     def loaded(self) -> bool:
-        """Whether a search would be answered at once."""
+        """Whether the encoder and index are loaded, so that a search runs without delay."""
         return self._searcher is not None
 
     def data_version(self) -> tuple[int, int]:
-        """Return what is another pair after every change of the library."""
+        """Return a pair of numbers that differs after every change of the library."""
         return self.catalog.stamp()
 
     def check_there(self) -> None:
@@ -110,10 +109,10 @@ class Engine:
         return self.catalog.with_encoder(EncoderInfo(self.encoder.fingerprint, self.encoder.dim))
 
     def searcher(self) -> Searcher:
-        """Return a snapshot of what is committed; it never waits for another thread's refresh.
+        """Return a snapshot of committed data, without waiting for another thread's refresh.
 
         Raises:
-            EncoderMismatch: the library was made by other weights than those that its model has now.
+            EncoderMismatch: the library was made with other weights than its model has now.
             NoModel: the model is not on this machine, or is damaged.
         """
         searcher = self._searcher
@@ -128,10 +127,10 @@ class Engine:
             self._refreshing.release()
 
     def run(self, question: Callable[[Searcher], Answer]) -> Answer:
-        """Put a question to a snapshot; once more where what it found was removed meanwhile.
+        """Run a function on a snapshot, and again if a segment it found was removed in the meantime.
 
         Raises:
-            NotInLibrary: the question names what the library does not hold.
+            NotInLibrary: the function refers to an unknown segment.
         """
         with self._quiet:
             self._searches += 1
@@ -149,15 +148,15 @@ class Engine:
                 self._quiet.notify_all()
 
     def search(self, request: SearchRequest, *, clips: Sequence[Clip] = ()) -> list[Moment]:
-        """Return moments that answer a request, best first; see `Searcher.search`."""
+        """Return the moments for a request, best first; see `Searcher.search`."""
         return self.run(lambda searcher: searcher.search(request, clips=clips))
 
     def similar(self, request: SimilarRequest, *, clip: Clip | None = None) -> list[Moment]:
-        """Return moments that look like a clip, best first; see `Searcher.similar`."""
+        """Return the moments similar to a clip, best first; see `Searcher.similar`."""
         return self.run(lambda searcher: searcher.similar(request, clip=clip))
 
     def refresh(self, *, save: bool = False) -> None:
-        """Give the index what was indexed, and write it to disk if `save`."""
+        """Add newly indexed vectors to the index, and write it to disk if `save`."""
         with self._refreshing:
             if self._index is not None or self.catalog.encoder() is not None:
                 self._sync()
@@ -165,14 +164,14 @@ class Engine:
                 self._save()
 
     def use_model(self, model: str | Path) -> None:
-        """Load another model, which the library is to move to."""
+        """Load the model that the library is about to move to."""
         from model.encoder.load import load
 
         with self._refreshing:
             self._model, self._encoder, self._searcher = model, load(model), None
 
     def rebuild_index(self) -> None:
-        """Start the index over, of which every vector has changed, and write it to disk."""
+        """Rebuild the index after every vector has changed, and write it to disk."""
         with self._refreshing:
             self._index = self._searcher = None
             (self.folder / INDEX_FILE).unlink(missing_ok=True)
@@ -184,7 +183,7 @@ class Engine:
         def load() -> None:
             try:
                 self.searcher().encoder.embed_text(["warm"])
-            except Exception as error:  # whoever searches is told
+            except Exception as error:  # the next search reports it
                 _log.warning("searches cannot be answered yet: %s", error)
 
         thread = threading.Thread(target=load, name="warm-up", daemon=True)
@@ -192,12 +191,12 @@ class Engine:
         return thread
 
     def yield_to_searches(self) -> None:
-        """Pause indexing for up to 0.5 s while searches run; called between its pieces of work."""
+        """Pause for up to 0.5 s while searches run; indexing calls this between videos."""
         with self._quiet:
             self._quiet.wait_for(lambda: not self._searches, _YIELD_SECONDS)
 
     def close(self) -> None:
-        """Write the index to disk and close the catalog; what was committed is safe without it."""
+        """Write the index to disk and close the catalog; committed data is safe without it."""
         if self._refreshing.acquire(timeout=_CLOSE_SECONDS):
             try:
                 self._save()
@@ -231,7 +230,7 @@ class Engine:
             self.writable_catalog()
             version = self.data_version()
         self._sync()
-        if self._stale or self._searcher is None:  # it remembers what the library looks like as a whole
+        if self._stale or self._searcher is None:  # its calibration depends on the whole library
             self._searcher, self._stale = Searcher(self.catalog, self.index, encoder), False
         self._seen = version
         return self._searcher
@@ -249,6 +248,6 @@ class Engine:
         if self._unsaved and not self.catalog.database.read_only:
             try:
                 self.index.save()
-            except OSError as error:  # a cache: the catalog has it all
+            except OSError as error:  # the index is only a cache of the catalog
                 _log.warning("the vector index cannot be written: %s", error)
             self._unsaved = False

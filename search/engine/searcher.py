@@ -1,4 +1,4 @@
-"""Queries -> moments: by description, by a clip from anywhere, by a segment of the library."""
+"""Searcher: queries -> moments, by text, by a clip from any file, by a segment of the library."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from store.catalog.catalog import Catalog
 from store.filters import Filter
 from store.vectors.index import VectorIndex
 
-if TYPE_CHECKING:  # a query of words needs none of these, and should not wait for their imports
+if TYPE_CHECKING:  # text queries do not need these slow imports
     from indexer.features.clip import Clip
     from search.clips.frames import FrameNormalizer
 
 _CALIBRATION_SEGMENTS = 2000  # segments: a mean to 0.02 standard deviations
-_LOOKED_AT = 200  # hits whose frames are compared with a clip's one by one: a tenth of a second
+_LOOKED_AT = 200  # hits whose frames are compared with those of a clip: 0.1 s
 
 
 class Searcher:
@@ -39,21 +39,22 @@ class Searcher:
 
     @cached_property
     def normalizer(self) -> FrameNormalizer:
-        """Makes frame features of this library comparable."""
+        """The normalizer of this library's frame features."""
         from search.clips.frames import FrameNormalizer
 
         return FrameNormalizer(self.catalog, self.encoder)
 
     def search(self, request: SearchRequest, *, clips: Sequence[Clip] = ()) -> list[Moment]:
-        """Moments that answer a request, best first.
+        """Return the moments for a request, best first.
 
         Args:
-            clips: that they have to look like as well, beside those that the request names.
+            request: what to search for.
+            clips: further clips that moments must match, besides those of the request.
 
         Raises:
-            QueryError: the query cannot be understood, or there is nothing to search for.
-            ValueError: clips or feedback come with a query of several steps, or a segment is unknown.
-            NotInLibrary: a segment to have more or less like is unknown.
+            QueryError: the query has a syntax error, or the request is empty.
+            ValueError: clips or feedback are combined with a query of several steps, or a segment is unknown.
+            NotInLibrary: a segment of the feedback is unknown.
             MediaError: a clip or picture cannot be read.
         """
         query = request.parsed(uploads=len(clips))
@@ -67,16 +68,17 @@ class Searcher:
         return self._described(rank(request, query, every, context, self.encoder))
 
     def similar(self, request: SimilarRequest, *, clip: Clip | None = None) -> list[Moment]:
-        """Moments that look like a clip, best first, each with where it matches.
+        """Return the moments similar to a clip, best first, each with the matching part.
 
-        The vector index proposes, the frames decide: the score is the similarity of frames, -1 to 1. A segment of the
-        library that is the query is itself left out.
+        The vector index gives candidates, which are ranked by the similarity of their frames, -1 to 1. If the query is
+        a segment of the library, that segment is excluded.
 
         Args:
-            clip: to find the like of, where the request names none.
+            request: the query, unless `clip` is given.
+            clip: the query, if the request has none.
 
         Raises:
-            ValueError: the request and `clip` name nothing, or a segment is unknown.
+            ValueError: there is no query, or a segment is unknown.
             MediaError: the clip cannot be read.
         """
         if request.segment is not None:
@@ -93,7 +95,7 @@ class Searcher:
         return with_dates(self.catalog, with_labels(self.catalog, moments))
 
     def segment(self, segment_id: int) -> Clip:
-        """A segment of the library as a clip to search by.
+        """Return a segment of the library as a query clip.
 
         Raises:
             ValueError: the library has no such segment.
@@ -112,7 +114,7 @@ class Searcher:
         views = query_views(clip, self.normalizer)
 
         def scored(hits: Sequence[Hit]) -> list[Hit]:
-            """Hits with the maxsim of the best view as their score."""
+            """Return the hits with the maxsim of the best view as their score."""
             others = [hit for hit in hits if hit.segment_id != without]
             rows = (self.normalizer.rows(self.catalog.segments.frame_features(hit.segment_id)[1]) for hit in others)
             return [
@@ -144,7 +146,7 @@ class Searcher:
         return read_clip(part.path.expanduser(), self.encoder, start=part.start, end=part.end)
 
     def _hits(self, queries: NDArray[np.float32], k: int, among: NDArray[np.int64] | None) -> Sequence[Hit]:
-        """The best hits for any of the queries, each segment once with its best score."""
+        """Return the best hits for any of the queries, each segment once with its best score."""
         scores, ids = self.index.search(queries, k, among=among)
         best: dict[int, float] = {}
         for segment_id, score in zip(ids.ravel().tolist(), scores.ravel().tolist(), strict=True):

@@ -1,6 +1,6 @@
-"""A library: a folder with a catalog and a vector index, and everything one does with it.
+"""Library, the Python API: a folder with a catalog and a vector index.
 
-Opening one is quick: the encoder and the vector index are loaded when first needed.
+Opening a library is fast: the encoder and the vector index are loaded when first needed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from store.catalog.searches import SavedSearch
 from store.catalog.videos import Order
 from store.types import FileIdentity, FileStamp, Segment, Video
 
-if TYPE_CHECKING:  # these bring torch, FAISS and the decoders with them
+if TYPE_CHECKING:  # these import torch, FAISS and the decoders
     from indexer.features.video import VideoFeatures
     from indexer.media.files import OpenFile
     from indexer.pipeline import IndexOptions, Progress, Report
@@ -40,23 +40,23 @@ LIBRARY_VARIABLE = "VIDEOBERT_LIBRARY"
 
 
 def default_folder() -> Path:
-    """`$VIDEOBERT_LIBRARY`, or a folder of this user's data directory."""
+    """Return `$VIDEOBERT_LIBRARY`, or a folder in the user's data directory."""
     chosen = os.environ.get(LIBRARY_VARIABLE)
     return Path(chosen).expanduser() if chosen else Path(platformdirs.user_data_dir("videobert")) / "library"
 
 
 class Library:
-    """Videos that were indexed, and the search over them.
+    """Indexed videos, and search over them.
 
     Args:
-        folder: where the library lives; `default_folder()` if not given. It is made when missing.
-        encoder: the model to index and search with; loaded by `model` if not given.
-        model: its name or folder; that of the library if not given, and for a new one what comes with the program.
+        folder: of the library; `default_folder()` by default. It is created if missing.
+        encoder: to index and search with; loaded from `model` by default.
+        model: name or folder of the encoder; by default that of the library, or the bundled model for a new library.
 
     Attributes:
-        folder: where the library lives.
-        engine: owns catalog, vector index and encoder, for all threads.
-        catalog: what the library knows.
+        folder: of the library.
+        engine: catalog, vector index and encoder, shared by all threads.
+        catalog: the database of the library.
     """
 
     def __init__(
@@ -73,19 +73,19 @@ class Library:
         self.close()
 
     def close(self) -> None:
-        """Release the files; what was committed is safe without it."""
+        """Release the files; committed data is safe without it."""
         self.engine.close()
 
     @property
     def encoder(self) -> Encoder:
-        """The model, loaded when first needed."""
+        """The encoder, loaded when first needed."""
         return self.engine.encoder
 
     def duplicates(self, *, min_seconds: float = 2.0, within: str | Path | None = None) -> list[Duplicates]:
-        """Clusters of videos that show the same, and what could be deleted of them; nothing is deleted.
+        """Find clusters of duplicate videos and the files that could be deleted; nothing is deleted.
 
         Args:
-            min_seconds: what two videos share has to be so long.
+            min_seconds: least duration that two videos share.
             within: only videos at this path or under this folder.
 
         Raises:
@@ -107,7 +107,12 @@ class Library:
         options: IndexOptions | None = None,
         tell: Callable[[Progress], None] = lambda progress: None,
     ) -> Report:
-        """Index files, folders and globs; what is already known and unchanged is skipped.
+        """Index files, folders and globs; unchanged files are skipped.
+
+        Args:
+            targets: paths or glob patterns; folders are searched recursively.
+            options: of indexing.
+            tell: called with the progress.
 
         Raises:
             EncoderMismatch: the library was made with another encoder.
@@ -117,7 +122,7 @@ class Library:
         try:
             return Indexer(self.catalog, self.encoder, options or IndexOptions()).run(targets, tell=tell)
         finally:
-            self.engine.refresh(save=True)  # after an interruption too: what was committed can be found at once
+            self.engine.refresh(save=True)  # after an interruption too, so that committed videos can be found
 
     def reindex(
         self,
@@ -127,14 +132,15 @@ class Library:
         forget_missing: bool = False,
         tell: Callable[[Progress], None] = lambda progress: None,
     ) -> ReindexReport:
-        """Move the library to another encoder, or to newer weights of its own; the old one serves until all is done.
+        """Move the library to another encoder, or to newer weights of its own. Searches use the old one until the end.
 
-        It can be interrupted, and goes on when it is called again with the same model.
+        After an interruption, a call with the same model resumes.
 
         Args:
-            model: name or folder; the library's own if not given.
-            options: of decoding, for videos whose frames have to be looked at again.
-            forget_missing: let videos go that cannot be read any more; without it they keep the old encoder in place.
+            model: name or folder of the encoder; the library's own by default.
+            options: of decoding, for videos whose features must be computed again.
+            forget_missing: remove videos that can no longer be read; otherwise they prevent the move.
+            tell: called with the progress.
         """
         from indexer.pipeline import IndexOptions
         from indexer.reindex import Reindexer
@@ -145,7 +151,7 @@ class Library:
             forget_missing=forget_missing, tell=tell
         )
         if report.done:
-            self.engine.rebuild_index()  # of the old encoder, and maybe of another length
+            self.engine.rebuild_index()  # its vectors are of the old encoder and may have another dimension
         return report
 
     def search(
@@ -165,21 +171,21 @@ class Library:
         rerank: int = 0,
         explain: bool = False,
     ) -> list[Moment]:
-        """Moments that a query describes, best first.
+        """Return the moments for a query, best first.
 
         Args:
-            query: in the language of `search.query.language`; it may be empty where clips, images or `more` are given.
-            clips: what the moment has to look like as well, each as in `similar`.
-            images: files of pictures that it has to look like as well.
+            query: in the language of `search.query.language`; may be empty if clips, images or `more` are given.
+            clips: clips that moments must match, each as in `similar`.
+            images: paths of pictures that moments must match.
             within: only videos at this path or under this folder.
-            tag: only what has this tag; see `tag`.
+            tag: only segments with this tag; see `tag`.
 
         The other arguments are those of `search.query.request.SearchRequest`.
 
         Raises:
-            QueryError: the query cannot be understood; a ValueError that knows the character.
-            ValueError: a number is out of its range, or clips come with a query of several steps.
-            NotInLibrary: a segment to have more or less like is unknown.
+            QueryError: the query has a syntax error; a ValueError with its position.
+            ValueError: a number is out of its range, or clips are combined with a query of several steps.
+            NotInLibrary: a segment of `more` or `less` is unknown.
             MediaError: a clip or picture cannot be read.
         """
         request = SearchRequest.from_parameters(
@@ -202,23 +208,25 @@ class Library:
         return self.engine.search(request)
 
     def similar(self, clip: str | Path | int, *, top: int = 10, within: str | Path | None = None) -> list[Moment]:
-        """Moments that look like a clip, best first, each with where in it the clip matches.
+        """Return the moments similar to a clip, best first, each with the matching part.
 
         Args:
-            clip: a file from anywhere, `PATH@START-END` for a part of it, or the id of a segment of this library.
+            clip: path of any video file, `PATH@START-END` for a part of it, or the id of a segment of this library.
+            top: largest number of moments.
+            within: only videos at this path or under this folder.
 
         Raises:
-            ValueError: no such segment, or times that make no sense.
+            ValueError: the segment is unknown, or the times are invalid.
             MediaError: the file cannot be read as video.
         """
         return self.engine.similar(SimilarRequest.from_parameters({"clip": clip, "top": top, "within": within}))
 
     def save_search(self, name: str, request: SearchRequest, *, owner: str = "") -> None:
-        """Save a search under a name, in place of another of that name.
+        """Save a search under a name, replacing an earlier one of that name.
 
         Raises:
-            QueryError: it has no query.
-            ValueError: the name is empty, or the search has clips, a folder or a tag beside its query.
+            QueryError: the search has no query.
+            ValueError: the name is empty, or the search has clips, a folder or a tag besides its query.
             NotInLibrary: a segment it refers to is unknown.
         """
         if request.segments or request.clips or request.images or request.within or request.tag:
@@ -230,11 +238,14 @@ class Library:
     def run_search(
         self, name: str, *, more: Sequence[int] = (), less: Sequence[int] = (), top: int = 10, explain: bool = False
     ) -> list[Moment]:
-        """Run a saved search again; feedback on its moments is saved with it.
+        """Run a saved search; relevance feedback is saved with it.
 
         Args:
-            more: segments to have more like from now on.
-            less: segments to have less like from now on.
+            name: of the search.
+            more: segments that are relevant, added to the saved feedback.
+            less: segments that are not relevant, added to the saved feedback.
+            top: largest number of moments.
+            explain: whether to explain the scores.
 
         Raises:
             ValueError: there is no search of this name.
@@ -315,10 +326,10 @@ class Library:
         return []
 
     def show(self, what: str | Path | int) -> tuple[Video, list[Segment]]:
-        """One video with its segments, by its path or by the id of one of its segments.
+        """Return a video and its segments, by its path or the id of one of its segments.
 
         Raises:
-            ValueError: the library holds no such thing.
+            ValueError: the video or segment is not in the library.
         """
         if isinstance(what, int):
             segment = self.catalog.segments.get(what)
@@ -330,10 +341,10 @@ class Library:
         return video, self.catalog.segments.of(video.id)
 
     def remove(self, targets: Sequence[str | Path]) -> int:
-        """Forget the videos at these paths or under these folders, and their failures; files are not touched.
+        """Remove the videos at these paths or under these folders, and their failures; files are not touched.
 
         Returns:
-            how many videos were forgotten.
+            The number of removed videos.
         """
         ids = {video.id for target in targets for video in self.videos(within=target) if video.id is not None}
         for target in targets:
@@ -344,7 +355,7 @@ class Library:
         return removed
 
     def status(self) -> dict[str, str | int | float]:
-        """What the library holds, as names and values."""
+        """Return counts and settings of the library, by name."""
         counts, encoder = self.catalog.counts(), self.catalog.encoder()
         return {
             "library": str(self.folder),
@@ -355,7 +366,7 @@ class Library:
         }
 
     def write_thumbnails(self, moments: Sequence[Moment], folder: Path) -> list[Path]:
-        """Write the picture of each moment as `RANK-SEGMENT.jpg` into a folder, which is made when missing."""
+        """Write the thumbnail of each moment as `RANK-SEGMENT.jpg` into a folder, which is created if missing."""
         folder.mkdir(parents=True, exist_ok=True)
         paths = [folder / f"{rank:03}-{moment.segment_id}.jpg" for rank, moment in enumerate(moments, start=1)]
         for path, moment in zip(paths, moments, strict=True):
@@ -363,7 +374,7 @@ class Library:
         return paths
 
     def videos(self, *, within: str | Path | None = None, order: Order = "path") -> list[Video]:
-        """The videos held, ordered by path, or by when they were added or filmed ("date"), the latest first."""
+        """Return the videos by path, or by the time they were added or filmed ("date"), latest first."""
         return self.catalog.videos.all(None if within is None else absolute(within), order=order)
 
     def summarize(
@@ -375,17 +386,18 @@ class Library:
         about: str | None = None,
         chapters: int | None = None,
     ) -> Summary:
-        """Keyframes, chapters and highlights of a video of this library, or of any file.
+        """Return keyframes, chapters and highlights of a video of this library, or of any file.
 
         Args:
-            frames: keyframes at most.
-            seconds: highlights at most; none where not given.
-            about: what to show more of; whatever the video shows where not given.
-            chapters: at most; by the length of the video where not given.
+            video: path of the video.
+            frames: largest number of keyframes.
+            seconds: longest duration of highlights; no highlights by default.
+            about: text that the summary should show more of.
+            chapters: largest number of chapters; by default it depends on the duration.
 
         Raises:
-            ValueError: a number is not positive, or `about` has no word in it.
-            MediaError: a file that the library does not hold cannot be read as video.
+            ValueError: a number is not positive, or `about` has no word.
+            MediaError: the video is not in the library and cannot be read.
         """
         from search.tasks.summarization import summarize
 
@@ -393,10 +405,10 @@ class Library:
         return summarize(features, self.encoder, frames=frames, seconds=seconds, about=about, chapters=chapters)
 
     def classify(self, video: str | Path, by: Labels | Classifier) -> Classification:
-        """How likely labels are in a video of this library, or of any file.
+        """Return the probabilities of labels in a video of this library, or in any file.
 
         Raises:
-            MediaError: a file that the library does not hold cannot be read as video.
+            MediaError: the video is not in the library and cannot be read.
         """
         from search.tasks.classification import classify
 
@@ -411,15 +423,16 @@ class Library:
         within: str | Path | None = None,
         tell: Callable[[Classification], None] = lambda found: None,
     ) -> None:
-        """Give every segment of the library the labels that are at least so probable, for searches to filter by.
+        """Tag every segment of the library with its likely labels, for searches to filter by.
 
-        What the same origin said of these videos before is replaced, video by video.
+        Earlier tags of the same origin are replaced, video by video.
 
         Args:
-            origin: who says so, such as a classifier's name.
-            least: probability, 0 to 1.
+            by: labels or a trained classifier.
+            origin: source of the tags, such as a classifier's name.
+            least: lowest probability of a tag, 0 to 1.
             within: only videos at this path or under this folder.
-            tell: called with what was found in each video.
+            tell: called with the classification of each video.
         """
         from indexer.features.video import stored_video
         from search.tasks.classification import NONE, classify
@@ -440,16 +453,19 @@ class Library:
             tell(found)
 
     def fill(self, video: str | Path, text: str, *, top: int = 5) -> list[list[Guess]]:
-        """Guess the words that are missing from a sentence about a video.
+        """Predict the masked words of a sentence about a video.
 
         Args:
-            video: of this library or any other file, `PATH@START-END` for a part of it.
-            text: with `[MASK]` for each word to guess.
-            top: guesses for each blank.
+            video: path of any video file, `PATH@START-END` for a part of it.
+            text: with `[MASK]` for each word to predict.
+            top: number of predictions per mask.
+
+        Returns:
+            The predictions for each mask, best first.
 
         Raises:
-            ValueError: the text has no blank, no frame lies in the part, or the model cannot predict words.
-            MediaError: a file that the library does not hold cannot be read as video.
+            ValueError: the text has no mask, the part has no frame, or the model cannot predict words.
+            MediaError: the video is not in the library and cannot be read.
         """
         from model.encoder.fill_mask import fill
         from model.encoder.graph import GraphEncoder
@@ -473,10 +489,10 @@ class Library:
         return fill(encoder, features.features[inside], text, top=top)
 
     def open_original(self, path: str | Path) -> OpenFile:
-        """The file of a video of this library, open; the very one that was indexed.
+        """Open the file of a video of this library, provided it is the one that was indexed.
 
         Raises:
-            MediaError: the library holds no such video, its file is gone, or another one stands in its place.
+            MediaError: the video is not in the library, or its file is missing or was replaced.
         """
         from indexer.media.container import MediaError
         from indexer.media.original import open_original
@@ -487,7 +503,7 @@ class Library:
         return open_original(self.catalog, video)
 
     def open_video(self, path: str | Path) -> OpenFile:
-        """A video, open: as in `open_original` where this library holds it, any other file as it is.
+        """Open a video: as in `open_original` if it is in this library, any other file directly.
 
         Raises:
             MediaError: it cannot be opened.
@@ -498,7 +514,7 @@ class Library:
         return self.open_original(path) if stored and not _changed(stored) else open_source(str(path))
 
     def is_indexed(self, path: Path) -> bool:
-        """Whether a file is a video of this library, under this name or another one; such a file is never replaced."""
+        """Return whether a file is a video of this library, under any name, which must never be replaced."""
         if self.catalog.videos.at(absolute(path)) is not None:
             return True
         try:
@@ -507,7 +523,7 @@ class Library:
             return False
 
     def film(self, video: str | Path) -> VideoFeatures:
-        """A video as the model saw it: from the library where it holds it unchanged, looked at now otherwise.
+        """Return the features of a video: from the library if it is there unchanged, computed now otherwise.
 
         Raises:
             MediaError: it cannot be read as video.
@@ -522,12 +538,12 @@ class Library:
 
 
 def saved_request(saved: SavedSearch) -> SearchRequest:
-    """Return what is asked under a name."""
+    """Return the request of a saved search."""
     return SearchRequest.from_parameters({name: value for name, value in vars(saved).items() if name != "name"})
 
 
 def _changed(video: Video) -> bool:
-    """Whether the file of a video is another one now than when it was indexed; one that is gone has not changed."""
+    """Return whether the file of a video has changed since it was indexed; a missing file has not."""
     try:
         return FileStamp.of(os.stat(video.path)) != video.file_stamp
     except OSError:

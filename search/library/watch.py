@@ -1,8 +1,8 @@
-"""Folders whose videos a library follows: what is added, changed, renamed, deleted or given subtitles.
+"""Watch: keep a library up to date with folders, as files are added, changed, renamed, deleted or get subtitles.
 
-A file is indexed once it has stood still: with one size and modification time for some seconds. A file that is gone is
-forgotten no sooner, so that a renamed one keeps its rows. A file that failed because it was not whole is tried again as
-soon as it changes, as always.
+A file is indexed once it has settled: its size and modification time are unchanged for some seconds. A missing file is
+removed after the same time, so that a renamed one keeps its rows. A file that failed because it was incomplete is tried
+again when it changes.
 """
 
 from __future__ import annotations
@@ -25,32 +25,32 @@ if TYPE_CHECKING:
     from search.library import Library
 
 SETTLE_SECONDS = 2.0
-_TICK_MILLISECONDS = 500  # how often files that grow are looked at
+_TICK_MILLISECONDS = 500  # interval of checks of growing files
 
 _State = FileStamp | None  # None: gone
 
 
 @dataclass(frozen=True)
 class Update:
-    """What one round did."""
+    """The result of one round."""
 
     report: Report
     forgotten: int = 0  # videos whose files are gone
-    offline: Sequence[str] = ()  # folders that have gone away or come back, in sentences
+    offline: Sequence[str] = ()  # messages about folders that disappeared or reappeared
 
 
 class Watch:
-    """A library that follows folders, from when they were indexed on.
+    """Keeps a library up to date with folders that are already indexed.
 
     Args:
-        library: is kept up to date.
-        folders: are followed to the bottom.
+        library: to update.
+        folders: watched recursively.
         options: of indexing.
-        settle_seconds: how long a file has to stand still.
-        clock: seconds that never go back.
+        settle_seconds: time without a change before a file is indexed.
+        clock: monotonic, in seconds.
 
     Raises:
-        ValueError: there is no folder, or one of them is none.
+        ValueError: `folders` is empty, or a path is not a folder.
     """
 
     def __init__(
@@ -72,17 +72,17 @@ class Watch:
         self._settle_seconds, self._clock = settle_seconds, clock
         self._places = {folder: _place(folder) for folder in self.folders}
         self._away: dict[Path, bool] = {}
-        self._unsettled: dict[Path, tuple[_State, float]] = {}  # how a path was seen, and since when
+        self._unsettled: dict[Path, tuple[_State, float]] = {}  # last state of a path, and the time of its last change
 
     def follow(self, changes: Iterable[Iterable[Path]]) -> Iterator[Update]:
-        """Keep the library up to date for as long as there are sets of changes.
+        """Update the library until the changes end.
 
         Args:
-            changes: paths below the folders at which something happened, in sets as they come, such as those of the
-                function `changes`; empty ones let time pass.
+            changes: sets of changed paths below the folders, as the function `changes` yields them; an empty set lets
+                time pass.
 
         Yields:
-            What was done, whenever something was.
+            The result of each round that did something.
 
         Raises:
             StoreError: the library is gone.

@@ -1,19 +1,19 @@
-"""Cosines -> confidence: how likely a hit shows what was asked for, on one scale for all queries, libraries and models.
+"""Cosines -> confidence: the probability that a hit is relevant, on one scale for all queries, libraries and models.
 
-What a cosine is worth depends on the model, on the library and on how a query is put. So cosines are compared with
-those of a sample of the library's segments and of a query bank, everyday queries (`model.encoder.prompts`) embedded by
-its encoder (querybank normalization). Three things are computed with them.
+The range of cosines depends on the model, the library and the wording of a query. They are therefore compared with
+those between a sample of the library's segments and a query bank: everyday queries (`model.encoder.prompts`), embedded
+by its encoder (querybank normalization). There are three steps.
 
-- The similarity of a query and a segment is their cosine less a part of the segment's mean cosine with the everyday
-  queries that are nearest to it: some segments are near to everything (cross-domain similarity local scaling; Conneau
-  and others, "Word Translation Without Parallel Data", 2018).
-- A similarity is standardized by those of all everyday queries with all segments of the sample, so that it means the
-  same for a model whose cosines lie between 0.2 and 0.3 and for one that uses all of them. Standardized by those of the
-  query itself it would say less: the best of anything stands out among the rest (measured, docs/measured.md).
-- A logistic regression reads it (Platt, "Probabilistic Outputs for Support Vector Machines", 1999). Its coefficients
-  are those that `python -m benchmarks.confidence fit` prints.
+- Hubness: the similarity of a query and a segment is their cosine minus a part of the segment's mean cosine with its
+  nearest everyday queries, since some segments are near to every query (cross-domain similarity local scaling; Conneau
+  et al., "Word Translation Without Parallel Data", 2018).
+- Standardization by the similarities of all everyday queries with all segments of the sample, so that a value means the
+  same for a model whose cosines are between 0.2 and 0.3 and for one that uses the whole range. Standardization by the
+  query's own similarities is worse: every query has a best segment (measured, docs/measured.md).
+- Logistic regression (Platt, "Probabilistic Outputs for Support Vector Machines", 1999), with the coefficients that
+  `python -m benchmarks.confidence fit` prints.
 
-Likely moments and the rest are two groups of an answer; below a least confidence the answer ends.
+Results are split into likely moments and others, and end at the lowest useful confidence.
 """
 
 from __future__ import annotations
@@ -31,30 +31,33 @@ from search.ranking.moments import Moment
 from store.catalog.catalog import Catalog
 from store.errors import LibraryError
 
-if TYPE_CHECKING:  # it brings torch with it
+if TYPE_CHECKING:  # imports torch
     from model.encoder.contract import Encoder
 
 AnswerQuality = Literal["match", "unsure", "nothing"]
 ConfidenceLevel = Literal["high", "medium", "low"]
 
-_HUBNESS = 0.25  # share of a segment's mean cosine with its nearest everyday queries that is taken off
-_BANK_HUBNESS = 0.5  # the same for a query bank of training captions, which are more and written as captions are
-_SLOPE, _OFFSET = 0.98, -4.37  # of the standardized similarity; of 1
-_SAMPLE = 200  # segments that stand for what pictures and clips ask for
-_SAID = 0.9  # confidence where every word of the query is said: a word can mean something else
-WORDS_ENOUGH = 0.5  # share of a query's words, by information, below which a segment holds some of them by chance
+_HUBNESS = 0.25  # share of a segment's mean cosine with its nearest everyday queries that is subtracted
+_BANK_HUBNESS = (
+    0.5  # the same for the encoder's query bank of training captions, which is larger and has the style of captions
+)
+_SLOPE, _OFFSET = 0.98, -4.37  # logit of the confidence = slope * z-score + offset
+_SAMPLE = 200  # segments that serve as the query bank of pictures and clips
+_SAID = 0.9  # confidence if subtitles contain every word of the query; below 1, since words are ambiguous
+WORDS_ENOUGH = 0.5  # share of a query's words, weighted by IDF, below which matches are accidental
 
-LOOKED_AT = 5  # moments: several that are fairly likely say more than the one that stands out
+LOOKED_AT = 5  # best moments whose confidences are averaged: several fairly likely ones say more than one outlier
 # Mean confidences of the best moments, as `python -m benchmarks.confidence measure` prints them.
-MATCH = 0.24  # one in twenty things that a library does not show reaches it
-NOTHING = 0.12  # one in ten that it shows stays below
+MATCH = 0.24  # reached by 5 % of queries for things that a library does not show
+NOTHING = 0.12  # not reached by 10 % of queries for things that it shows
 
-HIGH = 0.3  # confidence of one moment, as it is shown to people
-MEDIUM = LIKELY = 0.1  # most moments below it are not what was asked for
-LEAST = 0.03  # below it a moment is as good as any other of the library, and the list ends
-_SAME_SCENE, _SCALE = 0.5, 0.08  # similarity of frames that is as likely as not what was asked for; its logistic scale:
-# of 9 clips and 2 test cards against 46 videos, what showed the same thing had 0.58 and more, all others 0.25 and less
-MIN_CONFIDENCES = (0.1, 0.25, 0.5)  # offered as the least confidence of a search
+HIGH = 0.3  # confidence level of one moment that users see
+MEDIUM = LIKELY = 0.1  # most moments below it are not relevant
+LEAST = 0.03  # moments below it are no better than random ones, and the list ends
+# Similarity of frames with confidence 0.5, and logistic scale. Of 9 clips and 2 test cards against 46 videos, matches
+# had at least 0.58, all others at most 0.25.
+_SAME_SCENE, _SCALE = 0.5, 0.08
+MIN_CONFIDENCES = (0.1, 0.25, 0.5)  # choices for the least confidence of a search
 
 
 class Calibrator:
@@ -80,7 +83,7 @@ class Calibrator:
         self.vectors, self.size, self.everyday = vectors, size, everyday
         self._bank, self._share = (bank, _BANK_HUBNESS) if bank is not None and len(bank) else (everyday, _HUBNESS)
         self._stored_near = near
-        self.document_frequencies: dict[str, int] = {}  # words that were asked for -> segments that hold them
+        self.document_frequencies: dict[str, int] = {}  # cache: word of a query -> number of segments with it
 
     def similarity(
         self,
@@ -93,7 +96,10 @@ class Calibrator:
         """Return the best similarity of segments (C, D) to any of the queries (Q, D): float32 (C,), about -1 to 1.
 
         Args:
-            near: float32 (C,), what is known of the hubness of the segments; NaN where nothing is.
+            queries: float32 (Q, D), unit rows.
+            vectors: float32 (C, D), unit rows.
+            is_text: whether the queries are text; clips have no hubness subtracted.
+            near: float32 (C,), stored hubness of the segments, NaN if unknown.
         """
         cosines = (vectors @ queries.T).max(axis=1)
         return np.asarray(cosines - self.hubness(vectors, near) if is_text else cosines)
@@ -111,11 +117,11 @@ class Calibrator:
         return np.asarray((similarity - mean) / deviation, np.float64)
 
     def confidence(self, similarity: NDArray[np.float32], *, is_text: bool = True) -> NDArray[np.float64]:
-        """How likely segments of this similarity (C,) show what was asked for: (C,), 0 to 1."""
+        """Return the probability that segments of these similarities (C,) are relevant: float64 (C,), 0 to 1."""
         return np.asarray(1 / (1 + np.exp(-_SLOPE * self.bank_z_scores(similarity, is_text=is_text) - _OFFSET)))
 
     def hubness(self, vectors: NDArray[np.float32], near: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
-        """What is taken off the cosines of segments (C, D) with texts: float32 (C,); `near` as in `similarity`."""
+        """Return what is subtracted from cosines of texts with segments (C, D): float32 (C,)."""
         if near is None:
             return self._share * hubness(vectors, self._bank)
         if (unknown := np.isnan(near)).any():
@@ -125,45 +131,45 @@ class Calibrator:
 
     @cached_property
     def _near(self) -> NDArray[np.float32]:
-        """The hubness of the sample, all of it known."""
+        """The hubness of the sample, computed where it is not stored."""
         return np.asarray(self.hubness(self.vectors, self._stored_near) / self._share, np.float32)
 
     @cached_property
     def _text_moments(self) -> tuple[float, float]:
-        """Mean and deviation of the similarities of the query bank with the sample."""
+        """Mean and standard deviation of the similarities of the query bank with the sample."""
         return _moments((self.vectors @ self.everyday.T - self._share * self._near[:, None]).ravel())
 
     @cached_property
     def _picture_moments(self) -> tuple[float, float]:
-        """Mean and deviation of the cosines of segments of the sample among each other."""
+        """Mean and standard deviation of the cosines between segments of the sample."""
         cosines = self.vectors[:_SAMPLE] @ self.vectors[:_SAMPLE].T
         return _moments(cosines[~np.eye(len(cosines), dtype=bool)])
 
 
 def _moments(similarities: NDArray[np.float32]) -> tuple[float, float]:
-    """Mean and standard deviation; 0 and 1 of fewer than two."""
+    """Return mean and standard deviation; 0 and 1 for fewer than two values."""
     if len(similarities) < 2:
         return 0.0, 1.0
     return float(similarities.mean()), max(float(similarities.std()), 1e-6)
 
 
 def everyday_embeddings(catalog: Catalog, encoder: Encoder) -> NDArray[np.float32]:
-    """Embed everyday queries, once for each encoder of a library: float32 (R, D), unit rows."""
+    """Embed everyday queries, once per encoder of a library: float32 (R, D), unit rows."""
     from model.encoder.prompts import (
-        everyday_query_lines,  # torch comes with it, and whoever only reads confidences needs none
+        everyday_query_lines,  # imports torch, which confidences alone do not need
     )
 
     lines = everyday_query_lines()
     embeddings = catalog.text_embeddings.get(encoder.fingerprint, lines)
     if embeddings is None:
         embeddings = encoder.embed_text(lines)
-        with suppress(LibraryError):  # they are only kept to be spared making them again
+        with suppress(LibraryError):  # the catalog is only a cache of them
             catalog.text_embeddings.put(encoder.fingerprint, lines, embeddings)
     return embeddings
 
 
 def text_confidence(coverage: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How likely segments that hold this share of the words of a query are what was asked for: (C,), 0 to 1."""
+    """Return the confidence of segments with this share of a query's words (C,): float64 (C,), 0 to 1."""
     return np.where(coverage >= WORDS_ENOUGH, _SAID * coverage**2, 0.0)
 
 
@@ -173,21 +179,21 @@ def confidence_level(confidence: float) -> ConfidenceLevel:
 
 
 def top_confidence(confidences: ArrayLike) -> float:
-    """Average the five highest confidences: 0 to 1; 0 where there is none."""
+    """Average the five highest confidences: 0 to 1; 0 if there are none."""
     best = np.sort(np.asarray(confidences, np.float64))[-LOOKED_AT:]
     return float(best.mean()) if len(best) else 0.0
 
 
 def frames_confidence(similarity: float) -> float:
-    """How likely a moment whose frames are so similar to those of a clip shows the same thing: 0 to 1."""
+    """Return the confidence of a moment with this similarity of frames to a clip: 0 to 1."""
     return float(1 / (1 + np.exp(-(similarity - _SAME_SCENE) / _SCALE)))
 
 
 def answer_quality(moments: Sequence[Moment]) -> AnswerQuality:
-    """Judge an answer as a whole, of words and of clips alike: by its likeliest moment.
+    """Judge a result list by its most confident moment.
 
-    "match" where one is likely what was asked for, "unsure" where one may be, "nothing" else. Moments without a
-    confidence, which filters alone found, are what was asked for.
+    "match" if it is probably relevant, "unsure" if it may be, "nothing" otherwise. Moments without a confidence, found
+    by filters only, are a match.
     """
     best = max((1.0 if moment.confidence is None else moment.confidence for moment in moments), default=0.0)
     return "match" if best >= LIKELY else "unsure" if best >= LEAST else "nothing"

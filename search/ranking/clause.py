@@ -17,8 +17,8 @@ from store.catalog.fulltext import FullText
 from store.filters import Filter
 from store.vectors.index import VectorIndex
 
-_K = 60  # as in the paper; the first of one ranking does not outweigh a good place in two
-_WORDS_BESIDE_PICTURES = 0.4  # weight of words where pictures answer: keeps most of what right subtitles give
+_K = 60  # of the paper: a good rank in two rankings outweighs the first rank in one
+_WORDS_BESIDE_PICTURES = 0.4  # weight of words if pictures match: retains most of the gain of right subtitles
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,10 @@ class Clause:
     """A text, a picture or a clip.
 
     Attributes:
-        vectors: float32 (Q, D), unit rows; a segment is as near as it is to the nearest of them.
-        words: to be found in subtitles and names; none for pictures and clips.
-        phrases: that have to be found there.
-        text: what the words stood in, "" for pictures and clips.
+        vectors: float32 (Q, D), unit rows; the nearest of them counts.
+        words: searched in subtitles and names; empty for pictures and clips.
+        phrases: that a segment must contain.
+        text: of the query; "" for pictures and clips.
     """
 
     vectors: NDArray[np.float32]
@@ -46,17 +46,17 @@ class ClauseScores:
     words: NDArray[np.float64]
     alignment: NDArray[np.float64]
     confidence: NDArray[np.float64]  # 0 to 1
-    by_words: NDArray[np.float64]  # by how much words make it likelier than frames do: -1 to 1
+    by_words: NDArray[np.float64]  # confidence by words minus confidence by frames: -1 to 1
 
     @property
     def score(self) -> NDArray[np.float64]:
-        """The fused rank of each."""
+        """Sum of the rankings: reciprocal rank fusion."""
         return np.asarray(self.visual + self.words + self.alignment)
 
 
 @dataclass(frozen=True)
 class SearchContext:
-    """What clauses are searched in: catalog, index, calibrator and the filters of the request."""
+    """The catalog, index, calibrator and filters that a request searches with."""
 
     catalog: Catalog
     index: VectorIndex
@@ -67,15 +67,15 @@ class SearchContext:
 
     @property
     def fulltext(self) -> FullText:
-        """What words are looked for in."""
+        """The full-text index."""
         return self.catalog.fulltext.without_names() if self.remote else self.catalog.fulltext
 
     def among(self) -> NDArray[np.int64] | None:
-        """The segments that the filters leave, None for all."""
+        """Ids of the segments that pass the filters; None for all."""
         return self.catalog.segments.ids(self.filters) if self.filters else None
 
     def candidates(self, clause: Clause, among: NDArray[np.int64] | None, limit: int) -> set[int]:
-        """Segments that look like the clause, and those that hold its words: up to `limit` of each."""
+        """Return up to `limit` segments near the clause's vectors, and as many with its words."""
         found: set[int] = set()
         if self.only != "words" and not clause.phrases:
             ids = self.index.search(clause.vectors, limit, among=among)[1]
@@ -93,14 +93,15 @@ class SearchContext:
         """Score candidates.
 
         Args:
+            clause: the query.
             ids: C segments.
-            neighbours: of them, themselves among them.
+            neighbours: of these segments, including themselves.
         """
         is_text = bool(clause.text)
         similarity = self.calibrator.similarity(
             clause.vectors, neighbours.embeddings, is_text=is_text, near=neighbours.hubness
         )
-        # A clip is matched frame by frame afterwards, and the neighbours of a copy need not be like it.
+        # No smoothing for clips: they are matched frame by frame later, and the neighbours of a copy may differ.
         similarity = neighbours.smooth(similarity) if is_text else neighbours.own(similarity)
         coverage = self._coverage(clause, ids)
         by_vectors, by_words = self.only != "words", self.only != "visual"
@@ -118,13 +119,13 @@ class SearchContext:
         return ClauseScores(visual * keep, words * keep, np.zeros(len(ids)), confidence, by_text - by_frames)
 
     def rejection(self, clause: Clause, ids: Sequence[int], neighbours: Neighbours) -> NDArray[np.float64]:
-        """How likely candidates match a clause that must not: (C,), 0 to 1; of phrases 1 where said, else 0."""
+        """Return how likely candidates match an excluded clause: float64 (C,), 0 to 1; for phrases 0 or 1."""
         if clause.phrases:
             return (~self._without_phrases(clause, ids)).astype(np.float64)
         return self.scores(clause, ids, neighbours).confidence
 
     def _coverage(self, clause: Clause, ids: Sequence[int]) -> NDArray[np.float64]:
-        """Which share of the words of the clause each segment holds, rare ones counting more: (C,), 0 to 1."""
+        """Return the share of the clause's words in each segment, weighted by IDF: float64 (C,), 0 to 1."""
         share = np.zeros(len(ids))
         if not clause.words or self.only == "visual":
             return share
@@ -136,7 +137,7 @@ class SearchContext:
         return share / sum(weights.values())
 
     def _weights(self, words: Sequence[str]) -> dict[str, float]:
-        """The inverse document frequencies of words, as in BM25."""
+        """Return the inverse document frequencies of words, as in BM25."""
         size = self.calibrator.size
         for word in words:
             if word not in self.calibrator.document_frequencies:
@@ -148,7 +149,7 @@ class SearchContext:
         }
 
     def _without_phrases(self, clause: Clause, ids: Sequence[int]) -> NDArray[np.bool_]:
-        """Which segments lack a phrase that has to be there: (C,)."""
+        """Return which segments lack a required phrase: bool (C,)."""
         lost = np.zeros(len(ids), bool)
         for phrase in clause.phrases:
             holding = self.fulltext.containing(phrase, ids)
@@ -157,20 +158,20 @@ class SearchContext:
 
 
 def rarest_terms(weights: Mapping[str, float]) -> list[str]:
-    """The rarest words, one of which is in everything that holds enough of all: the others together do not weigh it."""
+    """Return the rarest words, of which every segment with enough of all words has at least one."""
     rarest_last = sorted(weights, key=lambda word: weights[word])
     sums = np.cumsum([weights[word] for word in rarest_last])
     return [word for word, total in zip(rarest_last, sums, strict=True) if total >= (WORDS_ENOUGH - 1e-6) * sums[-1]]
 
 
 def reciprocal_ranks(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What a ranking by these scores gives to each candidate: 1 / (60 + rank), and 0 where the score is -inf.
+    """Return 1 / (60 + rank) of each candidate in the ranking by these scores; 0 for a score of -inf.
 
     The sum over rankings is reciprocal rank fusion (Cormack, Clarke and Büttcher, "Reciprocal Rank Fusion outperforms
-    Condorcet and Individual Rank Learning Methods", 2009). Equal scores get equal ranks, the best of theirs.
+    Condorcet and Individual Rank Learning Methods", 2009). Equal scores share the best of their ranks.
 
     Args:
-        scores: float64 (C,), the higher the better.
+        scores: float64 (C,), higher is better.
 
     Returns:
         float64 (C,).
@@ -181,10 +182,10 @@ def reciprocal_ranks(scores: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def text_weight(confidences: NDArray[np.float64]) -> float:
-    """How much the ranking by words counts beside the ranking by looks, of candidates that are so likely (C,) by looks.
+    """Return the weight of the ranking by words relative to that by frames, from the confidences by frames (C,).
 
-    1 where nothing that is shown answers the query, since then it is about what is said; less, the likelier it is that
-    something shown does: what is said beside another picture should not come before it.
+    It is 1 if no picture matches the query, which is then probably about speech. It falls as pictures match better:
+    words over another picture should not rank before a matching picture.
     """
     share = np.clip((top_confidence(confidences) - NOTHING) / (MATCH - NOTHING), 0.0, 1.0)
     return float(1 - (1 - _WORDS_BESIDE_PICTURES) * share)

@@ -1,4 +1,4 @@
-"""The lines of a moment: what is said or written in it, the matching ones first, with what matched marked."""
+"""The lines of a moment: spoken or written text, matching lines first, with matches marked."""
 
 from __future__ import annotations
 
@@ -11,20 +11,22 @@ from store.catalog.analyzer import is_unspaced, normalize
 from store.catalog.catalog import Catalog
 from store.types import Cue
 
-WRITTEN = frozenset({"ocr", "text", "screen"})  # sources of cues that are read in the picture; all others are heard
+WRITTEN = frozenset({"ocr", "text", "screen"})  # sources of cues from the picture; all others are from sound
 
-_LEAST_SECONDS = 0.1  # of a line inside a moment: less is the end of the line before it
+_LEAST_SECONDS = 0.1  # least overlap of a line with a moment; less is the end of a previous line
 _CLUSTER = re.compile(r".[\u0300-\u036f\u0590-\u05ff\u0610-\u061a\u064b-\u065f\u0670]*", re.DOTALL)
 
 
 def with_lines(
     catalog: Catalog, moments: Sequence[Moment], words: Sequence[str] = (), by_words: Collection[int] | None = None
 ) -> list[Moment]:
-    """Return the same moments with their lines, and with what each was found by.
+    """Return the same moments with their lines and the basis of each match.
 
     Args:
+        catalog: of the moments.
+        moments: the results.
         words: of the query.
-        by_words: segments that were found by words rather than by frames; None where the query has no description.
+        by_words: segments found by words rather than by frames; None if the query has no description.
     """
     matched = catalog.fulltext.matched(words, {hit.segment_id for moment in moments for hit in moment.hits})
     found = []
@@ -38,7 +40,7 @@ def with_lines(
 
 
 def _cues(catalog: Catalog, moment: Moment) -> list[Cue]:
-    """The cues on screen in a moment; of segments that were given text without cues, that text."""
+    """Return the cues in a moment, and the text of segments that have text without cues."""
     video = moment.hits[0].video_id
     cues = catalog.cues.between(video, moment.start, moment.end)
     if cues or not any(hit.text for hit in moment.hits):
@@ -48,7 +50,7 @@ def _cues(catalog: Catalog, moment: Moment) -> list[Cue]:
 
 
 def _lines(moment: Moment, cues: Iterable[Cue], said: Collection[str]) -> tuple[Line, ...]:
-    """The lines of a moment, each once, matching ones first, others in the language of the moment's text."""
+    """Return the distinct lines of a moment: matching ones first, then others in the language of the moment's text."""
     embedded = normalize(" ".join(" ".join(hit.text.split()) for hit in moment.hits))
     found: dict[str, Line] = {}
     for cue in cues:
@@ -59,7 +61,7 @@ def _lines(moment: Moment, cues: Iterable[Cue], said: Collection[str]) -> tuple[
         marked = marks(cue.text, said)
         if key and key not in found and (marked or not embedded or key in embedded):
             found[key] = Line(cue.start, cue.end, cue.text, cue.source, marked)
-    # Subtitles that roll up repeat a line in the next one.
+    # Roll-up captions repeat a line in the next cue.
     whole = [line for key, line in found.items() if not any(key in other and key != other for other in found)]
     return tuple(sorted(whole, key=lambda line: not line.marks))
 
@@ -74,10 +76,11 @@ def _basis(moment: Moment, lines: Sequence[Line], by_words: Collection[int]) -> 
 
 
 def marks(text: str, words: Iterable[str]) -> tuple[tuple[int, int], ...]:
-    """Return where words stand in a text, as (start, end) offsets that do not overlap.
+    """Return the offsets (start, end) of words in a text, without overlaps.
 
     Args:
-        words: as `normalize` writes them.
+        text: to search.
+        words: as returned by `normalize`.
     """
     clusters = [found.span() for found in _CLUSTER.finditer(text)]
     folded, places = "", []

@@ -1,7 +1,7 @@
-"""Where in a moment it begins to answer the query, where it stops, and which frame shows it best.
+"""Temporal localization: start, end and key frame of the matching part of a moment.
 
-A segment is as long as its shot, or ten seconds of it; what was asked for may be a part of that. Embeddings of short
-windows, which the indexer stores with each segment, tell where the query is answered nearly as well as anywhere.
+A segment is a shot, or up to ten seconds of one; the match may be shorter. The indexer stores embeddings of short
+windows with each segment; the moment is narrowed to the windows that match nearly as well as the best one.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from search.ranking.moments import Moment
 from store.catalog.analyzer import normalize
 from store.types import Windows
 
-_MOST_MOMENTS = 50  # of one answer; what comes after them keeps its segments' ends
-_SLACK = 2.0  # standard deviations of the library below the best window: what still answers (benchmarks/moments.py)
+_MOST_MOMENTS = 50  # of a result list; later ones keep the bounds of their segments
+_SLACK = 2.0  # largest distance of a matching window below the best, in standard deviations (benchmarks/moments.py)
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,12 +40,14 @@ class _MomentWindows:
 def localize(
     moments: Sequence[Moment], must: Sequence[Clause], spoken: Collection[int], context: SearchContext, encoder: Encoder
 ) -> list[Moment]:
-    """Narrow moments to the stretch that matches, and give each its best frame.
+    """Narrow moments to the matching part, and set the key frame of each.
 
     Args:
+        moments: the results.
         must: clauses that the moments match.
-        spoken: segments that were found by their words; a moment with one is narrowed to the lines that hold them.
-        encoder: embeds the windows of segments that an older version indexed.
+        spoken: segments found by words; moments with one are narrowed to the lines that contain the words.
+        context: of the search.
+        encoder: embeds the windows of segments indexed by an older version.
     """
     rest = list(moments[_MOST_MOMENTS:])
     moments = moments[:_MOST_MOMENTS]
@@ -69,7 +71,7 @@ def localize(
 
 
 def _stored_windows(ids: Sequence[int], context: SearchContext, encoder: Encoder) -> dict[int, Windows]:
-    """The windows of segments by id; those that are not stored are embedded now."""
+    """Return the windows of segments by id; windows that are not stored are embedded now."""
     stored = context.catalog.segments.windows(ids)
     frames = {number: context.catalog.segments.frame_features(number) for number in ids if number not in stored}
     missing = {number: pair for number, pair in frames.items() if len(pair[0])}
@@ -100,7 +102,7 @@ def _standardized(
 
 
 def _spoken(moment: Moment, must: Sequence[Clause], context: SearchContext) -> tuple[float, float] | None:
-    """From when to when the words of the query are said, None where they are not."""
+    """Return the start and end of the lines with words of the query, None if there are none."""
     words = [word for clause in must for word in clause.words]
     matched = context.fulltext.matched(words, [hit.segment_id for hit in moment.hits])
     matches = {word for each in matched.values() for word in each.said}

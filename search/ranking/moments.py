@@ -1,4 +1,4 @@
-"""What a search returns: hits, joined into moments."""
+"""Hits and moments, the results of a search."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from store.catalog.catalog import Catalog
 from store.catalog.reels import Select
 from store.types import Date
 
-HITS_PER_MOMENT = 4  # neighbours merge, so more hits are fetched than moments are wanted
-TOUCHING_SECONDS = 0.05  # segments of one video tile it; what is left between two is rounding
-Basis = Literal["shown", "said", "written", "named"]  # by what a moment was found: frames, sound, text in them, names
+HITS_PER_MOMENT = 4  # hits to fetch per requested moment, since neighbours merge
+TOUCHING_SECONDS = 0.05  # segments of a video are contiguous; smaller gaps are rounding
+Basis = Literal["shown", "said", "written", "named"]  # matched by frames, speech, text in the picture, names
 
 _MIN_SCORE_RATIO = 0.8  # a neighbour joins a moment if it scores at least this share of the moment's best hit
 _MIN_CONFIDENCE_RATIO = 0.5  # the same for confidences, where hits have them: they fall off faster
@@ -21,16 +21,16 @@ _MIN_CONFIDENCE_RATIO = 0.5  # the same for confidences, where hits have them: t
 
 @dataclass(frozen=True)
 class Hit:
-    """One segment that answers a query."""
+    """One segment that matches a query."""
 
     segment_id: int
     video_id: int
     path: str
     start: float
     end: float
-    score: float  # by which hits are ranked: of one query, the higher the better
+    score: float  # higher is better; comparable within one query
     text: str = ""
-    confidence: float | None = None  # how likely it is what was asked for, 0 to 1; None where nothing says so
+    confidence: float | None = None  # probability of relevance, 0 to 1; None if unknown
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Moment:
     text: str  # its lines in one
     hits: tuple[Hit, ...] = field(repr=False)  # best first
     match: Match | None = None  # for clip queries
-    confidence: float | None = None  # how likely it is what was asked for, 0 to 1; None where nothing says so
+    confidence: float | None = None  # probability of relevance, 0 to 1; None if unknown
     keyframe: float = 0.0  # the instant that shows best why it was found
     why: Explanation | None = None  # where it was asked for
     labels: tuple[str, ...] = ()  # what a model recognised in its frames, the surest first

@@ -1,4 +1,4 @@
-"""The order in which people get moments: pictures and words beside each other, likely ones before the rest."""
+"""The final order of moments: pictures and words mixed in the first row, likely ones before the rest."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from dataclasses import replace
 from search.ranking.calibration import LIKELY
 from search.ranking.moments import Moment
 
-_FIRST_ROW = 2  # moments that are seen at once even on a phone
-_LOOKED_AT = 20  # moments: what comes later is no rival of the first
+_FIRST_ROW = 2  # moments visible at once even on a phone
+_LOOKED_AT = 20  # moments that compete for the first row
 
 
 def with_both(moments: Sequence[Moment], by_words: Collection[int]) -> list[Moment]:
-    """Return moments in an order whose first row has a picture and words, where both found something likely.
+    """Reorder moments so that the first row has a match by frames and one by words, if both have a likely one.
 
     Args:
         moments: best first.
-        by_words: segments that were found by words rather than by frames.
+        by_words: segments found by words rather than by frames.
     """
     likely = [place for place, each in enumerate(moments[:_LOOKED_AT]) if (each.confidence or 0.0) >= LIKELY]
     spoken = {place for place in likely if moments[place].hits[0].segment_id in by_words}
@@ -31,8 +31,8 @@ def with_both(moments: Sequence[Moment], by_words: Collection[int]) -> list[Mome
 def with_falling_confidences(moments: Sequence[Moment]) -> list[Moment]:
     """Return the same moments with confidences that never rise from one to the next.
 
-    The order is that of several rankings, so a later moment may be likelier by one of them. Runs that rise get their
-    mean (isotonic regression by pool adjacent violators; Ayer and others, 1955).
+    The order fuses several rankings, so a later moment may have a higher confidence. Rising runs get their mean
+    (isotonic regression by pool adjacent violators; Ayer et al., 1955).
     """
     runs: list[tuple[float, int]] = []  # mean and length
     for moment in moments:

@@ -1,7 +1,7 @@
 """A parsed request -> ranked moments.
 
-Vectors and words propose segments, each in its own ranking; the rankings are fused, clause by clause, and clauses are
-combined as the query says. What is found is merged into moments, whose start and end are then looked for inside.
+Vectors and words each propose candidates. Their rankings are fused per clause, clauses are combined as the query says,
+hits are merged into moments, and localization sets their start and end.
 """
 
 from __future__ import annotations
@@ -29,12 +29,14 @@ from store.catalog.analyzer import terms
 if TYPE_CHECKING:
     from indexer.features.clip import Clip
 
-ALIGNMENT = 0.1  # of a ranking by alignment, beside 1 for looks: with more it lowers what it re-ranks (measured)
-_MORE, _LESS = 0.75, 0.15  # of Rocchio's formula, beside 1 for the query itself
-_LEAST_CANDIDATES = 200  # of each ranking: the ranks of what both propose have to be known
+ALIGNMENT = (
+    0.1  # weight of the ranking by alignment, relative to 1 for frames; higher values lower the scores (measured)
+)
+_MORE, _LESS = 0.75, 0.15  # weights in Rocchio's formula, relative to 1 for the query
+_LEAST_CANDIDATES = 200  # of each ranking, so that candidates of both have known ranks
 _MOST_CANDIDATES = 20_000
-_MOST_OF_STEPS = 800  # candidates of one step of several: whole videos are scored for them
-_LEAST_VIDEOS = 40  # that are scored as a whole
+_MOST_OF_STEPS = 800  # candidates per step of a sequence, for which whole videos are scored
+_LEAST_VIDEOS = 40  # that are scored completely
 
 
 @dataclass(frozen=True)
@@ -43,25 +45,28 @@ class StepResult:
 
     hits: list[Hit]
     parts: dict[int, NDArray[np.float64]]  # (3,)
-    by_words: set[int]  # segments that words make likelier than frames do
+    by_words: set[int]  # segments with a higher confidence by words than by frames
 
 
 def rank(
     request: SearchRequest, query: ParsedQuery, clips: Sequence[Clip], context: SearchContext, encoder: Encoder
 ) -> list[Moment]:
-    """Return the moments that answer a request, best first, at most `request.top`.
+    """Return the best moments for a request, best first, at most `request.top`.
 
     Args:
-        query: of the request.
-        clips: that moments have to look like, all of them.
+        request: what to search for.
+        query: the parsed query of the request.
+        clips: moments must match all of them.
+        context: catalog, index, calibrator and filters.
+        encoder: of the library.
     """
     steps = _clauses(request, query, clips, context, encoder)
     if not steps[0][0]:
         return _listed(request, context)
     among = context.among()
-    held = len(context.index) if among is None else len(among)
-    most = min(held, _MOST_CANDIDATES if len(steps) == 1 else _MOST_OF_STEPS)
-    limit = min(max(request.top * HITS_PER_MOMENT, _LEAST_CANDIDATES, request.rerank), max(held, _LEAST_CANDIDATES))
+    size = len(context.index) if among is None else len(among)
+    most = min(size, _MOST_CANDIDATES if len(steps) == 1 else _MOST_OF_STEPS)
+    limit = min(max(request.top * HITS_PER_MOMENT, _LEAST_CANDIDATES, request.rerank), max(size, _LEAST_CANDIDATES))
     while True:
         results = _step_results(request, steps, context, encoder, among, limit)
         moments = _per_video(_joined(query, results), request.per_video)
@@ -83,7 +88,7 @@ def rank(
 def _clauses(
     request: SearchRequest, query: ParsedQuery, clips: Sequence[Clip], context: SearchContext, encoder: Encoder
 ) -> list[tuple[list[Clause], list[Clause]]]:
-    """For each step, the clauses that must match and those that must not."""
+    """Return for each step the required and the excluded clauses."""
     texts = [text for step in query.steps for text in (*step.must, *step.must_not)]
     rows = iter(encoder.embed_text([text.words for text in texts])) if texts else iter(())
     steps = []
@@ -102,7 +107,7 @@ def _clause(text: Text, vector: NDArray[np.float32]) -> Clause:
 
 
 def _with_feedback(clause: Clause, request: SearchRequest, context: SearchContext) -> Clause:
-    """Move a clause towards segments it should find and away from others.
+    """Move a clause towards relevant segments and away from others.
 
     Rocchio, "Relevance feedback in information retrieval", 1971, with the weights of Manning, Raghavan and Schütze,
     "Introduction to Information Retrieval", 2008, section 9.1.1.
@@ -126,7 +131,7 @@ def _step_results(
     among: NDArray[np.int64] | None,
     limit: int,
 ) -> list[StepResult]:
-    """What each step finds among the candidates of all."""
+    """Score the candidates of all steps for each step."""
     by_step = [{number for clause in must for number in context.candidates(clause, among, limit)} for must, _ in steps]
     found = set().union(*by_step)
     if len(steps) > 1:
@@ -139,10 +144,9 @@ def _step_results(
 
 
 def _of_likely_videos(by_step: Sequence[set[int]], context: SearchContext, most: int) -> NDArray[np.int64]:
-    """All segments of the videos in which most steps, and then most segments, were found.
+    """Return all segments of the videos with candidates of most steps, and then with most candidates.
 
-    What one step finds in a video, the next may find weakly, so all of a video is scored; for that there must not be
-    too many.
+    A video may match one step well and the next weakly, so all of its segments are scored; `most` limits their number.
     """
     found = sorted(set().union(*by_step))
     hits = located_hits(context.catalog, found)
@@ -186,7 +190,7 @@ def _step_result(
 def _aligned(
     evidence: ClauseScores, clause: Clause, ids: Sequence[int], context: SearchContext, encoder: Encoder, count: int
 ) -> ClauseScores:
-    """Read the best candidates again, each together with the text, and fuse that ranking too."""
+    """Re-rank the best candidates by alignment with the text, and fuse that ranking too."""
     if not clause.text or not ids:
         return evidence
     best = np.argsort(-evidence.score, kind="stable")[:count].tolist()
@@ -197,7 +201,7 @@ def _aligned(
 
 
 def _joined(query: ParsedQuery, results: Sequence[StepResult]) -> list[Moment]:
-    """Hits as moments, best first: neighbours in one, or a moment for each sequence of steps."""
+    """Return moments, best first: merged neighbours, or one per sequence of steps."""
     if len(results) == 1:
         return merge(results[0].hits)
     moments = []
@@ -232,14 +236,14 @@ def _per_video(moments: list[Moment], most: int | None) -> list[Moment]:
 
 
 def _listed(request: SearchRequest, context: SearchContext) -> list[Moment]:
-    """What the filters leave, in order of path and time: the answer to a query without a description."""
+    """Return the segments that pass the filters by path and time, for a query without a description."""
     ids = context.catalog.segments.ids(context.filters).tolist()
     moments = merge(located_hits(context.catalog, ids))
     return with_lines(context.catalog, _per_video(moments, request.per_video)[: request.top])
 
 
 def _explained(moment: Moment, results: Sequence[StepResult], must: Sequence[Clause], context: SearchContext) -> Moment:
-    """Say what a moment was found by."""
+    """Add the explanation of a moment's score."""
     ids = [hit.segment_id for hit in moment.hits]
     parts = np.sum([each.parts[number] for each in results for number in ids if number in each.parts], axis=0)
     visual, words, alignment = (parts / parts.sum()).tolist()

@@ -1,9 +1,8 @@
 """Scores of the clauses of a query -> scores of segments, and of sequences of segments (THEN).
 
-Scores multiply: a segment that must be two things is as good as the product of what speaks for each, and what it must
-not be takes away by how likely it is that. They are geometric means, so that queries of one clause and of many have
-scores of the same size. A conjunction is as likely as the least likely of its parts: what a segment shows is not
-independent, so the product of confidences would be too low.
+Scores of required clauses multiply, and each excluded clause reduces the score by its probability. Scores are geometric
+means, so that queries with one clause and with several have the same range. The confidence of a conjunction is the
+lowest of its parts: contents of a segment are not independent, so a product would be too low.
 """
 
 from __future__ import annotations
@@ -32,11 +31,11 @@ class HitSequence:
 def combine(
     must: Sequence[ClauseScores], must_not: Sequence[NDArray[np.float64]]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Scores and confidences (C,) of candidates.
+    """Return scores and confidences of candidates, float64 (C,) each.
 
     Args:
-        must: scores of each clause that must match, at least one.
-        must_not: how likely they match each clause that must not, float64 (C,), 0 to 1.
+        must: scores for each required clause, at least one.
+        must_not: probability of matching each excluded clause, float64 (C,), 0 to 1.
     """
     scores = np.prod([each.score for each in must], axis=0) ** (1 / len(must))
     confidences = np.min([each.confidence for each in must], axis=0)
@@ -45,13 +44,13 @@ def combine(
 
 
 def best_sequences(steps: Sequence[Sequence[Hit]], limits: Sequence[float | None]) -> list[HitSequence]:
-    """The best sequence of each video that has a hit for every step, one after the other, best first.
+    """Return the best sequence of hits in each video that has a hit for every step in order, best first.
 
-    Dynamic programming over the hits in order of time, as for a path through a trellis (Viterbi, 1967).
+    Dynamic programming over the hits in order of time (Viterbi, 1967).
 
     Args:
         steps: S lists of hits, in any order.
-        limits: S - 1 longest pauses in seconds from the end of one hit to the start of the next; None for any.
+        limits: S - 1 longest gaps in seconds from the end of one hit to the start of the next; None for any.
     """
     by_video: dict[int, list[list[Hit]]] = defaultdict(lambda: [[] for _ in steps])
     for position, hits in enumerate(steps):

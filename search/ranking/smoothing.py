@@ -1,9 +1,9 @@
 """Smooth text scores over time.
 
-A few frames say less of what is going on than the scene they are part of. So the similarity of a segment to a text is a
-mean over it and its neighbours in the video. A neighbour's weight grows with its length, its nearness in time and its
-likeness to the segment: a bilateral filter along the video (Tomasi and Manduchi, "Bilateral filtering for gray and
-color images", 1998), which does not reach across a cut to something else.
+The context of a segment tells more about what happens in it than its few frames. The similarity of a segment to a text
+is therefore a mean over it and its neighbours in the video. A neighbour's weight grows with its length, its closeness
+in time and its similarity to the segment: a bilateral filter along the video (Tomasi and Manduchi, "Bilateral filtering
+for gray and color images", 1998), which does not smooth across a cut to another scene.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from store.catalog.catalog import Catalog
 
 _BESIDE = 4  # segments before, and as many after
-_FADING_SECONDS = 4.0  # between middles: a segment so far away counts 1/e
+_FADING_SECONDS = 4.0  # distance of midpoints at which the weight is 1/e
 _SHORTEST_SECONDS = 1e-3  # a segment of one frame at the end of a video may be shorter
 
 
@@ -27,9 +27,9 @@ class Neighbours:
 
     Attributes:
         embeddings: float32 (N, D), unit rows.
-        hubness: float32 (N,), how near each is to a query bank, NaN where that is not known.
-        rows: int64 (C, B), which of the N are neighbours of each of the C, itself among them.
-        weights: float64 (C, B), rows sum to 1; 0 where there is no neighbour.
+        hubness: float32 (N,), closeness of each to the query bank, NaN if unknown.
+        rows: int64 (C, B), indices into the N of each segment's neighbours, including itself.
+        weights: float64 (C, B), rows sum to 1; 0 for no neighbour.
     """
 
     embeddings: NDArray[np.float32]
@@ -38,7 +38,7 @@ class Neighbours:
     weights: NDArray[np.float64]
 
     def own(self, similarity: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Pick from similarities (N,) those of the segments themselves: float32 (C,)."""
+        """Return the similarities of the C segments themselves, from those of all N: float32 (C,)."""
         return np.asarray(similarity[self.rows[:, _BESIDE]])
 
     def smooth(self, similarity: NDArray[np.float32]) -> NDArray[np.float32]:
