@@ -1,7 +1,7 @@
-"""A media file as FFmpeg's demuxer opens it: what it is, its stream of moving pictures, and why it is no video.
+"""Media containers in FFmpeg's demuxer: metadata, video stream, and reasons why a file is not a video.
 
-The process that indexes needs only the nouns of this file. So PyAV is imported by the functions that use it, which
-run in child processes (see `indexer.workers.worker`).
+The indexing process needs only the types in this file. PyAV is therefore imported by the functions that use it, which
+run in worker processes (see `indexer.workers.worker`).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _NO_VIDEO_FORMATS = {
     "tty": "text, not a video",  # FFmpeg would draw its letters
 }
 _STILL_CODECS = {"mjpeg", "png", "bmp", "gif", "webp", "tiff"}
-# Demuxers that lead to other files, to devices or to the network.
+# Demuxers that open other files, devices or the network.
 _LEADING_ELSEWHERE = set(
     """
     alsa applehttp bluray caca concat dash dc1394 dshow dvdvideo fbdev gdigrab hls iec61883 image2 imf jack kmsgrab
@@ -41,7 +41,7 @@ _LEADING_ELSEWHERE = set(
     webm_dash_manifest x11grab xcbgrab xv
     """.split()  # noqa: SIM905, one name a line says nothing more
 )
-# Decoders that may be used. FFmpeg has hundreds more, of games and of decades ago, which few look after.
+# Decoders that may be used. FFmpeg has hundreds more, for games and old formats, which get little maintenance.
 _CODECS = frozenset(
     """
     amv av1 libdav1d apng asv1 asv2 bmp cavs cfhd cinepak dirac dnxhd dvvideo ffv1 ffvhuff flashsv flashsv2 flv gif
@@ -59,21 +59,21 @@ _CODEC_FAMILIES = ("pcm_", "adpcm_")
 _PLAYLIST_BEGINS = (b"#EXTM3U", b"ffconcat", b"[playlist]")
 _BUFFER_BYTES = 2**18  # read at a time
 _HIGHEST_FPS = 480
-_UNKNOWN_STEP_SECONDS = 0.04  # a frame's length, where nothing tells it
-_ODDEST_ASPECT = 10.0  # of a pixel; beyond it the header lies
+_UNKNOWN_STEP_SECONDS = 0.04  # duration of a frame, if unknown
+_ODDEST_ASPECT = 10.0  # of a pixel; beyond it the header is wrong
 
 
 class MediaError(Exception):
-    """A file that cannot be used, with the reason as a sentence for people."""
+    """A file that cannot be used; the message is for users."""
 
     def __init__(self, message: str, *, stage: str) -> None:
         super().__init__(message)
-        self.stage = stage  # "open": it is no video; "decode": it is one, but its pictures cannot be read
+        self.stage = stage  # "open": not a video; "decode": a video whose frames cannot be read
 
 
 @dataclass(frozen=True)
 class MediaInfo:
-    """What a file says about itself and its first frame shows."""
+    """Metadata of a file and of its first frame."""
 
     container: str  # as FFmpeg names it: "mov,mp4,m4a,3gp,3g2,mj2"
     codec: str  # of the video stream: "h264"
@@ -106,7 +106,7 @@ def probe(path: Path) -> MediaInfo:
     """Open a file and decode one frame.
 
     Raises:
-        MediaError: it is no video, or no frame of it can be decoded.
+        MediaError: it is not a video, or no frame can be decoded.
     """
     with opened(path) as container:
         stream = video_stream(container)
@@ -120,12 +120,12 @@ def probe(path: Path) -> MediaInfo:
         if orientation.sideways:
             width, height = height, width
         rate = stream.average_rate or 0
-        if rate > _HIGHEST_FPS:  # the resolution of the clock, where the container tells no rate
+        if rate > _HIGHEST_FPS:  # the resolution of the clock, if the container states no rate
             rate = stream.guessed_rate or 0
         zero = start_seconds(container)
         duration = (container.duration or 0) / 1e6
         if "matroska" in container.format.name:
-            duration -= zero  # there it is the time at the end
+            duration -= zero  # such containers store the end time
         duration = duration if duration > 0 else _measured_duration(path)
         known = filming(path, {**stream.metadata, **container.metadata}, duration=duration)
         return MediaInfo(
@@ -153,11 +153,11 @@ def probe(path: Path) -> MediaInfo:
 
 
 def _measured_duration(path: Path) -> float:
-    """When the last frame of a file without a duration is over, in seconds; its packets are read, not decoded."""
+    """Return the end of the last frame of a file without a duration, in seconds, from its packets without decoding."""
     from av.error import FFmpegError
 
     count, last, end = 0, 0.0, 0.0
-    with opened(path) as container, suppress(FFmpegError, OSError):  # what comes after damage is lost
+    with opened(path) as container, suppress(FFmpegError, OSError):  # packets after damage are lost
         stream = video_stream(container)
         known = stream.average_rate is not None and 0 < stream.average_rate <= _HIGHEST_FPS
         step = float(1 / stream.average_rate) if known and stream.average_rate else _UNKNOWN_STEP_SECONDS
@@ -171,7 +171,7 @@ def _measured_duration(path: Path) -> float:
 
 
 def _main_language(container: InputContainer) -> str:
-    """The language of the sound that a player begins with."""
+    """Return the language of the default audio track."""
     from av.stream import Disposition
 
     tracks = sorted(container.streams.audio, key=lambda track: not track.disposition & Disposition.default)
@@ -181,7 +181,7 @@ def _main_language(container: InputContainer) -> str:
 
 @contextmanager
 def opened(path: Path) -> Iterator[InputContainer]:
-    """A media file, open in FFmpeg's demuxer.
+    """Open a media file in FFmpeg's demuxer.
 
     Raises:
         MediaError: the file cannot be opened as media.
@@ -199,15 +199,15 @@ def opened(path: Path) -> Iterator[InputContainer]:
 
 
 def _container(file: OpenFile) -> InputContainer:
-    """FFmpeg's demuxer over an open file, from which nothing leads to another one."""
+    """Open FFmpeg's demuxer over an open file, without access to other files."""
     import av
 
     options = {
-        "protocol_whitelist": "none",  # a playlist calls nobody
+        "protocol_whitelist": "none",  # a playlist cannot open anything
         "format_whitelist": ",".join(_formats()),
         "codec_whitelist": ",".join(_codecs()),
     }
-    name = file.container.split(",")[0] or None  # of several, any one means them all
+    name = file.container.split(",")[0] or None  # any one of several names selects the demuxer
     try:
         return av.open(  # type: ignore[return-value]
             file, format=name, options=options, metadata_errors="replace", buffer_size=_BUFFER_BYTES
@@ -227,7 +227,7 @@ def _container(file: OpenFile) -> InputContainer:
 
 @cache
 def _formats() -> frozenset[str]:
-    """The demuxers that may look at a file: all but those that only lead to other files, devices or the network."""
+    """Return the allowed demuxers: all but those that open other files, devices or the network."""
     import av
 
     names = {name for listed in av.formats_available for name in listed.split(",")}
@@ -243,7 +243,7 @@ def _codecs() -> frozenset[str]:
 
 
 def _elsewhere(file: OpenFile) -> str:
-    """What a file is that FFmpeg recognizes and may not open."""
+    """Describe a file of a format that FFmpeg knows but may not open."""
     head = OpenFile(file.path, file.descriptor).read(64).lstrip(b"\xef\xbb\xbf \t\r\n")
     if head.startswith(_PLAYLIST_BEGINS):
         return "a playlist, not a video"
@@ -259,12 +259,12 @@ def _not_opened(error: OSError) -> str:
 
 
 def start_seconds(container: InputContainer) -> float:
-    """The time on a container's clock that a player shows as zero."""
+    """Return the time on a container's clock that a player shows as zero, in seconds."""
     return (container.start_time or 0) / 1e6
 
 
 def seek(container: InputContainer, seconds: float) -> None:
-    """Go to a key frame at or before an instant of the player's clock; or stay, where a file cannot be sought in."""
+    """Seek to a key frame at or before a time on the player's clock; do nothing if the file is not seekable."""
     from av.error import FFmpegError
 
     if seconds > 0 and container.start_time is not None:
@@ -311,7 +311,7 @@ def _moving(container: InputContainer) -> list[VideoStream]:
 
 
 def _stream_rank(stream: VideoStream) -> tuple[bool, bool, int, int]:
-    """The order of streams: moving ones, those marked as default, the largest, the longest."""
+    """Sort key of streams: moving pictures, default ones, the largest, the longest first."""
     from av.stream import Disposition
 
     codec = stream.codec_context
@@ -325,7 +325,7 @@ def decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFra
 @overload
 def decoded(container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame]: ...
 def decoded(container: InputContainer, stream: VideoStream | AudioStream) -> Iterator[VideoFrame | AudioFrame]:
-    """Every frame that can be decoded, in the order of display; damage is stepped over."""
+    """Yield every decodable frame in display order, skipping damage."""
     from av.error import FFmpegError
 
     packets = container.demux(stream)
@@ -340,5 +340,5 @@ def decoded(container: InputContainer, stream: VideoStream | AudioStream) -> Ite
         except MemoryError:
             raise
         except (FFmpegError, OSError):
-            continue  # where it was the demuxer that failed, `packets` is at its end now
+            continue  # if the demuxer failed, `packets` is now exhausted
         yield from frames

@@ -1,7 +1,7 @@
-"""Files of strangers, opened once: a regular file, known by its descriptor from then on.
+"""Untrusted files, opened once: a regular file, identified by its descriptor from then on.
 
-A name can come to mean another file between two looks at it; a descriptor cannot. A worker process may not open files:
-it is handed descriptors (see `indexer.workers.process`), under the names that its jobs call them by.
+A path may refer to another file the next time it is used; a descriptor cannot. A worker process may not open files; it
+receives descriptors (see `indexer.workers.process`) under the paths that its jobs use.
 """
 
 from __future__ import annotations
@@ -49,22 +49,22 @@ class OpenFile:
 
     @property
     def status(self) -> os.stat_result:
-        """What the system says of the open file."""
+        """Return the result of `os.fstat`."""
         return os.fstat(self.descriptor)
 
     @property
     def identity(self) -> FileIdentity:
-        """Which file it is, and in which state."""
+        """Device, inode, size and modification time of the file."""
         return FileIdentity.of(self.status)
 
     @property
     def place(self) -> str:
-        """A name by which programs that take nothing else open this very file, where the system has one."""
+        """A path by which programs open exactly this file, if the system has one."""
         here = (f"{folder}/{self.descriptor}" for folder in _OWN_DESCRIPTORS)
         return next(filter(os.path.exists, here), str(self.path.absolute()))
 
     def read(self, count: int = -1) -> bytes:
-        """Read at most so many bytes, all that is left where negative."""
+        """Read at most `count` bytes; a negative count reads to the end."""
         if count < 0:
             count = max(0, self.status.st_size - self._position)
         part = self._read(count)
@@ -82,7 +82,7 @@ class OpenFile:
         return self._position
 
     def content_hash(self, check: Callable[[], None] = lambda: None) -> str:
-        """BLAKE2b-128 of the whole file, in hex (RFC 7693); what `check` raises, asked after each part, ends it."""
+        """Return the BLAKE2b-128 of the file in hex (RFC 7693); `check` is called after each part and may raise."""
         digest = hashlib.blake2b(digest_size=16)
         self.seek(0)
         while part := self.read(_HASH_CHUNK_BYTES):
@@ -92,11 +92,11 @@ class OpenFile:
         return digest.hexdigest()
 
     def duplicate(self) -> OpenFile:
-        """Return the same open file with a position of its own, to be closed by itself."""
+        """Return the same open file with its own position; it must be closed separately."""
         return OpenFile(self.path, os.dup(self.descriptor), self.container, self.stream)
 
     def close(self) -> None:
-        """Close it; once more does nothing."""
+        """Close the file; further calls do nothing."""
         if self.descriptor >= 0:
             os.close(self.descriptor)
             self.descriptor = -1
@@ -110,7 +110,7 @@ class OpenFile:
 
 @dataclass(frozen=True)
 class _Handed:
-    """What a worker process was given under a name: an open file, or why there is none."""
+    """What a worker process received for a path: an open file, or the error of opening it."""
 
     descriptor: int
     container: str
@@ -147,7 +147,7 @@ def open_file(path: Path, *, follow: bool = True) -> OpenFile:
 
 
 def hand(path: str, descriptor: int, *, container: str = "", stream: int = 0, problem: OSError | None = None) -> None:
-    """Have `open_file` answer with this descriptor, or this problem, when it is asked for a path."""
+    """Make `open_file` return this descriptor, or raise this error, for a path."""
     _handed[path] = _Handed(descriptor, container, stream, problem)
 
 
@@ -157,7 +157,7 @@ def handed_paths() -> Collection[str] | None:
 
 
 def take_back() -> None:
-    """Close all that was handed, and answer with the file system again."""
+    """Close all received files, and let `open_file` use the file system again."""
     for handed in _handed.values():
         if handed.problem is None:
             os.close(handed.descriptor)

@@ -1,12 +1,12 @@
 """Videos -> frames sampled on the player's clock.
 
-PyAV decodes all frames in order, and reads what is readable of a damaged file. decord can be chosen beside it: it seeks
-to the frames that are asked for and scales while decoding, but brings an FFmpeg of 2018. It is believed only after its
-index has been checked, for its seeking is off by several frames where it is wrong; PyAV reads everything else, also
-from where decord gave up. Indexing with PyAV takes 2 to 4 % more processor time (docs/security.md).
+PyAV decodes all frames in order, and reads the readable parts of damaged files. decord is an alternative: it seeks to
+the requested frames and scales while decoding, but includes an FFmpeg of 2018. It is used only after a check of its
+index, since a wrong index makes its seeking off by several frames; PyAV reads everything else, and continues where
+decord fails. Indexing with PyAV takes 2 to 4 % more processor time (docs/security.md).
 
-The process that indexes needs only the nouns of this file. So the decoders are imported by the functions that use
-them, which run in child processes (see `indexer.workers.worker`).
+The indexing process needs only the types in this file. The decoders are therefore imported by the functions that use
+them, which run in worker processes (see `indexer.workers.worker`).
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ __all__ = ["Frames", "MediaError", "MediaInfo", "probe", "read_frames", "read_st
 
 T = TypeVar("T")
 
-_INDEXED = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"}  # elsewhere seeking goes by bytes and misses
-THREADS = min(4, os.cpu_count() or 1)  # more gain little, and each holds frames of full size
+_INDEXED = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"}  # in other containers, seeking is by bytes and inexact
+THREADS = min(4, os.cpu_count() or 1)  # more gain little, and each buffers frames of full size
 _TURNED = {"mov,mp4,m4a,3gp,3g2,mj2"}  # containers whose rotation decord knows
 _LONGEST_SIDE = 4  # times the short side; banners wider than this are squeezed
-_BACK_SECONDS = 0.0, 2.0, math.inf  # indexes go by the order of decoding, and some lie
-_LEAP_SECONDS = 60.0  # to the next frame, which is further than a clock goes that is not damaged, or has slides
-_SHORT_SECONDS = 2.0  # that a header may promise beyond the last frame
-_END_SECONDS = 10.0  # before the end, from where its packets are looked at
-_SET_BACK_SECONDS = 1.0  # a clock that jumps back by more begins anew: a recording was appended
+_BACK_SECONDS = 0.0, 2.0, math.inf  # indexes follow the decoding order, and some are wrong
+_LEAP_SECONDS = 60.0  # gap to the next frame that only damaged clocks and slide shows have
+_SHORT_SECONDS = 2.0  # that the header's duration may exceed the last frame
+_END_SECONDS = 10.0  # before the end, from where packets are read
+_SET_BACK_SECONDS = 1.0  # a clock that jumps back by more restarts: a recording was appended
 UNKNOWN_FPS = 25.0
-_FAR_SECONDS = 10.0  # between key frames, beyond which the others are read after all: as long as a segment
+_FAR_SECONDS = 10.0  # longest gap between key frames for reading only these: the length of a segment
 ALMOST_SECONDS = 0.6e-3  # containers round times to milliseconds, decord to float32
 
 
@@ -82,9 +82,9 @@ class Frames:
 
 @dataclass(frozen=True)
 class Instants:
-    """The instants ``start``, ``start + step``, ... before ``end``, in seconds.
+    """The times ``start``, ``start + step``, ... before ``end``, in seconds.
 
-    They choose frames by what is on screen, whatever the frame rate does.
+    They select the frames on screen at these times, independently of the frame rate.
     """
 
     start: float
@@ -92,8 +92,8 @@ class Instants:
     end: float
 
     def sample(self, items: Iterable[tuple[float, T]]) -> Iterator[tuple[float, T]]:
-        """Of things shown one after the other, each from its time on, those on show at an instant."""
-        count, before, gap = 0, None, math.inf  # a lone frame is shown for ever
+        """Yield the items on screen at these times, given all items with the time at which each appears."""
+        count, before, gap = 0, None, math.inf  # a single frame is shown for ever
         for item in items:
             if before is not None:
                 gap = item[0] - before[0]
@@ -107,7 +107,7 @@ class Instants:
             yield before
 
     def after(self, seconds: float) -> Instants:
-        """The instants that are left after a time."""
+        """Return the remaining times after `seconds`."""
         if seconds < self.start:
             return self
         return Instants(self._at(math.floor((seconds - self.start) / self.step) + 1), self.step, self.end)
@@ -118,7 +118,7 @@ class Instants:
 
 @dataclass(frozen=True)
 class _Request:
-    """What to read of a file, and in which size."""
+    """A file to read, and the size of its frames."""
 
     path: Path
     info: MediaInfo
@@ -140,24 +140,25 @@ def read_frames(
 ) -> Iterator[Frames]:
     """Sample the frames on screen at ``start_seconds + k / fps``.
 
-    A frame that stays on screen for several such instants comes once. Each carries the time at which it appears, so
-    the first may lie before `start_seconds`. A whole video with one readable frame yields at least one.
+    A frame that is on screen at several of these times is returned once, with the time at which it appears; the first
+    may therefore be before `start_seconds`. A whole video with a readable frame yields at least one.
 
     Args:
-        info: what `probe` said, to not ask again.
-        fps: instants per second.
-        short_side: pixels of the shorter side; the aspect is kept, up to 4 : 1, and small pictures are enlarged.
-        chunk: frames to hold at a time.
-        start_seconds: first instant, on the player's clock.
-        end_seconds: instants lie before it.
-        key_frames_only: of a whole video read no others, where its index says that they are close enough together.
+        path: of the file.
+        info: the result of `probe`, if known.
+        fps: times per second.
+        short_side: of the frames, pixels; the aspect ratio is kept, up to 4 : 1, and small pictures are enlarged.
+        chunk: most frames per `Frames`.
+        start_seconds: first time, on the player's clock.
+        end_seconds: end of the times, exclusive.
+        key_frames_only: read only the key frames of a whole video, if its index says that they are close together.
         reader: "decord" reads whole files of the containers that it can index.
 
     Yields:
         At most `chunk` frames, all of one size with even sides.
 
     Raises:
-        MediaError: there is no video, or nothing of it can be read in the range.
+        MediaError: there is no video, or no frame of the range can be read.
     """
     info = info or probe(path)
     request = _Request(path, info, _fit(info.width, info.height, short_side), chunk)
@@ -170,7 +171,7 @@ def read_frames(
             last = float(frames.pts_seconds[-1])
         if last > -math.inf:
             return
-    # For an excerpt, reading the whole index would cost more than it saves.
+    # For an excerpt, reading the whole index costs more than it saves.
     if reader == "decord" and whole and info.container in _INDEXED and _is_shown_by_decord(info):
         from decord import DECORDError
 
@@ -178,7 +179,12 @@ def read_frames(
             for frames in _with_decord(request, instants):
                 yield frames
                 last = float(frames.pts_seconds[-1])
-        except (DECORDError, RuntimeError, AssertionError, UnicodeEncodeError):  # the last of names that are no text
+        except (
+            DECORDError,
+            RuntimeError,
+            AssertionError,
+            UnicodeEncodeError,
+        ):  # the last for names that are not valid text
             instants = instants.after(last)
         else:
             if last > -math.inf:
@@ -192,15 +198,15 @@ def read_frames(
 
 
 def _is_shown_by_decord(info: MediaInfo) -> bool:
-    """Whether decord would give the pictures as they are shown: it knows rotations of MP4 and plain colour."""
+    """Return whether decord supports the rotation and colours of a video: those of MP4, and plain colour."""
     return info.plain_color and not info.mirrored and (info.rotation == 0 or info.container in _TURNED)
 
 
 def read_stills(path: Path, at_seconds: Sequence[float], *, short_side: int) -> Iterator[Frames]:
-    """The frame on screen at each of some instants, one by one, in the order given; sizes as in `read_frames`.
+    """Yield the frame on screen at each of the given times, one by one, in order; sizes as in `read_frames`.
 
     Raises:
-        MediaError: there is no video, or nothing is on screen at one of the instants.
+        MediaError: there is no video, or no frame at one of the times.
     """
     info = probe(path)
     for time in at_seconds:
@@ -209,7 +215,7 @@ def read_stills(path: Path, at_seconds: Sequence[float], *, short_side: int) -> 
 
 
 def _with_decord(request: _Request, instants: Instants) -> Iterator[Frames]:
-    """Frames by decord; none where it cannot be believed."""
+    """Yield frames by decord; none if its index is not reliable."""
     import decord
 
     decord.logging.set_level(decord.logging.QUIET)
@@ -224,18 +230,18 @@ def _with_decord(request: _Request, instants: Instants) -> Iterator[Frames]:
 
 
 def _checked_times(request: _Request, reader: Any) -> list[float]:
-    """When each frame of a decord reader appears; empty where it would hand out other frames than asked for.
+    """Return the time of each frame of a decord reader; empty if it would return wrong frames.
 
-    When it seeks, decord takes the order of packets for the order of display. That is true where every group of
-    pictures is closed, so that nothing after a key frame is shown before it, and where no edit list hides a packet.
+    When seeking, decord assumes that packets are in display order. That holds if every group of pictures is closed, so
+    that no frame after a key frame is shown before it, and if no edit list hides a packet.
     """
     with opened(request.path) as container:
         stream = video_stream(container)
         if any(name.lower() == "rotate" for name in stream.metadata):
-            return []  # a tag of Matroska by which decord alone turns pictures
+            return []  # a Matroska tag by which only decord rotates pictures
         packets = [(p.pts, p.is_keyframe, p.is_discard) for p in container.demux(stream) if p.size]
         if len(container.streams.video) > 1 or any(pts is None or hidden for pts, _, hidden in packets):
-            return []  # of several streams decord may choose another one
+            return []  # with several streams decord may choose another one
         pts = np.array([pts for pts, _, _ in packets], np.int64)
         keys = [index for index, (_, key, _) in enumerate(packets) if key]
         order = np.argsort(pts, kind="stable")
@@ -251,7 +257,7 @@ def _checked_times(request: _Request, reader: Any) -> list[float]:
 def _with_pyav(
     request: _Request, instants: Instants, *, after: float, key_frames_only: bool = False
 ) -> Iterator[Frames]:
-    """Frames by PyAV, those that appear later than `after`."""
+    """Yield frames by PyAV that appear later than `after`."""
     info = request.info
     chosen = instants.sample(frames_from(request.path, info, instants.start, key_frames_only=key_frames_only))
     pictures = ((time, _picture(frame, info.orientation, request.size)) for time, frame in chosen if time > after)
@@ -260,7 +266,7 @@ def _with_pyav(
 
 
 def _has_close_key_frames(path: Path, info: MediaInfo) -> bool:
-    """Whether the index of a file lists key frames none of which is far from the next, or the last from the end."""
+    """Return whether the index of a file lists key frames without long gaps, to the end."""
     with opened(path) as container:
         stream = video_stream(container)
         unit = float(stream.time_base or 0)
@@ -272,9 +278,9 @@ def _has_close_key_frames(path: Path, info: MediaInfo) -> bool:
 def frames_from(
     path: Path, info: MediaInfo, start_seconds: float, *, key_frames_only: bool = False
 ) -> Iterator[tuple[float, VideoFrame]]:
-    """Frames with their times by PyAV, from the one on screen at an instant, or from an earlier one, to the end.
+    """Yield frames with their times by PyAV, from the one on screen at `start_seconds`, or an earlier one, to the end.
 
-    It begins at a key frame before the instant, and goes back further where the first frame from there comes too late.
+    Decoding starts at a key frame before that time, or further back if the first frame from there is too late.
     """
     for back in _BACK_SECONDS:
         with opened(path) as container:
@@ -296,13 +302,15 @@ def frames_from(
 
 
 def readable_end(path: Path, info: MediaInfo, last: float) -> float:
-    """Return the second at which a file ends that was read to its last frame, whatever its header promises.
+    """Return the actual end in seconds of a file that was read to its last frame.
 
-    A cheap look at the packets near its end tells a long last picture, or sound that goes on, from a file that was cut
-    off, and one whose end is there and cannot be decoded.
+    The packets near the end distinguish a long last picture, or longer sound, from a truncated file, and from one whose
+    end cannot be decoded.
 
     Args:
-        last: when the last frame that could be decoded appears.
+        path: of the file.
+        info: the result of `probe`.
+        last: time of the last decodable frame, seconds.
     """
     if info.duration - last <= _SHORT_SECONDS:
         return info.duration
@@ -317,13 +325,13 @@ def readable_end(path: Path, info: MediaInfo, last: float) -> float:
             reached = max(reached, time + float((packet.duration or 0) * packet.time_base))
             if packet.stream.index == stream.index:
                 picture = max(picture, time)
-    if picture - last > _SHORT_SECONDS:  # it is there, and nobody can see it
+    if picture - last > _SHORT_SECONDS:  # it exists, and cannot be decoded
         reached = last
     return info.duration if info.duration - reached <= _SHORT_SECONDS else max(reached, last + 1 / UNKNOWN_FPS)
 
 
 def _packets(container: InputContainer) -> Iterator[Any]:
-    """Packets of all streams that are whole, up to the first that is not."""
+    """Yield complete packets of all streams, up to the first incomplete one."""
     from av.error import FFmpegError
 
     with suppress(FFmpegError, OSError):
@@ -333,28 +341,28 @@ def _packets(container: InputContainer) -> Iterator[Any]:
 
 
 def _without_leaps(frames: Iterable[VideoFrame], info: MediaInfo) -> Iterator[VideoFrame]:
-    """Frames but for those whose time leaps far ahead while the next one's does not: their times are damaged."""
+    """Drop frames whose time jumps far ahead while the next one's does not: their times are damaged."""
     limit = info.start_seconds + 1.1 * info.duration + _LEAP_SECONDS if info.duration > 0 else math.inf
-    held: VideoFrame | None = None
+    pending: VideoFrame | None = None
     last: float | None = None
     for frame in frames:
         time = frame.time
-        if held is not None:
-            if time is not None and held.time is not None and time >= held.time:
-                yield held
-                last = held.time
-            held = None
+        if pending is not None:
+            if time is not None and pending.time is not None and time >= pending.time:
+                yield pending
+                last = pending.time
+            pending = None
         if time is not None and last is not None and time - last > _LEAP_SECONDS:
-            held = frame
+            pending = frame
             continue
         yield frame
         last = last if time is None else time
-    if held is not None and held.time is not None and held.time <= limit:
-        yield held  # the last picture of a slide show
+    if pending is not None and pending.time is not None and pending.time <= limit:
+        yield pending  # the last picture of a slide show
 
 
 def _timed(frames: Iterable[VideoFrame], info: MediaInfo) -> Iterator[tuple[float, VideoFrame]]:
-    """Frames with their times on the player's clock, strictly increasing."""
+    """Yield frames with strictly increasing times on the player's clock."""
     step = 1 / (info.fps or UNKNOWN_FPS)
     shift, last = -info.start_seconds, -math.inf
     for frame in _without_leaps(frames, info):
@@ -370,14 +378,14 @@ def _timed(frames: Iterable[VideoFrame], info: MediaInfo) -> Iterator[tuple[floa
 
 
 def _picture(frame: VideoFrame, orientation: Orientation, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """One frame as RGB (3, H, W), upright."""
+    """Convert a frame to upright RGB, uint8 (3, H, W)."""
     width, height = size[::-1] if orientation.sideways else size
     coded = to_rgb(frame, width, height)
     return np.ascontiguousarray(orientation.upright(coded).transpose(2, 0, 1))
 
 
 def _fit(width: int, height: int, short_side: int) -> tuple[int, int]:
-    """Even width and height with the shorter side as asked for."""
+    """Return an even width and height with the given shorter side."""
     scale = short_side / min(width, height)
     longest = _LONGEST_SIDE * short_side
     return 2 * round(min(width * scale, longest) / 2), 2 * round(min(height * scale, longest) / 2)

@@ -1,1 +1,1 @@
-"""Child processes that read untrusted media."""
+"""Worker processes that read untrusted media."""

@@ -1,6 +1,6 @@
-"""Messages between a process and its child: framed bytes over a socket, every wait with an end.
+"""Messages between a process and its worker: framed bytes over a socket, with a time-out for every wait.
 
-The `Connection` of `multiprocessing` waits for ever for the rest of a message of which some has come.
+The `Connection` of `multiprocessing` blocks for ever on a message that arrives only in part.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from collections.abc import Sequence
 from typing import Any
 
 _LENGTH = struct.Struct("!Q")
-_LARGEST = 2**32  # bytes of a message: a chunk of frames is a hundredth of it
-_MOST_DESCRIPTORS = 64  # in one message; the system takes 253
+_LARGEST = 2**32  # bytes of a message: 100 times a chunk of frames
+_MOST_DESCRIPTORS = 64  # in one message; the system allows 253
 CAN_PASS_DESCRIPTORS = hasattr(socket, "send_fds")
 
 
 class Silence(Exception):  # noqa: N818 - the name says the state found
-    """Nothing more came in time."""
+    """A message did not arrive in time."""
 
 
 class Channel:
@@ -30,7 +30,7 @@ class Channel:
 
     @classmethod
     def pair(cls) -> tuple[Channel, Channel]:
-        """Two ends that are connected to each other."""
+        """Return the two ends of a new channel."""
         one, other = socket.socketpair()
         return cls(one), cls(other)
 
@@ -39,14 +39,14 @@ class Channel:
         self._socket.close()
 
     def ready(self, seconds: float | None = 0.0) -> bool:
-        """Whether something has come, or comes within some seconds; without an end where None."""
+        """Return whether data arrives within some seconds; None waits for ever."""
         return bool(select.select([self._socket], [], [], seconds)[0])
 
     def send(self, *parts: Any, seconds: float | None = None) -> None:
-        """Send a message made of parts.
+        """Send one message, the concatenation of `parts`.
 
         Raises:
-            OSError: the other end is closed, or takes nothing for so many seconds.
+            OSError: the other end is closed, or accepts nothing for `seconds`.
         """
         views = [memoryview(part).cast("B") for part in parts]
         self._socket.settimeout(seconds)
@@ -55,12 +55,12 @@ class Channel:
             self._socket.sendall(view)
 
     def receive(self, seconds: float | None = None) -> bytearray:
-        """Return the next message; it has to be complete within so many seconds.
+        """Return the next message, which must be complete within `seconds`.
 
         Raises:
             EOFError: the other end is closed.
-            Silence: it is not complete in time.
-            ValueError: it is larger than any that is sent.
+            Silence: the message is not complete in time.
+            ValueError: the message is larger than the limit.
         """
         until = None if seconds is None else time.monotonic() + seconds
         (length,) = _LENGTH.unpack(self._exactly(_LENGTH.size, until))
@@ -69,7 +69,7 @@ class Channel:
         return self._exactly(length, until)
 
     def receive_into(self, target: memoryview, seconds: float | None = None) -> None:
-        """Fill a buffer with the next message; errors as in `receive`, and ValueError where it has another length."""
+        """Fill a buffer with the next message; errors as in `receive`, and ValueError if its length differs."""
         until = None if seconds is None else time.monotonic() + seconds
         (length,) = _LENGTH.unpack(self._exactly(_LENGTH.size, until))
         if length != len(target):
@@ -77,13 +77,13 @@ class Channel:
         self._fill(target, until)
 
     def send_descriptors(self, descriptors: Sequence[int]) -> None:
-        """Hand open files to the process at the other end, which gets numbers of its own for them."""
+        """Send open files to the process at the other end, which gets its own descriptors for them."""
         self._socket.settimeout(None)
         for first in range(0, len(descriptors), _MOST_DESCRIPTORS):
             socket.send_fds(self._socket, [b"."], list(descriptors[first : first + _MOST_DESCRIPTORS]))
 
     def receive_descriptors(self, count: int) -> list[int]:
-        """Take so many open files."""
+        """Receive `count` open files."""
         taken: list[int] = []
         self._socket.settimeout(None)
         while len(taken) < count:

@@ -1,6 +1,6 @@
-"""Decode untrusted media in child processes, which may hang, crash or run out of memory.
+"""Decode untrusted media in worker processes, which may hang, crash or run out of memory.
 
-Files are decoded in order, and each child prepares the next one ahead of its consumer. A child sends chunks as fast as
+Files are decoded in order, and each worker starts the next one ahead of its consumer. A worker sends chunks as fast as
 they are consumed, which bounds memory on both sides.
 """
 
@@ -26,7 +26,7 @@ from indexer.workers.jobs import DecodeFrames, Job, Join, Options, Picture, Read
 from indexer.workers.process import PendingJob, WorkerProcess
 from store.types import Cue
 
-_LEAST_CPU_SECONDS = 60.0  # of each thread of a decoder, between two messages
+_LEAST_CPU_SECONDS = 60.0  # per decoder thread, between two messages
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class Header:
     info: MediaInfo
     cues: list[Cue]  # of all text sources
     malformed_cues: int  # left out
-    problems: list[str]  # what of subtitles could not be read, with reasons
+    problems: list[str]  # subtitles that could not be read, with reasons
 
 
 class Decoders:
-    """Child processes that read files. A context manager: on leaving, they end.
+    """Worker processes that read files. A context manager that ends them on exit.
 
     Args:
         workers: child processes.
@@ -92,7 +92,7 @@ class Decoders:
         self.close()
 
     def close(self) -> None:
-        """End the child processes, whatever they are doing."""
+        """Kill the worker processes."""
         for process in self._processes:
             process.stop()
 
@@ -104,14 +104,15 @@ class Decoders:
         start_seconds: float | None = None,
         end_seconds: float | None = None,
     ) -> Generator[Stream]:
-        """One stream per file, in order. `paths` is consumed one file further than there are children.
+        """Yield one stream per file, in order. `paths` is consumed one file further than there are workers.
 
-        A stream is closed when the next one is asked for.
+        Requesting the next stream closes the previous one.
 
         Args:
+            paths: of the files.
             fps: frames sampled per second.
-            start_seconds: first instant to sample, on the player's clock; from the beginning where None.
-            end_seconds: instants lie before it; to the end where None.
+            start_seconds: first time to sample, on the player's clock; None for the beginning.
+            end_seconds: end of the times to sample, exclusive; None for the end.
         """
         start, end = start_seconds or 0.0, math.inf if end_seconds is None else end_seconds
         rate = self._fps if fps is None else fps
@@ -139,19 +140,20 @@ class Decoders:
         return WordStream(self._process_for(job), job, stream=self._stream_of(path))
 
     def stills(self, source: Path | OpenFile, at_seconds: Sequence[float]) -> Iterator[Frames]:
-        """The frame on screen at each of some instants, one by one, in the order given.
+        """Yield the frame on screen at each of the given times, one by one, in order.
 
         Args:
-            source: a file; where it is open, that very one is read, whatever stands under its name by now.
+            source: a file; an open one is read itself, even if its name now refers to another file.
+            at_seconds: times on the player's clock.
 
         Raises:
-            MediaError: one of them cannot be read.
+            MediaError: a frame cannot be read.
         """
         for message, pixels in self._replies(source, Stills(next(self._numbers), _path(source), tuple(at_seconds))):
             yield Frames(pixels, np.array(message["pts_seconds"], np.float64))
 
     def picture(self, path: Path) -> NDArray[np.uint8]:
-        """A still picture as `indexer.media.image.read_pixels` has it: uint8 (3, H, W).
+        """Return a still picture, uint8 (3, H, W), read by `indexer.media.image.read_pixels`.
 
         Raises:
             MediaError: it cannot be read.
@@ -164,7 +166,7 @@ class Decoders:
         `indexer.media.transcode.cut`.
 
         Yields:
-            How many seconds of video are written.
+            The seconds of video written so far.
 
         Raises:
             MediaError: the parts cannot be read, or the target cannot be written.
@@ -189,11 +191,11 @@ class Decoders:
             yield message["written_seconds"]
 
     def remux(self, source: Path | OpenFile, start: float, end: float, target: Path) -> float:
-        """Copy the packets of a part of a file into another, and say where that begins; see
+        """Copy the packets of a part of a file into another file; return its start in seconds. See
         `indexer.media.remux.remux`.
 
         Raises:
-            MediaError: the part cannot be read, or (stage "copy") not be copied without encoding it.
+            MediaError: the part cannot be read, or (stage "copy") cannot be copied without encoding.
         """
         ((message, _),) = self._replies(source, Remux(next(self._numbers), _path(source), start, end, target))
         return float(message["begins"])
@@ -211,7 +213,7 @@ class Decoders:
 
 
 class Stream(PendingJob):
-    """One file on its way through a child: its header, then its frames."""
+    """One file being decoded by a worker: its header, then its frames."""
 
     def __init__(self, process: WorkerProcess, job: DecodeFrames, stream: int = 0) -> None:
         self._header: Header | None = None
@@ -220,10 +222,10 @@ class Stream(PendingJob):
 
     @property
     def header(self) -> Header:
-        """What is known before the frames; waits for it.
+        """Metadata and subtitles; blocks until they arrive.
 
         Raises:
-            MediaError: the file is no video, or it cost a child its life.
+            MediaError: the file is not a video, or the worker died.
         """
         if self._header is None:
             message, _ = self.reply()
@@ -237,14 +239,14 @@ class Stream(PendingJob):
         return self._header
 
     def duration(self) -> float:
-        """Seconds: up to the last frame that could be decoded once all were read, before that as the file says."""
+        """Duration in seconds: to the last decodable frame once all are read, before that as the file states."""
         return self.header.info.duration if self._end_seconds is None else self._end_seconds
 
     def __iter__(self) -> Iterator[tuple[Frames, list[bool]]]:
-        """Chunks of frames, and for each frame whether a new shot begins with it.
+        """Yield chunks of frames, and for each frame whether a new shot begins with it.
 
         Raises:
-            MediaError: nothing, or nothing more, can be read; or the stream was closed.
+            MediaError: no frame, or no further frame, can be read; or the stream was closed.
         """
         _ = self.header
         while True:
@@ -256,13 +258,13 @@ class Stream(PendingJob):
 
 
 class WordStream(PendingJob):
-    """The words of one video on their way through a child."""
+    """The words of one video being recognized by a worker."""
 
     def __iter__(self) -> Iterator[Recognized]:
-        """What the recognizer of the child finds, stretch by stretch.
+        """Yield the results of the worker's recognizer, stretch by stretch.
 
         Raises:
-            MediaError: nothing, or nothing more, can be read; or it was closed.
+            MediaError: nothing, or nothing further, can be read; or the stream was closed.
         """
         while "end" not in (message := self.reply()[0]):
             yield Recognized(float(message["end_seconds"]), tuple(Cue(**cue) for cue in message["cues"]))

@@ -1,4 +1,4 @@
-"""Jobs of child processes, one message each; see `indexer.workers.worker.serve` for the replies."""
+"""Jobs of worker processes, one message each; see `indexer.workers.worker.serve` for the replies."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ Reader = Literal["pyav", "decord"]
 
 @dataclass(frozen=True)
 class Options:
-    """What is the same for every job.
+    """Options of a worker, common to all of its jobs.
 
     Attributes:
-        short_side: pixels of the shorter side of frames.
-        memory_bytes: address space of the child.
-        cpu_seconds: of processor time between two messages.
-        reader: "pyav", or "decord" where it can be believed.
-        writable: folder that new films are written into; None where none are.
-        recognizer: of words; None for a child that does no `Recognize`.
+        short_side: of frames, pixels.
+        memory_bytes: address space of the worker.
+        cpu_seconds: processor time between two messages.
+        reader: "pyav", or "decord" if its index is correct.
+        writable: folder for new videos; None to write none.
+        recognizer: of words; None for a worker without `Recognize` jobs.
     """
 
     short_side: int
@@ -37,13 +37,13 @@ class Options:
 
 @dataclass(frozen=True)
 class Job:
-    """Something to do with a file, which the child is handed open; the path is what it calls it by."""
+    """A job on a file. The worker gets the file as a descriptor; the path is its name there."""
 
     number: int
     path: Path
 
     def beside(self) -> list[Path]:
-        """Return other files that the child has to read."""
+        """Return other files that the worker needs."""
         return []
 
 
@@ -64,12 +64,12 @@ class DecodeFrames(Job):
 
 @dataclass(frozen=True)
 class Recognize(Job):
-    """Find the words in a video by the recognizer of the child."""
+    """Find the words in a video with the worker's recognizer."""
 
 
 @dataclass(frozen=True)
 class Stills(Job):
-    """Decode the frames on screen at some instants."""
+    """Decode the frames on screen at given times."""
 
     at_seconds: tuple[float, ...]
 
@@ -106,10 +106,10 @@ class Remux(Job):
 
 @dataclass(frozen=True)
 class Handed:
-    """A file that follows a job as a descriptor, or why it does not."""
+    """A file sent with a job as a descriptor, or the reason why it could not be opened."""
 
     path: str
-    container: str = ""  # what it was when it was indexed, "" where nobody knows
+    container: str = ""  # its container when it was indexed, "" if unknown
     stream: int = 0  # which of its video streams is read, counted from 1; 0 for the main one
     errno: int = 0
     problem: str = ""
@@ -117,7 +117,7 @@ class Handed:
 
 @dataclass(frozen=True)
 class Order:
-    """A job as it is sent, with the files that follow it."""
+    """A job as sent, with the files that follow it."""
 
     job: Job
     files: tuple[Handed, ...]

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from indexer.workers.decoders import Decoders
 
-_MEMORY_BYTES = 3 * 2**30  # address space of a child
+_MEMORY_BYTES = 3 * 2**30  # address space of a process
 
 
 class PoolClosed(Exception):  # noqa: N818 - the name says the state found

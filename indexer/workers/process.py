@@ -1,7 +1,7 @@
-"""The parent's side of a child process and its jobs.
+"""The parent's side of a worker process and its jobs.
 
-The parent opens the files of a job and hands the child descriptors: the child cannot open any itself. A child that
-stalls or dies is replaced, and costs the job it was at.
+The parent opens the files of a job and sends descriptors, since the worker cannot open files. A worker that stalls or
+dies is replaced; only its current job fails.
 """
 
 from __future__ import annotations
@@ -33,30 +33,34 @@ from store.types import FileIdentity
 
 log = logging.getLogger(__name__)
 
-_SLOWEST_BYTES_PER_SECOND = 20e6  # of a disk; the index of a file may only be complete at its end
+_SLOWEST_BYTES_PER_SECOND = 20e6  # of a disk; the index of a file may be at its end
 _hiding = threading.Lock()
 _JOBS_OF_A_PROCESS = 500  # decoders leak a little; a new process costs half a second
 _CHECK_SECONDS = 0.5
-_KILL_SECONDS = 10.0  # that a killed process may take to end
-_SEND_SECONDS = 10.0  # that a child may take to accept a job: one that takes none is stopped, or dead
-_LASTING = (NotRegularFile, IsADirectoryError, FileNotFoundError)  # what changes here changes the stamp, too
+_KILL_SECONDS = 10.0  # wait for a killed process to end
+_SEND_SECONDS = 10.0  # wait for a worker to accept a job; one that does not is stopped or dead
+_LASTING = (
+    NotRegularFile,
+    IsADirectoryError,
+    FileNotFoundError,
+)  # errors that end only when the file, and so its stamp, changes
 _MOST_BESIDE = 100  # subtitle files of one video
-# A child ends with the thread that started it (see `sandbox.die_with_parent`), so one thread starts them all.
+# A worker ends with the thread that started it (see `sandbox.die_with_parent`), so one thread starts them all.
 _starter = ThreadPoolExecutor(1, "worker-starter")
 
 
 class PendingJob:
-    """One job on its way through a child.
+    """One job given to a worker.
 
     Args:
-        process: that does it.
+        process: the worker.
         job: what to do.
-        file: the file of the job where it is open already; it stays the caller's to close.
+        file: the open file of the job; the caller closes it.
 
     Attributes:
         path: of the file.
-        identity: which file it is; None where it could not be opened.
-        unopened: whether a file beside it could not be, and should be tried again.
+        identity: of the file; None if it could not be opened.
+        unopened: whether another file of the job could not be opened and should be tried again.
     """
 
     def __init__(
@@ -89,10 +93,10 @@ class PendingJob:
         process.ask(job, [opened, *beside, *(each.duplicate() for each in others)])
 
     def reply(self) -> tuple[dict[str, Any], NDArray[np.uint8]]:
-        """Return the child's next message, and the pixels that follow.
+        """Return the worker's next message, and the pixels that follow.
 
         Raises:
-            MediaError: the child failed or died at it, or the job was closed.
+            MediaError: the worker failed or died, or the job was closed.
         """
         if not self._open:
             raise MediaError("the stream is closed", stage="decode")
@@ -114,7 +118,7 @@ class PendingJob:
         return message, pixels
 
     def close(self) -> None:
-        """Let go of the job, whether done or not; its child turns to the next one."""
+        """Abandon the job, finished or not; the worker continues with the next one."""
         if self._open and not self._problem:
             self._settle()
             self._process.cancel(self._job)
@@ -129,7 +133,7 @@ _Opened = OpenFile | tuple[str, OSError]  # the path and why it could not be ope
 
 
 class WorkerProcess:
-    """A child process and its unfinished jobs."""
+    """A worker process and its unfinished jobs."""
 
     def __init__(self, options: Options, timeout_seconds: float, check: Callable[[], None] = lambda: None) -> None:
         self._options, self._timeout_seconds, self._check = options, timeout_seconds, check
@@ -138,12 +142,12 @@ class WorkerProcess:
         self._start()
 
     def ask(self, job: Job, files: list[_Opened]) -> None:
-        """Give it a job, which it does after those before, and its open files, which are closed when it is settled."""
+        """Queue a job with its open files, which are closed when the job is settled."""
         self._jobs.append((job, files))
         self._order(job, files)
 
     def settle(self, job: Job) -> None:
-        """Forget a job: nothing more is expected of it."""
+        """Remove a job, of which no further message is expected."""
         for each, files in list(self._jobs):
             if each is job:
                 self._jobs.remove((each, files))
@@ -152,17 +156,17 @@ class WorkerProcess:
                     if isinstance(file, OpenFile):
                         file.close()
         if self._settled >= _JOBS_OF_A_PROCESS:
-            self._replace()  # jobs that wait are sent again: nothing that it said of them was taken yet
+            self._replace()  # waiting jobs are sent again; none of their replies was used
 
     def cancel(self, job: Job) -> None:
-        """Tell the child to skip or stop a job."""
+        """Tell the worker to skip or stop a job."""
         self._send(job.number)
 
     def reply(self, job: Job) -> tuple[dict[str, Any], NDArray[np.uint8]]:
-        """Return the child's next message about a job; what it still says about jobs before is thrown away.
+        """Return the worker's next message about a job, discarding messages about earlier jobs.
 
         Raises:
-            MediaError: it says nothing, or no more in the middle of a message, and has been replaced.
+            MediaError: the worker timed out, or stopped within a message, and has been replaced.
         """
         patience = self._timeout_seconds
         with suppress(OSError):
@@ -179,7 +183,7 @@ class WorkerProcess:
         except Silence:
             reason = f"the decoder stopped in the middle of an answer for {self._timeout_seconds:.0f} s"
         except (ValueError, LookupError, TypeError, AttributeError, MemoryError) as error:
-            reason = f"the decoder answered nonsense: {error}"
+            reason = f"the decoder sent an invalid message: {error}"
         except (EOFError, OSError):
             self._process.join(_KILL_SECONDS)
             reason = self._cause_of_death()
@@ -188,7 +192,7 @@ class WorkerProcess:
         raise MediaError(reason, stage="decode")
 
     def _speaks(self, seconds: float) -> bool:
-        """Whether it begins to say something in so many seconds."""
+        """Return whether a message starts to arrive within `seconds`."""
         until = time.monotonic() + seconds
         while True:
             self._check()
@@ -199,10 +203,10 @@ class WorkerProcess:
                 return False
 
     def stop(self) -> None:
-        """Kill the child."""
+        """Kill the worker."""
         self._process.kill()
         self._process.join(_KILL_SECONDS)
-        with suppress(ValueError):  # it has not ended yet; it is dead to us
+        with suppress(ValueError):  # it has not ended yet, and is ignored from now on
             self._process.close()
         self._channel.close()
 
@@ -220,7 +224,7 @@ class WorkerProcess:
             _starter.submit(start).result()
             self._settled = 0
         finally:
-            theirs.close()  # so that the death of the child is the end of the channel
+            theirs.close()  # so that the channel closes when the worker dies
 
     def _replace(self) -> None:
         self.stop()
@@ -241,7 +245,7 @@ class WorkerProcess:
         self._send(Order(job, described), [file.descriptor for file in files if isinstance(file, OpenFile)])
 
     def _send(self, message: Order | int, descriptors: list[int] | None = None) -> None:
-        with suppress(OSError):  # it is dead; whoever waits for its answer will learn why
+        with suppress(OSError):  # the worker is dead; waiting for its reply reports why
             self._channel.send(pickle.dumps(message), seconds=_SEND_SECONDS)
             if descriptors:
                 self._channel.send_descriptors(descriptors)
@@ -256,8 +260,8 @@ class WorkerProcess:
 
 @contextmanager
 def without_main() -> Iterator[None]:
-    """Hide the caller's script from children, which would run it again: a script of five lines has no guard."""
-    with _hiding:  # one thread at a time, or the second would hide, and bring back, what the first has put there
+    """Hide the caller's script from workers, which would run it again: a short script has no `__main__` guard."""
+    with _hiding:  # one thread at a time, or the second would restore what the first has hidden
         main, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
         try:
             yield

@@ -1,11 +1,11 @@
-"""What a process that reads files of strangers may still do: as little as the system can be told.
+"""Sandbox of processes that read untrusted files: the fewest permissions that the system can enforce.
 
-Linux: no privileges can be gained (`prctl`), no network, no other program, no other process (seccomp), no file opened
-but those of the interpreter (Landlock; what was opened before stays readable), and the end with the parent.
-Elsewhere limits of memory and processor time alone, where there are any. Nothing here raises: an old kernel offers
-less, and `enter` says what was had.
+On Linux a process gains no privileges (`prctl`), has no network, starts no program or process (seccomp), opens no files
+except those of the interpreter (Landlock; open files stay readable), and ends with its parent. Elsewhere only memory
+and processor time are limited, if the system supports it. Nothing here raises: an old kernel offers less, and `enter`
+returns what is in force.
 
-Run as a program it restrains itself and then becomes another one: `python sandbox.py OPTIONS -- PROGRAM ...`.
+Run as a program it restrains itself and then executes another program: `python sandbox.py OPTIONS -- PROGRAM ...`.
 It needs the standard library only.
 """
 
@@ -53,15 +53,15 @@ _MACHINES = {
         },
     ),
 }  # fmt: skip
-_X32 = 0x40000000  # system calls of another kind on x86-64
+_X32 = 0x40000000  # bit of the x32 system calls on x86-64
 _TO_START_A_PROGRAM = {"execve", "execveat", "fork", "vfork", "clone", "clone3"}
 
 _RULESET, _ADD_RULE, _RESTRICT = 444, 445, 446
 _EXECUTE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 2, 1 << 3
 _WRITING = (1 << 1) | sum(1 << bit for bit in range(4, 13))
-_ABI_ACCESS = {2: 1 << 13, 3: 1 << 14, 5: 1 << 15}  # what each version of Landlock has beside the first
+_ABI_ACCESS = {2: 1 << 13, 3: 1 << 14, 5: 1 << 15}  # access rights that each version of Landlock adds to the first
 
-# Of ffmpeg and other programs: libraries and what they read to start; no home, nothing temporary.
+# Folders that ffmpeg and other programs need to start: libraries and settings, but no home or temporary folder.
 PROGRAM_FOLDERS = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/etc", "/nix/store", "/opt", "/snap", "/proc", "/sys")
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
 _LIBRARIES = ("/usr/lib", "/usr/lib64", "/usr/local/lib", "/lib", "/lib64", "/etc/ld.so.cache", "/usr/share/zoneinfo")
@@ -69,7 +69,7 @@ _FACTS = ("/proc/cpuinfo", "/proc/meminfo", "/sys/devices/system")
 
 
 def die_with_parent() -> None:
-    """End when the thread that started this process does; Linux only."""
+    """Make this process end with the thread that started it; Linux only."""
     with suppress(OSError, AttributeError):
         _libc().prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
@@ -77,15 +77,15 @@ def die_with_parent() -> None:
 def enter(
     *, readable: Iterable[Path | str] = (), writable: Iterable[Path | str] = (), programs: bool = False
 ) -> tuple[str, ...]:
-    """Give up all that reading media does not need, for good.
+    """Drop all permissions that reading media does not need, permanently.
 
     Args:
-        readable: files and folders that may be opened; what is listed in folders can always be seen.
-        writable: folders in which files may be made.
+        readable: files and folders that may be opened; listing folders is always allowed.
+        writable: folders in which files may be created.
         programs: whether another program may be started, from `readable`.
 
     Returns:
-        What the system took: "no privileges", "no network", "files".
+        The restrictions in force: "no privileges", "no network", "files".
     """
     had: list[str] = []
     if sys.platform != "linux":
@@ -103,7 +103,7 @@ def enter(
 
 
 def limit(*, memory_bytes: int | None = None, cpu_seconds: float | None = None) -> None:
-    """Bound the address space, and the processor time from now on, where the system can."""
+    """Limit the address space, and the processor time from now on, if the system supports it."""
     with suppress(ImportError):  # Windows has no such limits
         import resource
 
@@ -120,7 +120,7 @@ def limit(*, memory_bytes: int | None = None, cpu_seconds: float | None = None) 
 
 
 def interpreter_folders() -> list[Path]:
-    """Where this interpreter finds its modules; not the folder that it was started in."""
+    """Return the folders of this interpreter's modules, without the current folder."""
     here = Path.cwd() if Path.cwd().exists() else None
     package = Path(__file__).resolve().parents[2]
     folders = {Path(place).resolve() for place in (*sys.path, sys.prefix, sys.base_prefix) if place}
@@ -131,7 +131,7 @@ def interpreter_folders() -> list[Path]:
 def restrained(
     command: Sequence[str], *, memory_bytes: int, cpu_seconds: float, readable: Sequence[str], writable: Sequence[str]
 ) -> list[str]:
-    """Return the command that starts another one under limits, at a low priority, ended with its parent."""
+    """Return a command that runs another one with limits and low priority, and ends with its parent."""
     options = {"memory": memory_bytes, "cpu": cpu_seconds, "readable": [*readable], "writable": [*writable]}
     return [sys.executable, "-I", "-S", __file__, json.dumps(options), *command]
 
@@ -161,7 +161,7 @@ def _called(result: int) -> int:
 
 
 def _restrict_files(readable: Iterable[Path | str], writable: Iterable[Path | str], *, programs: bool) -> None:
-    """Landlock: files outside of these cannot be opened; https://docs.kernel.org/userspace-api/landlock.html."""
+    """Restrict opening files to these by Landlock; https://docs.kernel.org/userspace-api/landlock.html."""
     call = _libc().syscall
     version = _called(call(_RULESET, None, 0, 1))
     handled = _EXECUTE | _READ_FILE | _READ_DIR | _WRITING
@@ -182,7 +182,7 @@ def _restrict_files(readable: Iterable[Path | str], writable: Iterable[Path | st
 
 
 def _allow(ruleset: int, place: Path | str, access: int) -> None:
-    with suppress(OSError):  # what is not there needs no permission
+    with suppress(OSError):  # a missing path needs no permission
         descriptor = os.open(place, os.O_PATH | os.O_CLOEXEC)
         try:
             if not os.path.isdir(f"/proc/self/fd/{descriptor}"):
@@ -193,7 +193,7 @@ def _allow(ruleset: int, place: Path | str, access: int) -> None:
 
 
 def _restrict_calls(*, programs: bool) -> None:
-    """seccomp: calls that decoding never makes fail; https://docs.kernel.org/userspace-api/seccomp_filter.html."""
+    """Make system calls that decoding never uses fail by seccomp; https://docs.kernel.org/userspace-api/seccomp_filter.html."""
     machine = _MACHINES.get(platform.machine())
     if machine is None or struct.calcsize("P") != 8:
         return
@@ -211,8 +211,8 @@ def _restrict_calls(*, programs: bool) -> None:
             steps += [(0x15, 0, 1, number), (0x06, 0, 0, _UNKNOWN if name == "clone3" else _REFUSE)]
     steps.append((0x06, 0, 0, _ALLOW))
     program = b"".join(struct.pack("HBBI", *step) for step in steps)
-    held = ctypes.create_string_buffer(program, len(program))
-    filtered = struct.pack("HxxxxxxQ", len(steps), ctypes.addressof(held))
+    buffer = ctypes.create_string_buffer(program, len(program))
+    filtered = struct.pack("HxxxxxxQ", len(steps), ctypes.addressof(buffer))
     seccomp = {"x86_64": 317, "aarch64": 277}[platform.machine()]
     _called(_libc().syscall(seccomp, _SECCOMP_SET_MODE_FILTER, _SECCOMP_ALL_THREADS, filtered))
 

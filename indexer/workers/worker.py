@@ -1,8 +1,8 @@
-"""The child process: everything that touches untrusted media.
+"""The worker process: all code that reads untrusted media.
 
-It ends when its parent is gone, however that came about. It reads the descriptors that it is handed and can open
-nothing, see `indexer.workers.sandbox`. It answers in JSON and raw bytes, never in pickles, so that nothing a file could
-make of this process runs in the parent.
+It ends when its parent ends, for whatever reason. It reads the descriptors it receives and cannot open files, see
+`indexer.workers.sandbox`. It replies in JSON and raw bytes, never pickle, so that a compromised worker cannot execute
+code in the parent.
 """
 
 from __future__ import annotations
@@ -38,22 +38,21 @@ from indexer.workers import sandbox
 from indexer.workers.channel import Channel
 from indexer.workers.jobs import DecodeFrames, Job, Join, Options, Order, Picture, Recognize, Remux, Stills, Transcode
 
-_TEXT_SECONDS = 30.0  # that reading the subtitles of one video may take
+_TEXT_SECONDS = 30.0  # limit for reading the subtitles of one video
 _LOW_PRIORITY = 5
 _Reply = tuple[dict[str, Any], NDArray[np.uint8] | None]
 
 
 def serve(channel: Channel, options: Options) -> None:
-    """Do job after job. Received: an `Order`, or the number of a job that is no longer wanted.
+    """Do job after job. Received messages are an `Order`, or the number of a cancelled job.
 
-    Sent, each as JSON with the number of its job: for a `DecodeFrames` the header, then chunks of frames, their pixels
-    following as bytes; for `Stills` frames one by one; for a `Picture` its pixels; for a `Recognize` cues and how far
-    it has come; for a `Transcode` how far; for a `Remux` where it begins; at last the end. Instead of any of them, the
-    failure.
+    Replies are JSON with the number of the job: for `DecodeFrames` the header, then chunks of frames, followed by their
+    pixels as bytes; for `Stills` frames one by one; for `Picture` its pixels; for `Recognize` cues and progress; for
+    `Transcode` progress; for `Remux` the start; finally the end. A failure replaces any of them.
     """
     sandbox.die_with_parent()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; it is the parent's to decide
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # codecs chatter about every damaged block
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole process group; the parent decides
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # codecs report every damaged block
     _load_decoders(options)
     everywhere = ["/"] if options.reader == "decord" else []  # it opens files by their names
     models = options.recognizer.folders if options.recognizer is not None else ()
@@ -64,7 +63,7 @@ def serve(channel: Channel, options: Options) -> None:
     sandbox.limit(memory_bytes=options.memory_bytes)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     inbox = _Inbox(channel)
-    with suppress(EOFError, OSError):  # the parent is gone
+    with suppress(EOFError, OSError):  # the parent has ended
         while True:
             job = inbox.next()
             for message, pixels in _guarded(job, options):
@@ -85,7 +84,7 @@ class _Inbox:
         self._cancelled: set[int] = set()
 
     def next(self) -> Job:
-        """Wait for a job that is wanted; what is opened from now on are its files."""
+        """Wait for the next job that is not cancelled; from now on, only its files can be opened."""
         while True:
             while not self._orders or self._channel.ready():
                 self._take()
@@ -100,13 +99,13 @@ class _Inbox:
                 return order.job
 
     def cancelled(self, job: Job) -> bool:
-        """Whether a job is no longer wanted, as far as the parent has said by now."""
+        """Return whether the parent has cancelled a job."""
         while self._channel.ready():
             self._take()
         return job.number in self._cancelled
 
     def _take(self) -> None:
-        message = pickle.loads(self._channel.receive())  # from the parent, which trusts itself
+        message = pickle.loads(self._channel.receive())  # from the parent, which is trusted
         if isinstance(message, Order):
             count = sum(not file.problem for file in message.files)
             self._orders.append((message, self._channel.receive_descriptors(count)))
@@ -157,7 +156,7 @@ def _replies(job: Job, options: Options) -> Iterator[_Reply]:
 
 
 def _decode_frames(job: DecodeFrames, options: Options) -> Generator[_Reply, None, float]:
-    """Header and frames; returns where the video really ends."""
+    """Yield header and frames; return the actual end of the video in seconds."""
     info = probe(job.path)
     text = _text(job, info)
     yield {"info": asdict(info), "text": asdict(text)}, None
@@ -180,7 +179,7 @@ def _decode_frames(job: DecodeFrames, options: Options) -> Generator[_Reply, Non
 
 
 def _text(job: DecodeFrames, info: MediaInfo) -> CueTrack:
-    """The cues of a video; whatever is wrong with them costs the cues and not the video."""
+    """Return the cues of a video; an error in them never fails the video."""
     try:
         with _time_limit(_TEXT_SECONDS):
             return bounded(read_text(job.path, info), job.path.name)
@@ -193,7 +192,7 @@ def _text(job: DecodeFrames, info: MediaInfo) -> CueTrack:
 
 @contextmanager
 def _time_limit(seconds: float) -> Iterator[None]:
-    """Raise TimeoutError in the main thread after some seconds, where the system has such a timer."""
+    """Raise TimeoutError in the main thread after some seconds, if the system has such a timer."""
     if not hasattr(signal, "setitimer"):
         yield
         return
@@ -211,7 +210,7 @@ def _time_limit(seconds: float) -> Iterator[None]:
 
 
 def _load_decoders(options: Options) -> None:
-    # Before memory and files are limited, so that a limit that is too tight fails a file, in words, and not an import.
+    # Before memory and files are limited, so that a tight limit fails a file with a message, not an import.
     import av
     import charset_normalizer
     import pysubs2
@@ -226,7 +225,7 @@ def _load_decoders(options: Options) -> None:
     del av, charset_normalizer, pysubs2, scenedetect
     if options.recognizer is not None:
         with suppress(OSError, AttributeError):
-            os.nice(_LOW_PRIORITY)  # it takes long, and searches should not wait for it
+            os.nice(_LOW_PRIORITY)  # it is slow and must not delay searches
         with suppress(MediaError):  # it is said when it is asked to read
             _load(options.recognizer)
 
@@ -239,7 +238,7 @@ def _load(recognizer: Recognizer) -> None:
 
 
 def _die_with_parent() -> None:
-    """Exit when the parent is gone, even if a decoder hangs in the main thread."""
+    """Exit when the parent has ended, even if a decoder hangs in the main thread."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait([parent.sentinel])
