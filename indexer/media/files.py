@@ -28,12 +28,12 @@ class NotRegularFile(OSError):  # noqa: N818 - the name says the state found
 
 
 class OpenFile:
-    """A regular file, open for reading; its position is its own, even where the descriptor is shared.
+    """A regular file, open for reading, with its own position even if the descriptor is shared.
 
     Attributes:
         name: the path as text, from which decoders guess formats.
-        container: what a file that was indexed before is, as FFmpeg names it; "" where nobody knows.
-        stream: which of its video streams is read, counted from 1; 0 for the main one.
+        container: FFmpeg's name of the container, if the file was indexed before; "" if unknown.
+        stream: number of the video stream to read, from 1; 0 for the main one.
     """
 
     def __init__(self, path: Path, descriptor: int, container: str = "", stream: int = 0) -> None:

@@ -43,17 +43,21 @@ class Decoders:
     """Worker processes that read files. A context manager that ends them on exit.
 
     Args:
-        workers: child processes.
-        fps: frames sampled per second, where a stream asks for no other rate.
-        key_frames_only: whole videos are read by their key frames, as in `indexer.media.frames.read_frames`.
-        short_side: pixels of the shorter side of frames.
-        timeout_seconds: without a sign of life from a child, on top of the time to read the file from a slow disk.
-        memory_bytes: address space of a child, where the system can limit it; the decoders themselves take about 1 GiB.
-        reader: of frames: PyAV, or decord where its index can be believed.
-        recognizer: what `recognize` finds words with.
-        writable: the folder that `cut` and `remux` write into.
-        stream_of: which of the video streams of a file is read, counted from 1; 0 for the main one.
-        check: called twice a second while an answer is waited for; what it raises is passed on.
+        workers: number of processes.
+        fps: frames sampled per second, unless a stream sets another rate.
+        key_frames_only: read only key frames of whole videos, as in `indexer.media.frames.read_frames`.
+        short_side: of frames, pixels.
+        timeout_seconds: longest time without a message from a worker, in addition to the time to read the file from a
+            slow disk.
+        memory_bytes: address space of a worker, if the system can limit it; the decoders themselves take about 1 GiB.
+        reader: of frames: PyAV, or decord if its index is correct.
+        recognizer: used by `recognize`.
+        writable: folder into which `cut` and `remux` write.
+        stream_of: number of the video stream to read of a file, from 1; 0 for the main one.
+        check: called twice a second while waiting for a reply; its exceptions propagate.
+
+    Raises:
+        ValueError: `workers` is below 1.
     """
 
     def __init__(
