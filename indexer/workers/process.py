@@ -39,11 +39,7 @@ _JOBS_OF_A_PROCESS = 500  # decoders leak a little; a new process costs half a s
 _CHECK_SECONDS = 0.5
 _KILL_SECONDS = 10.0  # wait for a killed process to end
 _SEND_SECONDS = 10.0  # wait for a worker to accept a job; one that does not is stopped or dead
-_LASTING = (
-    NotRegularFile,
-    IsADirectoryError,
-    FileNotFoundError,
-)  # errors that end only when the file, and so its stamp, changes
+_LASTING = (NotRegularFile, IsADirectoryError, FileNotFoundError)  # errors that last until the file's stamp changes
 _MOST_BESIDE = 100  # subtitle files of one video
 # A worker ends with the thread that started it (see `sandbox.die_with_parent`), so one thread starts them all.
 _starter = ThreadPoolExecutor(1, "worker-starter")

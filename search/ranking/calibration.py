@@ -38,9 +38,7 @@ AnswerQuality = Literal["match", "unsure", "nothing"]
 ConfidenceLevel = Literal["high", "medium", "low"]
 
 _HUBNESS = 0.25  # share of a segment's mean cosine with its nearest everyday queries that is subtracted
-_BANK_HUBNESS = (
-    0.5  # the same for the encoder's query bank of training captions, which is larger and has the style of captions
-)
+_BANK_HUBNESS = 0.5  # the same for a query bank of training captions, which is larger and has the style of captions
 _SLOPE, _OFFSET = 0.98, -4.37  # logit of the confidence = slope * z-score + offset
 _SAMPLE = 200  # segments that serve as the query bank of pictures and clips
 _SAID = 0.9  # confidence if subtitles contain every word of the query; below 1, since words are ambiguous

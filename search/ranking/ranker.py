@@ -29,9 +29,7 @@ from store.catalog.analyzer import terms
 if TYPE_CHECKING:
     from indexer.features.clip import Clip
 
-ALIGNMENT = (
-    0.1  # weight of the ranking by alignment, relative to 1 for frames; higher values lower the scores (measured)
-)
+ALIGNMENT = 0.1  # weight of the ranking by alignment, relative to 1 for frames; more lowers the scores (measured)
 _MORE, _LESS = 0.75, 0.15  # weights in Rocchio's formula, relative to 1 for the query
 _LEAST_CANDIDATES = 200  # of each ranking, so that candidates of both have known ranks
 _MOST_CANDIDATES = 20_000
