@@ -8,6 +8,7 @@ import { element, fill, icon } from "./components/element.js";
 import { uploadClip } from "./components/query_clip.js";
 import { SearchBox } from "./components/searchbox.js";
 import { toast } from "./components/toast.js";
+import { Tray } from "./components/tray.js";
 import { Player } from "./components/player/player.js";
 import { DuplicatesView } from "./views/duplicates.js";
 import { LibraryView } from "./views/library.js";
@@ -27,6 +28,7 @@ const views = {
 };
 const box = new SearchBox(document.getElementById("searchbox"), (file) => searchBy(file));
 const player = new Player(document.getElementById("player"), () => (here().view ? null : views.search.pages));
+const tray = new Tray(document.getElementById("tray"));
 let current = null;
 
 function drawNavigation() {
@@ -126,4 +128,5 @@ jobs.addEventListener("change", jobChanged);
 jobs.addEventListener("finished", jobFinished);
 show(here()).catch((error) => toast(error.message, "warning"));
 box.loadVocabulary();
+tray.load().catch(() => {}); // the view shows the error
 jobs.load().catch(() => {}); // the view shows the error

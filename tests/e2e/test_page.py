@@ -360,6 +360,56 @@ def test_what_browsers_cannot_play_is_converted(page: Page, service: str, pictur
     assert second_once(page.locator("dialog video"), "video.currentTime > 0.1") > 0
 
 
+@in_browser
+def test_moments_are_collected_sorted_and_taken_away(
+    page: Page, service: str, picture: Callable[[Page, str], None], tmp_path: Path
+):
+    page.goto(service)
+    found = search_for(page, "in:films")
+    expect(found.nth(1)).to_be_visible()
+    tray = page.get_by_role("complementary", name="Selects")
+    expect(tray).to_be_hidden()
+    found.first.focus()
+    page.keyboard.press("s")
+    selects = tray.get_by_role("listitem")
+    expect(selects).to_have_count(1)
+    found.nth(1).hover()
+    page.locator(".grid li").nth(1).get_by_role("button", name="Select").click()
+    expect(selects).to_have_count(2)
+    page.reload()  # the library holds it, not the page
+    expect(selects).to_have_count(2)
+    one, two = (selects.nth(index).get_attribute("data-id") for index in (0, 1))
+    selects.nth(1).focus()
+    page.keyboard.press("Alt+ArrowLeft")
+    expect(selects.first).to_have_attribute("data-id", str(two))
+    expect(selects.first).to_be_focused()
+    selects.nth(1).drag_to(selects.first, source_position={"x": 60, "y": 20}, target_position={"x": 60, "y": 20})
+    expect(selects.first).to_have_attribute("data-id", str(one))
+    selects.first.get_by_label("In, seconds").fill("0.4")
+    selects.first.get_by_label("Note").click()  # which leaves the field
+    expect(selects.first).to_have_attribute("aria-label", re.compile("0:00 to"))
+    selects.first.get_by_label("Note").fill("opening")
+    selects.first.get_by_label("Note").press("Enter")
+    selects.first.get_by_role("button", name="Star").click()
+    expect(selects.first.get_by_role("button", name="Star")).to_have_attribute("aria-pressed", "true")
+    picture(page, "tray")
+    problems = Axe().run(page, context="#tray")["violations"]
+    assert [(each["id"], each["nodes"][0]["html"]) for each in problems] == []
+    selects.first.get_by_label("Export this one").check()
+    tray.get_by_role("button", name="Export 1").click()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Final Cut, Resolve").click()
+    download.value.save_as(tmp_path / "reel.fcpxml")
+    text = (tmp_path / "reel.fcpxml").read_text(encoding="utf-8")
+    assert (text.count("<asset-clip"), text.count("<note>opening")) == (1, 1)
+    selects.nth(1).focus()
+    page.keyboard.press("Delete")
+    expect(selects).to_have_count(1)
+    tray.get_by_role("button", name="Remove Selects", exact=True).click()
+    page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+    expect(tray).to_be_hidden()
+
+
 def test_the_page_needs_nothing_from_elsewhere():
     files = {path.relative_to(PAGE).as_posix(): path.read_text("utf-8") for path in PAGE.rglob("*.*") if path.is_file()}
     assert {Path(name).suffix for name in files} == {".html", ".css", ".js", ".svg"}

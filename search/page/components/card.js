@@ -4,6 +4,7 @@ import { at, here, link, withoutPlayer } from "../lib/address.js";
 import { basename, clock, duration, percent } from "../lib/format.js";
 import { element, icon } from "./element.js";
 import { attachPreview } from "./preview.js";
+import { selectButton } from "./select_button.js";
 
 /** Return the card of a moment; it opens the player. */
 export function momentCard(moment) {
@@ -13,6 +14,7 @@ export function momentCard(moment) {
   ].join("");
   const place = { ...withoutPlayer(here()), film: moment.video, at: at(moment.start, moment.end) };
   return card({
+    extra: selectButton({ video: moment.video, start: moment.start, end: moment.end }),
     href: link(place),
     label,
     thumbnail: moment.thumbnail,
@@ -41,7 +43,7 @@ export function videoCard(video) {
   });
 }
 
-function card({ href, label, thumbnail, time, badge, name, details, media, start, end }) {
+function card({ extra, href, label, thumbnail, time, badge, name, details, media, start, end }) {
   const thumb = element("div", { class: "thumb" }, thumbnailImage(thumbnail), element("span", { class: "time-label" }, time), badge);
   const anchor = element(
     "a",
@@ -50,7 +52,7 @@ function card({ href, label, thumbnail, time, badge, name, details, media, start
     element("div", { class: "card-text" }, element("span", { class: "name" }, name), element("span", { class: "details" }, details)),
   );
   if (media) attachPreview(anchor, thumb, media, start, end);
-  return element("li", {}, anchor);
+  return element("li", {}, anchor, extra);
 }
 
 /** Return a thumbnail, replaced by an icon if it cannot be loaded. */

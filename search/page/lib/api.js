@@ -40,6 +40,10 @@ export function put(path, body) {
   return request("PUT", address(path), json(body));
 }
 
+export function patch(path, body) {
+  return request("PATCH", address(path), json(body));
+}
+
 export function remove(path) {
   return request("DELETE", address(path), {});
 }

@@ -5,6 +5,7 @@ import { get } from "../../lib/api.js";
 import { captions } from "../../lib/cues.js";
 import { clock, duration, percent } from "../../lib/format.js";
 import { thumbnailImage } from "../card.js";
+import { selectButton } from "../select_button.js";
 import { element, fill, icon } from "../element.js";
 import { exportMoment } from "../exports.js";
 import { errorState } from "../placeholders.js";
@@ -162,6 +163,7 @@ export class Player {
       "div",
       { class: "actions" },
       segment && element("a", { class: "button", href: link(similar) }, icon("similar"), "More like this"),
+      selectButton(span, { label: "Select" }),
       exportMoment(span),
       element("a", { class: "button", href: link({ view: "film", id: video.id }) }, icon("storyboard"), "Storyboard"),
       element("button", { type: "button", click: copyAddress }, icon("link"), "Copy link"),
@@ -217,7 +219,7 @@ export class Player {
 }
 
 function keyboardHelp() {
-  const pairs = [["N", "next moment"], ["P", "previous"], ["R", "replay"], ["Space", "play"], ["← →", "5 s"], ["F", "full screen"], ["Esc", "close"]];
+  const pairs = [["N", "next moment"], ["P", "previous"], ["S", "select"], ["R", "replay"], ["Space", "play"], ["← →", "5 s"], ["F", "full screen"], ["Esc", "close"]];
   return element("p", { class: "keys" }, pairs.map(([key, what]) => element("span", {}, element("kbd", {}, key), ` ${what}`)));
 }
 
