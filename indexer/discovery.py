@@ -17,6 +17,7 @@ from indexer.media.ignore import IgnoreRules, is_ignored, is_live_photo
 from indexer.media.suffixes import VIDEO_SUFFIXES
 from indexer.text.sidecars import SUBTITLE_SUFFIXES, natural, sidecars
 
+_BRANDS_BYTES = 128  # of a file of ISO/IEC 14496-12, in which its brands are told
 _PACKET_BYTES = 188  # of an MPEG transport stream, ISO/IEC 13818-1; each begins with the byte 0x47
 
 
@@ -162,7 +163,16 @@ class _Walk:
 def looks_like_video(path: Path) -> bool:
     """Whether a file name, and for ambiguous ones its content, is that of a video. Raises OSError."""
     suffix = path.suffix.lower()
+    if suffix == ".avif":
+        return _is_image_sequence(path)
     return suffix in VIDEO_SUFFIXES and (suffix != ".ts" or _is_transport_stream(path))
+
+
+def _is_image_sequence(path: Path) -> bool:
+    """Whether an .avif file is animated: it is of the brand "avis" (AV1 Image File Format)."""
+    with open_file(path) as file:
+        head = file.read(_BRANDS_BYTES)
+    return head[4:8] == b"ftyp" and b"avis" in head[: int.from_bytes(head[:4], "big")]
 
 
 def _is_transport_stream(path: Path) -> bool:

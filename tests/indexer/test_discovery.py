@@ -130,3 +130,12 @@ def test_hash_is_of_the_whole_file(tmp_path):
     assert content_hash(path) == hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
     with pytest.raises(FileNotFoundError):
         content_hash(tmp_path / "missing")
+
+
+@pytest.mark.parametrize(("brands", "is_video"), [(b"avis\0\0\0\0avifavis", True), (b"avif\0\0\0\0avifmif1", False)])
+def test_animated_pictures_are_videos(tmp_path: Path, brands: bytes, is_video: bool):
+    head = b"\0\0\0\x18ftyp" + brands
+    (tmp_path / "a.avif").write_bytes(head + b"\0" * 8 + b"mdat" + b"avis" * 9)
+    (tmp_path / "a.apng").write_bytes(b"x")
+    names = {"a.avif", "a.apng"} if is_video else {"a.apng"}
+    assert {file.name for file in discover([tmp_path]).files} == names
