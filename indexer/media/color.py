@@ -51,7 +51,14 @@ def to_rgb(frame: VideoFrame, width: int, height: int) -> NDArray[np.uint8]:
 
 
 def _has_alpha(frame: VideoFrame) -> bool:
-    return frame.format.name == "pal8" or any(component.is_alpha for component in frame.format.components)
+    return _is_transparent(frame.format.name)
+
+
+@cache
+def _is_transparent(pixels: str) -> bool:
+    from av import VideoFormat
+
+    return pixels == "pal8" or any(component.is_alpha for component in VideoFormat(pixels).components)
 
 
 def _tone_mapped(coded: NDArray[np.uint16], transfer: int) -> NDArray[np.uint8]:

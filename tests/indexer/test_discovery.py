@@ -133,7 +133,7 @@ def test_hash_is_of_the_whole_file(tmp_path):
 
 
 @pytest.mark.parametrize(("brands", "is_video"), [(b"avis\0\0\0\0avifavis", True), (b"avif\0\0\0\0avifmif1", False)])
-def test_animated_pictures_are_videos(tmp_path: Path, brands: bytes, is_video: bool):
+def test_animated_pictures_are_videos(tmp_path, brands: bytes, is_video: bool):
     head = b"\0\0\0\x18ftyp" + brands
     (tmp_path / "a.avif").write_bytes(head + b"\0" * 8 + b"mdat" + b"avis" * 9)
     (tmp_path / "a.apng").write_bytes(b"x")

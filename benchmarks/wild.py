@@ -1,0 +1,214 @@
+"""Kinds of what people really have, and how many made inputs of each are read right.
+
+    python -m benchmarks.wild [--quick]
+
+Everything is made here, from known pictures, words and names. A kind that needs ffmpeg is left out without it. The last
+line is what colour costs plain pictures: the same frame converted with and without a look at it, by turns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import unicodedata
+from collections.abc import Callable, Iterator
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.subtitles import agree, here
+from indexer.discovery import discover
+from indexer.media.color import to_rgb
+from indexer.media.container import MediaError, probe
+from indexer.media.frames import read_frames, readable_end
+from indexer.text.encoding import decode
+from indexer.text.sidecars import sidecars
+from search.query.language import QueryError, parse
+from tests.support.media import render
+from tests.support.sentences import cases
+from tests.support.subtitle_files import KINDS
+
+_BARS = [(200, 30, 30), (30, 200, 30), (30, 30, 200), (200, 200, 40), (128, 128, 128)]
+_MATRICES = {"bt601": "smpte170m", "bt709": "bt709", "bt2020": "bt2020nc"}
+_SIDECARS = {  # names of subtitle files of film.mp4 beside film.trailer.mp4, and whether they are
+    "film.srt": True, "film.en.srt": True, "film.1.en.srt": True, "film (English).srt": True, "film.pt-BR.srt": True,
+    "film.en.sdh.srt": True, "film.forced.srt": True, "FILM.SRT": True, "film.mp4.srt": True, "Subs/film.srt": True,
+    "Subs/film/2_English.srt": True, "Subtitles/film.en.vtt": True, "film.trailer.srt": False, "film 2.srt": False,
+    "filmed.srt": False, "film.trailer.en.srt": False, "other.srt": False,
+}  # fmt: skip
+_PATHS = {  # whether a walk reads them
+    "a.mp4": True, "B.MKV": True, "deep/er/c.webm": True, "name with space.mov": True, "x" * 250 + ".mp4": True,
+    "@eaDir/a.mp4": False, "#recycle/a.mp4": False, "node_modules/a.mp4": False, ".hidden/a.mp4": False,
+    ".a.mp4": False, "$RECYCLE.BIN/a.mp4": False, "GL010001.LRV": False, "VID_01.insv": False, "skipped/a.mp4": False,
+    "draft.proxy.mp4": False, "notes.txt": False, "film.srt": False,
+}  # fmt: skip
+_QUERIES = {  # whether they can be searched
+    "before:9999": True, "after:2262": True, "dog before:0001": True, "red\u200b dog": True, "cafe\u0301": True,
+    "\u200b": False, "\u0301": False, "\ufe0f": False, "NOT \u00ad": False, "dog THEN \u200b": False,
+}  # fmt: skip
+_Right = Iterator[bool]
+
+
+def main() -> None:
+    """Print a table; exit with 1 where an input is read wrong."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="only kinds for which no video is written by ffmpeg")
+    quick = parser.parse_args().quick
+    kinds: dict[str, Callable[[Path], _Right]] = {
+        "encodings of subtitles": encodings,
+        "subtitle files": subtitle_files,
+        "names of subtitle files": names,
+        "files and folders": paths,
+        "queries": queries,
+        "lengths": lengths,
+        "rotations": rotations,
+    }
+    if shutil.which("ffmpeg") and not quick:
+        kinds |= {"matrices, ranges, depths": colors, "transparency": transparency, "animated pictures": animations}
+    print(f"{'kind':28} inputs  right   ms an input")
+    wrong = 0
+    for kind, inputs in kinds.items():
+        with tempfile.TemporaryDirectory() as folder:
+            began = time.perf_counter()
+            found = list(inputs(Path(folder)))
+            spent = 1000 * (time.perf_counter() - began) / len(found)
+        wrong += found.count(False)
+        print(f"{kind:28} {len(found):6} {sum(found):6} {spent:13.1f}", flush=True)
+    print(f"plain pictures take {cost_of_color():.3f} times as long to convert as without a look at their colour")
+    sys.exit(wrong > 0)
+
+
+def encodings(folder: Path) -> _Right:
+    """Dialogue in each language and code page."""
+    for language, _, text, raw in cases():
+        yield unicodedata.normalize("NFC", decode(raw, language[:2])) == text
+
+
+def subtitle_files(folder: Path) -> _Right:
+    """SubRip and WebVTT as programs and people write them."""
+    for make, seed in product(KINDS, range(3)):
+        file = make(seed)
+        yield agree(here(file), file.truth)
+
+
+def names(folder: Path) -> _Right:
+    """Which subtitle files belong to a video."""
+    for number, (name, belongs) in enumerate(_SIDECARS.items()):
+        _tree(folder / str(number), "film.mp4", "film.trailer.mp4", "film 2.mp4", name)
+        yield bool(sidecars(folder / str(number) / "film.mp4")) == belongs
+
+
+def paths(folder: Path) -> _Right:
+    """What a walk takes and passes over."""
+    _tree(folder, *_PATHS)
+    (folder / ".videobertignore").write_text("*.proxy.mp4\nskipped/\n")
+    found = {file.relative_to(folder).as_posix() for file in discover([folder]).files}
+    for name, is_read in _PATHS.items():
+        yield (name in found) == is_read
+
+
+def queries(folder: Path) -> _Right:
+    """Numbers out of every range, and invisible characters."""
+    for query, can_be_searched in _QUERIES.items():
+        try:
+            parse(query)
+            yield can_be_searched
+        except QueryError:
+            yield not can_be_searched
+
+
+def lengths(folder: Path) -> _Right:
+    """Files of few frames, in several containers, end after the last one."""
+    for suffix, frames in product(("mp4", "mkv", "webm", "ts", "avi"), (1, 10, 60)):
+        codec = "libvpx" if suffix == "webm" else "libx264"
+        path = render(folder / f"{frames}.{suffix}", frames=frames, codec=codec)
+        info = probe(path)
+        last = [time for part in read_frames(path, info=info) for time in part.pts_seconds][-1]
+        yield abs(readable_end(path, info, last) - frames / 25) < 0.05
+
+
+def rotations(folder: Path) -> _Right:
+    """The red quarter is in the corner that the display matrix turns it to."""
+    corners = {0: (0, 0), 90: (0, -1), 180: (-1, -1), 270: (-1, 0)}
+    for suffix, (rotation, corner) in product(("mp4", "mov", "mkv"), corners.items()):
+        picture = _first(render(folder / f"{rotation}.{suffix}", frames=10, rotation=rotation))
+        yield bool(picture[corner][0] > 200 and picture[corner][1:].max() < 60)
+
+
+def colors(folder: Path) -> _Right:
+    """Bars in every matrix, range and depth."""
+    bars = np.repeat(np.array([_BARS], np.uint8), 96, axis=0).repeat(32, axis=1)
+    (folder / "bars.ppm").write_bytes(b"P6 160 96 255\n" + bars.tobytes())
+    kinds = list(product(_MATRICES, ("tv", "pc"), ("yuv420p", "yuv422p10le", "yuv444p12le")))
+    outputs: list[object] = []
+    for number, (matrix, levels, pixels) in enumerate(kinds):
+        outputs += ["-vf", f"scale=out_color_matrix={matrix}:out_range={levels},format={pixels}", "-t", 0.2]
+        outputs += ["-colorspace", _MATRICES[matrix], "-color_range", levels, "-c:v", "ffv1", folder / f"{number}.mkv"]
+    _ffmpeg("-loop", 1, "-t", 0.2, "-i", folder / "bars.ppm", *outputs)
+    for number in range(len(kinds)):
+        found = _first(folder / f"{number}.mkv").mean(axis=0)[16 * 224 // 96 :: 32 * 224 // 96][:5]
+        yield bool(np.abs(found - _BARS).max() < 6)
+
+
+def transparency(folder: Path) -> _Right:
+    """White, half transparent, lies over grey."""
+    for name in ("argb.mov qtrle", "yuva420p.mkv ffv1", "rgba.apng apng", "rgba.avi png"):
+        file, codec = name.split()
+        white = "color=c=white:s=160x96:r=10:d=0.5,format=rgba,colorchannelmixer=aa=0.5"
+        _ffmpeg("-f", "lavfi", "-i", f"{white},format={file.split('.')[0]}", "-c:v", codec, folder / file)
+        yield abs(_first(folder / file).mean() - 191.5) < 5
+
+
+def animations(folder: Path) -> _Right:
+    """Animated pictures are videos, whatever they are called; still ones are none."""
+    for name, frames in product(("a.gif", "a.apng", "apng.png", "a.avif"), (10, 1)):
+        path = folder / f"{frames}{name}"
+        options: tuple[object, ...] = ("-f", "apng") if name == "apng.png" else ()
+        options = ("-c:v", "libaom-av1", "-cpu-used", 8) if name == "a.avif" else options
+        _ffmpeg("-f", "lavfi", "-i", "testsrc2=s=160x96:r=5", "-frames:v", frames, *options, path)
+        try:
+            yield (probe(path).duration > 1) == (frames > 1)
+        except MediaError:
+            yield frames == 1
+
+
+def cost_of_color() -> float:
+    """How much longer plain frames take: the median of pairs."""
+    import av
+
+    picture = np.random.default_rng(0).integers(0, 255, (720, 1280, 3), np.uint8)
+    frame = av.VideoFrame.from_ndarray(picture, "rgb24").reformat(format="yuv420p")
+    ratios = []
+    for _ in range(60):
+        began = time.process_time()
+        frame.reformat(width=398, height=224, format="rgb24").to_ndarray()
+        between = time.process_time()
+        to_rgb(frame, 398, 224)
+        ratios.append((time.process_time() - between) / (between - began))
+    return float(np.median(ratios))
+
+
+def _first(path: Path) -> NDArray[np.float64]:
+    """The first frame as it is indexed, (H, W, 3)."""
+    picture = next(read_frames(path, info=probe(path))).data[0]
+    return np.asarray(picture.transpose(1, 2, 0), np.float64)
+
+
+def _tree(folder: Path, *files: str) -> None:
+    for name in files:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"x")
+
+
+def _ffmpeg(*args: object) -> None:
+    subprocess.run(["ffmpeg", "-v", "error", "-y", *map(str, args)], check=True)
+
+
+if __name__ == "__main__":
+    main()
