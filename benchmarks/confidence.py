@@ -35,7 +35,15 @@ from benchmarks.library import indexed
 from indexer.features.clip import read_picture
 from model.encoder.load import load
 from model.encoder.prompts import everyday_queries
-from search.ranking.calibration import LOOKED_AT, WORDS_ENOUGH, Calibrator, top_confidence
+from search.ranking.calibration import (
+    LIKELY,
+    LOOKED_AT,
+    UNLIKELY,
+    WORDS_ENOUGH,
+    Calibrator,
+    label_evidence,
+    top_confidence,
+)
 from search.ranking.smoothing import Neighbours, neighbours_of
 from store.catalog.analyzer import TOKENIZER, analyze, match_expression, terms
 
@@ -69,13 +77,13 @@ def main() -> None:
 
 
 def measure(truth: list[dict[str, str]], folder: Path, library: Path) -> None:
+    texts = [row["caption"] for row in truth], ABSENT[1::2], SHORT
     with indexed([folder], library) as opened:
         ids = opened.catalog.segments.ids()
         neighbours = neighbours_of(opened.catalog, ids.tolist())
         names = np.array([Path(each.path).name for each in opened.catalog.segments.located(ids.tolist())])
-        captions, missing, short = (
-            opened.encoder.embed_text(texts) for texts in ([row["caption"] for row in truth], ABSENT[1::2], SHORT)
-        )
+        captions, missing, short = (opened.encoder.embed_text(each) for each in texts)
+        named = [np.array([label_evidence(opened.catalog, text, len(terms(text))) for text in each]) for each in texts]
         banks = (everyday_queries(opened.encoder)[1], opened.encoder.query_bank)
     nouns = [subject(row["caption"]) for row in truth]
     words = {row["clip"]: row["caption"].lower() for row in truth}
@@ -84,6 +92,10 @@ def measure(truth: list[dict[str, str]], folder: Path, library: Path) -> None:
     things = np.array([noun not in _PEOPLE for noun in nouns])
     shown = scores_of(captions, neighbours, banks)
     absent = scores_of(missing, neighbours, banks)
+    shown_named, absent_named, short_named = (
+        scores_of(queries, neighbours, banks, evidence=evidence)
+        for queries, evidence in zip((captions, missing, short), named, strict=True)
+    )
     print(f"{len(captions)} captions over {len(words)} videos; best cosine -> mean confidence of {LOOKED_AT}")
     for what, positive, negative in (
         ("clip taken out", shown, scores_of(captions, neighbours, banks, ~own)),
@@ -93,6 +105,7 @@ def measure(truth: list[dict[str, str]], folder: Path, library: Path) -> None:
             scores_of(captions[things], neighbours, banks, ~alike[things]),
         ),
         ("absent things", shown, absent),
+        ("with labels", shown_named, absent_named),
     ):
         areas = [f"{area(a, b):.3f}" for a, b in zip(positive, negative, strict=True)]
         passed = [f"{np.mean(b >= np.quantile(a, 0.1)):.0%}" for a, b in zip(positive, negative, strict=True)]
@@ -100,12 +113,11 @@ def measure(truth: list[dict[str, str]], folder: Path, library: Path) -> None:
             f"{what:>16} ({len(negative[0])}): AUC {' -> '.join(areas)}, "
             f"false answers at 90 % recall {' -> '.join(passed)}"
         )
-    nothing, match = np.quantile(shown[1], 0.1), np.quantile(absent[1], 0.95)
-    print(f"MATCH, NOTHING = {match:.2f}, {nothing:.2f}")
-    for what, means in (
-        ("captions", shown[1]), ("short queries", scores_of(short, neighbours, banks)[1]), ("absent things", absent[1])
-    ):  # fmt: skip
-        shares = np.mean(means >= match), np.mean((means < match) & (means >= nothing)), np.mean(means < nothing)
+    nothing, match = np.quantile(shown_named[1], 0.1), np.quantile(absent_named[1], 0.95)
+    print(f"MATCH, NOTHING = {match:.2f}, {nothing:.2f}; by the best moment, with labels:")
+    for what, means in (("captions", shown_named), ("short queries", short_named), ("absent things", absent_named)):
+        best = means[2]
+        shares = np.mean(best >= LIKELY), np.mean((best < LIKELY) & (best >= UNLIKELY)), np.mean(best < UNLIKELY)
         print(f"{what:>16}: match {shares[0]:.0%}, unsure {shares[1]:.0%}, nothing {shares[2]:.0%}")
 
 
@@ -114,12 +126,13 @@ def scores_of(
     neighbours: Neighbours,
     banks: tuple[NDArray[np.float32], NDArray[np.float32]],
     allowed: NDArray[np.bool_] | None = None,
+    evidence: NDArray[np.float64] | None = None,
 ) -> list[NDArray[np.float64]]:
-    """The best cosine of each query, and the mean confidence of its best segments, among those `allowed` for it.
+    """Of each query the best cosine, the mean confidence of its best segments and the best one, of those `allowed`.
 
     A video is allowed or taken out as a whole, so what is left keeps its surroundings.
     """
-    cosines, means = [], []
+    cosines, means, best = [], [], []
     vectors = neighbours.embeddings
     whole = Calibrator(vectors, len(vectors), *banks)
     for i, query in enumerate(queries):
@@ -127,8 +140,10 @@ def scores_of(
         calibrator = whole if allowed is None else Calibrator(vectors[left], int(left.sum()), *banks)
         similarity = neighbours.smooth(calibrator.similarity(query[None], vectors))[left]
         cosines.append((vectors[left] @ query).max())
-        means.append(top_confidence(calibrator.confidence(similarity)))
-    return [np.array(cosines), np.array(means)]
+        confidence = calibrator.confidence(similarity, evidence=0.0 if evidence is None else evidence[i])
+        means.append(top_confidence(confidence))
+        best.append(confidence.max())
+    return [np.array(cosines), np.array(means), np.array(best)]
 
 
 def subject(caption: str) -> str:

@@ -10,6 +10,7 @@ For any other encoder the text embeddings themselves serve (zero-shot classifica
 from __future__ import annotations
 
 import hashlib
+import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -48,6 +49,34 @@ def label_names() -> list[str]:
 def label_sentences() -> list[str]:
     """The sentences whose embeddings stand for the labels."""
     return list(_vocabulary().values())
+
+
+def labels_in(text: str) -> list[str]:
+    """Find the labels that a text names, in singular or plural, in its order; of nested ones the longest."""
+    words = [_singular(word) for word in re.findall(r"[a-z]+", text.lower())]
+    found, at = [], 0
+    while at < len(words):
+        longest = min(_most_words(), len(words) - at)
+        length = next((n for n in range(longest, 0, -1) if tuple(words[at : at + n]) in _by_words()), 0)
+        if length:
+            found.append(_by_words()[tuple(words[at : at + length])])
+        at += max(length, 1)
+    return found
+
+
+@cache
+def _by_words() -> dict[tuple[str, ...], str]:
+    return {tuple(_singular(word) for word in re.findall(r"[a-z]+", name.lower())): name for name in _vocabulary()}
+
+
+@cache
+def _most_words() -> int:
+    return max(map(len, _by_words()))
+
+
+def _singular(word: str) -> str:
+    """A word without the s of a plural; the same is done to labels, so that it need not be right."""
+    return word[:-1] if len(word) > 3 and word.endswith("s") else word
 
 
 @dataclass(frozen=True, eq=False)

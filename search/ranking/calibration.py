@@ -40,17 +40,20 @@ ConfidenceLevel = Literal["high", "medium", "low"]
 _HUBNESS = 0.25  # share of a segment's mean cosine with its nearest everyday queries that is subtracted
 _BANK_HUBNESS = 0.5  # the same for a query bank of training captions, which is larger and has the style of captions
 _SLOPE, _OFFSET = 0.98, -4.37  # logit of the confidence = slope * z-score + offset
+_SHOWN, _NOT_SHOWN = 0.5, 1.0  # log odds for and against, if a query names labels (benchmarks/confidence.py)
 _SAMPLE = 200  # segments that serve as the query bank of pictures and clips
 _SAID = 0.9  # confidence if subtitles contain every word of the query; below 1, since words are ambiguous
 WORDS_ENOUGH = 0.5  # share of a query's words, weighted by IDF, below which matches are accidental
 
 LOOKED_AT = 5  # best moments whose confidences are averaged: several fairly likely ones say more than one outlier
 # Mean confidences of the best moments, as `python -m benchmarks.confidence measure` prints them.
-MATCH = 0.24  # reached by 5 % of queries for things that a library does not show
-NOTHING = 0.12  # not reached by 10 % of queries for things that it shows
+MATCH = 0.26  # reached by 5 % of queries for things that a library does not show
+NOTHING = 0.10  # not reached by 10 % of queries for things that it shows
 
 HIGH = 0.3  # confidence level of one moment that users see
-MEDIUM = LIKELY = 0.1  # most moments below it are not relevant
+MEDIUM = 0.1
+LIKELY = 0.25  # not reached by the best moment of 86 % of queries for things that a library does not show
+UNLIKELY = 0.18  # not reached by that of 70 % of these; every short query for things that it shows reaches it
 LEAST = 0.03  # moments below it are no better than random ones, and the list ends
 # Similarity of frames with confidence 0.5, and logistic scale. Of 9 clips and 2 test cards against 46 videos, matches
 # had at least 0.58, all others at most 0.25.
@@ -114,9 +117,16 @@ class Calibrator:
         mean, deviation = self._text_moments if is_text else self._picture_moments
         return np.asarray((similarity - mean) / deviation, np.float64)
 
-    def confidence(self, similarity: NDArray[np.float32], *, is_text: bool = True) -> NDArray[np.float64]:
-        """Return the probability that segments of these similarities (C,) are relevant: float64 (C,), 0 to 1."""
-        return np.asarray(1 / (1 + np.exp(-_SLOPE * self.bank_z_scores(similarity, is_text=is_text) - _OFFSET)))
+    def confidence(
+        self, similarity: NDArray[np.float32], *, is_text: bool = True, evidence: float = 0.0
+    ) -> NDArray[np.float64]:
+        """How likely segments of this similarity (C,) show what was asked for: (C,), 0 to 1.
+
+        Args:
+            evidence: log odds by what else is known of the query, see `label_evidence`.
+        """
+        logits = _SLOPE * self.bank_z_scores(similarity, is_text=is_text) + _OFFSET + evidence
+        return np.asarray(1 / (1 + np.exp(-logits)))
 
     def hubness(self, vectors: NDArray[np.float32], near: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
         """Return what is subtracted from cosines of texts with segments (C, D): float32 (C,)."""
@@ -149,6 +159,26 @@ def _moments(similarities: NDArray[np.float32]) -> tuple[float, float]:
     if len(similarities) < 2:
         return 0.0, 1.0
     return float(similarities.mean()), max(float(similarities.std()), 1e-6)
+
+
+def label_evidence(catalog: Catalog, text: str, words: int) -> float:
+    """How much likelier a library shows what a text names, in log odds: by the labels that its segments have.
+
+    A label of the text that no segment has speaks against all of them, one that some segment has for the best of them;
+    the more so, the more of the text's content words are labels.
+
+    Args:
+        words: content words of the text.
+    """
+    from model.encoder.labels import labels_in
+
+    names = labels_in(text)
+    shown = catalog.labels.shown(names) if names else None
+    if shown is None:
+        return 0.0
+    share = sum(name in shown for name in names) / len(names)
+    named = min(1.0, sum(len(name.split()) for name in names) / max(words, 1))
+    return named * (_SHOWN * share - _NOT_SHOWN * (1 - share))
 
 
 def everyday_embeddings(catalog: Catalog, encoder: Encoder) -> NDArray[np.float32]:
@@ -190,8 +220,8 @@ def frames_confidence(similarity: float) -> float:
 def answer_quality(moments: Sequence[Moment]) -> AnswerQuality:
     """Judge a result list by its most confident moment.
 
-    "match" if it is probably relevant, "unsure" if it may be, "nothing" otherwise. Moments without a confidence, found
-    by filters only, are a match.
+    "match" where it is likely what was asked for, "unsure" where it may be, "nothing" else. Moments without a
+    confidence, which filters alone found, are what was asked for.
     """
     best = max((1.0 if moment.confidence is None else moment.confidence for moment in moments), default=0.0)
-    return "match" if best >= LIKELY else "unsure" if best >= LEAST else "nothing"
+    return "match" if best >= LIKELY else "unsure" if best >= UNLIKELY else "nothing"

@@ -10,7 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.query.request import Only
-from search.ranking.calibration import MATCH, NOTHING, WORDS_ENOUGH, Calibrator, text_confidence, top_confidence
+from search.ranking.calibration import (
+    MATCH,
+    NOTHING,
+    WORDS_ENOUGH,
+    Calibrator,
+    label_evidence,
+    text_confidence,
+    top_confidence,
+)
 from search.ranking.smoothing import Neighbours
 from store.catalog.catalog import Catalog
 from store.catalog.fulltext import FullText
@@ -109,7 +117,8 @@ class SearchContext:
         visual = reciprocal_ranks(similarity.astype(np.float64)) if by_vectors else np.zeros(len(ids))
         by_frames = np.zeros(len(ids))
         if by_vectors:
-            by_frames = self.calibrator.confidence(similarity, is_text=is_text)
+            evidence = label_evidence(self.catalog, clause.text, len(clause.words)) if is_text else 0.0
+            by_frames = self.calibrator.confidence(similarity, is_text=is_text, evidence=evidence)
         # A part of the words is weak evidence beside pictures, as in `text_confidence` (benchmarks/hybrid.py).
         ranks = reciprocal_ranks(np.where(coverage >= WORDS_ENOUGH, coverage, -np.inf))
         words = text_weight(by_frames) * coverage**2 * ranks

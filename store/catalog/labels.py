@@ -38,6 +38,13 @@ class Labels:
         )
         return {row["name"]: row["segments"] for row in rows}
 
+    def shown(self, names: Iterable[str]) -> set[str] | None:
+        """Return those of some labels that a segment has; None where no segment has any label."""
+        if not self._database.rows("SELECT 1 FROM labels LIMIT 1"):
+            return None
+        exists = "SELECT 1 FROM labels WHERE key = ? LIMIT 1"
+        return {name for name in names if self._database.rows(exists, label_key(name))}
+
     def stale(self, stamp: str) -> list[int]:
         """Return the ids of the videos that were labelled with something else than ``stamp`` names, in order."""
         return [row["id"] for row in self._database.rows("SELECT id FROM videos WHERE labels_stamp <> ?", stamp)]

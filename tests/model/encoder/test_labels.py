@@ -16,6 +16,7 @@ from model.encoder.labels import (
     label_embeddings,
     label_names,
     label_sentences,
+    labels_in,
     zero_shot_labeler,
 )
 from store.types import label_key
@@ -71,3 +72,9 @@ def test_fitted_labels_serve_only_their_encoder_and_vocabulary(
     assert fitted_labeler(encoder) is None
     save_file(tensors, labels.FITTED, metadata=fitted_for(encoder) | {"vocabulary": "another"})
     assert fitted_labeler(encoder) is None
+
+
+def test_labels_that_a_text_names():
+    assert labels_in("two Dogs running on the beach") == ["dog", "running", "beach"]
+    assert labels_in("driving cars") == ["driving car"]  # of nested ones the longest
+    assert labels_in("") == labels_in("qwerty 12") == []

@@ -1,5 +1,8 @@
 """What people are told an answer is worth, and the confidence it rests on."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -10,15 +13,18 @@ from search.ranking.calibration import (
     LEAST,
     LIKELY,
     MEDIUM,
+    UNLIKELY,
     AnswerQuality,
     Calibrator,
     answer_quality,
     confidence_level,
     everyday_embeddings,
     frames_confidence,
+    label_evidence,
 )
 from search.ranking.moments import Hit, Moment
 from store.catalog.catalog import Catalog
+from store.types import EncoderInfo, Label, NewSegment, Video
 
 
 def moments(*confidences: float | None) -> list[Moment]:
@@ -34,8 +40,8 @@ def moments(*confidences: float | None) -> list[Moment]:
         ((LIKELY, 0.0), "match"),  # one that is likely is enough
         ((0.0,) * 20 + (LIKELY,), "match"),  # whatever the order
         ((LIKELY - 0.01,) * 20, "unsure"),
-        ((LEAST,), "unsure"),
-        ((LEAST - 0.01,) * 20, "nothing"),
+        ((UNLIKELY,), "unsure"),
+        ((UNLIKELY - 0.01,) * 20, "nothing"),
     ],
 )
 def test_the_verdict_on_moments(confidences: tuple[float | None, ...], said: AnswerQuality) -> None:
@@ -51,6 +57,17 @@ def test_a_clip_has_the_confidences_that_words_have() -> None:
 def test_the_level_of_a_confidence() -> None:
     levels = [confidence_level(confidence) for confidence in (1.0, HIGH, HIGH - 0.01, MEDIUM, MEDIUM - 0.01, 0.0)]
     assert levels == ["high", "high", "medium", "medium", "low", "low"]
+
+
+@pytest.fixture
+def catalog_with_labels(tmp_path: Path) -> Iterator[Catalog]:
+    vector = np.eye(8, dtype=np.float32)[0]
+    with Catalog.open(tmp_path / "catalog.sqlite", EncoderInfo("e", 8)) as catalog:
+        video = Video("/v/a.mp4", 1, 1, "ab", "mp4", "h264", 5.0, 25.0, 320, 240, 0)
+        times, features = np.array([0.0]), np.zeros((1, 4), np.float16)
+        segment = NewSegment(0.0, 5.0, "", times, features, vector, b"jpeg", 0.0, labels=(Label("dog", 0.9),))
+        catalog.put_video(video, [segment], [])
+        yield catalog
 
 
 @pytest.fixture
@@ -118,3 +135,19 @@ def test_readings_belong_to_their_encoder_and_texts() -> None:
             catalog.text_embeddings.put("one", ["a", "b"], vectors)
         with pytest.raises(ValueError, match="length"):
             catalog.text_embeddings.put("one", ["a"], 2 * vectors[:1])
+
+
+def test_labels_speak_for_what_a_library_shows(calibrator: Calibrator, catalog_with_labels: Catalog) -> None:
+    shown, absent = (label_evidence(catalog_with_labels, text, 1) for text in ("dogs", "a tiger"))
+    assert absent < 0 < shown
+    assert absent < label_evidence(catalog_with_labels, "a dog and a tiger", 2) < shown
+    assert 0 < label_evidence(catalog_with_labels, "a dog and something else entirely", 4) < shown
+    assert label_evidence(catalog_with_labels, "qwerty", 1) == 0
+    similarity = calibrator.similarity(calibrator.everyday[:1], calibrator.vectors)
+    without, with_it = calibrator.confidence(similarity), calibrator.confidence(similarity, evidence=absent)
+    assert (with_it < without).all()
+
+
+def test_a_library_without_labels_has_no_evidence(tmp_path: Path) -> None:
+    with Catalog.open(tmp_path / "catalog.sqlite") as catalog:
+        assert label_evidence(catalog, "a dog", 1) == 0
