@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 
 from model.encoder.contract import Encoder
+from model.encoder.multilingual import english
 
 VOCABULARY = Path(__file__).parent / "labels.toml"
 FITTED = Path(__file__).parent / "labels.safetensors"
@@ -149,7 +150,7 @@ def fitted_for(encoder: Encoder) -> dict[str, str]:
 @lru_cache(maxsize=1)
 def label_embeddings(encoder: Encoder) -> NDArray[np.float32]:
     """Embed the labels' sentences: float32 (L, D), unit length."""
-    return encoder.embed_text(label_sentences())
+    return english(encoder).embed_text(label_sentences())
 
 
 def _labeler(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from model.encoder.contract import Encoder
+from model.encoder.multilingual import with_languages
 from model.registry.registry import DEFAULT_MODEL, Located, entries, locate
 from model.runtime.hardware import has_gpu
 
@@ -31,12 +32,12 @@ def load(source: str | Path = DEFAULT_MODEL) -> Encoder:
         from model.encoder.two_tower import FAMILIES, TwoTowerEncoder
 
         if place.family in FAMILIES:
-            return TwoTowerEncoder.read(place)
+            return with_languages(TwoTowerEncoder.read(place), place.folder)
     elif _has_graphs(place) and not has_gpu():
         from model.encoder.graph import GraphEncoder
 
-        return GraphEncoder(place)
-    return _videobert(place)
+        return with_languages(GraphEncoder(place), place.folder)
+    return with_languages(_videobert(place), place.folder)
 
 
 def load_videobert(source: str | Path = DEFAULT_MODEL) -> VideoBertEncoder:

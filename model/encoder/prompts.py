@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.encoder.contract import Encoder
+from model.encoder.multilingual import english
 
 LABEL_TEMPLATES = ("a video of a {}", "a photo of a {}", "{}", "a {}", "this is a {}", "a close-up of a {}")
 EVERYDAY_QUERIES = Path(__file__).parent / "querybank.txt"
@@ -27,4 +28,4 @@ def everyday_query_lines() -> list[str]:
 def everyday_queries(encoder: Encoder) -> tuple[list[str], NDArray[np.float32]]:
     """Return the everyday queries and their embeddings: N, and float32 (N, D), unit length."""
     lines = everyday_query_lines()
-    return lines, encoder.embed_text(lines)
+    return lines, english(encoder).embed_text(lines)

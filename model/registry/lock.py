@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 LOCK_FILE = "lock.json"
+_BESIDE = (LOCK_FILE, "languages.safetensors")  # a map of languages may be trained for a fetched model
 _KINDS = {".json", ".safetensors", ".txt", ".model"}  # suffixes of files that determine a model's output
 _CTRANSLATE2 = "model.bin"  # weights of a Whisper; not a pickle
 
@@ -25,7 +26,7 @@ def digests(folder: Path) -> dict[str, str]:
 def files(folder: Path) -> list[Path]:
     """Return the files that determine the model's output, sorted by name."""
     kept = (path for path in folder.iterdir() if path.suffix in _KINDS or path.name == _CTRANSLATE2)
-    return sorted(path for path in kept if path.name != LOCK_FILE)
+    return sorted(path for path in kept if path.name not in _BESIDE)
 
 
 def sha256(path: Path) -> str:

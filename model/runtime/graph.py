@@ -1,9 +1,9 @@
 """ONNX graphs of a VideoBERT checkpoint, built from its weights without torch.
 
 There are three graphs: `backbone` (pictures -> frame features), `text` (words -> embedding) and `fused` (frames and
-words -> embedding and alignment logit). They give the results of `model.network`, for the configurations that
-`model.encoder.load` sends here. `model.encoder.graph` looks up word embeddings, so that no graph contains the
-vocabulary. Matrices are stored in float16, as in the checkpoint.
+words -> embedding and alignment logit), which give the results of `model.network`, for the configurations that
+`model.encoder.load` sends here; and `sentence`, of another BERT. `model.encoder` looks up word embeddings, so that no
+graph contains a vocabulary. Matrices are stored in float16, as in the checkpoint.
 """
 
 from __future__ import annotations
@@ -120,6 +120,15 @@ def text_graph(weights: Weights, config: Mapping[str, Any]) -> onnx.ModelProto:
     point = graph.unit(graph.linear(graph.mean(states, "mask"), "retrieval.words"))
     hidden = config["hidden_size"]
     return graph.model("text", {"words": ["n", "s", hidden], "mask": ["n", "s"]}, {"embedding": point})
+
+
+def sentence_graph(weights: Weights, config: Mapping[str, Any]) -> onnx.ModelProto:
+    """BERT of transformers -> the mean of its states: `words` and `mask` as in `text_graph` -> `embedding` (N, H)."""
+    graph = _Graph({f"bert.{name}": array for name, array in weights.items()})
+    states = _bert(graph, "words", "mask", config)
+    hidden = config["hidden_size"]
+    point = graph.unit(graph.mean(states, "mask"))
+    return graph.model("sentence", {"words": ["n", "s", hidden], "mask": ["n", "s"]}, {"embedding": point})
 
 
 def fused_graph(weights: Weights, config: Mapping[str, Any]) -> onnx.ModelProto:

@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -29,8 +29,10 @@ from model.runtime.runtimes import open_graph
 from model.runtime.session import Precision, Session
 
 CACHE_VARIABLE = "VIDEOBERT_CACHE"
+FACTS = "facts.json"  # in a complete folder of the cache
 _VERSION = 1  # of `model.runtime.graph`: a new one rebuilds all graphs
 _GRAPHS = ("backbone", "text", "fused")
+_for_this_process: list[tempfile.TemporaryDirectory[str]] = []  # where no cache can be written
 _BACKBONE = "backbone."
 _BATCH_NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")  # torch's order
 
@@ -63,34 +65,13 @@ class GraphCache:
 
     @cached_property
     def _facts(self) -> dict[str, Any]:
-        return dict(json.loads((self._folder / "facts.json").read_text(encoding="utf-8")))
+        return dict(json.loads((self._folder / FACTS).read_text(encoding="utf-8")))
 
     @cached_property
     def _folder(self) -> Path:
         """The folder of all graphs, built if missing."""
         source = self._place.folder.resolve()
-        stamps = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in sorted(source.iterdir())]
-        home = cache_folder() / "graphs" / f"{source.name}-{_digest(str(source))}"
-        folder = home / _digest(json.dumps([_VERSION, stamps]))
-        if not (folder / "facts.json").is_file():
-            try:
-                home.mkdir(parents=True, exist_ok=True)
-                outdated = [each for each in home.iterdir() if each.is_dir() and each != folder]
-                fresh = Path(tempfile.mkdtemp(dir=home))
-            except OSError:  # the cache is not writable: build for this process only
-                self._temporary = tempfile.TemporaryDirectory(prefix="videobert-")
-                folder = Path(self._temporary.name)
-                self._make(folder)
-                return folder
-            try:
-                self._make(fresh)
-                with suppress(OSError):  # another process was quicker
-                    fresh.rename(folder)
-            finally:
-                shutil.rmtree(fresh, ignore_errors=True)
-            for each in outdated:
-                shutil.rmtree(each, ignore_errors=True)
-        return folder
+        return kept(source, sorted(source.iterdir()), self._make)
 
     def _make(self, folder: Path) -> None:
         from model.runtime.graph import backbone_graph, fused_graph, text_graph
@@ -104,7 +85,40 @@ class GraphCache:
         for name in _GRAPHS:
             (folder / f"{name}.onnx").write_bytes(make[name]().SerializeToString())
         facts = {"fingerprint": self._place.fingerprint(), "backbone": backbone_digest(weights, self.config)}
-        (folder / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
+        (folder / FACTS).write_text(json.dumps(facts), encoding="utf-8")
+
+
+def kept(source: Path, files: Iterable[Path], make: Callable[[Path], None]) -> Path:
+    """The folder in the cache that holds what `make` writes of a source; it is made anew when one of its files changes.
+
+    Args:
+        source: a file or folder, resolved, which the kept folder is named after.
+        files: what decides the content; name, size and time of each are compared.
+        make: fills an empty folder, and writes `facts.json` last.
+    """
+    stamps = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    home = cache_folder() / "graphs" / f"{source.name}-{_digest(str(source))}"
+    folder = home / _digest(json.dumps([_VERSION, stamps]))
+    if (folder / FACTS).is_file():
+        return folder
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        outdated = [each for each in home.iterdir() if each.is_dir() and each != folder]
+        fresh = Path(tempfile.mkdtemp(dir=home))
+    except OSError:  # nothing can be kept: they are made for this process alone
+        _for_this_process.append(tempfile.TemporaryDirectory(prefix="videobert-"))
+        folder = Path(_for_this_process[-1].name)
+        make(folder)
+        return folder
+    try:
+        make(fresh)
+        with suppress(OSError):  # another process was quicker
+            fresh.rename(folder)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    for each in outdated:
+        shutil.rmtree(each, ignore_errors=True)
+    return folder
 
 
 def cache_folder() -> Path:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from model.registry.registry import DEFAULT_MODEL
 from search.cli.console import SOME_FAILED, JsonOption, LibraryOption, WithinOption, err, opened, out, print_json
 from search.cli.formatting import moment_lines
 from search.export.formats import export, format_of
@@ -167,6 +168,7 @@ def search(
     )
     if save is not None:
         library.save_search(save, request)
+    _say_unread(library, request)
     return _found(library, request)
 
 
@@ -217,6 +219,15 @@ def remove(
     with opened(folder) as library:
         if not library.catalog.searches.remove(name):
             raise ValueError(f"no saved search {name!r}")
+
+
+def _say_unread(library: Library, request: SearchRequest) -> None:
+    """Print what to install where a description is in a language that the model does not read."""
+    from model.encoder.multilingual import unread
+
+    known = library.catalog.encoder()
+    if request.query and known is not None and (line := unread(known.model or DEFAULT_MODEL, request.descriptions())):
+        err.print(line, markup=False)
 
 
 def _clip(clip: str) -> str | int:

@@ -470,9 +470,10 @@ class Library:
         from model.encoder.fill_mask import fill
         from model.encoder.graph import GraphEncoder
         from model.encoder.load import load_videobert
+        from model.encoder.multilingual import english
         from model.encoder.videobert import VideoBertEncoder
 
-        encoder = self.encoder
+        encoder = english(self.encoder)
         if isinstance(encoder, GraphEncoder):  # graphs predict no words
             encoder = load_videobert(encoder.name)
         if not isinstance(encoder, VideoBertEncoder):

@@ -95,6 +95,11 @@ class SearchRequest:
             filters.append(Filter("tag", self.tag))
         return replace(query, filters=tuple(filters))
 
+    def descriptions(self) -> list[str]:
+        """The texts of the query, without filters and operators; [] for none."""
+        steps = self.parsed().steps if self.query.strip() else ()
+        return [text.words for step in steps for text in (*step.must, *step.must_not)]
+
     def with_feedback(self, more: Sequence[int], less: Sequence[int]) -> Self:
         """Add feedback: a segment in `more` is removed from `less`, and vice versa."""
         return replace(

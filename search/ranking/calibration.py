@@ -183,6 +183,7 @@ def label_evidence(catalog: Catalog, text: str, words: int) -> float:
 
 def everyday_embeddings(catalog: Catalog, encoder: Encoder) -> NDArray[np.float32]:
     """Embed everyday queries, once per encoder of a library: float32 (R, D), unit rows."""
+    from model.encoder.multilingual import english
     from model.encoder.prompts import (
         everyday_query_lines,  # imports torch, which confidences alone do not need
     )
@@ -190,7 +191,7 @@ def everyday_embeddings(catalog: Catalog, encoder: Encoder) -> NDArray[np.float3
     lines = everyday_query_lines()
     embeddings = catalog.text_embeddings.get(encoder.fingerprint, lines)
     if embeddings is None:
-        embeddings = encoder.embed_text(lines)
+        embeddings = english(encoder).embed_text(lines)
         with suppress(LibraryError):  # the catalog is only a cache of them
             catalog.text_embeddings.put(encoder.fingerprint, lines, embeddings)
     return embeddings
