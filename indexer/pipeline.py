@@ -366,7 +366,8 @@ class _Run:
 
     def _date(self, video: Video, stream: Stream) -> None:
         try:
-            known = _filming(stream.header.info)
+            info = stream.header.info
+            known = _filming(info) | {"audio_streams": info.audio_streams}  # not noted by earlier versions either
         except MediaError:
             known = _named(video.path)
         self.catalog.videos.move(video, replace(video, **known))

@@ -23,6 +23,12 @@ Value = str | int | float
 Condition = tuple[str, tuple[Any, ...]]  # SQL over `segments JOIN videos`, and its parameters
 
 _TAGGED = "EXISTS (SELECT 1 FROM tags WHERE segment_id = segments.id AND name = ?)"
+_COLLECTED = (
+    "EXISTS (SELECT 1 FROM selects WHERE selects.content_hash = videos.content_hash "
+    'AND selects.start < segments."end" AND selects."end" > segments.start AND {})'
+)
+_COLLECTED_TAG = _COLLECTED.format("EXISTS (SELECT 1 FROM json_each(selects.tags) WHERE value = ? COLLATE NOCASE)")
+_NOTED = _COLLECTED.format(r"note LIKE ? ESCAPE '\'")
 _SHOWING = 'EXISTS (SELECT 1 FROM labels WHERE segment_id = segments.id AND "key" = ?)'
 _SUBTITLED = "EXISTS (SELECT 1 FROM cues WHERE cues.video_id = videos.id)"
 _LIKE = r"path LIKE CAST(? AS TEXT) ESCAPE '\'"  # the case of ASCII letters does not matter to it
@@ -70,11 +76,11 @@ class Filter:
     Attributes:
         name: of an entry of ``FILTERS``.
         value: what its ``parse`` made of the text. ``within``: an absolute path of a file or folder; ``in``: a part of
-            the path; ``tag``: a name; ``shows``: the `label_key` of one; ``type``: a suffix without its dot; ``has``:
-            "subtitles"; ``after`` (that instant included) and ``before``: when it was filmed, in nanoseconds since
-            1970, where a clock that is known without its zone is taken for local time; ``during`` and ``on``: a year,
-            month or day; ``camera``: a part of its name; ``longer`` (that long included) and ``shorter``: seconds of
-            the whole video.
+            the path; ``tag``: a name; ``note``: a part of it; ``shows``: the `label_key` of one; ``type``: a suffix
+            without its dot; ``has``: "subtitles"; ``after`` (that instant included) and ``before``: when it was filmed,
+            in nanoseconds since 1970, where a clock that is known without its zone is taken for local time; ``during``
+            and ``on``: a year, month or day; ``camera``: a part of its name; ``longer`` (that long included) and
+            ``shorter``: seconds of the whole video.
         negated: whether only what it does not hold for is left.
     """
 
@@ -208,6 +214,12 @@ def _in_either_form(condition: str, text: str) -> Condition:
     return f"({' OR '.join([condition] * len(forms))})", tuple(forms)
 
 
+def _tagged(name: str) -> Condition:
+    classified, forms = _in_either_form(_TAGGED, name)
+    collected, _ = _in_either_form(_COLLECTED_TAG, name)
+    return f"{classified} OR {collected}", (*forms, *forms)
+
+
 def _name_holds(part: str) -> Condition:
     """A part of a path as UTF-8, which nearly all names are, or as this process would name a file."""
     _, forms = _in_either_form(_LIKE, f"%{_literally(part)}%")
@@ -232,11 +244,18 @@ FILTERS = (
     ),
     FilterSpec(
         "tag",
-        "a tag that a classification gave",
+        "a tag that a classification gave, or a person in a reel",
         "tag:dog",
         str,
-        lambda name: _in_either_form(_TAGGED, name),
+        _tagged,
         values="tags",
+    ),
+    FilterSpec(
+        "note",
+        "a part of the note on a moment of a reel",
+        "note:sunset",
+        str,
+        lambda part: _in_either_form(_NOTED, f"%{_literally(part)}%"),
     ),
     FilterSpec(
         "shows",

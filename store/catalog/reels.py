@@ -74,16 +74,13 @@ class Reels:
         rows = self._database.rows("SELECT * FROM selects WHERE reel_id = ? ORDER BY position, id", self._id(name))
         return [_select(row) for row in rows]
 
-    def get(self, number: int) -> Select:
-        """Return a moment by its id.
-
-        Raises:
-            NotInLibrary: there is none.
-        """
-        rows = self._database.rows("SELECT * FROM selects WHERE id = ?", number)
-        if not rows:
-            raise NotInLibrary("moment", [number])
-        return _select(rows[0])
+    def tags(self) -> list[str]:
+        """Return the tags of moments, the most frequent first."""
+        rows = self._database.rows(
+            "SELECT min(value) AS name FROM selects, json_each(tags) GROUP BY value COLLATE NOCASE "
+            "ORDER BY count(*) DESC, name"
+        )
+        return [row["name"] for row in rows]
 
     def add(self, name: str, moments: Sequence[Select]) -> list[int]:
         """Add moments to the end of a reel, which is made where missing; return their ids.

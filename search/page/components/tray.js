@@ -89,7 +89,7 @@ export class Tray {
     const fold = element(
       "button",
       { type: "button", class: "plain", "aria-expanded": String(!this._folded), "aria-label": "Show the moments", click: () => ((this._folded = !this._folded), this._draw(this._items)) },
-      icon(this._folded ? "next" : "previous"),
+      icon("next"),
     );
     fill(
       this._root,

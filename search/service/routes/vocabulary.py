@@ -51,7 +51,7 @@ def vocabulary(state: Shared, local: IsLocal) -> Vocabulary:
     folders = dict.fromkeys(shown_path(each.path, local=local) for each in catalog.videos.folders())
     names = {
         "folders": list(folders)[:_MAX_NAMES],
-        "tags": list(catalog.tags.counts())[:_MAX_NAMES],
+        "tags": list(dict.fromkeys([*catalog.tags.counts(), *catalog.reels.tags()]))[:_MAX_NAMES],
         "labels": list(catalog.labels.counts()),  # at most the whole vocabulary
         "suffixes": catalog.videos.suffixes()[:_MAX_NAMES],
         "dates": [month.month for month in catalog.videos.months()][:_MAX_NAMES] or _dates(date.today()),

@@ -177,6 +177,9 @@ def test_a_reel_from_collecting_to_films(library: Library, films: Path, tmp_path
         run(library, "export", "Opening", tmp_path / f"reel.{suffix}")
     table = csv.DictReader(io.StringIO((tmp_path / "reel.csv").read_text(encoding="utf-8")))
     assert [row["note"] for row in table] == ["good light", "good light", ""]
+    assert {moment.start for moment in library.search("note:GOOD")} == {0.0}
+    assert {Path(moment.path).name for moment in library.search("tag:B-Roll")} == {"loud.mp4", "tall.mp4"}
+    assert library.search("note:bad") == library.search("tag:b") == []
     run(library, "export", "Opening", tmp_path / "reel.zip")
     with zipfile.ZipFile(tmp_path / "reel.zip") as archive:
         assert [name.split("-")[1] for name in archive.namelist()] == ["tall", "loud", "tall"]
