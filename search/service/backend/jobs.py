@@ -242,6 +242,7 @@ class Jobs:
         encoder = self._engine.searcher().encoder
         if cancel.is_set():
             raise Cancelled
+        self._engine.check_there()  # or a new library would be made where it was
         with Catalog.open(self._engine.folder / CATALOG_FILE) as self._catalog:
             try:
                 return Indexer(self._catalog, encoder, options).run(job.targets, tell=tell, check=check)

@@ -131,6 +131,18 @@ def test_cancelled_it_keeps_what_it_has_and_goes_on(client: TestClient, films: P
     assert len(client.get(f"{API}/search?q=square").json()["items"]) == 4
 
 
+def test_a_library_that_was_moved_away_fails_the_job_and_is_not_made_anew(
+    client: TestClient, films: Path, tmp_path: Path
+):
+    client.get(f"{API}/search", params={"q": "a dog"})  # it is open
+    (tmp_path / "library").rename(tmp_path / "elsewhere")
+    job = finished(client, start(client, films / "0.mp4"))
+    assert (job["state"], job["indexed"], bool(job["error"])) == ("failed", 0, True)
+    assert not (tmp_path / "library").exists()
+    (tmp_path / "elsewhere").rename(tmp_path / "library")
+    assert finished(client, start(client, films / "0.mp4"))["state"] == "done"
+
+
 def test_what_is_ignored_is_passed_over(client: TestClient, films: Path, tmp_path: Path):
     folder = tmp_path / "mine"
     for number, name in enumerate(("a.mp4", "@eaDir/a.mp4", "node_modules/a.mp4", ".hidden/a.mp4", "raw/a.mp4")):
