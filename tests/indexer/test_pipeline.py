@@ -225,6 +225,31 @@ def test_what_is_ignored_later_stays_until_its_file_is_gone(library: Library, fi
     assert run(library, films, prune=True).pruned == 1
 
 
+def test_the_language_that_is_asked_for_is_embedded_and_every_one_is_searched(tmp_path: Path, encoder: Encoder):
+    path = render(tmp_path / "film.mp4", frames=75)
+    for language, words in {"en": "a red dog", "de": "ein roter Hund", "pt-BR": "um gato azul"}.items():
+        (tmp_path / f"film.{language}.srt").write_text(f"1\n00:00:00,500 --> 00:00:01,500\n{words}\n")
+
+    with Library(tmp_path / "library", encoder=encoder) as library:
+
+        def texts() -> set[str]:
+            return {segment.text for segment in library.show(path)[1]} - {""}
+
+        for language, words in {"de": "ein roter Hund", "en": "a red dog", "pt": "um gato azul"}.items():
+            report = run(library, path, language=language)
+            assert report.indexed + report.resubtitled == 1
+            assert texts() == {words}
+            assert run(library, path, language=language).unchanged == 1
+            assert run(library, path).unchanged == 1  # what was asked for stays
+            assert {cue.language for cue in library.catalog.cues.of(row_id(library.show(path)[0]))} == {
+                "en",
+                "de",
+                "pt-BR",
+            }
+            for word in ("dog", "Hund", "gato"):
+                assert library.catalog.fulltext.search([word.lower()], limit=5)
+
+
 def two_streams(path: Path) -> Path:
     """A red stream and a larger blue one."""
     with av.open(str(path), "w") as container:
