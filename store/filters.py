@@ -30,7 +30,8 @@ _COLLECTED = (
 _COLLECTED_TAG = _COLLECTED.format("EXISTS (SELECT 1 FROM json_each(selects.tags) WHERE value = ? COLLATE NOCASE)")
 _NOTED = _COLLECTED.format(r"note LIKE ? ESCAPE '\'")
 _SHOWING = 'EXISTS (SELECT 1 FROM labels WHERE segment_id = segments.id AND "key" = ?)'
-_SUBTITLED = "EXISTS (SELECT 1 FROM cues WHERE cues.video_id = videos.id)"
+_WITH_LINES = "EXISTS (SELECT 1 FROM cues WHERE cues.video_id = videos.id AND cues.source = ?)"
+_SOURCES = {"subtitles": "subtitles", "speech": "speech", "screen-text": "screen"}  # after has: -> of cues
 _LIKE = r"path LIKE CAST(? AS TEXT) ESCAPE '\'"  # the case of ASCII letters does not matter to it
 # Below each root its own path from its alias on; of a file that no root holds, the name alone.
 _IN_ROOT = r"""coalesce(
@@ -77,10 +78,10 @@ class Filter:
         name: of an entry of ``FILTERS``.
         value: what its ``parse`` made of the text. ``within``: an absolute path of a file or folder; ``in``: a part of
             the path; ``tag``: a name; ``note``: a part of it; ``shows``: the `label_key` of one; ``type``: a suffix
-            without its dot; ``has``: "subtitles"; ``after`` (that instant included) and ``before``: when it was filmed,
-            in nanoseconds since 1970, where a clock that is known without its zone is taken for local time; ``during``
-            and ``on``: a year, month or day; ``camera``: a part of its name; ``longer`` (that long included) and
-            ``shorter``: seconds of the whole video.
+            without its dot; ``has``: "subtitles", "speech" or "screen-text"; ``after`` (that instant included) and
+            ``before``: when it was filmed, in nanoseconds since 1970, where a clock that is known without its zone is
+            taken for local time; ``during`` and ``on``: a year, month or day; ``camera``: a part of its name;
+            ``longer`` (that long included) and ``shorter``: seconds of the whole video.
         negated: whether only what it does not hold for is left.
     """
 
@@ -186,9 +187,9 @@ def _filmed_during(date: str) -> Condition:
 
 
 def _has(text: str) -> str:
-    if text.lower() != "subtitles":
-        raise ValueError(f"has: knows only subtitles, got {_shown(text)}")
-    return "subtitles"
+    if (name := text.lower()) not in _SOURCES:
+        raise ValueError(f"has: takes {', '.join(_SOURCES)}, got {_shown(text)}")
+    return name
 
 
 def _label(text: str) -> str:
@@ -275,11 +276,11 @@ FILTERS = (
     ),
     FilterSpec(
         "has",
-        "only videos with subtitles",
+        "only videos with subtitles, with speech that was heard, or with text in the picture",
         "has:subtitles",
         _has,
-        lambda _: (_SUBTITLED, ()),
-        values=("subtitles",),
+        lambda name: (_WITH_LINES, (_SOURCES[name],)),
+        values=tuple(_SOURCES),
     ),
     FilterSpec(
         "after",

@@ -92,7 +92,7 @@ def why(explanation: Explanation) -> str:
         ("words", explanation.words),
         ("re-ranking", explanation.alignment),
     ]
-    found = [("said", explanation.said), ("named", explanation.named)]
+    found = [("said", explanation.said), ("written", explanation.written), ("named", explanation.named)]
     these_words = "; ".join(f"{where}: {', '.join(these)}" for where, these in found if these)
     return ", ".join(f"{name} {share:.0%}" for name, share in shares if share) + (
         f" ({these_words})" if these_words else ""

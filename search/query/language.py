@@ -8,6 +8,8 @@ Operators are upper-case:
     a lake AND a boat             both in one moment
     cutting THEN frying           one after the other, in one video
     rain THEN WITHIN 20s sun      the same, with at most 20 s in between
+    said:"six o'clock"            a word or phrase that is heard or stands in subtitles, wherever the query has a text
+    written:exit                  one that can be read in the picture
     in:holidays after:2024-01     filters; quote values with spaces; NOT negates one; an unknown one is an error
 
 Filters apply to the whole query, wherever they stand; `store.filters.FILTERS` lists them. Dates are the file's
@@ -23,7 +25,8 @@ from difflib import get_close_matches
 from functools import cache
 from typing import TYPE_CHECKING, cast
 
-from store.catalog.analyzer import has_word, stray
+from store.catalog.analyzer import analyze, has_word, stray
+from store.fields import FIELDS
 from store.filters import TYPED_FILTERS, Filter, parse_duration, parse_filter
 
 if TYPE_CHECKING:  # most commands read no query, and need not wait for the parser
@@ -34,6 +37,7 @@ _NAMES = "|".join(spec.name for spec in TYPED_FILTERS)
 _FILTER = rf'({_NAMES}):("[^"]*"|[^\s"]*)'
 _UNKNOWN = re.compile(r"([A-Za-z]{2,20}):(?!//)[^\s:]")  # the name of a filter that there is not, and no address
 _ALIKE = 0.55  # of the letters of two names, that one may be meant for the other
+_FIELD = rf'({"|".join(field.name for field in FIELDS)}):("[^"]*"|[^\s"]*)'
 _RUN = re.compile(rf'{_FILTER}|[^\s"]+|"[^"]*"', re.IGNORECASE)
 _GRAMMAR = rf"""
 query: step (_THEN limit? step)*
@@ -41,7 +45,7 @@ limit: _WITHIN DURATION
 step: clause (_AND clause)*
 clause: _part+ must_not* | must_not+
 must_not: _NOT _part+
-_part: WORD | PHRASE | FILTER
+_part: WORD | PHRASE | FILTER | FIELD
 
 _THEN.3: /THEN(?!\S)/
 _AND.3: /AND(?!\S)/
@@ -49,6 +53,7 @@ _NOT.3: /NOT(?!\S)/
 _WITHIN.3: /WITHIN(?!\S)/
 DURATION.2: /\d+(\.\d+)?(ms|s|m|h)?(?!\S)/i
 FILTER.2: /{_FILTER}/i
+FIELD.2: /{_FIELD}/i
 PHRASE: /"[^"]*"/
 WORD: /(?!(THEN|AND|NOT)(?!\S))[^\s"]+/
 %ignore /\s+/
@@ -76,10 +81,11 @@ class QueryError(ValueError):
 
 @dataclass(frozen=True)
 class Text:
-    """One description."""
+    """One description, or words of one field."""
 
     words: str  # the whole text, without quotation marks
     phrases: tuple[str, ...] = ()  # quoted parts
+    field: str = ""  # name of the one of `store.fields.FIELDS` that has to hold the words, "" for a description
 
 
 @dataclass(frozen=True)
@@ -185,28 +191,47 @@ def _clause(tree: Tree[Token], query: str, filters: list[Filter]) -> tuple[list[
         if first.type == "FILTER":
             filters.append(replace(_filter(first, query), negated=True))
             plain += rest
+        elif first.type == "FIELD":
+            must_not.append(_field(first, query))
+            plain += rest
         else:
             must_not += _texts([first, *rest], query, filters)
     return _texts(plain, query, filters), must_not
 
 
 def _texts(tokens: list[Token], query: str, filters: list[Filter]) -> list[Text]:
-    """Join tokens into one text, none if all of them are filters; append those to `filters`."""
+    """Join words into one text, and make one of each field; append filters to `filters`."""
     filters += [_filter(token, query) for token in tokens if token.type == "FILTER"]
-    terms = [token for token in tokens if token.type != "FILTER"]
+    fields = [_field(token, query) for token in tokens if token.type == "FIELD"]
+    terms = [token for token in tokens if token.type not in ("FILTER", "FIELD")]
     phrases = tuple(phrase for token in terms if token.type == "PHRASE" and has_word(phrase := token.strip('" ')))
     words = " ".join(word for token in terms if has_word(word := token.strip('" ')))
     if terms and not words:
         raise QueryError("a query needs at least one word, and here is none", query, terms[0].start_pos or 0)
-    return [Text(words, phrases)] if words else []
+    return [Text(words, phrases), *fields] if words else fields
 
 
-def _filter(token: Token, query: str) -> Filter:
+def _field(token: Token, query: str) -> Text:
+    """Quoted words are a phrase, and so is what is more than one word to the index: "o'clock"."""
+    name, value, position = _named_value(token, query)
+    words = analyze(value).split()
+    if not words:
+        raise QueryError(f"{name}: needs a word, got {value}", query, position)
+    return Text(value, (value,) if '"' in token or len(words) > 1 else (), name)
+
+
+def _named_value(token: Token, query: str) -> tuple[str, str, int]:
+    """The name before the colon, the value after it, and where that begins."""
     name, _, value = token.partition(":")
     value = value.strip('"').strip() if has_word(value.strip('"')) else ""
     position = (token.start_pos or 0) + len(name) + 1
     if not value:
         raise QueryError(f"{name.lower()}: needs a value, with no space before it", query, position)
+    return name.lower(), value, position
+
+
+def _filter(token: Token, query: str) -> Filter:
+    name, value, position = _named_value(token, query)
     try:
         return parse_filter(name, value)
     except ValueError as error:
@@ -217,7 +242,7 @@ def _check_word(token: Token, query: str) -> None:
     """Raise QueryError where a word would be a filter, if there were one of its name."""
     if not (found := _UNKNOWN.match(query, token.start_pos or 0)):
         return
-    name, known = found[1].lower(), [spec.name for spec in TYPED_FILTERS]
+    name, known = found[1].lower(), [*(spec.name for spec in TYPED_FILTERS), *(field.name for field in FIELDS)]
     close = get_close_matches(name, known, 1, _ALIKE) or [each for each in known if each[:2] == name[:2]][:1]
     meant = f"did you mean {close[0]}:?" if close else f"there are {', '.join(f'{each}:' for each in known)}."
     raise QueryError(f'no filter {name}: {meant} For the words: "{found[1]} …"', query, token.start_pos or 0)

@@ -30,6 +30,7 @@ from indexer.features.hubness import hubness
 from search.ranking.moments import Moment
 from store.catalog.catalog import Catalog
 from store.errors import LibraryError
+from store.fields import Column
 
 if TYPE_CHECKING:  # imports torch
     from model.encoder.contract import Encoder
@@ -84,7 +85,9 @@ class Calibrator:
         self.vectors, self.size, self.everyday = vectors, size, everyday
         self._bank, self._share = (bank, _BANK_HUBNESS) if bank is not None and len(bank) else (everyday, _HUBNESS)
         self._stored_near = near
-        self.document_frequencies: dict[str, int] = {}  # cache: word of a query -> number of segments with it
+        # Caches: word of a query -> number of segments with it in some columns, and index terms spelled nearly so.
+        self.document_frequencies: dict[tuple[str, frozenset[Column]], int] = {}
+        self.similar_words: dict[str, tuple[str, ...]] = {}
 
     def similarity(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,10 +22,15 @@ from search.ranking.calibration import (
 from search.ranking.smoothing import Neighbours
 from store.catalog.catalog import Catalog
 from store.catalog.fulltext import FullText
+from store.fields import Column
 from store.filters import Filter
 from store.vectors.index import VectorIndex
 
 _K = 60  # of the paper: a good rank in two rankings outweighs the first rank in one
+# How far words of each column are right: recognition errs, and text in the picture may stay for the whole video.
+TRUST: Mapping[Column, float] = {"said": 1.0, "named": 1.0, "heard": 0.97, "written": 0.93}
+_SIMILAR = 0.65  # the same for words with a similar spelling
+_OFTEN = 50  # segments with a word, from which on no similar words are searched
 _WORDS_BESIDE_PICTURES = 0.4  # weight of words if pictures match: retains most of the gain of right subtitles
 
 
@@ -34,16 +39,18 @@ class Clause:
     """A text, a picture or a clip.
 
     Attributes:
-        vectors: float32 (Q, D), unit rows; the nearest of them counts.
-        words: searched in subtitles and names; empty for pictures and clips.
+        vectors: float32 (Q, D), unit rows; the nearest of them counts. None for words of a field.
+        words: searched in lines and names; empty for pictures and clips.
         phrases: that a segment must contain.
         text: of the query; "" for pictures and clips.
+        columns: of the full-text index that must contain the words, if the query names a field; else all.
     """
 
-    vectors: NDArray[np.float32]
+    vectors: NDArray[np.float32] | None
     words: tuple[str, ...] = ()
     phrases: tuple[str, ...] = ()
     text: str = ""
+    columns: tuple[Column, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -73,10 +80,10 @@ class SearchContext:
     only: Only | None = None
     remote: bool = False  # see `SearchRequest`
 
-    @property
-    def fulltext(self) -> FullText:
-        """The full-text index."""
-        return self.catalog.fulltext.without_names() if self.remote else self.catalog.fulltext
+    def fulltext(self, clause: Clause) -> FullText:
+        """Return the full-text index, limited to the columns of a clause."""
+        found = self.catalog.fulltext.without_names() if self.remote else self.catalog.fulltext
+        return found.within(clause.columns) if clause.columns else found
 
     def among(self) -> NDArray[np.int64] | None:
         """Ids of the segments that pass the filters; None for all."""
@@ -85,16 +92,17 @@ class SearchContext:
     def candidates(self, clause: Clause, among: NDArray[np.int64] | None, limit: int) -> set[int]:
         """Return up to `limit` segments near the clause's vectors, and as many with its words."""
         found: set[int] = set()
-        if self.only != "words" and not clause.phrases:
+        if clause.vectors is not None and self.only != "words" and not clause.phrases:
             ids = self.index.search(clause.vectors, limit, among=among)[1]
             found.update(number for number in ids.ravel().tolist() if number >= 0)
-        if clause.words and self.only != "visual":
-            rare = rarest_terms(self._weights(clause.words))
+        if self._by_words(clause):
+            rare = rarest_terms(self._weights(clause))
+            fulltext = self.fulltext(clause)
             found.update(
-                self.fulltext.search(
-                    clause.words, phrases=clause.phrases, any_of=rare, filters=self.filters, limit=limit
-                )
+                fulltext.search(clause.words, phrases=clause.phrases, any_of=rare, filters=self.filters, limit=limit)
             )
+            if similar := [term for word in rare for term in self.similar(word, clause)]:
+                found.update(fulltext.search_terms(similar, filters=self.filters, limit=limit))
         return found
 
     def scores(self, clause: Clause, ids: Sequence[int], neighbours: Neighbours) -> ClauseScores:
@@ -105,65 +113,99 @@ class SearchContext:
             ids: C segments.
             neighbours: of these segments, including themselves.
         """
+        coverage = self._coverage(clause, ids)
+        keep = ~self._without_phrases(clause, ids)
+        nothing = np.zeros(len(ids))
+        if clause.vectors is None:
+            words = reciprocal_ranks(np.where(coverage >= WORDS_ENOUGH, coverage, -np.inf))
+            by_text = text_confidence(coverage) * keep
+            return ClauseScores(nothing, words * keep, nothing, by_text, by_text)
         is_text = bool(clause.text)
         similarity = self.calibrator.similarity(
             clause.vectors, neighbours.embeddings, is_text=is_text, near=neighbours.hubness
         )
         # No smoothing for clips: they are matched frame by frame later, and the neighbours of a copy may differ.
         similarity = neighbours.smooth(similarity) if is_text else neighbours.own(similarity)
-        coverage = self._coverage(clause, ids)
         by_vectors, by_words = self.only != "words", self.only != "visual"
-        lost = self._without_phrases(clause, ids)
-        visual = reciprocal_ranks(similarity.astype(np.float64)) if by_vectors else np.zeros(len(ids))
-        by_frames = np.zeros(len(ids))
+        visual = reciprocal_ranks(similarity.astype(np.float64)) if by_vectors else nothing
+        by_frames = nothing
         if by_vectors:
             evidence = label_evidence(self.catalog, clause.text, len(clause.words)) if is_text else 0.0
             by_frames = self.calibrator.confidence(similarity, is_text=is_text, evidence=evidence)
         # A part of the words is weak evidence beside pictures, as in `text_confidence` (benchmarks/hybrid.py).
         ranks = reciprocal_ranks(np.where(coverage >= WORDS_ENOUGH, coverage, -np.inf))
         words = text_weight(by_frames) * coverage**2 * ranks
-        by_text = text_confidence(coverage) if by_words else np.zeros(len(ids))
-        keep = ~lost
+        by_text = text_confidence(coverage) if by_words else nothing
         confidence = (1 - (1 - by_frames) * (1 - by_text)) * keep
-        return ClauseScores(visual * keep, words * keep, np.zeros(len(ids)), confidence, by_text - by_frames)
+        return ClauseScores(visual * keep, words * keep, nothing, confidence, by_text - by_frames)
 
     def rejection(self, clause: Clause, ids: Sequence[int], neighbours: Neighbours) -> NDArray[np.float64]:
-        """Return how likely candidates match an excluded clause: float64 (C,), 0 to 1; for phrases 0 or 1."""
+        """Return how likely candidates match an excluded clause: (C,), 0 to 1; 0 or 1 for phrases and fields."""
         if clause.phrases:
             return (~self._without_phrases(clause, ids)).astype(np.float64)
+        if clause.vectors is None:
+            return (self._coverage(clause, ids) >= WORDS_ENOUGH).astype(np.float64)
         return self.scores(clause, ids, neighbours).confidence
 
+    def similar(self, word: str, clause: Clause) -> tuple[str, ...]:
+        """Terms of the index that are spelled nearly as a word of a clause is, where few segments hold the word."""
+        if clause.phrases or self._document_frequency(word, clause) >= _OFTEN:
+            return ()
+        known = self.calibrator.similar_words
+        if word not in known:
+            known[word] = self.catalog.fulltext.similar(word)
+        return known[word]
+
+    def _by_words(self, clause: Clause) -> bool:
+        return bool(clause.words) and (self.only != "visual" or clause.vectors is None)
+
     def _coverage(self, clause: Clause, ids: Sequence[int]) -> NDArray[np.float64]:
-        """Return the share of the clause's words in each segment, weighted by IDF: float64 (C,), 0 to 1."""
+        """Return the share of the clause's words in each segment, weighted by IDF: float64 (C,), 0 to 1.
+
+        Recognized words, and words with a similar spelling, count less.
+        """
         share = np.zeros(len(ids))
-        if not clause.words or self.only == "visual":
+        if not self._by_words(clause):
             return share
-        weights = self._weights(clause.words)
+        weights = self._weights(clause)
+        fulltext = self.fulltext(clause)
+        by_trust: dict[float, list[Column]] = {}
+        for column in fulltext.columns():
+            by_trust.setdefault(1.0 if clause.columns else TRUST[column], []).append(column)
+        parts = {trust: fulltext.within(columns) for trust, columns in by_trust.items()}
+        if len(parts) == 1:
+            parts = dict.fromkeys(parts, fulltext)  # a search in all columns takes less time
         for word, weight in weights.items():
-            holding = self.fulltext.containing(word, ids)
-            if holding:
-                share += weight * np.fromiter((number in holding for number in ids), bool, len(ids))
+            best = np.zeros(len(ids))
+            for trust, part in parts.items():
+                best = np.maximum(best, trust * _held(ids, part.containing(word, ids)))
+            if similar := self.similar(word, clause):
+                best = np.maximum(best, _SIMILAR * _held(ids, fulltext.containing("", ids, terms=similar)))
+            share += weight * best
         return share / sum(weights.values())
 
-    def _weights(self, words: Sequence[str]) -> dict[str, float]:
-        """Return the inverse document frequencies of words, as in BM25."""
+    def _weights(self, clause: Clause) -> dict[str, float]:
+        """Return the inverse document frequencies of the words of a clause, as in BM25."""
         size = self.calibrator.size
-        for word in words:
-            if word not in self.calibrator.document_frequencies:
-                self.calibrator.document_frequencies[word] = self.fulltext.document_frequency(word, limit=size)
-        known = [self.calibrator.document_frequencies[word] for word in words]
-        return {
-            word: math.log(1 + (size - number + 0.5) / (number + 0.5))
-            for word, number in zip(words, known, strict=True)
-        }
+        known = {word: self._document_frequency(word, clause) for word in clause.words}
+        return {word: math.log(1 + (size - number + 0.5) / (number + 0.5)) for word, number in known.items()}
+
+    def _document_frequency(self, word: str, clause: Clause) -> int:
+        known, key = self.calibrator.document_frequencies, (word, frozenset(clause.columns))
+        if key not in known:
+            known[key] = self.fulltext(clause).document_frequency(word, limit=self.calibrator.size)
+        return known[key]
 
     def _without_phrases(self, clause: Clause, ids: Sequence[int]) -> NDArray[np.bool_]:
         """Return which segments lack a required phrase: bool (C,)."""
         lost = np.zeros(len(ids), bool)
         for phrase in clause.phrases:
-            holding = self.fulltext.containing(phrase, ids)
-            lost |= np.fromiter((number not in holding for number in ids), bool, len(ids))
+            lost |= ~_held(ids, self.fulltext(clause).containing(phrase, ids))
         return lost
+
+
+def _held(ids: Sequence[int], holding: Collection[int]) -> NDArray[np.bool_]:
+    return np.fromiter((number in holding for number in ids), bool, len(ids))
 
 
 def rarest_terms(weights: Mapping[str, float]) -> list[str]:

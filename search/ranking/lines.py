@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
+from search.ranking.clause import Clause, SearchContext
 from search.ranking.moments import Basis, Line, Moment
 from store.catalog.analyzer import is_unspaced, normalize
 from store.catalog.catalog import Catalog
+from store.catalog.fulltext import Matched
 from store.types import Cue
 
 WRITTEN = frozenset({"ocr", "text", "screen"})  # sources of cues from the picture; all others are from sound
@@ -17,21 +20,42 @@ _LEAST_SECONDS = 0.1  # least overlap of a line with a moment; less is the end o
 _CLUSTER = re.compile(r".[\u0300-\u036f\u0590-\u05ff\u0610-\u061a\u064b-\u065f\u0670]*", re.DOTALL)
 
 
+def matched_words(moments: Sequence[Moment], must: Sequence[Clause], context: SearchContext) -> dict[int, Matched]:
+    """The words of a query in the segments of moments, by id; those of a field only where it looks.
+
+    Args:
+        must: clauses that the moments match.
+    """
+    ids = {hit.segment_id for moment in moments for hit in moment.hits}
+    found: dict[int, Matched] = {}
+    for clause in must:
+        if not clause.words:
+            continue
+        similar = [term for word in clause.words for term in context.similar(word, clause)]
+        words = clause.phrases if clause.columns and clause.phrases else clause.words
+        for number, matched in context.fulltext(clause).matched(words, ids, similar=similar).items():
+            found[number] = found[number] | matched if number in found else matched
+    return found
+
+
 def with_lines(
-    catalog: Catalog, moments: Sequence[Moment], words: Sequence[str] = (), by_words: Collection[int] | None = None
+    catalog: Catalog,
+    moments: Sequence[Moment],
+    matched: Mapping[int, Matched] = MappingProxyType({}),
+    by_words: Collection[int] | None = None,
 ) -> list[Moment]:
     """Return the same moments with their lines and the basis of each match.
 
     Args:
         catalog: of the moments.
         moments: the results.
-        words: of the query.
+        matched: words of the query, by segment.
         by_words: segments found by words rather than by frames; None if the query has no description.
     """
-    matched = catalog.fulltext.matched(words, {hit.segment_id for moment in moments for hit in moment.hits})
     found = []
     for moment in moments:
-        said = {word for hit in moment.hits if hit.segment_id in matched for word in matched[hit.segment_id].said}
+        own = [matched[hit.segment_id] for hit in moment.hits if hit.segment_id in matched]
+        said = {word for each in own for word in (*each.said, *each.written)}
         lines = _lines(moment, _cues(catalog, moment), said)
         basis = None if by_words is None else _basis(moment, lines, by_words)
         text = " ".join(" ".join(line.text.split()) for line in lines)

@@ -6,7 +6,7 @@ windows with each segment; the moment is narrowed to the windows that match near
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,8 +16,8 @@ from indexer.features.windows import embed_windows
 from model.encoder.contract import Encoder
 from search.ranking.clause import Clause, SearchContext
 from search.ranking.moments import Moment
-from store.catalog.analyzer import normalize
-from store.types import Windows
+from store.catalog.fulltext import Matched
+from store.types import Cue, Windows
 
 _MOST_MOMENTS = 50  # of a result list; later ones keep the bounds of their segments
 _SLACK = 2.0  # largest distance of a matching window below the best, in standard deviations (benchmarks/moments.py)
@@ -38,14 +38,19 @@ class _MomentWindows:
 
 
 def localize(
-    moments: Sequence[Moment], must: Sequence[Clause], spoken: Collection[int], context: SearchContext, encoder: Encoder
+    moments: Sequence[Moment],
+    must: Sequence[Clause],
+    spoken: Mapping[int, Matched],
+    context: SearchContext,
+    encoder: Encoder,
 ) -> list[Moment]:
     """Narrow moments to the matching part, and set the key frame of each.
 
     Args:
         moments: the results.
         must: clauses that the moments match.
-        spoken: segments found by words; moments with one are narrowed to the lines that contain the words.
+        spoken: words of the query in the segments found by words; moments with lines that contain them are narrowed
+            to these lines.
         context: of the search.
         encoder: embeds the windows of segments indexed by an older version.
     """
@@ -57,16 +62,17 @@ def localize(
         return [*moments, *rest]
     embeddings = np.concatenate([each.embeddings for each in windows if len(each)])
     near = np.concatenate([each.hubness for each in windows])
-    similarity = np.mean([_standardized(clause, embeddings, near, context) for clause in must], axis=0)
+    looks = [clause for clause in must if clause.vectors is not None]
+    similarity = np.zeros(len(embeddings))
+    if looks:
+        similarity = np.mean([_standardized(clause, embeddings, near, context) for clause in looks], axis=0)
     ends = np.cumsum([len(each) for each in windows])
     localized = []
     for moment, each, scores in zip(moments, windows, np.split(similarity, ends[:-1]), strict=True):
         if not len(each):
             localized.append(moment)
         else:
-            found_by_words = any(hit.segment_id in spoken for hit in moment.hits)
-            lines = _spoken(moment, must, context) if found_by_words else None
-            localized.append(_narrowed(moment, each, scores, lines))
+            localized.append(_narrowed(moment, each, scores, _lines(moment, spoken)))
     return localized + rest
 
 
@@ -96,36 +102,25 @@ def _of_moment(moment: Moment, stored: Mapping[int, Windows]) -> _MomentWindows:
 def _standardized(
     clause: Clause, embeddings: NDArray[np.float32], near: NDArray[np.float32], context: SearchContext
 ) -> NDArray[np.float64]:
+    assert clause.vectors is not None
     is_text, calibrator = bool(clause.text), context.calibrator
     similarity = calibrator.similarity(clause.vectors, embeddings, is_text=is_text, near=near)
     return calibrator.query_z_scores(similarity, clause.vectors, is_text=is_text)
 
 
-def _spoken(moment: Moment, must: Sequence[Clause], context: SearchContext) -> tuple[float, float] | None:
-    """Return the start and end of the lines with words of the query, None if there are none."""
-    words = [word for clause in must for word in clause.words]
-    matched = context.fulltext.matched(words, [hit.segment_id for hit in moment.hits])
-    matches = {word for each in matched.values() for word in each.said}
-    if not matches:
-        return None
-    lines = [
-        cue
-        for cue in context.catalog.cues.of(moment.hits[0].video_id)
-        if cue.start < moment.end and cue.end > moment.start and any(word in normalize(cue.text) for word in matches)
-    ]
-    if not lines:
-        return None
-    return max(min(cue.start for cue in lines), moment.start), min(max(cue.end for cue in lines), moment.end)
+def _lines(moment: Moment, spoken: Mapping[int, Matched]) -> list[Cue]:
+    """Return the lines with words of the query."""
+    return [cue for hit in moment.hits if hit.segment_id in spoken for cue in spoken[hit.segment_id].lines]
 
 
-def _narrowed(
-    moment: Moment, windows: _MomentWindows, scores: NDArray[np.float64], spoken: tuple[float, float] | None
-) -> Moment:
-    if spoken:
-        inside = (windows.end > spoken[0]) & (windows.start < spoken[1])
+def _narrowed(moment: Moment, windows: _MomentWindows, scores: NDArray[np.float64], lines: Sequence[Cue]) -> Moment:
+    if lines:
+        first = max(min(line.start for line in lines), moment.start)
+        last = min(max(line.end for line in lines), moment.end)
+        inside = (windows.end > first) & (windows.start < last)
         best = int(np.argmax(np.where(inside, scores, -np.inf)))
-        keyframe = min(max(float(windows.middle[best]), spoken[0]), spoken[1])
-        return replace(moment, start=spoken[0], end=spoken[1], keyframe=keyframe)
+        keyframe = min(max(float(windows.middle[best]), first), last)
+        return replace(moment, start=first, end=last, keyframe=keyframe)
     best = int(scores.argmax())
     keyframe = float(windows.middle[best])
     good = scores >= scores[best] - _SLACK

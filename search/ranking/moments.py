@@ -87,8 +87,9 @@ class Explanation:
     visual: float  # shares of what the moment looks like, of its words, and of how both read together; they sum to 1
     words: float
     alignment: float
-    said: tuple[str, ...]  # words of the query, as they stand in the subtitles
+    said: tuple[str, ...]  # words of the query, as they stand in subtitles and speech
     named: tuple[str, ...]  # and as they stand in the names of file and folders
+    written: tuple[str, ...] = ()  # and as they stand in the picture
 
 
 @dataclass(frozen=True)

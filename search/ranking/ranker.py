@@ -7,7 +7,7 @@ hits are merged into moments, and localization sets their start and end.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -18,13 +18,15 @@ from model.encoder.contract import Encoder
 from search.query.language import ParsedQuery, Text
 from search.query.request import SearchRequest
 from search.ranking.clause import Clause, ClauseScores, SearchContext, reciprocal_ranks
-from search.ranking.lines import with_lines
+from search.ranking.lines import matched_words, with_lines
 from search.ranking.localization import localize
 from search.ranking.moments import HITS_PER_MOMENT, Explanation, Hit, Moment, located_hits, merge
 from search.ranking.order import with_both, with_falling_confidences
 from search.ranking.sequences import best_sequences, combine
 from search.ranking.smoothing import Neighbours, neighbours_of
 from store.catalog.analyzer import terms
+from store.catalog.fulltext import Matched
+from store.fields import FIELDS
 
 if TYPE_CHECKING:
     from indexer.features.clip import Clip
@@ -75,24 +77,25 @@ def rank(
     moments = with_both(moments, by_words)[: request.top]
     best = [moment for moment in moments if (moment.confidence or 0.0) >= request.min_confidence]
     must = [clause for clauses, _ in steps for clause in clauses]
+    matched = matched_words(best, must, context)
     if len(steps) == 1:
         spoken = {number for number, (_, words, _) in results[0].parts.items() if words}
-        best = localize(best, must, spoken, context, encoder)
-    words = [word for clause in must for word in clause.words]
-    best = with_lines(context.catalog, with_falling_confidences(best), words, by_words if words else None)
-    return [_explained(moment, results, must, context) for moment in best] if request.explain else best
+        best = localize(best, must, {number: matched[number] for number in spoken & matched.keys()}, context, encoder)
+    searched = by_words if any(clause.words for clause in must) else None
+    best = with_lines(context.catalog, with_falling_confidences(best), matched, searched)
+    return [_explained(moment, results, matched) for moment in best] if request.explain else best
 
 
 def _clauses(
     request: SearchRequest, query: ParsedQuery, clips: Sequence[Clip], context: SearchContext, encoder: Encoder
 ) -> list[tuple[list[Clause], list[Clause]]]:
     """Return for each step the required and the excluded clauses."""
-    texts = [text for step in query.steps for text in (*step.must, *step.must_not)]
+    texts = [text for step in query.steps for text in (*step.must, *step.must_not) if not text.field]
     rows = iter(encoder.embed_text([text.words for text in texts])) if texts else iter(())
     steps = []
     for step in query.steps:
-        must = [_with_feedback(_clause(text, next(rows)), request, context) for text in step.must]
-        steps.append((must, [_clause(text, next(rows)) for text in step.must_not]))
+        must = [_with_feedback(_clause(text, rows), request, context) for text in step.must]
+        steps.append((must, [_clause(text, rows) for text in step.must_not]))
     steps[0][0].extend(Clause(clip.embeddings) for clip in clips)
     if request.more and not steps[0][0]:
         mean = context.catalog.segments.embeddings(request.more).mean(axis=0)
@@ -100,8 +103,11 @@ def _clauses(
     return steps
 
 
-def _clause(text: Text, vector: NDArray[np.float32]) -> Clause:
-    return Clause(vector[None], tuple(terms(text.words)), text.phrases, text.words)
+def _clause(text: Text, rows: Iterator[NDArray[np.float32]]) -> Clause:
+    """A text of a query with the next vector, which one for a field does not need."""
+    vectors = None if text.field else next(rows)[None]
+    columns = next((field.columns for field in FIELDS if field.name == text.field), ())
+    return Clause(vectors, tuple(terms(text.words)), text.phrases, text.words, columns)
 
 
 def _with_feedback(clause: Clause, request: SearchRequest, context: SearchContext) -> Clause:
@@ -110,6 +116,8 @@ def _with_feedback(clause: Clause, request: SearchRequest, context: SearchContex
     Rocchio, "Relevance feedback in information retrieval", 1971, with the weights of Manning, Raghavan and Schütze,
     "Introduction to Information Retrieval", 2008, section 9.1.1.
     """
+    if clause.vectors is None:
+        return clause
     vector = clause.vectors[0]
     for ids, weight in ((request.more, _MORE), (request.less, -_LESS)):
         if ids:
@@ -189,7 +197,7 @@ def _aligned(
     evidence: ClauseScores, clause: Clause, ids: Sequence[int], context: SearchContext, encoder: Encoder, count: int
 ) -> ClauseScores:
     """Re-rank the best candidates by alignment with the text, and fuse that ranking too."""
-    if not clause.text or not ids:
+    if not clause.text or clause.vectors is None or not ids:
         return evidence
     best = np.argsort(-evidence.score, kind="stable")[:count].tolist()
     segments = [context.catalog.segments.frame_features(ids[i])[1] for i in best]
@@ -240,12 +248,14 @@ def _listed(request: SearchRequest, context: SearchContext) -> list[Moment]:
     return with_lines(context.catalog, _per_video(moments, request.per_video)[: request.top])
 
 
-def _explained(moment: Moment, results: Sequence[StepResult], must: Sequence[Clause], context: SearchContext) -> Moment:
+def _explained(moment: Moment, results: Sequence[StepResult], matched: Mapping[int, Matched]) -> Moment:
     """Add the explanation of a moment's score."""
     ids = [hit.segment_id for hit in moment.hits]
     parts = np.sum([each.parts[number] for each in results for number in ids if number in each.parts], axis=0)
     visual, words, alignment = (parts / parts.sum()).tolist()
-    matched = context.fulltext.matched([word for clause in must for word in clause.words], ids).values()
-    said = tuple(dict.fromkeys(word for each in matched for word in each.said))
-    named = tuple(dict.fromkeys(word for each in matched for word in each.named))
-    return replace(moment, why=Explanation(visual, words, alignment, said, named))
+    found = [matched[number] for number in ids if number in matched]
+    said, named, written = (
+        tuple(dict.fromkeys(word for each in found for word in getattr(each, where)))
+        for where in ("said", "named", "written")
+    )
+    return replace(moment, why=Explanation(visual, words, alignment, said, named, written))

@@ -181,7 +181,7 @@ class Client:
             match=match and Match(**match),
             confidence=confidence,
             keyframe=row["keyframe"],
-            why=why and Explanation(**{**why, "said": tuple(why["said"]), "named": tuple(why["named"])}),
+            why=why and _explanation(why),
             labels=tuple(row["labels"]),
             lines=tuple(_line(each) for each in row["lines"]),
             basis=row["basis"],
@@ -191,6 +191,11 @@ class Client:
 
 def _line(row: Mapping[str, Any]) -> Line:
     return Line(**{**row, "marks": tuple((start, end) for start, end in row["marks"])})
+
+
+def _explanation(row: Mapping[str, Any]) -> Explanation:
+    words = {name: tuple(row[name]) for name in ("said", "named", "written")}
+    return Explanation(row["visual"], row["words"], row["alignment"], **words)
 
 
 class _Refused(Exception):  # noqa: N818

@@ -1,33 +1,54 @@
-"""Full-text index: words of subtitles and of file and folder names, in one FTS5 table.
+"""Full-text index: words of each text source and of file and folder names, in one FTS5 table.
 
-One row a segment, since segments are what a search ranks; it is written and deleted with the segment.
+One row a segment, since segments are what a search ranks; it is written and deleted with the segment. Beside it stand
+the distinct words of the library, by the trigrams of their spelling: words that were misheard, misread or mistyped are
+found among them (`FullText.similar`).
 """
 
 from __future__ import annotations
 
-from collections import deque
+import json
+import re
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from store.catalog.analyzer import analyze, match_expression, name_words, shown
+from store.catalog.analyzer import forms, match_expression, name_words, normalize, tokens, unaccented
 from store.catalog.database import AMONG, Database, json_ids
+from store.catalog.segment_words import SHORTEST_SPELLING, column_of, indexed, segment_words, spelling, spellings
+from store.catalog.stemming import ENGLISH, algorithm
+from store.fields import COLUMNS, NAMES, Column
 from store.filters import Filter, conditions
 from store.paths import path_text
+from store.types import Cue
 
-_NAMES_WEIGHT = 0.5  # of a word in a name, beside 1 for one in a subtitle: a name describes a whole video
+_WEIGHTS: dict[Column, float] = {"said": 1.0, "named": 0.5, "heard": 0.9, "written": 0.7}  # a name is of a whole video
 _ROW = "+rowid"  # the sign keeps SQLite from a new FTS5 query for every id, which took 80 times as long
-_CARRIED = 4_000  # characters of lines that began in earlier segments; a minute of speech has a thousand
-_BEGIN, _END = "\x02", "\x03"  # around found words; no text holds them
-
-_Row = tuple[int, float, float, str]  # id, start, end and text, of a segment or a line
+# Letters of a stem from which one or two may differ. Of a whole word the first number is the second as well: "parking"
+# is not "packing", though one letter in seven differs.
+_ONE_EDIT, _TWO_EDITS = 6, 9
 
 
 @dataclass(frozen=True)
 class Matched:
-    """The words of one segment that match a query, in the form of ``store.catalog.analyzer.normalize``."""
+    """What of one segment matches the words of a query.
 
-    said: tuple[str, ...]
-    named: tuple[str, ...]
+    Attributes:
+        said: words in subtitles and speech, in the form of `store.catalog.analyzer.normalize`.
+        named: words in the names of file and folders.
+        written: words in the picture.
+        lines: that hold them, in order of time; none where the segment has words but no lines. Not compared.
+    """
+
+    said: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
+    written: tuple[str, ...] = ()
+    lines: tuple[Cue, ...] = field(default=(), compare=False)
+
+    def __or__(self, other: Matched) -> Matched:
+        """What either of two has."""
+        pairs = zip(vars(self).values(), vars(other).values(), strict=True)
+        return Matched(*(tuple(dict.fromkeys((*own, *others))) for own, others in pairs))
 
 
 class FullText:
@@ -35,15 +56,24 @@ class FullText:
 
     Args:
         database: of the catalog.
-        names: whether the names of files and folders are searched beside what is said.
+        columns: that are searched; all if None.
     """
 
-    def __init__(self, database: Database, *, names: bool = True) -> None:
-        self._database, self._names = database, names
+    def __init__(self, database: Database, *, columns: Collection[Column] | None = None) -> None:
+        self._database, self._columns = database, frozenset(_WEIGHTS if columns is None else columns)
 
     def without_names(self) -> FullText:
-        """Return the same index, of which only what is said is searched."""
-        return FullText(self._database, names=False)
+        """Return the same index, of which names are not searched."""
+        return FullText(self._database, columns=self._columns - {NAMES})
+
+    def within(self, columns: Collection[Column]) -> FullText:
+        """Return the same index, of which only these columns are searched, as far as they were before."""
+        return FullText(self._database, columns=self._columns & set(columns))
+
+    def columns(self) -> list[Column]:
+        """Return the columns that are searched and may hold words: names, and those of the sources that lines have."""
+        held = {COLUMNS[source] for source, _ in self._tracks() if source in COLUMNS} | {NAMES, COLUMNS["subtitles"]}
+        return [column for column in _WEIGHTS if column in held & self._columns]
 
     def search(
         self,
@@ -60,20 +90,28 @@ class FullText:
         every segment with a frequent word has to be ranked.
 
         Best first by BM25 (Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009), which weighs rare
-        words more. Case, accents and English endings do not matter, and words are never operators.
+        words more. Case, accents and endings do not matter, and words are never operators. Words are joined by OR: a
+        question is longer than a line of subtitles.
         Scripts without spaces between words are found by any part of a line; see ``store.catalog.analyzer``.
         """
-        expression = match_expression(words, phrases)
-        if not expression:
-            return []
-        if not phrases and (rare := match_expression(any_of)):
+        every = [found for phrase in phrases if (found := match_expression(self._forms(phrase)))]
+        expression = " AND ".join(f"({each})" for each in every) or self._any(words)
+        if not every and (rare := self._any(any_of)):
             expression = f"({rare}) AND ({expression})"
-        expression = self._in_columns(expression)
+        return self._ranked(expression, filters, limit)
+
+    def search_terms(self, terms: Iterable[str], *, filters: Iterable[Filter] = (), limit: int) -> list[int]:
+        """Return up to ``limit`` segments that hold any of these terms of the index, best first."""
+        return self._ranked(match_expression((term,) for term in terms), filters, limit)
+
+    def _ranked(self, expression: str, filters: Iterable[Filter], limit: int) -> list[int]:
+        if not (expression := self._in_columns(expression)):
+            return []
         condition, values = conditions(filters)
         rows = self._database.rows(
             "SELECT segments.id FROM segments_fts JOIN segments ON segments.id = segments_fts.rowid "
             f"JOIN videos ON videos.id = video_id WHERE segments_fts MATCH ? AND {condition} "
-            f"ORDER BY bm25(segments_fts, 1.0, {_NAMES_WEIGHT}), segments.id LIMIT ?",
+            f"ORDER BY bm25(segments_fts, {', '.join(map(str, _WEIGHTS.values()))}), segments.id LIMIT ?",
             expression,
             *values,
             limit,
@@ -82,77 +120,162 @@ class FullText:
 
     def document_frequency(self, text: str, *, limit: int) -> int:
         """Return how many segments hold ``text``, one word or phrase; counting stops at ``limit``."""
-        expression = self._in_columns(match_expression((), [text]))
+        expression = self._in_columns(match_expression(self._forms(text)))
         counting = "SELECT count(*) AS n FROM (SELECT 1 FROM segments_fts WHERE segments_fts MATCH ? LIMIT ?)"
         return int(self._database.rows(counting, expression, limit)[0]["n"]) if expression else 0
 
-    def containing(self, text: str, ids: Collection[int]) -> set[int]:
-        """Return those of the segments ``ids`` that hold ``text``, one word or phrase."""
-        expression = self._in_columns(match_expression((), [text]))
+    def containing(self, text: str, ids: Collection[int], *, terms: Iterable[str] = ()) -> set[int]:
+        """Return those of the segments ``ids`` that hold ``text``, one word or phrase, or any of these index terms."""
+        expression = self._in_columns(match_expression([*self._forms(text), *((term,) for term in terms)]))
         if not expression:
             return set()
         asking = f"SELECT rowid FROM segments_fts WHERE segments_fts MATCH ? AND {_ROW} {AMONG}"
         return {row["rowid"] for row in self._database.rows(asking, expression, json_ids(ids))}
 
-    def matched(self, words: Sequence[str], ids: Collection[int]) -> dict[int, Matched]:
-        """Return for each of the segments ``ids`` its words that match ``words``."""
-        expression = self._in_columns(match_expression(words))
+    def similar(self, word: str) -> tuple[str, ...]:
+        """Return the terms of the index that are spelled nearly as a word is, without those of the word itself.
+
+        They are equal but for doubled letters and for signs that look alike (0 and o, 1 and l), or, where they are
+        long enough, for one or two letters: as speech recognition, character recognition and people write words.
+        """
+        exact = {terms[0] for terms in self._forms(word) if len(terms) == 1}
+        if not exact:
+            return ()
+        near = {other for term in exact for other in self._spelled_like(term, _ONE_EDIT)}
+        near.update(self._spelled_like(unaccented(normalize(word)), _TWO_EDITS))
+        return tuple(sorted(near - exact))
+
+    def _spelled_like(self, word: str, one_edit: int) -> Iterator[str]:
+        key = spelling(word)
+        if len(key) < SHORTEST_SPELLING:
+            return
+        edits = 0 if re.search(r"\d", word) else (len(key) >= one_edit) + (len(key) >= _TWO_EDITS)
+        if not edits:
+            yield from (row["term"] for row in self._database.rows("SELECT term FROM terms WHERE key = ?", key))
+            return
+        from rapidfuzz.distance import OSA
+
+        # An edit changes one of the trigrams that lie side by side, so one of these is in whatever is near enough.
+        places = {*range(0, len(key) - 2, 3), len(key) - 3}
+        trigrams = " OR ".join(f'"{key[at : at + 3]}"' for at in sorted(places))
+        rows = self._database.tuples(
+            "SELECT term, terms.key FROM terms_fts JOIN terms ON terms.id = terms_fts.rowid "
+            "WHERE terms_fts MATCH ? AND length(terms.key) BETWEEN ? AND ?",
+            trigrams,
+            len(key) - edits,
+            len(key) + edits,
+        )
+        yield from (term for term, other in rows if OSA.distance(key, other, score_cutoff=edits) <= edits)
+
+    def matched(self, words: Sequence[str], ids: Collection[int], *, similar: Iterable[str] = ()) -> dict[int, Matched]:
+        """Return for each of the segments ``ids`` its words and lines that match any of ``words``.
+
+        Args:
+            similar: terms of the index that match as well.
+        """
+        ways = {way for word in words for way in self._forms(word)} | {(term,) for term in similar}
+        expression = self._in_columns(match_expression(sorted(ways)))
         if not expression:
             return {}
         rows = self._database.rows(
-            f"SELECT rowid, highlight(segments_fts, 0, '{_BEGIN}', '{_END}') AS said, "
-            f"highlight(segments_fts, 1, '{_BEGIN}', '{_END}') AS named "
-            f"FROM segments_fts WHERE segments_fts MATCH ? AND {_ROW} {AMONG}",
+            'SELECT segments.id, video_id, path, start, "end", text FROM segments_fts '
+            "JOIN segments ON segments.id = segments_fts.rowid JOIN videos ON videos.id = video_id "
+            f"WHERE segments_fts MATCH ? AND +segments_fts.rowid {AMONG}",
             expression,
             json_ids(ids),
         )
-        return {row["rowid"]: Matched(_marked(row["said"]), _marked(row["named"])) for row in rows}
+        finder = _Finder(ways)
+        return {row["id"]: self._matched(finder, **row) for row in rows}
+
+    def _matched(
+        self, finder: _Finder, *, id: int, video_id: int, path: str, start: float, end: float, text: str
+    ) -> Matched:
+        found: dict[Column, list[str]] = defaultdict(list)
+        lines = []
+        cues = self._database.rows(
+            'SELECT start, "end", text, language, source, kind FROM cues '
+            'WHERE video_id = ? AND start < ? AND "end" > ? ORDER BY start, "end", id',
+            video_id,
+            end,
+            start,
+        )
+        for cue in (Cue(**row) for row in cues):
+            column = column_of(cue.source)
+            if column in self._columns and (words := finder.words(cue.text, algorithm(cue.language))):
+                found[column] += words
+                lines.append(cue)
+        if not cues and "said" in self._columns:
+            found["said"] += finder.words(text, ENGLISH)
+        if NAMES in self._columns:
+            found[NAMES] += finder.words(name_words(path_text(path)), ENGLISH)
+        said, named, written = (
+            tuple(dict.fromkeys(words)) for words in (found["said"] + found["heard"], found[NAMES], found["written"])
+        )
+        return Matched(said, named, written, tuple(lines))
+
+    def _any(self, words: Iterable[str]) -> str:
+        return match_expression(dict.fromkeys(way for word in words for way in self._forms(word)))
+
+    def _forms(self, text: str) -> tuple[tuple[str, ...], ...]:
+        return forms(text, frozenset({ENGLISH, *(algorithm(language) for _, language in self._tracks())}))
+
+    def _tracks(self) -> list[tuple[str, str]]:
+        return self._database.tuples("SELECT source, language FROM tracks")
 
     def _in_columns(self, expression: str) -> str:
-        return expression if self._names or not expression else f"{{said}} : ({expression})"
+        if not expression or not self._columns:
+            return ""
+        everywhere = len(self._columns) == len(_WEIGHTS)
+        return expression if everywhere else f"{{{' '.join(sorted(self._columns))}}} : ({expression})"
 
     def index(self, video_id: int) -> None:
         """Write the words of a video again: from its path, its segments and its lines in all languages."""
-        path = self._database.rows("SELECT path FROM videos WHERE id = ?", video_id)[0]["path"]
-        names = analyze(name_words(path_text(path)))
+        path = path_text(self._database.rows("SELECT path FROM videos WHERE id = ?", video_id)[0]["path"])
         segments = self._database.tuples(
             'SELECT id, start, "end", text FROM segments WHERE video_id = ? ORDER BY id', video_id
         )
-        cues = self._database.tuples('SELECT id, start, "end", text FROM cues WHERE video_id = ? ORDER BY id', video_id)
+        cues = self._database.tuples(
+            'SELECT id, start, "end", text, language, source FROM cues WHERE video_id = ? ORDER BY id', video_id
+        )
         self._database.execute(f"DELETE FROM segments_fts WHERE rowid {AMONG}", json_ids(row[0] for row in segments))
-        for number, said in _said(segments, cues):
-            words = (number, analyze(said), names)
-            self._database.execute("INSERT INTO segments_fts (rowid, said, named) VALUES (?, ?, ?)", *words)
+        held: set[tuple[str, str]] = set()
+        for number, words in segment_words(path, segments, cues):
+            row = [indexed(words, column) for column in _WEIGHTS]
+            self._database.execute(
+                f"INSERT INTO segments_fts (rowid, {', '.join(_WEIGHTS)}) VALUES (?, ?, ?, ?, ?)", number, *row
+            )
+            held |= spellings(words)
+        known = self._database.tuples(
+            "SELECT term, terms.key FROM json_each(?) JOIN terms ON term = value ->> 0 AND terms.key = value ->> 1",
+            json.dumps(sorted(held)),
+        )
+        self._database.insert_all("terms", ({"term": term, "key": key} for term, key in sorted(held - set(known))))
 
 
-def _said(segments: Sequence[_Row], cues: Sequence[_Row]) -> Iterator[tuple[int, str]]:
-    """The lines on screen in each segment, its own text where there are none.
+class _Finder:
+    """Finds words of a query in texts as the index finds them.
 
-    A line stands whole where it begins. What is still on screen after that is carried over up to `_CARRIED` characters,
-    the latest lines first, so that all segments together hold no more than all lines and so much for each segment.
+    Args:
+        ways: terms in a row, any of which is looked for.
     """
-    waiting = deque(sorted(cues, key=lambda row: row[1]))
-    on_screen: list[_Row] = []
-    for segment, start, end, text in sorted(segments, key=lambda row: row[1]):
-        on_screen = _carried(on_screen, start)
-        while waiting and waiting[0][1] < end:
-            line = waiting.popleft()
-            if line[2] > start:
-                on_screen.append(line)
-        lines = dict.fromkeys(line[3] for line in sorted(on_screen))
-        yield segment, "\n".join(lines) if lines else text
 
+    def __init__(self, ways: Iterable[Sequence[str]]) -> None:
+        self._by_first: dict[str, list[Sequence[str]]] = defaultdict(list)
+        for way in ways:
+            self._by_first[way[0]].append(way)
 
-def _carried(lines: Sequence[_Row], start: float) -> list[_Row]:
-    """Those of the lines that are still on screen at an instant, in order, as far as there is room."""
-    kept, room = [], _CARRIED
-    for number, begin, end, text in reversed(lines):
-        if end > start and room > 0:
-            kept.append((number, begin, end, text[:room]))
-            room -= len(text)
-    return kept[::-1]
-
-
-def _marked(text: str) -> tuple[str, ...]:
-    parts = [part.split(_END, 1)[0] for part in text.split(_BEGIN)[1:]]
-    return tuple(dict.fromkeys(map(shown, parts)))
+    def words(self, text: str, algorithm: str) -> list[str]:
+        """Return what of a text was looked for, in order, each once; what overlaps is one."""
+        found = tokens(text, algorithm)
+        terms = [token.term for token in found]
+        spans: list[tuple[int, int]] = []
+        for at, term in enumerate(terms):
+            ends = [at + len(way) for way in self._by_first.get(term, ()) if terms[at : at + len(way)] == list(way)]
+            if not ends:
+                continue
+            if spans and at < spans[-1][1]:
+                spans[-1] = spans[-1][0], max(spans[-1][1], *ends)
+            else:
+                spans.append((at, max(ends)))
+        normal = normalize(text)
+        return list(dict.fromkeys(normal[found[first].start : found[last - 1].end] for first, last in spans))

@@ -14,6 +14,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 from store.catalog.analyzer import TOKENIZER, analyze, name_words
+from store.catalog.segment_words import indexed, segment_words, spellings
 from store.errors import NewerLibrary, NotALibrary
 
 if TYPE_CHECKING:
@@ -191,7 +192,7 @@ def add_searches(db: Database) -> None:
 def add_scripts(db: Database) -> None:
     """Step 7: the words of every script, in the form of ``store.catalog.analyzer``."""
     db.execute("DROP TABLE segments_fts")
-    tokenizer = TOKENIZER.replace("'", "''")
+    tokenizer = "porter unicode61 remove_diacritics 2 categories ''L* N* Co M*''"
     db.execute(f"CREATE VIRTUAL TABLE segments_fts USING fts5(said, named, tokenize = '{tokenizer}')")
     _fill_words(db)
 
@@ -339,6 +340,46 @@ def add_reels(db: Database) -> None:
     )
 
 
+def add_fields(db: Database) -> None:
+    """Step 21: words by what they come from, distinct words with the trigrams of their spelling, and which sources and
+    languages cues ever had.
+    """
+    tokenizer = TOKENIZER.replace("'", "''")
+    db.execute("DROP TABLE segments_fts")
+    db.execute(f"CREATE VIRTUAL TABLE segments_fts USING fts5(said, named, heard, written, tokenize = '{tokenizer}')")
+    db.execute('CREATE TABLE terms (id INTEGER PRIMARY KEY, term TEXT NOT NULL, "key" TEXT NOT NULL)')
+    db.execute('CREATE UNIQUE INDEX terms_term_key ON terms (term, "key")')
+    db.execute('CREATE INDEX terms_key ON terms ("key")')
+    db.execute(
+        "CREATE VIRTUAL TABLE terms_fts USING "
+        "fts5(\"key\", content = 'terms', content_rowid = 'id', tokenize = 'trigram')"
+    )
+    db.execute(
+        "CREATE TRIGGER terms_fts_add AFTER INSERT ON terms BEGIN "
+        'INSERT INTO terms_fts (rowid, "key") VALUES (new.id, new."key"); END'
+    )
+    db.execute("DROP INDEX cues_video_id")
+    db.execute("CREATE INDEX cues_video_id_source ON cues (video_id, source)")
+    db.execute("CREATE TABLE tracks (source TEXT NOT NULL, language TEXT NOT NULL, PRIMARY KEY (source, language))")
+    db.execute("INSERT INTO tracks SELECT DISTINCT source, language FROM cues")
+    db.execute(
+        "CREATE TRIGGER cues_tracks AFTER INSERT ON cues BEGIN "
+        "INSERT OR IGNORE INTO tracks VALUES (new.source, new.language); END"
+    )
+    for number, path in db.execute("SELECT id, path FROM videos").fetchall():
+        segments = db.execute('SELECT id, start, "end", text FROM segments WHERE video_id = ?', (number,)).fetchall()
+        cues = db.execute(
+            'SELECT id, start, "end", text, language, source FROM cues WHERE video_id = ? ORDER BY id', (number,)
+        ).fetchall()
+        for segment, words in segment_words(path, segments, cues):
+            row = [indexed(words, column) for column in ("said", "named", "heard", "written")]
+            db.execute(
+                "INSERT INTO segments_fts (rowid, said, named, heard, written) VALUES (?, ?, ?, ?, ?)",
+                (segment, *row),
+            )
+            db.conn.executemany('INSERT OR IGNORE INTO terms (term, "key") VALUES (?, ?)', sorted(spellings(words)))
+
+
 MIGRATIONS = (
     create_library,
     add_judgements,
@@ -360,6 +401,7 @@ MIGRATIONS = (
     add_filming,
     add_streams,
     add_reels,
+    add_fields,
 )
 
 

@@ -21,11 +21,20 @@ export function momentCard(moment) {
     time: `${clock(moment.start)} · ${duration(moment.end - moment.start)}`,
     badge: badge(moment),
     name: moment.name,
-    details: moment.text ? element("q", {}, moment.text) : moment.labels.join(", ") || folderName(moment.path),
+    details: words(moment) || moment.labels.join(", ") || folderName(moment.path),
     media: `/api/v1/videos/${moment.video}/media`,
     start: moment.start,
     end: moment.end,
   });
+}
+
+const SOURCES = { subtitles: "Subtitles", speech: "Speech", screen: "On screen" };
+
+/** Return the lines that hold words of the query, with where they come from, or else what is said. */
+function words(moment) {
+  if (!moment.lines.length) return moment.text ? element("q", {}, moment.text) : null;
+  const quotes = moment.lines.slice(0, 2).flatMap(({ source, text }) => [`${SOURCES[source] ?? source}: `, element("q", {}, text), " "]);
+  return element("span", {}, ...quotes);
 }
 
 /** Return the card of a video; it opens the view of the video. */

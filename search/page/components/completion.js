@@ -28,8 +28,8 @@ export function tokenAt(text, caret) {
   return [start, text.slice(start, caret)];
 }
 
-function filterNames(token, { filters, operators }) {
-  const matchingFilters = filters
+function filterNames(token, { filters, fields, operators }) {
+  const matchingFilters = [...fields, ...filters]
     .filter(({ name }) => token.length >= MIN_LETTERS && name.startsWith(token.toLowerCase()))
     .map(({ name, help, example }) => ({ insert: name, label: name, help: example ? `${help} · ${example}` : help }));
   const uppercase = token === token.toUpperCase();
@@ -40,10 +40,10 @@ function filterNames(token, { filters, operators }) {
 }
 
 function filterValues(name, prefix, vocabulary) {
-  const filter = vocabulary.filters.find((each) => each.name === name.toLowerCase());
+  const filter = [...vocabulary.fields, ...vocabulary.filters].find((each) => each.name === name.toLowerCase());
   if (!filter) return [];
   const typed = prefix.replaceAll('"', "").toLowerCase();
-  const values = filter.values.length ? filter.values : [filter.example.slice(name.length)];
+  const values = filter.values.length ? filter.values : [filter.example.slice(name.length).replaceAll('"', "")];
   return values
     .filter((value) => value.toLowerCase().includes(typed) && value.toLowerCase() !== typed)
     .map((value) => ({ insert: `${name}${quoted(value)} `, label: `${name}${value}`, help: filter.help }));

@@ -7,7 +7,7 @@ import { element, fill, icon } from "./element.js";
 import { queryClip } from "./query_clip.js";
 import { addRecent, recent } from "./recent.js";
 
-const EMPTY_VOCABULARY = { filters: [], operators: [] };
+const EMPTY_VOCABULARY = { filters: [], fields: [], operators: [] };
 
 export class SearchBox {
   /**

@@ -65,8 +65,9 @@ class Why(BaseModel):
     visual: float = Field(description="Share of the score; the three shares sum to 1.")
     words: float
     alignment: float
-    said: list[str] = Field(description="Words of the query as found in subtitles.")
+    said: list[str] = Field(description="Words of the query as found in subtitles and speech.")
     named: list[str] = Field(description="Words of the query as found in file and folder names.")
+    written: list[str] = Field(description="Words of the query as found in the picture.")
 
 
 class Line(BaseModel):

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from search.service.backend.schemas import shown_path
 from search.service.backend.state import IsLocal, Shared
+from store.fields import FIELDS
 from store.filters import TYPED_FILTERS, FilterSpec
 
 router = APIRouter(tags=["search"])
@@ -17,7 +18,7 @@ _MAX_NAMES = 200  # of each kind
 
 
 class Term(BaseModel):
-    """A filter or operator."""
+    """A filter, field or operator."""
 
     name: str
     help: str
@@ -26,9 +27,10 @@ class Term(BaseModel):
 
 
 class Vocabulary(BaseModel):
-    """Filters, operators and names; docs/search.md describes the query language."""
+    """Filters, fields, operators and names; docs/search.md describes the query language."""
 
     filters: list[Term]
+    fields: list[Term] = Field(description="Where words are looked for: said:, written:.")
     operators: list[Term]
     folders: list[str] = Field(description="After in:")
     tags: list[str] = Field(description="After tag:, most frequent first.")
@@ -40,13 +42,13 @@ _OPERATORS = [
     Term(name="AND", help="both in one moment", example="a lake AND a boat"),
     Term(name="THEN", help="one after the other, in one video", example="cutting THEN frying"),
     Term(name="THEN WITHIN", help="the same, within a time", example="rain THEN WITHIN 20s sun"),
-    Term(name='"…"', help="exact phrase in subtitles or names", example='"happy birthday"'),
+    Term(name='"…"', help="exact phrase in what is said or written, or in names", example='"happy birthday"'),
 ]
 
 
 @router.get("/vocabulary")
 def vocabulary(state: Shared, local: IsLocal) -> Vocabulary:
-    """List filters and operators of the query language, and names for completion."""
+    """List filters, fields and operators of the query language, and names for completion."""
     catalog = state.library.catalog
     folders = dict.fromkeys(shown_path(each.path, local=local) for each in catalog.videos.folders())
     names = {
@@ -60,6 +62,7 @@ def vocabulary(state: Shared, local: IsLocal) -> Vocabulary:
     }
     return Vocabulary(
         filters=[_term(spec, names) for spec in TYPED_FILTERS],
+        fields=[Term(name=f"{field.name}:", help=field.help, example=field.example) for field in FIELDS],
         operators=_OPERATORS,
         folders=names["folders"],
         tags=names["tags"],

@@ -34,7 +34,8 @@ def catalog() -> Catalog:
 def found(catalog: Catalog, start: float, end: float, *words: str, by_words: bool = True) -> Moment:
     text = catalog.segments.of(1)[0].text
     moment = Moment("/v/snow.mp4", start, end, 0.5, "", (Hit(1, 1, "/v/snow.mp4", 0.0, 10.0, 0.5, text),))
-    return with_lines(catalog, [moment], words, {1} if by_words else set())[0]
+    matched = catalog.fulltext.matched(words, [1])
+    return with_lines(catalog, [moment], matched, {1} if by_words else set())[0]
 
 
 def test_the_matching_line_comes_first_and_lines_of_other_moments_do_not_come(catalog: Catalog) -> None:

@@ -256,3 +256,61 @@ def test_ids_that_nothing_has_are_named(engine: Searcher, number: int) -> None:
             ask(engine, "a dog", **wishes)
     with pytest.raises(ValueError, match=str(number)):
         engine.similar(SimilarRequest(segment=number))
+
+
+@pytest.fixture
+def signs(engine: Searcher) -> Searcher:
+    """The same with a film in which "a red dog" is shown under three kinds of lines: segments 15 to 18."""
+    dog, boat = engine.encoder.embed_text(TEXTS)
+    cues = [
+        Cue(1, 2, "it is six o'clock in Mississippi", source="speech"),
+        Cue(11, 13, "EXIT to Mississippi", source="screen"),
+        Cue(21, 22, "six clocks of missisipi", "en", source="speech"),
+        Cue(31, 32, "exit stage left"),
+    ]
+    film = a_film("/films/signs.mp4", np.stack([boat, dog, boat, boat]), np.random.default_rng(1), engine.encoder)
+    engine.catalog.put_video(*film, cues)
+    sync(engine.index, engine.catalog)
+    return Searcher(engine.catalog, engine.index, engine.encoder)
+
+
+def test_fields_name_what_words_come_from(signs: Searcher) -> None:
+    assert ids(ask(signs, 'said:"six o\'clock"')) == [15]
+    assert ids(ask(signs, "said:exit")) == [18]
+    assert ids(ask(signs, "written:EXIT")) == [16]
+    assert ids(ask(signs, "written:exit", only="visual")) == [16]
+    assert ids(ask(signs, "written:six")) == []
+    assert ids(ask(signs, "a red dog written:exit")) == [16]
+    assert ids(ask(signs, "said:six THEN written:exit")) == [15, 16]
+    assert ids(ask(signs, "written:exit THEN said:six")) == [16, 17]
+    assert 16 not in ids(ask(signs, "a red dog NOT written:exit", within="/films"))
+    assert ids(ask(signs, "has:speech said:mississippi NOT said:clock")) == []
+    assert {video for query in ("has:speech", "has:screen-text") for video in ids(ask(signs, query))} == {
+        15,
+        16,
+        17,
+        18,
+    }
+
+
+def test_moments_name_the_lines_that_were_found(signs: Searcher) -> None:
+    (exit_sign,) = ask(signs, "written:exit")
+    assert [(line.source, line.text) for line in exit_sign.lines] == [("screen", "EXIT to Mississippi")]
+    assert (exit_sign.start, exit_sign.end) == (11, 13)
+    by_both = ask(signs, "exit", only="words", explain=True)
+    assert [moment.lines[0].source for moment in by_both] == ["subtitles", "screen"]  # recognised text counts less
+    assert [moment.why and (moment.why.said, moment.why.written) for moment in by_both] == [
+        (("exit",), ()),
+        ((), ("exit",)),
+    ]
+    assert exit_sign.basis == "written"
+    assert exit_sign.lines[0].marked("[", "]") == "[EXIT] to Mississippi"
+
+
+def test_what_is_spelled_nearly_so_comes_after_what_is_spelled_so(signs: Searcher) -> None:
+    found = ask(signs, "Mississippi", only="words")
+    assert ids(found) == [15, 16, 17]
+    assert found[-1].lines[0].text == "six clocks of missisipi"
+    assert ids(ask(signs, "said:mississippi")) == [15, 17]
+    assert ids(ask(signs, 'said:"mississippi"')) == [15]  # a phrase is exact
+    assert [hit.confidence for hit in found[-1].hits] < [hit.confidence for hit in found[0].hits]

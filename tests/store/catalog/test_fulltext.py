@@ -133,52 +133,26 @@ def test_words_of_an_older_library_are_found(tmp_path: Path) -> None:
         assert catalog.cues.of(1) == [Cue(0, 2, "the onions", "en")]
 
 
-_FILMING = ("filmed_at", "filmed_by", "camera", "latitude", "longitude")
-ADDED = (
-    *("videos device", "videos inode", "videos ctime_ns", "videos missing_seconds", "videos audio_streams"),
-    *(f"videos {name}" for name in _FILMING),
-    "videos stream",
-)
-
-
 def test_words_of_every_script_are_found_in_an_older_library(tmp_path: Path) -> None:
+    words = {"สุนัขวิ่ง": "วิ่ง", "कुत्ता": "कुत्ता", "강아지가": "강아지", "a dog": "dogs", "die Häuser": "Haus"}
     with pytest.MonkeyPatch.context() as before:
         before.setattr(migrations, "MIGRATIONS", migrations.MIGRATIONS[:6])
-        with Catalog.open(tmp_path / "library.db", EncoderInfo("mini@1", DIM)) as catalog:
-            migrations.add_cue_sources(catalog.database.sqlite)  # columns that the code of today writes
-            migrations.add_time_eras(catalog.database.sqlite)
-            migrations.add_mirrored(catalog.database.sqlite)
-            migrations.add_languages(catalog.database.sqlite)
-            migrations.add_windows(catalog.database.sqlite)
-            migrations.add_labels(catalog.database.sqlite)
-            migrations.add_identities(catalog.database.sqlite)
-            migrations.add_recognitions(catalog.database.sqlite)
-            migrations.add_filming(catalog.database.sqlite)
-            migrations.add_streams(catalog.database.sqlite)
-            lines(catalog, "สุนัขวิ่ง", "कुत्ता", "강아지가", "a dog")
-            assert catalog.fulltext.search(["कुत"], limit=5) == [2]  # cut at its marks
-            for column in (
-                "cues source",
-                "videos mtime_era",
-                "cues kind",
-                "videos language",
-                "videos mirrored",
-                "failures mtime_era",
-                "embeddings hubness",
-                "next_embeddings hubness",
-                "videos labels_stamp",
-                *ADDED,
-            ):
-                catalog.database.sqlite.execute("ALTER TABLE {} DROP COLUMN {}".format(*column.split()))
-            for table in ("windows", "next_windows", "labels", "roots", "recognitions", "revisions"):
-                catalog.database.sqlite.execute(f"DROP TABLE {table}")
+        db = Database(tmp_path / "library.db")
+        migrations.migrate(db)
+        db.execute("INSERT INTO videos SELECT 1, '/v/beach.mp4', 1, 1, '', '', '', 9, 25, 1, 1, 0, '', '', '' ")
+        for number, line in enumerate(words, start=1):
+            db.execute("INSERT INTO segments VALUES (?, 1, ?, ?, '')", (number, number, number + 1))
+            language = "ger" if "die" in line else ""
+            db.execute("INSERT INTO cues VALUES (?, 1, ?, ?, ?, ?)", (number, number, number + 1, line, language))
+            db.execute("INSERT INTO segments_fts (rowid, said, named) VALUES (?, ?, 'beach')", (number, line))
+        db.conn.commit()
+        db.close()
     with Catalog.open(tmp_path / "library.db") as catalog:
-        for number, word in enumerate(("วิ่ง", "कुत्ता", "강아지", "dogs"), start=1):
+        for number, word in enumerate(words.values(), start=1):
             assert catalog.fulltext.search(terms(word), limit=5) == [number]
         assert catalog.fulltext.search(["कुत"], limit=5) == []
-        video = catalog.videos.all()[0]
-        assert video.id is not None
-        catalog.videos.remove([video.id])  # the trigger still stands
+        assert catalog.fulltext.similar("hauus") == ("haus",)
+        catalog.videos.remove([1])  # the trigger still stands
         assert catalog.fulltext.search(["dogs"], limit=5) == []
 
 
@@ -197,3 +171,90 @@ def test_one_endless_line_is_found_throughout_its_video(catalog: Catalog) -> Non
     catalog.put_video(a_video(), some_segments(5), [Cue(0, 5, "the whole lecture " + "y" * 10_000 + " last")])
     assert len(catalog.fulltext.search(["lecture"], limit=9)) == 5
     assert catalog.fulltext.search(["last"], limit=9) == [1]
+
+
+def said_in(catalog: Catalog, language: str, *texts: str) -> None:
+    cues = [Cue(float(i), i + 1.0, text, language) for i, text in enumerate(texts)]
+    catalog.put_video(a_video(f"/s/{language}.mp4"), some_segments(len(texts)), cues)
+
+
+@pytest.mark.parametrize(
+    ("language", "line", "word"),
+    [
+        ("en", "they were running home", "run"),
+        ("", "two boxes of apples", "box apple"),
+        ("de", "die alten Häuser", "Haus"),
+        ("ger", "die alten Häuser", "hauser"),  # without its umlaut
+        ("fr", "les enfants ont mangé", "manger"),
+        ("pt-BR", "as meninas", "menina"),
+        ("es", "unas canciones", "cancion"),
+        ("ru", "две собаки", "собака"),
+        ("tr", "köpekler", "köpek"),
+        ("it", "i gatti", "gatto"),
+        ("fi", "talossa", "talo"),
+        ("ja", "running", "running"),  # has no stems
+    ],
+)
+def test_endings_do_not_matter_in_the_language_of_a_line(catalog: Catalog, language: str, line: str, word: str) -> None:
+    said_in(catalog, language, "nothing of it", line)
+    assert catalog.fulltext.search(terms(word), limit=5) == [2]
+    assert catalog.fulltext.containing(word.split()[0], [1, 2]) == {2}
+    (found,) = catalog.fulltext.matched(terms(word), [1, 2]).values()
+    assert [each.text for each in found.lines] == [line]
+    assert set(found.said) <= set(line.lower().split())
+
+
+@pytest.mark.parametrize(
+    ("heard", "asked"),
+    [
+        ("the missisipi river", "Mississippi"),
+        ("the Mississippi river", "missisipi"),
+        ("a nice restaraunt", "restaurant"),
+        ("EX1T", "exit"),
+        ("W0RLD tour", "world"),
+        ("acommodation", "accommodation"),
+        ("Schwarzeneger", "Schwarzenegger"),
+        ("by Petersen", "Peterson"),
+    ],
+)
+def test_words_that_are_spelled_nearly_so_are_found(catalog: Catalog, heard: str, asked: str) -> None:
+    lines(catalog, "nothing of it", heard)
+    similar = catalog.fulltext.similar(asked)
+    assert similar
+    assert catalog.fulltext.search_terms(similar, limit=5) == [2]
+    assert catalog.fulltext.containing(asked, [1, 2], terms=similar) == {2}
+    assert [each.text for each in catalog.fulltext.matched([], [1, 2], similar=similar)[2].lines] == [heard]
+
+
+@pytest.mark.parametrize(
+    ("line", "asked"), [("house", "horse"), ("2024", "2025"), ("cat", "cut"), ("the lake", "like"), ("東京", "京都")]
+)
+def test_other_words_are_not_similar(catalog: Catalog, line: str, asked: str) -> None:
+    lines(catalog, line)
+    assert catalog.fulltext.similar(asked) == ()
+
+
+def test_words_are_looked_for_in_what_they_come_from(catalog: Catalog) -> None:
+    cues = [
+        Cue(0, 1, "over to you", source="subtitles"),
+        Cue(1, 2, "over and out", source="speech"),
+        Cue(2, 3, "GAME OVER", source="screen"),
+    ]
+    catalog.put_video(a_video("/v/over.mp4"), some_segments(4), cues)
+    fulltext = catalog.fulltext
+    assert fulltext.columns() == ["said", "named", "heard", "written"]
+    assert sorted(fulltext.search(["over"], limit=9)) == [1, 2, 3, 4]
+    assert sorted(fulltext.without_names().search(["over"], limit=9)) == [1, 2, 3]
+    assert sorted(fulltext.within(["said", "heard"]).search(["over"], limit=9)) == [1, 2]
+    assert fulltext.within(["written"]).search(["over"], limit=9) == [3]
+    assert fulltext.within(["written"]).without_names().containing("game over", [1, 2, 3, 4]) == {3}
+    assert fulltext.within(["written"]).matched(["out"], [2]) == {}
+    assert fulltext.within(["named"]).without_names().search(["over"], limit=9) == []
+    found = fulltext.matched(["over"], [1, 2, 3, 4])
+    assert [(each.said, each.named, each.written) for each in found.values()] == [
+        (("over",), ("over",), ()),
+        (("over",), ("over",), ()),
+        ((), ("over",), ("over",)),
+        ((), ("over",), ()),
+    ]
+    assert [line.source for each in found.values() for line in each.lines] == ["subtitles", "speech", "screen"]

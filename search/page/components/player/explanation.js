@@ -29,13 +29,14 @@ function sameVideo({ path, name }) {
   return path === name ? {} : { within: path };
 }
 
-function describeScores({ visual, words, alignment, said, named }) {
+function describeScores({ visual, words, alignment, said, named, written }) {
   const parts = [];
   if (visual) parts.push(`${percent(visual)} by images`);
   if (words) parts.push(`${percent(words)} by text`);
   if (alignment) parts.push(`${percent(alignment)} by reranking`);
   const sentences = [`Found ${parts.join(", ") || "by its filters"}.`];
-  if (said?.length) sentences.push(`In the subtitles: ${said.join(", ")}.`);
+  if (said?.length) sentences.push(`In what is said: ${said.join(", ")}.`);
+  if (written?.length) sentences.push(`Written in the picture: ${written.join(", ")}.`);
   if (named?.length) sentences.push(`In file or folder names: ${named.join(", ")}.`);
   return sentences.join(" ");
 }

@@ -65,8 +65,9 @@ def test_failures_folders_and_vocabulary(client: TestClient, films: Path):
     assert list(filters) == [f"{spec.name}:" for spec in TYPED_FILTERS]
     assert vocabulary["types"] == filters["type:"]["values"] == ["mp4", "webm"]
     assert filters["in:"]["values"] == vocabulary["folders"] == [str(films)]
-    assert filters["has:"]["values"] == ["subtitles"]
+    assert filters["has:"]["values"] == ["subtitles", "speech", "screen-text"]
+    assert [term["name"] for term in vocabulary["fields"]] == ["said:", "written:"]
     for date in filters["after:"]["values"]:
         get(client, "search", q=f"after:{date}")
-    for term in [*vocabulary["filters"], *vocabulary["operators"]]:
+    for term in [*vocabulary["filters"], *vocabulary["fields"], *vocabulary["operators"]]:
         get(client, "search", q=term["example"])
