@@ -60,6 +60,7 @@ def examine(folder: Path | None) -> list[Finding]:
         "decoders": _decoders,
         "FAISS": _faiss,
         "model": _model,
+        "words": _words,
         "library": lambda: _library(folder),
     }
     return list(_run(checks))
@@ -104,6 +105,22 @@ def _model() -> str:
     encoder.embed_text(["a dog runs on the beach"])
     libraries = ", ".join(f"{name} {version(name)}" for name in ("openvino", "torch", "transformers"))
     return f"{encoder.fingerprint}, frame features in {encoder.feature_fingerprint.rpartition(':')[2]}; {libraries}"
+
+
+def _words() -> str:
+    """What recognizes words, or how to get it: none of that is wrong."""
+    from indexer.text.recognizer import NotInstalled
+    from indexer.text.recognizers import RECOGNIZERS
+
+    found = []
+    for name, make in RECOGNIZERS.items():
+        try:
+            recognizer = make()
+            recognizer.check()
+            found.append(f"{name} ({recognizer.stamp})")
+        except NotInstalled as error:
+            found.append(str(error))
+    return "; ".join(found)
 
 
 def native_libraries() -> dict[str, str]:

@@ -138,7 +138,7 @@ def _evaluate_annotated(
         files, missing = locate(annotations.videos, videos)
         if not files:
             raise ValueError(f"none of the {len(missing):,} annotated videos, such as {missing[0]}, is in {videos}")
-        run_index(library, sorted(set(files.values())), IndexOptions(), quiet=as_json)
+        run_index(library, sorted(set(files.values())), IndexOptions(words="none"), quiet=as_json)
         failed = {
             name: _reason(library, file) for name, file in files.items() if not library.catalog.videos.at(str(file))
         }

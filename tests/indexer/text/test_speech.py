@@ -13,7 +13,7 @@ from indexer.media.container import MediaError, probe
 from indexer.media.sound import RATE
 from indexer.text import speech as module
 from indexer.text.recognizer import NotInstalled
-from indexer.text.speech import MODEL_VARIABLE, Speech, _blocks, _cues, _kept, speech
+from indexer.text.speech import MODEL_VARIABLE, Speech, _at_onsets, _blocks, _cues, _kept, _Word, speech
 from indexer.workers.decoders import Decoders
 from model.encoder.contract import Encoder
 from search import Library
@@ -54,6 +54,10 @@ def spoken(text: str, *, start: float = 0.0, each: float = 0.3, probability: flo
     return Segment(words, **facts)
 
 
+def timed(text: str, *, start: float = 0.0, each: float = 0.3) -> list[_Word]:
+    return [_Word(word.word, word.start, word.end) for word in spoken(text, start=start, each=each).words]
+
+
 @pytest.mark.slow
 @needs_whisper
 @needs_espeak
@@ -89,18 +93,24 @@ def test_nothing_is_heard_where_nobody_speaks(tmp_path: Path, sound):
 
 
 def test_cues_end_at_pauses_and_are_short_enough_to_read():
-    paused = Segment([*spoken("a red dog").words, *spoken("the cat", start=2.0).words])
-    assert tuple(_cues(paused, 10.0, "en")) == (
+    paused = timed("a red dog") + timed("the cat", start=2.0)
+    assert list(_cues(paused, 10.0, "en")) == [
         Cue(10.0, 10.87, "a red dog", "en", "speech"),
         Cue(12.0, 12.57, "the cat", "en", "speech"),
-    )
-    many = list(_cues(spoken("word " * 60, each=0.2), 0.0, "en"))
+    ]
+    many = list(_cues(timed("word " * 60, each=0.2), 0.0, "en"))
     assert all(len(cue.text) <= 84 and cue.end - cue.start <= 7 for cue in many)
-    slow = list(_cues(spoken("word " * 20, each=0.9), 0.0, "en"))
+    slow = list(_cues(timed("word " * 20, each=0.9), 0.0, "en"))
     assert all(cue.end - cue.start <= 7 for cue in slow)
     assert " ".join(cue.text for cue in many + slow) == " ".join(["word"] * 80)
-    sentences = list(_cues(spoken("this is a sentence that is long enough to stand alone. And so on."), 0.0, "en"))
+    sentences = list(_cues(timed("this is a sentence that is long enough to stand alone. And so on."), 0.0, "en"))
     assert [cue.text for cue in sentences] == ["this is a sentence that is long enough to stand alone.", "And so on."]
+
+
+def test_the_first_word_after_a_pause_begins_with_the_voice():
+    words = [Word("a", 0.8, 1.2), Word("b", 1.2, 1.5), Word("c", 2.4, 3.3), Word("d", 3.3, 3.6), Word("e", 5.1, 5.4)]
+    assert [word.start for word in _at_onsets(words, [1.0, 3.0, 5.0])] == [1.0, 1.2, 3.0, 3.3, 5.0]
+    assert [word.start for word in _at_onsets(words[3:], [1.0])] == [3.3, 5.1]
 
 
 @pytest.mark.parametrize(
