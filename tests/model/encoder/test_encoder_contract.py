@@ -1,35 +1,36 @@
-"""The contract of encoders: VideoBERT, each family of two towers, and both together, loaded as a user's are."""
+"""The contract of `Encoder`, over every implementation: add a new one to `ENCODERS` in conftest.py.
+
+Only the contract is tested: errors are checked by their type.
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-from safetensors.torch import load_file, save_file
 
-from model.encoder.batches import pad
 from model.encoder.contract import Encoder
-from model.encoder.load import load
-from tests.support.towers import FAMILIES, save_over_towers, save_towers
-
-
-@pytest.fixture(params=["videobert", *FAMILIES, "over-towers"])
-def any_encoder(request: pytest.FixtureRequest, tmp_path: Path) -> Encoder:
-    if request.param == "videobert":
-        return load(request.getfixturevalue("tiny_checkpoint"))
-    if request.param == "over-towers":
-        return load(save_over_towers("siglip", request.getfixturevalue("tiny_checkpoint"), tmp_path, gate=0.05))
-    return load(save_towers(request.param, tmp_path))
 
 
 def frames(count: int, *, height: int = 40, width: int = 56, seed: int = 0):
     return np.random.default_rng(seed).integers(0, 256, (count, 3, height, width), dtype=np.uint8)
 
 
+def test_attributes_describe_the_encoder(any_encoder: Encoder):
+    texts = (any_encoder.name, any_encoder.tier, any_encoder.fingerprint)
+    assert all(isinstance(text, str) and text for text in texts)
+    assert any_encoder.feature_fingerprint.rpartition(":")[2] in ("float32", "bfloat16")
+    assert min(any_encoder.dim, any_encoder.feature_dim, any_encoder.clip_frames, any_encoder.fps) > 0
+    assert any_encoder.scale > 0
+    bank = any_encoder.query_bank
+    assert (bank.ndim, bank.shape[1], bank.dtype) == (2, any_encoder.dim, np.float32)
+    np.testing.assert_allclose(np.linalg.norm(bank, axis=1), 1, atol=1e-3)
+    assert hash(any_encoder) == hash(any_encoder)
+
+
 def test_features_segments_and_texts_share_one_space(any_encoder: Encoder):
-    features = any_encoder.features(frames(5))
-    assert (features.shape, features.dtype) == ((5, any_encoder.feature_dim), np.float16)
+    count = 5 * any_encoder.clip_frames
+    features = any_encoder.features(frames(count))
+    assert (features.shape, features.dtype) == ((count, any_encoder.feature_dim), np.float16)
     shown = [features[:3], features]
     segments = any_encoder.embed_segments(shown, ["", "a red dog"])
     queries = any_encoder.embed_text(["a dog moves left", "the cat"])
@@ -42,9 +43,9 @@ def test_features_segments_and_texts_share_one_space(any_encoder: Encoder):
 
 
 def test_a_frame_is_seen_the_same_alone_and_in_company(any_encoder: Encoder):
-    seen = frames(3)
-    together = any_encoder.features(seen)
-    alone = np.concatenate([any_encoder.features(one[None]) for one in seen])
+    clips = frames(3 * any_encoder.clip_frames)
+    together = any_encoder.features(clips)
+    alone = np.concatenate([any_encoder.features(clip) for clip in np.split(clips, 3)])
     # bfloat16 rounds differently batch by batch
     np.testing.assert_allclose(together, alone, rtol=0, atol=0.02 * np.abs(together).max())
 
@@ -61,28 +62,12 @@ def test_a_segment_and_a_text_embed_the_same_alone_and_in_company(any_encoder: E
     np.testing.assert_allclose(any_encoder.embed_text(queries)[0], any_encoder.embed_text(queries[:1])[0], atol=1e-5)
 
 
-def test_what_is_padding_says_nothing(any_encoder: Encoder, monkeypatch: pytest.MonkeyPatch):
-    def noisy(*arguments, **options):
-        features, mask = pad(*arguments, **options)
-        features[~mask] = 7.0
-        return features, mask
-
-    segment = np.random.default_rng(2).normal(size=(2, any_encoder.feature_dim)).astype(np.float16)
-    segments = [segment, np.concatenate([segment] * 2)]
-    clean = any_encoder.embed_segments(segments, ["", ""])
-    aligned = any_encoder.align(segments, ["a dog", "a cat"])
-    for module in ("model.encoder.videobert", "model.encoder.two_tower"):
-        monkeypatch.setattr(f"{module}.pad", noisy)
-    np.testing.assert_allclose(any_encoder.embed_segments(segments, ["", ""]), clean, atol=1e-5)
-    np.testing.assert_allclose(any_encoder.align(segments, ["a dog", "a cat"]), aligned, atol=1e-4)
-
-
 def test_a_row_without_frames_is_its_words(any_encoder: Encoder):
     nothing = [np.zeros((0, any_encoder.feature_dim), np.float16)]
     np.testing.assert_allclose(
         any_encoder.embed_segments(nothing, ["a red dog"]), any_encoder.embed_text(["a red dog"]), atol=1e-5
     )
-    with pytest.raises(ValueError, match="neither"):
+    with pytest.raises(ValueError):  # noqa: PT011 - the contract leaves the message open
         any_encoder.embed_segments(nothing, [""])
 
 
@@ -93,37 +78,17 @@ def test_nothing_embeds_to_nothing(any_encoder: Encoder):
     assert any_encoder.align([], []).shape == (0,)
 
 
-def test_what_does_not_fit_is_refused(any_encoder: Encoder):
-    with pytest.raises(ValueError, match="at least one word, got '  '"):
-        any_encoder.embed_text(["a dog", "  "])
-    segments = [any_encoder.features(frames(1))]
-    with pytest.raises(ValueError, match="one text per segment: got 2 texts for 1 segments"):
-        any_encoder.embed_segments(segments, ["a", "b"])
-    with pytest.raises(ValueError, match="one text per segment: got 2 texts for 1 segments"):
-        any_encoder.align(segments, ["a", "b"])
+@pytest.mark.parametrize("text", ["", "  "])
+def test_a_text_needs_a_word(any_encoder: Encoder, text: str):
+    with pytest.raises(ValueError):  # noqa: PT011 - the contract leaves the message open
+        any_encoder.embed_text(["a dog", text])
 
 
-def test_features_of_another_precision_have_another_name(any_encoder: Encoder, monkeypatch: pytest.MonkeyPatch):
-    names = set()
-    for native in (False, True):
-        for module in ("model.runtime.torch_session", "model.encoder.two_tower"):
-            monkeypatch.setattr(f"{module}.bf16_is_native", lambda device, native=native: native)
-        names.add(load(any_encoder.name).feature_fingerprint)
-    assert len({name.rpartition(":")[0] for name in names}) == 1
-    assert {name.rpartition(":")[2] for name in names} == {"float32", "bfloat16"}
-
-
-def test_names_of_weights_and_of_their_origin(any_encoder: Encoder):
-    again = load(any_encoder.name)
-    assert (again.fingerprint, again.feature_fingerprint) == (any_encoder.fingerprint, any_encoder.feature_fingerprint)
-    assert any_encoder.fingerprint.startswith(f"{Path(any_encoder.name).name}-")
-    assert any_encoder.tier == "a folder of yours"
-    weights = Path(any_encoder.name) / "model.safetensors"
-    changed = {
-        name: tensor + 1 if tensor.is_floating_point() else tensor for name, tensor in load_file(weights).items()
-    }
-    save_file(changed, weights, metadata={"format": "pt"})
-    assert load(any_encoder.name).fingerprint != any_encoder.fingerprint
+def test_there_is_one_text_per_segment(any_encoder: Encoder):
+    segments = [any_encoder.features(frames(any_encoder.clip_frames))]
+    for method in (any_encoder.embed_segments, any_encoder.align):
+        with pytest.raises(ValueError):  # noqa: PT011 - the contract leaves the message open
+            method(segments, ["a", "b"])
 
 
 def test_classes_are_those_of_the_backbone(any_encoder: Encoder):

@@ -1,4 +1,11 @@
-"""The contract of sessions: every runtime gives the features of the network in float32."""
+"""The contract of `Session`, over every runtime: add a new one to `SESSIONS`.
+
+Every session gives the features of the network in float32, up to the rounding of its precision.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +15,7 @@ from model.network.backbone import Backbone
 from model.runtime.graph import backbone_graph
 from model.runtime.onnx_session import OnnxSession
 from model.runtime.openvino_session import OpenVinoSession
-from model.runtime.runtimes import RUNTIME_VARIABLE, open_session, runtime
+from model.runtime.session import Session
 from model.runtime.torch_session import TorchSession
 
 CPU = torch.device("cpu")
@@ -31,16 +38,22 @@ def graph(backbone) -> bytes:
     return backbone_graph(weights).SerializeToString()
 
 
-@pytest.fixture(params=["torch", "openvino", "openvino from a file", "onnx"])
-def session(request, backbone, graph, tmp_path):
-    if request.param == "torch":
-        return TorchSession(backbone, CPU)
-    if request.param == "onnx":
-        return OnnxSession(graph)
-    if request.param == "openvino":
-        return OpenVinoSession(graph, "native")
-    (tmp_path / "backbone.onnx").write_bytes(graph)
-    return OpenVinoSession(tmp_path / "backbone.onnx", "float32")
+def saved(graph: bytes, folder: Path) -> Path:
+    (folder / "backbone.onnx").write_bytes(graph)
+    return folder / "backbone.onnx"
+
+
+SESSIONS: dict[str, Callable[[Backbone, bytes, Path], Session]] = {
+    "torch": lambda backbone, graph, folder: TorchSession(backbone, CPU),
+    "openvino": lambda backbone, graph, folder: OpenVinoSession(graph, "native"),
+    "openvino from a file": lambda backbone, graph, folder: OpenVinoSession(saved(graph, folder), "float32"),
+    "onnx": lambda backbone, graph, folder: OnnxSession(graph),
+}
+
+
+@pytest.fixture(params=SESSIONS)
+def session(request, backbone, graph, tmp_path) -> Session:
+    return SESSIONS[request.param](backbone, graph, tmp_path)
 
 
 @pytest.mark.parametrize("shape", [(3, 64, 64), (1, 32, 96), (2, 96, 64)])
@@ -54,9 +67,10 @@ def test_session_contract(session, backbone, shape):
     cosines = (features * expected).sum(1) / np.linalg.norm(features, axis=1) / np.linalg.norm(expected, axis=1)
     assert cosines.min() >= 0.9995
     assert session.precision in ("float32", "bfloat16")
+    assert session.runtime.isidentifier()
 
 
-def test_a_session_does_not_hand_out_its_own_memory(session):
+def test_outputs_do_not_share_memory_between_runs(session):
     pixels = np.zeros((1, 3, 32, 32), np.float32)
     (first,) = session.run(pixels)
     before = first.copy()
@@ -64,14 +78,9 @@ def test_a_session_does_not_hand_out_its_own_memory(session):
     assert np.array_equal(first, before)
 
 
-def test_the_fastest_runtime_that_takes_a_network_is_chosen(backbone, monkeypatch):
-    assert open_session(backbone, CPU).runtime == "openvino"
-    assert open_session(Backbone("mobilenet_v2"), CPU).runtime == "torch"
-    monkeypatch.setenv(RUNTIME_VARIABLE, "onnx")
-    assert open_session(backbone, CPU).runtime == "onnx"
-
-
-def test_an_unknown_runtime_is_refused(monkeypatch):
-    monkeypatch.setenv(RUNTIME_VARIABLE, "tensorrt")
-    with pytest.raises(ValueError, match="must be one of openvino, onnx, got 'tensorrt'"):
-        runtime()
+def test_any_thread_may_run_a_session(session):
+    pictures = [np.full((1, 3, 32, 32), value, np.float32) for value in np.linspace(-1, 1, 8)]
+    expected = [session.run(picture)[0] for picture in pictures]
+    with ThreadPoolExecutor(4) as threads:
+        results = list(threads.map(lambda picture: session.run(picture)[0], pictures * 2))
+    np.testing.assert_array_equal(results, expected * 2)
