@@ -97,9 +97,9 @@ class OverTowersEncoder(VideoBertEncoder):
         embeddings = np.zeros((len(texts), self.dim), np.float32)
         if spoken:
             embeddings[spoken] = self.embed_text([texts[i] for i in spoken])
-        seen, said = [segments[i] for i in shown], [texts[i] for i in shown]
-        tower, rows = self.towers.points(seen), list[Tensor]()
-        for inputs in self._batches(seen, said):
+        visible, visible_texts = [segments[i] for i in shown], [texts[i] for i in shown]
+        tower, rows = self.towers.points(visible), list[Tensor]()
+        for inputs in self._batches(visible, visible_texts):
             count = len(inputs.frame_mask)
             rows.append(self.model.embed(inputs, tower=tower[:count]))
             tower = tower[count:]

@@ -90,9 +90,9 @@ class Watch:
         """
         for changed in changes:
             self._library.engine.check_there()
-            told = self._away_now()
-            if told:
-                yield Update(Report(), offline=told)
+            messages = self._away_now()
+            if messages:
+                yield Update(Report(), offline=messages)
             self._notice(path for one in changed for path in self._concerned(one))
             settled = self._settled()
             self._notice(file for path in settled for file in _files_below(path) if file not in settled)
@@ -161,13 +161,13 @@ class Watch:
     def _away_now(self) -> list[str]:
         """Sentences on folders that have gone away, or come back, since they were looked at."""
         away = {folder: self._is_away(folder) for folder in self.folders}
-        told = [
+        messages = [
             f"{folder} is {'not there or empty; its videos stay' if now else 'there again'}"
             for folder, now in away.items()
             if now != self._away.get(folder, False)
         ]
         self._away = away
-        return told
+        return messages
 
 
 def changes(

@@ -130,8 +130,8 @@ def interest(video: VideoFeatures, query: NDArray[np.float32]) -> NDArray[np.flo
 
 
 def _thinned(video: VideoFeatures) -> VideoFeatures:
-    kept = slice(None, None, math.ceil(len(video.pts_seconds) / _MAX_FRAMES))
-    return replace(video, pts_seconds=video.pts_seconds[kept], features=video.features[kept])
+    sampled = slice(None, None, math.ceil(len(video.pts_seconds) / _MAX_FRAMES))
+    return replace(video, pts_seconds=video.pts_seconds[sampled], features=video.features[sampled])
 
 
 def _seconds_shown(video: VideoFeatures) -> NDArray[np.float64]:

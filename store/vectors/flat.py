@@ -50,8 +50,8 @@ class FlatVectors:
 
     def without(self, ids: Ids) -> FlatVectors:
         """Return these vectors less some."""
-        kept = ~np.isin(self.ids, ids)
-        return FlatVectors(self.ids[kept], self.vectors[kept])
+        remaining = ~np.isin(self.ids, ids)
+        return FlatVectors(self.ids[remaining], self.vectors[remaining])
 
     def search(self, queries: Vectors, k: int, allowed: Ids | None) -> tuple[Vectors, Ids]:
         """Return the ``k`` best scores and ids of each query, both (Q, k), best first.

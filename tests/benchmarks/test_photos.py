@@ -36,9 +36,9 @@ def test_auc_is_the_chance_that_the_right_one_is_believed():
 
 def test_what_was_seen_is_kept_and_every_regime_is_ranked(tiny_checkpoint, captioned, tmp_path):
     encoder = load_videobert(tiny_checkpoint)
-    kept = tmp_path / "kept.safetensors"
-    examples = photos.looked_at(captioned, tmp_path, encoder, kept)
-    again = photos.looked_at(captioned, tmp_path / "nowhere", encoder, kept)
+    cache = tmp_path / "kept.safetensors"
+    examples = photos.looked_at(captioned, tmp_path, encoder, cache)
+    again = photos.looked_at(captioned, tmp_path / "nowhere", encoder, cache)
     np.testing.assert_array_equal(examples[3].features, again[3].features)
     shown = photos.silent(encoder, examples)
     ranks = photos.subtitled(encoder, examples, shown)
@@ -53,13 +53,13 @@ def test_an_interrupted_ablation_goes_on_where_it_stopped(tiny_checkpoint, capti
     recipe.write_text("bert_learning_rate = 0.0\nmasked_word_weight = 1.0\n", encoding="utf-8")
     monkeypatch.setattr(ablation, "RECIPE", recipe)
     monkeypatch.setattr(ablation, "ROWS", {"everything": {}, "temporal: none": {"temporal": "none"}})
-    kept = tmp_path / "kept"
+    cache = tmp_path / "kept"
     files = ("--captions", str(captioned), "--held", str(captioned), "--start", str(tiny_checkpoint))
-    command = [*files, "--photos", str(tmp_path), "--kept", str(kept), "--epochs", "1", "--batch-size", "3"]
+    command = [*files, "--photos", str(tmp_path), "--kept", str(cache), "--epochs", "1", "--batch-size", "3"]
     monkeypatch.setattr("sys.argv", ["ablation", *command])
     ablation.main()
-    told = capsys.readouterr().out
-    assert [line.split("|")[1].strip() for line in told.splitlines()[2:]] == ["everything", "temporal: none"]
+    printed = capsys.readouterr().out
+    assert [line.split("|")[1].strip() for line in printed.splitlines()[2:]] == ["everything", "temporal: none"]
     monkeypatch.setattr(ablation, "trained", lambda *_: pytest.fail("a finished row is trained again"))
     ablation.main()
-    assert capsys.readouterr().out == told
+    assert capsys.readouterr().out == printed

@@ -43,10 +43,10 @@ def test_every_blank_gets_its_guesses_best_first(speaking):
 def test_frames_and_words_around_a_blank_count(model, tokenizer):
     model.add_masked_words()
     encoder = VideoBertEncoder(model, tokenizer, fingerprint="x")
-    seen = frames(encoder)
+    features = frames(encoder)
     one, two, other = (
         [guess.probability for guess in fill(encoder, look, text, top=14)[0]]
-        for look, text in ((seen, "a [MASK]"), (-seen, "a [MASK]"), (seen, "up [MASK]"))
+        for look, text in ((features, "a [MASK]"), (-features, "a [MASK]"), (features, "up [MASK]"))
     )
     assert len(one) == 14  # every whole word of the vocabulary
     assert sum(one) == pytest.approx(1, abs=1e-5)
@@ -55,10 +55,11 @@ def test_frames_and_words_around_a_blank_count(model, tokenizer):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"), [("a dog", r"needs \[MASK\] for each word"), ("[MASK] " * 17, "at most 16 word pieces, got 17")]
+    ("text", "message"),
+    [("a dog", r"needs \[MASK\] for each word"), ("[MASK] " * 17, "at most 16 word pieces, got 17")],
 )
-def test_texts_that_cannot_be_filled_are_refused(speaking, text, said):
-    with pytest.raises(ValueError, match=said):
+def test_texts_that_cannot_be_filled_are_refused(speaking, text, message):
+    with pytest.raises(ValueError, match=message):
         fill(speaking, frames(speaking), text, top=1)
 
 
@@ -68,16 +69,16 @@ def test_a_model_without_masked_words_says_so(encoder):
 
 
 def test_the_command_fills_a_part_of_a_video(speaking, tmp_path: Path):
-    film = render(tmp_path / "film.mp4", frames=75)
+    video = render(tmp_path / "film.mp4", frames=75)
     folder = tmp_path / "model"
     checkpoint.save(speaking.model, speaking.tokenizer, folder)
     with Library(tmp_path / "library", model=folder) as library:
-        library.index([film])
+        library.index([video])
         with pytest.raises(ValueError, match=r"no frame between these times; it lasts 3.0 s"):
-            library.fill(f"{film}@8-9", "a [MASK]")
-    asked = ["fill", f"{film}@1-2", "a [MASK] moves", "--library", str(tmp_path / "library")]
-    result = CliRunner().invoke(app, [*asked, "--top", "1"])
+            library.fill(f"{video}@8-9", "a [MASK]")
+    command = ["fill", f"{video}@1-2", "a [MASK] moves", "--library", str(tmp_path / "library")]
+    result = CliRunner().invoke(app, [*command, "--top", "1"])
     assert result.exit_code == 0, result.output
     assert result.stdout.split() == ["1.", "dog", "88%"]
-    said = json.loads(CliRunner().invoke(app, [*asked, "--json"]).stdout)
-    assert [guess["word"] for guess in said[0][:2]] == ["dog", "cat"]
+    guesses = json.loads(CliRunner().invoke(app, [*command, "--json"]).stdout)
+    assert [guess["word"] for guess in guesses[0][:2]] == ["dog", "cat"]

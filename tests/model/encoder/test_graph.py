@@ -57,8 +57,8 @@ def graphs(request, folder, monkeypatch, tmp_path) -> GraphEncoder:
 def test_graphs_compute_what_torch_does(graphs, folder):
     network = load_videobert(folder)
     frames = np.random.default_rng(0).integers(0, 256, (20, 3, 40, 56), dtype=np.uint8)
-    seen, expected = graphs.features(frames), network.features(frames)
-    assert cosines(seen, expected).min() >= 0.9995
+    computed, expected = graphs.features(frames), network.features(frames)
+    assert cosines(computed, expected).min() >= 0.9995
     np.testing.assert_allclose(graphs.embed_text(TEXTS), network.embed_text(TEXTS), atol=2e-3)
     segments = [expected[:1], expected, expected[:0], expected[3:7]]
     texts = ["", TEXTS[0], TEXTS[1], TEXTS[2]]
@@ -114,8 +114,8 @@ def test_changed_weights_get_new_graphs(folder, monkeypatch, tmp_path):
     after = load(folder)
     assert after.fingerprint != before.fingerprint
     assert np.abs(after.embed_text(TEXTS) - old).max() > 0.1
-    (kept,) = (tmp_path / "cache" / "graphs").iterdir()
-    assert len(list(kept.iterdir())) == 1  # the old ones are gone
+    (cached,) = (tmp_path / "cache" / "graphs").iterdir()
+    assert len(list(cached.iterdir())) == 1  # the old ones are gone
 
 
 def test_torch_is_not_imported(folder, tmp_path):
@@ -126,13 +126,13 @@ def test_torch_is_not_imported(folder, tmp_path):
         "e = load(Path(sys.argv[1])); e.embed_text(['a dog']); print('onnx' in sys.modules)"
     )
     environment = os.environ | {CACHE_VARIABLE: str(tmp_path)}
-    said = [
+    printed = [
         subprocess.run(
             [sys.executable, "-c", code, folder], env=environment, check=True, capture_output=True, text=True
         )
         for _ in range(2)
     ]
-    assert [each.stdout.strip() for each in said] == ["True", "False"]
+    assert [each.stdout.strip() for each in printed] == ["True", "False"]
 
 
 def cosines(one: np.ndarray, other: np.ndarray) -> np.ndarray:

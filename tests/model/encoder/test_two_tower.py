@@ -35,11 +35,11 @@ def test_one_frame_and_one_text_are_what_transformers_says(family: str, tmp_path
     folder = save_towers(family, tmp_path)
     encoder = load(folder)
     assert isinstance(encoder, TwoTowerEncoder)
-    seen = frames(1)
+    pictures = frames(1)
     with torch.inference_mode():
-        prepared = encoder.look([torch.from_numpy(seen[0])], return_tensors="pt")
+        prepared = encoder.look([torch.from_numpy(pictures[0])], return_tensors="pt")
         expected = AutoModel.from_pretrained(folder).get_image_features(**prepared).pooler_output
-    found = encoder.embed_segments([encoder.features(seen)], [""])
+    found = encoder.embed_segments([encoder.features(pictures)], [""])
     cosine = torch.nn.functional.cosine_similarity(expected, torch.from_numpy(found))
     assert float(cosine) > 0.999
 
@@ -75,11 +75,11 @@ def test_a_still_clip_is_what_x_clip_says_of_it(tmp_path: Path):
     encoder = load(folder)
     assert isinstance(encoder, TwoTowerEncoder)
     assert encoder.max_frames == 4
-    seen = frames(1)
-    features = encoder.features(seen)
+    pictures = frames(1)
+    features = encoder.features(pictures)
     found = encoder.embed_segments([features], [""])
     whole = AutoModel.from_pretrained(folder).eval()
-    pixels = encoder.look([torch.from_numpy(seen[0])] * 4, return_tensors="pt")["pixel_values"]
+    pixels = encoder.look([torch.from_numpy(pictures[0])] * 4, return_tensors="pt")["pixel_values"]
     with torch.inference_mode():
         expected = whole.get_video_features(pixels).pooler_output
     assert float(torch.nn.functional.cosine_similarity(expected, torch.from_numpy(found))) > 0.999

@@ -16,10 +16,10 @@ def test_the_feature_of_two_views_is_their_mean(tiny_checkpoint):
 
     frames = np.zeros((1, 3, 64, 128), np.uint8)
     frames[..., :32] = 255  # a quarter of the picture, beside the middle
-    for fit, seen in (("middle", -1.0), ("whole", -0.5), ("both", -0.75)):
+    for fit, level in (("middle", -1.0), ("whole", -0.5), ("both", -0.75)):
         encoder = load(tiny_checkpoint)
         encoder.model.config.frame_fit, encoder.model.backbone = fit, Brightness()
-        assert encoder.features(frames)[0] == pytest.approx(seen, abs=0.02)
+        assert encoder.features(frames)[0] == pytest.approx(level, abs=0.02)
 
 
 def test_what_decides_features_names_them(tiny_checkpoint):

@@ -21,8 +21,8 @@ def test_the_matrices_of_bert_are_stored_in_eight_bits_and_hardly_move(tiny_chec
     }
     assert f"{WORDS}.weight" in matrices
     for name, tensor in model.state_dict().items():
-        kept = torch.float16 if tensor.is_floating_point() else tensor.dtype  # counts stay counts
-        assert stored[name].dtype == (torch.int8 if name in matrices else kept), name
+        stored_dtype = torch.float16 if tensor.is_floating_point() else tensor.dtype  # counts stay counts
+        assert stored[name].dtype == (torch.int8 if name in matrices else stored_dtype), name
     again, _ = checkpoint.load(tmp_path / "once")
     for name in matrices:
         was, read = model.state_dict()[name], again.state_dict()[name]

@@ -107,9 +107,9 @@ def test_the_direct_frame_head_turns_what_frames_show_and_nothing_else():
     model = VideoBertModel(tiny_config(glance_width=16)).eval()
     with torch.inference_mode():
         for words in ([], [5, 6]):
-            seen, padded = (model.embed(inputs(words, 4, pad_frames=more)) for more in (0, 2))
-            torch.testing.assert_close(padded, seen, atol=1e-5, rtol=0)
-            assert not torch.allclose(model.embed(inputs(words, 4), direct=False), seen, atol=1e-3)
+            plain, padded = (model.embed(inputs(words, 4, pad_frames=more)) for more in (0, 2))
+            torch.testing.assert_close(padded, plain, atol=1e-5, rtol=0)
+            assert not torch.allclose(model.embed(inputs(words, 4), direct=False), plain, atol=1e-3)
         torch.testing.assert_close(model.embed(inputs([5], 0)), model.embed(inputs([5], 0), direct=False))
         frames = inputs([], 4)
         direct = model.glance(frames.features, frames.frame_mask)

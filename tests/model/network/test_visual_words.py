@@ -116,20 +116,20 @@ def test_logits_stand_at_their_own_positions():
         for position in range(mask.shape[1]):
             only = torch.zeros_like(mask)
             only[0, position] = True
-            asked = (only, inputs.frame_mask) if which == 0 else (inputs.word_mask, only)
-            here = model.masked_logits(inputs, *asked)[which]
+            positions = (only, inputs.frame_mask) if which == 0 else (inputs.word_mask, only)
+            here = model.masked_logits(inputs, *positions)[which]
             torch.testing.assert_close(here[0], everywhere[which][position])
 
 
 @pytest.mark.parametrize("glance_width", [0, 16])
 def test_a_hidden_frame_is_not_seen(glance_width):
     model = with_visual_words(glance_width=glance_width)
-    seen, hidden = masked_inputs(hidden=False), masked_inputs()
+    visible, hidden = masked_inputs(hidden=False), masked_inputs()
     changed = Inputs(**(vars(hidden) | {"features": hidden.features.clone()}))
     changed.features[0, 1] = 5.0
     with torch.inference_mode():
         assert torch.equal(model.embed(changed), model.embed(hidden))
-        assert not torch.allclose(model.embed(seen), model.embed(hidden), atol=1e-3)
+        assert not torch.allclose(model.embed(visible), model.embed(hidden), atol=1e-3)
     assert hidden.to(torch.device("cpu")).hidden is not None
 
 

@@ -178,7 +178,7 @@ def test_a_clip_depends_on_no_chunk():
 
 
 def test_an_encoder_of_clips_reads_each_clip_once(tokenizer, tmp_path: Path):
-    film = render(tmp_path / "film.mp4", frames=50)
+    video = render(tmp_path / "film.mp4", frames=50)
     config = tiny_config(backbone="torchvision:s3d", clip_frames=16, fps=12.0, image_size=224, max_frames=4)
     encoder = VideoBertEncoder(VideoBertModel(config), tokenizer, fingerprint="clips", name="clips")
     calls: list[int] = []
@@ -195,8 +195,8 @@ def test_an_encoder_of_clips_reads_each_clip_once(tokenizer, tmp_path: Path):
 
     encoder.model.backbone.forward = remember
     with Library(tmp_path / "library", encoder=encoder) as library:
-        assert library.index([film]).indexed == 1
-        segment = library.show(film)[1][0]
+        assert library.index([video]).indexed == 1
+        segment = library.show(video)[1][0]
         pts, features = library.catalog.segments.frame_features(segment.id)
     assert np.diff(pts) == pytest.approx(1 / 12, abs=0.05)  # the encoder's own pace
     assert calls == [16, 8]  # whole clips, though the decoder gave other chunks

@@ -77,12 +77,12 @@ def test_files_of_torchvision_are_those_of_its_own_table(name, weights):
 
 
 def test_a_model_of_the_hub_is_fetched_pinned_and_loaded_by_name(clip, folder: Path, monkeypatch):
-    with served({"openai/clip-vit-base-patch32": clip}) as (address, asked):
+    with served({"openai/clip-vit-base-patch32": clip}) as (address, requested):
         point_to(monkeypatch, address)
         done = run("fetch", "clip-vit-b32")
     assert done.exit_code == 0, done.output
     assert done.stdout == f"Fetched clip-vit-b32 into {folder / 'clip-vit-b32'} and pinned it there.\n"
-    assert not any("msgpack" in path or "README" in path for path in asked)
+    assert not any("msgpack" in path or "README" in path for path in requested)
     pinned = lock.read(folder / "clip-vit-b32")
     assert (pinned["source"], pinned["revision"]) == ("openai/clip-vit-base-patch32", COMMIT)
     assert pinned["licence"] == "apache-2.0"
@@ -111,11 +111,11 @@ def test_a_model_of_the_hub_is_fetched_pinned_and_loaded_by_name(clip, folder: P
 
 
 def test_a_revision_can_be_chosen(clip, folder: Path, monkeypatch):
-    with served({"openai/clip-vit-base-patch32": clip}) as (address, asked):
+    with served({"openai/clip-vit-base-patch32": clip}) as (address, requested):
         point_to(monkeypatch, address)
         assert run("fetch", "clip-vit-b32", "--revision", "v1.0").exit_code == 0
-    assert any(path.startswith("/api/models/openai/clip-vit-base-patch32/revision/v1.0") for path in asked)
-    assert all(f"/resolve/{COMMIT}/" in path for path in asked if "/resolve/" in path)
+    assert any(path.startswith("/api/models/openai/clip-vit-base-patch32/revision/v1.0") for path in requested)
+    assert all(f"/resolve/{COMMIT}/" in path for path in requested if "/resolve/" in path)
 
 
 def test_pickled_weights_become_safetensors(clip, folder: Path, monkeypatch, tmp_path: Path):
@@ -127,9 +127,9 @@ def test_pickled_weights_become_safetensors(clip, folder: Path, monkeypatch, tmp
         point_to(monkeypatch, address)
         fetch.fetch(registry.entry("clip-vit-b32"))
     assert not (folder / "clip-vit-b32" / "pytorch_model.bin").exists()
-    seen = np.zeros((1, 3, 32, 32), np.uint8)
-    expected = load(tmp_path / "clip").features(seen)
-    np.testing.assert_array_equal(load("clip-vit-b32").features(seen), expected)
+    pictures = np.zeros((1, 3, 32, 32), np.uint8)
+    expected = load(tmp_path / "clip").features(pictures)
+    np.testing.assert_array_equal(load("clip-vit-b32").features(pictures), expected)
 
 
 def test_bytes_other_than_promised_are_not_used(clip, folder: Path, monkeypatch):

@@ -143,15 +143,15 @@ def test_masking_words_is_bert_s():
     torch.manual_seed(0)
     mask = torch.arange(50).expand(400, 50) < torch.randint(1, 51, (400, 1))
     ids = torch.randint(5, 100, (400, 50))
-    seen, chosen = mask_words(ids, mask, mask_token_id=4, vocab_size=1000)
+    masked_ids, chosen = mask_words(ids, mask, mask_token_id=4, vocab_size=1000)
     assert not (chosen & ~mask).any()
     assert chosen.any(dim=1).all()
-    assert torch.equal(seen[~chosen], ids[~chosen])
+    assert torch.equal(masked_ids[~chosen], ids[~chosen])
     assert 0.14 < (chosen.sum() / mask.sum()).item() < 0.18  # short rows hide one all the same
-    assert 0.77 < (seen[chosen] == 4).float().mean().item() < 0.83
-    kept = (seen[chosen] == ids[chosen]).float().mean().item()
-    assert 0.08 < kept < 0.13
-    assert seen.max() > 500  # any word of the vocabulary can stand there
+    assert 0.77 < (masked_ids[chosen] == 4).float().mean().item() < 0.83
+    unchanged = (masked_ids[chosen] == ids[chosen]).float().mean().item()
+    assert 0.08 < unchanged < 0.13
+    assert masked_ids.max() > 500  # any word of the vocabulary can stand there
     assert choose(torch.zeros(3, 0, dtype=torch.bool)).shape == (3, 0)
     assert not choose(torch.zeros(3, 5, dtype=torch.bool)).any()
 

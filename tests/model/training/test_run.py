@@ -177,9 +177,9 @@ def test_the_average_of_the_weights_is_the_result(tiny_checkpoint):
     for ema in (0.0, 0.5):
         model, tokenizer = checkpoint.load(tiny_checkpoint)
         options = TrainingOptions(epochs=3, batch_size=14, ema=ema, learning_rate=1e-2)
-        seen = []
-        train(model, tokenizer, examples(), options, report=lambda _, m=model, s=seen: s.append(weight(m)))
-        path, averaged = seen, weight(model)
+        points = []
+        train(model, tokenizer, examples(), options, report=lambda _, m=model, s=points: s.append(weight(m)))
+        path, averaged = points, weight(model)
     expected = path[0]  # which is the same with and without: averaging does not touch the run itself
     for point in path[1:]:
         expected = 0.5 * expected + 0.5 * point
@@ -235,8 +235,8 @@ def test_two_processes_do_what_one_does_with_two_batches(tiny_checkpoint, tmp_pa
         )
         for i in range(2)
     ]
-    said = [worker.communicate(timeout=120)[1] for worker in workers]
-    assert [worker.returncode for worker in workers] == [0, 0], said
+    outputs = [worker.communicate(timeout=120)[1] for worker in workers]
+    assert [worker.returncode for worker in workers] == [0, 0], outputs
     options = TrainingOptions(**(EVERYTHING | {"accumulate": 2}))
     model, tokenizer = checkpoint.load(tiny_checkpoint)
     train(model, tokenizer, examples(), options, run=run_in(tmp_path / "one", options))
@@ -295,14 +295,14 @@ def test_options_that_make_no_sense_are_refused(wrong, message):
 
 def test_sampling_is_what_the_options_say(tiny_checkpoint):
     model, tokenizer = checkpoint.load(tiny_checkpoint)
-    seen = []
+    points = []
 
     class Watched(CaptionedSet):
         def batch(self, chosen, *, rng, sampling):
-            seen.append(sampling)
+            points.append(sampling)
             return super().batch(chosen, rng=rng, sampling=sampling)
 
     shares = {"right_subtitles": 0.2, "wrong_subtitles": 0.3, "joined_sentences": 0.4}
     options = TrainingOptions(epochs=1, drawn_frames=2, largest_step=5, **shares)
     train(model, tokenizer, Watched(examples().examples), options)
-    assert seen == [Sampling(8, 2, 0.2, 0.3, 0.4, 5)]
+    assert points == [Sampling(8, 2, 0.2, 0.3, 0.4, 5)]

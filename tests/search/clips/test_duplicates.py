@@ -93,9 +93,9 @@ def test_the_largest_picture_is_kept_and_what_that_saves_is_said(shelf: Shelf):
     assert sorted(names(cluster)[1:]) == ["small.mp4", "twin.mp4"]
     assert [copy.keep for copy in cluster.videos] == [True, False, False]
     assert (cluster.kind, cluster.seconds_saved, cluster.bytes_saved) == ("copy", 80.0, 800)
-    said = cluster.as_dict()
-    assert said["bytes_saved"] == 800
-    assert [video["keep"] for video in said["videos"]] == [True, False, False]
+    fields = cluster.as_dict()
+    assert fields["bytes_saved"] == 800
+    assert [video["keep"] for video in fields["videos"]] == [True, False, False]
 
 
 def test_files_with_the_same_content_are_copies_although_nothing_is_shown(shelf: Shelf):

@@ -33,7 +33,7 @@ def moments(*confidences: float | None) -> list[Moment]:
 
 
 @pytest.mark.parametrize(
-    ("confidences", "said"),
+    ("confidences", "quality"),
     [
         ((), "nothing"),
         ((None, None), "match"),  # filters alone
@@ -44,8 +44,8 @@ def moments(*confidences: float | None) -> list[Moment]:
         ((UNLIKELY - 0.01,) * 20, "nothing"),
     ],
 )
-def test_the_verdict_on_moments(confidences: tuple[float | None, ...], said: AnswerQuality) -> None:
-    assert answer_quality(moments(*confidences)) == said
+def test_the_verdict_on_moments(confidences: tuple[float | None, ...], quality: AnswerQuality) -> None:
+    assert answer_quality(moments(*confidences)) == quality
 
 
 def test_a_clip_has_the_confidences_that_words_have() -> None:
@@ -124,9 +124,9 @@ def test_readings_belong_to_their_encoder_and_texts() -> None:
     with Catalog.open(":memory:") as catalog:
         assert catalog.text_embeddings.get("one", ["a"]) is None
         catalog.text_embeddings.put("one", ["a", "b", "c"], vectors)
-        kept = catalog.text_embeddings.get("one", ["c", "a"])
-        assert kept is not None
-        np.testing.assert_array_equal(kept, vectors[[2, 0]])
+        cached = catalog.text_embeddings.get("one", ["c", "a"])
+        assert cached is not None
+        np.testing.assert_array_equal(cached, vectors[[2, 0]])
         assert catalog.text_embeddings.get("two", ["a"]) is None
         assert catalog.text_embeddings.get("one", ["a", "d"]) is None
         catalog.text_embeddings.put("two", ["a"], vectors[:1])

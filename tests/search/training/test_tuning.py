@@ -144,12 +144,12 @@ def test_steps_carry_no_dust():
 
 def test_media_are_held_out_whole_and_always_the_same():
     examples = [Example(np.zeros((1, 2), np.float16), ("a",), media=f"{i % 50}.png") for i in range(200)]
-    trained, held = tuning.split(examples, 0.2)
-    assert {e.media for e in trained}.isdisjoint(e.media for e in held)
-    assert 0.05 < len(held) / len(examples) < 0.3
+    trained, held_out = tuning.split(examples, 0.2)
+    assert {e.media for e in trained}.isdisjoint(e.media for e in held_out)
+    assert 0.05 < len(held_out) / len(examples) < 0.3
     random.Random(0).shuffle(examples)
-    assert {e.media for e in tuning.split(examples, 0.2)[1]} == {e.media for e in held}
-    assert {e.media for e in held} < {e.media for e in tuning.split(examples, 0.5)[1]}
+    assert {e.media for e in tuning.split(examples, 0.2)[1]} == {e.media for e in held_out}
+    assert {e.media for e in held_out} < {e.media for e in tuning.split(examples, 0.5)[1]}
     with pytest.raises(ValueError, match="leaves 4 examples to train on and 0 to rank"):
         tuning.split(examples[:4], 1e-9)
 
@@ -168,13 +168,13 @@ def test_scores_by_hand(encoder: Encoder, monkeypatch):
     def example(angle: float, *captions: str, label: str = "") -> Example:
         return Example(np.full((1, 1), angle), captions, label)
 
-    held = [
+    held_out = [
         example(0.1, "a dog"),
         example(0.0, "a cat", "a red cat"),
         example(1.1, label="square"),
         example(3.1, label="square"),
     ]
-    scores = tuning.held_out_scores(encoder, held)
+    scores = tuning.held_out_scores(encoder, held_out)
     # a dog: second behind 0.0; a cat and a red cat: behind 1.1 and 0.1; square, asked twice: first
     assert scores == pytest.approx({"MRR": (1 / 2 + 1 / 3 + 1 / 3 + 1 + 1) / 5, "R@1": 2 / 5, "R@10": 1.0})
 
@@ -273,7 +273,9 @@ def test_when_nothing_works_the_reasons_are_said(photos: Path, tiny_checkpoint: 
 
 def test_trials_below_the_median_are_given_up(photos: Path, tiny_checkpoint: Path, monkeypatch):
     scores = iter([0.9] * 4 * 3 + [0.1] * 9)
-    monkeypatch.setattr(tuning, "held_out_scores", lambda encoder, held: {"MRR": next(scores), "R@1": 0.0, "R@10": 0.0})
+    monkeypatch.setattr(
+        tuning, "held_out_scores", lambda encoder, held_out: {"MRR": next(scores), "R@1": 0.0, "R@10": 0.0}
+    )
     wanted = search(photos, tiny_checkpoint, trials=5, prune=True)
     found, _ = tuning.tune(wanted)
     states = [trial.state for trial in found.get_trials()]

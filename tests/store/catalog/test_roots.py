@@ -94,10 +94,10 @@ def test_what_was_deleted_is_forgotten(library: Library, films: Path):
     ],
 )
 def test_remote_filters_see_what_lies_below_roots(library: Library, films: Path, query: str, names: list[str]):
-    asked = query.replace("PARENT", films.parent.name)
-    found = library.engine.search(SearchRequest(asked, remote=True))
+    text = query.replace("PARENT", films.parent.name)
+    found = library.engine.search(SearchRequest(text, remote=True))
     assert sorted(Path(moment.path).name for moment in found) == names
-    assert len(library.engine.search(SearchRequest(asked))) == 2 or names == ["b.mp4"]
+    assert len(library.engine.search(SearchRequest(text))) == 2 or names == ["b.mp4"]
 
 
 def test_remote_words_are_not_looked_for_in_names_of_folders(library: Library, films: Path):

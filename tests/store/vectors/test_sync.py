@@ -64,12 +64,12 @@ def test_many_vectors_make_it_ivf_and_emptying_makes_it_flat(monkeypatch: pytest
 
 def test_a_video_that_goes_while_it_is_read_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     with Catalog.open(":memory:") as catalog:
-        gone, kept = fill(catalog, "a.mp4", unit(2)), fill(catalog, "b.mp4", unit(3, seed=1))
+        gone, staying = fill(catalog, "a.mp4", unit(2)), fill(catalog, "b.mp4", unit(3, seed=1))
         ids = catalog.segments.ids()
         assert gone.id is not None
         catalog.videos.remove([gone.id])
         monkeypatch.setattr(catalog.segments, "ids", lambda: ids)
         index = make_flat()
         assert sync(index, catalog) == (3, 0)
-        assert kept.id is not None
-        assert index.ids().tolist() == [segment.id for segment in catalog.segments.of(kept.id)]
+        assert staying.id is not None
+        assert index.ids().tolist() == [segment.id for segment in catalog.segments.of(staying.id)]
