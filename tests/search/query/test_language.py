@@ -207,3 +207,26 @@ def test_no_query_takes_longer_than_its_length(letters: str, end: str):
     for text in (letters * 400 + end, letters * 400 + end + letters * 400):
         with suppress(QueryError):
             parse(text)  # or this test never ends
+
+
+@pytest.mark.parametrize(
+    ("typed", "plain"),
+    [
+        ("\u201c\u751f\u65e5\u5feb\u4e50\u201d", '"\u751f\u65e5\u5feb\u4e50"'),
+        ("\u72d7 \u300c\u65e9\u4e0a\u597d\u300d", '\u72d7 "\u65e9\u4e0a\u597d"'),
+        ("\u72d7 in\uff1aholidays", "\u72d7 in:holidays"),
+        ("\u732b NOT type\uff1amkv", "\u732b NOT type:mkv"),
+        ("\u72d7 in\uff1a\u201c\u6211\u7684 \u5f71\u7247\u201d", '\u72d7 in:"\u6211\u7684 \u5f71\u7247"'),
+        ("\u72d7\u3000THEN\u3000\u732b", "\u72d7 THEN \u732b"),
+    ],
+)
+def test_full_width_signs_are_read(typed: str, plain: str):
+    assert parse(typed) == parse(plain)
+
+
+def test_full_width_signs_that_mean_nothing_stay():
+    assert parse("\u6ce8\u610f\uff1a\u72d7").steps[0].must[0].words == "\u6ce8\u610f\uff1a\u72d7"
+    assert parse("a \u201cdog").steps[0].must[0].words == "a \u201cdog"
+    with pytest.raises(QueryError) as caught:
+        parse("\u72d7 before\uff1asoon")
+    assert caught.value.position == len("\u72d7 before\uff1a")
