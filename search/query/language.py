@@ -40,8 +40,9 @@ _ALIKE = 0.55  # of the letters of two names, that one may be meant for the othe
 _FIELD = rf'({"|".join(field.name for field in FIELDS)}):("[^"]*"|[^\s"]*)'
 _RUN = re.compile(rf'{_FILTER}|[^\s"]+|"[^"]*"', re.IGNORECASE)
 # As keyboards for Chinese and Japanese write them: quotation marks in pairs, and the colon of a filter that there is.
+_COLONS = "|".join((_NAMES, *(field.name for field in FIELDS)))
 _FULL_WIDTH = re.compile(
-    rf"\u201c([^\u201c\u201d\"]*)\u201d|\u300c([^\u300c\u300d\"]*)\u300d|(?<!\S)({_NAMES})\uff1a", re.IGNORECASE
+    rf"\u201c([^\u201c\u201d\"]*)\u201d|\u300c([^\u300c\u300d\"]*)\u300d|(?<!\S)({_COLONS})\uff1a", re.IGNORECASE
 )
 _GRAMMAR = rf"""
 query: step (_THEN limit? step)*

@@ -217,6 +217,7 @@ def test_no_query_takes_longer_than_its_length(letters: str, end: str):
         ("\u72d7 in\uff1aholidays", "\u72d7 in:holidays"),
         ("\u732b NOT type\uff1amkv", "\u732b NOT type:mkv"),
         ("\u72d7 in\uff1a\u201c\u6211\u7684 \u5f71\u7247\u201d", '\u72d7 in:"\u6211\u7684 \u5f71\u7247"'),
+        ("said\uff1a\u4f60\u597d", "said:\u4f60\u597d"),
         ("\u72d7\u3000THEN\u3000\u732b", "\u72d7 THEN \u732b"),
     ],
 )
