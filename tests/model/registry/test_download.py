@@ -210,3 +210,16 @@ def test_the_list_is_for_people():
     assert any(line.startswith("videobert-mini") and " yes " in line for line in lines)
     assert any(line.startswith("siglip2-base") and " no " in line for line in lines)
     assert "Apache-2.0" in run("show", "siglip2-base").stdout
+
+
+def test_a_model_of_speech_is_fetched_pinned_and_checked(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    known = registry.entry("whisper-tiny")
+    files = {name: name.encode() for name in ("model.bin", "config.json", "tokenizer.json", "vocabulary.txt")}
+    with served({known.repo: files | {"README.md": b"a card"}}) as (address, _):
+        point_to(monkeypatch, address)
+        assert run("fetch", known.name).exit_code == 0
+    assert {path.name for path in (folder / known.name).iterdir()} == {*files, lock.LOCK_FILE}
+    known.verify()
+    (folder / known.name / "model.bin").write_bytes(b"others")
+    with pytest.raises(ValueError, match=r"model\.bin"):
+        known.verify()
