@@ -4,7 +4,9 @@ import { go, here, link, onChange, sameView, watch } from "./lib/address.js";
 import { Jobs } from "./lib/jobs.js";
 import { Status } from "./lib/status.js";
 import { acceptFiles } from "./components/drop.js";
+import { offerFiles } from "./components/dropped.js";
 import { element, fill, icon } from "./components/element.js";
+import { chooseFolder } from "./components/folder_browser.js";
 import { uploadClip } from "./components/query_clip.js";
 import { SearchBox } from "./components/searchbox.js";
 import { toast } from "./components/toast.js";
@@ -22,7 +24,7 @@ const status = new Status();
 const jobs = new Jobs();
 const views = {
   search: new ResultsView(root("search"), status, jobs),
-  library: new LibraryView(root("library"), status, jobs),
+  library: new LibraryView(root("library"), status, jobs, () => libraryChanged()),
   film: new VideoView(root("film"), status, () => libraryChanged()), // view=film in the URL
   duplicates: new DuplicatesView(root("duplicates")),
 };
@@ -76,6 +78,14 @@ async function searchBy(file) {
   }
 }
 
+/** Search by the one file that was dropped; ask what to do with several. */
+async function takeFiles(files) {
+  if (files.length === 1) return searchBy(files[0]);
+  const { local } = await status.load().catch(() => ({ local: false }));
+  const addFolder = () => chooseFolder().then((folder) => folder && jobs.start([folder])).catch((error) => toast(error.message, "warning"));
+  offerFiles(files, searchBy, local ? addFolder : null);
+}
+
 /** Drop cached content after the library has changed. */
 function libraryChanged() {
   for (const view of Object.values(views)) view.invalidate();
@@ -119,10 +129,18 @@ function shortcuts(event) {
   box.focus();
 }
 
+/** The skip link leads to the first card, or to the content where there is none. */
+function skip(event) {
+  event.preventDefault();
+  const [card] = document.querySelectorAll("main section:not([hidden]) a.card");
+  (card ?? document.getElementById("main")).focus();
+}
+
 drawNavigation();
+document.getElementById("skip").addEventListener("click", skip);
 onChange(show);
 watch();
-acceptFiles(searchBy);
+acceptFiles(takeFiles);
 addEventListener("keydown", shortcuts);
 jobs.addEventListener("change", jobChanged);
 jobs.addEventListener("finished", jobFinished);

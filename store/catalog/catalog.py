@@ -13,6 +13,7 @@ from store.catalog.cues import Cues
 from store.catalog.database import Database
 from store.catalog.failures import Failures
 from store.catalog.fulltext import FullText
+from store.catalog.jobs import Jobs
 from store.catalog.judgements import Judgements
 from store.catalog.labels import Labels
 from store.catalog.recognitions import Recognition, Recognitions
@@ -61,6 +62,7 @@ class Catalog:
         failures: files that could not be indexed.
         attempts: files that are being indexed.
         roots: folders that were indexed.
+        jobs: indexing runs of the service.
     """
 
     def __init__(self, database: Database, encoder: EncoderInfo | None = None) -> None:
@@ -78,6 +80,7 @@ class Catalog:
         self.failures = Failures(database)
         self.attempts = Attempts(database)
         self.roots = Roots(database)
+        self.jobs = Jobs(database)
 
     # These know arrays. NumPy takes longer to import than most commands take that only list something.
 

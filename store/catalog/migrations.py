@@ -380,6 +380,11 @@ def add_fields(db: Database) -> None:
             db.conn.executemany('INSERT OR IGNORE INTO terms (term, "key") VALUES (?, ?)', sorted(spellings(words)))
 
 
+def add_jobs(db: Database) -> None:
+    """Step 22: indexing runs of the service."""
+    db.execute("CREATE TABLE jobs (id TEXT PRIMARY KEY, record TEXT NOT NULL)")
+
+
 MIGRATIONS = (
     create_library,
     add_judgements,
@@ -402,6 +407,7 @@ MIGRATIONS = (
     add_streams,
     add_reels,
     add_fields,
+    add_jobs,
 )
 
 

@@ -107,7 +107,7 @@ def search_for(page: Page, text: str) -> Locator:
     box = page.get_by_role("combobox", name="Search your videos")
     box.fill(text)
     box.press("Enter")
-    return page.get_by_role("list", name="Moments").get_by_role("link")
+    return page.get_by_role("list", name="Moments", exact=True).get_by_role("link")
 
 
 def drop(page: Page, path: Path) -> None:

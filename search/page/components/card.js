@@ -1,16 +1,27 @@
 /** Moments and videos as cards of a grid: a link with a thumbnail. */
 
 import { at, here, link, withoutPlayer } from "../lib/address.js";
-import { basename, clock, duration, percent } from "../lib/format.js";
+import { basename, clock, duration, percent, span } from "../lib/format.js";
 import { element, icon } from "./element.js";
+import { markedLine } from "./line.js";
 import { attachPreview } from "./preview.js";
 import { selectButton } from "./select_button.js";
 
+const BASES = {
+  shown: ["picture", "Shown"],
+  said: ["sound", "Said"],
+  written: ["text", "Written"],
+  named: ["folder", "In the name"],
+};
+
 /** Return the card of a moment; it opens the player. */
 export function momentCard(moment) {
+  const [first] = moment.lines;
+  const known = moment.confidence !== null && moment.confidence !== undefined;
   const label = [
     `${moment.name}, at ${clock(moment.start)}, ${duration(moment.end - moment.start)}`,
-    moment.confidence === null || moment.confidence === undefined ? "" : `, confidence ${percent(moment.confidence)}`,
+    moment.basis ? `, ${BASES[moment.basis][1].toLowerCase()}` : "",
+    known ? `, confidence ${percent(moment.confidence)}` : "",
   ].join("");
   const place = { ...withoutPlayer(here()), film: moment.video, at: at(moment.start, moment.end) };
   return card({
@@ -18,23 +29,16 @@ export function momentCard(moment) {
     href: link(place),
     label,
     thumbnail: moment.thumbnail,
-    time: `${clock(moment.start)} · ${duration(moment.end - moment.start)}`,
-    badge: badge(moment),
+    time: span(moment.start, moment.end),
+    length: duration(moment.end - moment.start),
+    badge: badge(moment, known),
     name: moment.name,
-    details: words(moment) || moment.labels.join(", ") || folderName(moment.path),
+    details: first ? moment.lines.slice(0, 2).map(markedLine) : moment.labels.join(", ") || folderName(moment.path),
+    tooltip: [moment.path, first && first.text, moment.labels.join(", "), known && `${percent(moment.confidence)} confidence`].filter(Boolean).join("\n"),
     media: `/api/v1/videos/${moment.video}/media`,
     start: moment.start,
     end: moment.end,
   });
-}
-
-const SOURCES = { subtitles: "Subtitles", speech: "Speech", screen: "On screen" };
-
-/** Return the lines that hold words of the query, with where they come from, or else what is said. */
-function words(moment) {
-  if (!moment.lines.length) return moment.text ? element("q", {}, moment.text) : null;
-  const quotes = moment.lines.slice(0, 2).flatMap(({ source, text }) => [`${SOURCES[source] ?? source}: `, element("q", {}, text), " "]);
-  return element("span", {}, ...quotes);
 }
 
 /** Return the card of a video; it opens the view of the video. */
@@ -44,21 +48,23 @@ export function videoCard(video) {
     label: `${video.name}, ${duration(video.duration)}`,
     thumbnail: video.thumbnail,
     time: clock(video.duration),
+    badge: video.offline && element("span", { class: "badge" }, icon("warning"), "Offline"),
     name: video.name,
     details: video.playable ? folderName(video.path) : `${video.codec}: browsers cannot play it`,
-    media: video.playable ? video.media : null,
+    tooltip: video.path,
+    media: video.playable && !video.offline ? video.media : null,
     start: 0,
     end: Math.min(video.duration, 10),
   });
 }
 
-function card({ extra, href, label, thumbnail, time, badge, name, details, media, start, end }) {
-  const thumb = element("div", { class: "thumb" }, thumbnailImage(thumbnail), element("span", { class: "time-label" }, time), badge);
+function card({ extra, href, label, thumbnail, time, length, badge, name, details, tooltip, media, start, end }) {
+  const thumb = element("div", { class: "thumb" }, thumbnailImage(thumbnail), length && element("span", { class: "time-label" }, length));
   const anchor = element(
     "a",
-    { class: "card", href, "aria-label": label },
+    { class: "card", href, "aria-label": label, title: tooltip },
     thumb,
-    element("div", { class: "card-text" }, element("span", { class: "name" }, name), element("span", { class: "details" }, details)),
+    element("div", { class: "card-text" }, element("span", { class: "name" }, name), element("span", { class: "details" }, details), element("span", { class: "meta" }, badge, element("span", {}, time))),
   );
   if (media) attachPreview(anchor, thumb, media, start, end);
   return element("li", {}, anchor, extra);
@@ -71,10 +77,9 @@ export function thumbnailImage(source) {
   return image;
 }
 
-function badge({ confidence, confidence_level: level, match }) {
-  if (confidence !== null && confidence !== undefined) {
-    return element("span", { class: `badge ${level}` }, percent(confidence));
-  }
+/** By what it was found; how sure that is stands in the tooltip. */
+function badge({ basis, confidence_level: level, match }, known) {
+  if (basis) return element("span", { class: known ? `badge ${level}` : "badge" }, icon(BASES[basis][0]), BASES[basis][1]);
   return match ? element("span", { class: "badge" }, `${percent(match.similarity)} similar`) : null;
 }
 

@@ -1,7 +1,7 @@
 /** Accept files dropped on the page or pasted. */
 
-/** @param {function(File)} onFile */
-export function acceptFiles(onFile) {
+/** @param {function(File[])} onFiles what was dropped, folders as the files in them */
+export function acceptFiles(onFiles) {
   const overlay = document.getElementById("drop");
   let depth = 0; // nested dragenter events: the next element is entered before the last is left
   const holdsFiles = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
@@ -24,12 +24,27 @@ export function acceptFiles(onFile) {
     event.preventDefault();
     depth = 0;
     show(false);
-    if (event.dataTransfer.files[0]) onFile(event.dataTransfer.files[0]);
+    const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+    const files = [...event.dataTransfer.files];
+    if (entries.some((entry) => entry.isDirectory)) Promise.all(entries.map(filesOf)).then((found) => onFiles(found.flat()), () => onFiles(files));
+    else if (files.length) onFiles(files);
   });
   addEventListener("paste", (event) => {
-    const file = event.clipboardData?.files[0];
-    if (!file) return;
+    const files = [...(event.clipboardData?.files ?? [])];
+    if (!files.length) return;
     event.preventDefault();
-    onFile(file);
+    onFiles(files);
   });
+}
+
+/** Return the files of a dropped entry, those of a folder too. */
+async function filesOf(entry) {
+  if (entry.isFile) return [await new Promise((resolve, reject) => entry.file(resolve, reject))];
+  const reader = entry.createReader();
+  const found = [];
+  for (;;) {
+    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+    if (!some.length) return (await Promise.all(found.map(filesOf))).flat();
+    found.push(...some);
+  }
 }

@@ -17,7 +17,10 @@ export class Grid {
     this._list = element("ul", { class: "grid", "aria-label": label, keydown: (event) => this._moveFocus(event) });
     this._more = element("button", { type: "button", class: "more", click: () => this._fetch() }, "Show more");
     this._footer = element("div", { class: "grid-footer" });
-    this.root = element("div", {}, this._list, this._footer);
+    this._rest = element("ul", { class: "grid", "aria-label": `${label}, less likely`, keydown: (event) => this._moveFocus(event) });
+    this._restTitle = element("summary", {}, "Less likely");
+    this._fold = element("details", { class: "less-likely", hidden: true, toggle: () => this._unfolded() }, this._restTitle, this._rest);
+    this.root = element("div", {}, this._list, this._fold, this._footer);
     this._observer = new IntersectionObserver(([entry]) => entry.isIntersecting && this._fetch(), { rootMargin: PREFETCH_MARGIN });
   }
 
@@ -29,7 +32,7 @@ export class Grid {
     this._observer.disconnect();
     fill(this._footer);
     if (pages.items.length || pages.complete) {
-      fill(this._list, pages.items.map(this._makeCard));
+      this._draw(pages.items);
       this._pageLoaded();
     } else {
       if (!this._list.querySelector("a.card")) fill(this._list, skeletons(SKELETONS));
@@ -37,12 +40,52 @@ export class Grid {
     }
   }
 
+  /** Replace all cards: likely items in the grid, the rest folded below; unfolded where there is nothing else. */
+  _draw(items) {
+    const first = items.findIndex((item) => item.likely === false);
+    this._likely = first < 0 ? items.length : first;
+    fill(this._list, items.slice(0, this._likely).map(this._makeCard));
+    fill(this._rest, items.slice(this._likely).map(this._makeCard));
+    this._fold.open = this._likely === 0;
+    this._drawFold();
+  }
+
+  /** Add the cards of one more page; after the first less likely item all are. */
+  _append(items) {
+    const total = this._pages.items.length;
+    const before = total - items.length;
+    const first = this._likely < before ? 0 : items.findIndex((item) => item.likely === false);
+    const likely = first < 0 ? items.length : first;
+    if (this._likely === before) this._likely += likely;
+    this._list.append(...items.slice(0, likely).map(this._makeCard));
+    this._rest.append(...items.slice(likely).map(this._makeCard));
+    this._drawFold();
+  }
+
+  _drawFold() {
+    const more = this._pages.items.length - this._likely;
+    this._fold.hidden = more === 0;
+    this._restTitle.textContent = `Less likely · ${more}${this._pages.complete ? "" : "+"}`;
+  }
+
+  /** Go on loading when the rest is unfolded. */
+  _unfolded() {
+    if (this._pages && !this._pages.complete) this._pageLoaded(false);
+  }
+
+  /** Focus the first card. */
+  focus() {
+    this.root.querySelector("a.card")?.focus();
+  }
+
   /** Remove all cards. */
   clear() {
     this._pages = null;
     this._observer.disconnect();
     this.root.hidden = true;
+    this._fold.hidden = true;
     fill(this._list);
+    fill(this._rest);
     fill(this._footer);
   }
 
@@ -54,8 +97,8 @@ export class Grid {
     try {
       const items = await pages.more();
       if (pages !== this._pages) return;
-      if (first) fill(this._list, pages.items.map(this._makeCard));
-      else this._list.append(...items.map(this._makeCard));
+      if (first) this._draw(pages.items);
+      else this._append(items);
       this._pageLoaded();
     } catch (error) {
       if (isAborted(error) || pages !== this._pages) return;
@@ -67,14 +110,15 @@ export class Grid {
     }
   }
 
-  _pageLoaded() {
-    fill(this._footer, this._pages.complete ? null : this._more);
-    if (!this._pages.complete) this._observer.observe(this._more);
-    this._onPage(this._pages, null);
+  _pageLoaded(told = true) {
+    const folded = !this._fold.hidden && !this._fold.open; // the rest is not loaded before somebody looks at it
+    fill(this._footer, this._pages.complete || folded ? null : this._more);
+    if (!this._pages.complete && !folded) this._observer.observe(this._more);
+    if (told) this._onPage(this._pages, null);
   }
 
   _moveFocus(event) {
-    const cards = [...this._list.querySelectorAll("a.card")];
+    const cards = [...this.root.querySelectorAll(this._fold.open ? "a.card" : "ul.grid:first-child a.card")];
     const index = cards.indexOf(document.activeElement);
     if (index < 0) return;
     const columns = getComputedStyle(this._list).gridTemplateColumns.split(" ").length;

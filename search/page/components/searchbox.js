@@ -5,7 +5,7 @@ import { get } from "../lib/api.js";
 import { complete } from "./completion.js";
 import { element, fill, icon } from "./element.js";
 import { queryClip } from "./query_clip.js";
-import { addRecent, recent } from "./recent.js";
+import { recent } from "./recent.js";
 
 const EMPTY_VOCABULARY = { filters: [], fields: [], operators: [] };
 
@@ -81,7 +81,6 @@ export class SearchBox {
   _submit() {
     const q = this._input.value.trim();
     this._close();
-    addRecent(q);
     const place = { ...withoutPlayer(here()), view: "", id: "", q };
     go(q || place.segment || place.upload ? place : {});
   }
@@ -133,6 +132,7 @@ export class SearchBox {
   _key(event) {
     const size = this._choices.length;
     if (event.key === "Escape" && size) this._close();
+    else if (event.key === "ArrowDown" && !size) document.querySelector("main a.card")?.focus();
     else if (event.key === "ArrowDown" && size) this._active = (this._active + 1) % size;
     else if (event.key === "ArrowUp" && size) this._active = this._active < 0 ? size - 1 : this._active - 1;
     else if ((event.key === "Enter" || event.key === "Tab") && this._active >= 0) this._accept(this._active);

@@ -10,8 +10,16 @@ export function clock(seconds) {
   return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
 }
 
+/** A stretch of a video: 0:07–0:10; with tenths where whole seconds would hide it: 0:07.2–0:07.9. */
+export function span(start, end) {
+  const short = end - start < 2;
+  const text = (seconds) => (short ? `${clock(Math.floor(seconds * 10 + 1e-6) / 10)}.${Math.floor(seconds * 10 + 1e-6) % 10}` : clock(seconds));
+  return `${text(start)}–${text(end)}`;
+}
+
 /** A duration: 8 s, 3 min, 1 h 20 min. */
 export function duration(seconds) {
+  if (seconds > 0 && seconds < 0.95) return `${Math.max(0.01, Math.round(seconds * 100) / 100)} s`;
   if (seconds < 9.95) return `${Math.round(seconds * 10) / 10} s`;
   if (seconds < 59.5) return `${Math.round(seconds)} s`;
   const minutes = Math.round(seconds / 60);

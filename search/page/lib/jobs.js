@@ -2,7 +2,7 @@
 
 import { get, post } from "./api.js";
 
-const FINISHED = new Set(["done", "cancelled", "failed"]);
+const FINISHED = new Set(["done", "cancelled", "failed", "interrupted"]);
 
 /** Dispatches `change` for every update of a job (detail: the job) and `finished` when one ends. */
 export class Jobs extends EventTarget {

@@ -1,6 +1,7 @@
-/** Add a folder to the library. Browsers do not give paths to pages, so it is typed. */
+/** Add a folder to the library. Browsers do not give paths to pages, so it is chosen among those of the service, or typed. */
 
 import { element, fill, icon } from "../components/element.js";
+import { chooseFolder } from "../components/folder_browser.js";
 import { announce } from "../components/toast.js";
 
 let forms = 0;
@@ -9,11 +10,12 @@ let forms = 0;
 export function addFolder(jobs, status) {
   const id = `folder-${++forms}`;
   const input = element("input", {
-    type: "text", name: "folder", id, required: true, autocomplete: "off", spellcheck: "false",
+    type: "text", name: "folder", id, autocomplete: "off", spellcheck: "false",
     placeholder: "/home/you/Videos", "aria-describedby": `${id}-problem`,
   });
   const error = element("p", { class: "problem", id: `${id}-problem`, role: "alert" });
   const button = element("button", { type: "submit", class: "main" }, "Add");
+  const browse = element("button", { type: "button", click: () => chooseFolder(input.value).then((folder) => folder && start(folder)) }, icon("folder"), "Browse…");
   const suggested = element("div", { class: "suggested" });
   const start = async (folder) => {
     error.textContent = "";
@@ -34,9 +36,9 @@ export function addFolder(jobs, status) {
   status.load().then((current) => fill(suggested, (current.suggested_folders ?? []).map(suggestion)), () => {}); // no suggestions
   return element(
     "form",
-    { class: "add-folder", submit: (event) => (event.preventDefault(), start(input.value.trim())) },
+    { class: "add-folder", submit: (event) => (event.preventDefault(), input.value.trim() ? start(input.value.trim()) : browse.click()) },
     element("label", { for: id }, "Folder with videos"),
-    element("div", { class: "add-folder-line" }, input, button),
+    element("div", { class: "add-folder-line" }, input, browse, button),
     suggested,
     error,
   );

@@ -6,7 +6,7 @@ import { element, fill, icon, setIcon } from "../components/element.js";
 import { toast } from "../components/toast.js";
 
 const WORDS = { speech: "Speech: ", screen: "On-screen text: " }; // what is read when all pictures are
-const STATES = { queued: "Waiting:", running: "Indexing", done: "Indexed", cancelled: "Stopped", failed: "Failed:" };
+const STATES = { queued: "Waiting:", running: "Indexing", done: "Indexed", cancelled: "Stopped", failed: "Failed:", interrupted: "Interrupted:" };
 const MAX_SHOWN = 4;
 const MIN_VIDEOS = 3; // processed, before the remaining time is estimated
 
@@ -60,14 +60,16 @@ class Row {
     this._title.textContent = `${STATES[job.state]} ${job.targets.map(basename).join(", ")}`;
     const words = !finished && job.stage !== "pictures";
     const [done, total] = words ? [job.words_done, job.words_total] : [job.done, job.total];
-    this._count.textContent = total ? `${WORDS[words && job.stage] ?? ""}${done} of ${total}` : finished ? "" : "Looking for videos…";
+    this._count.textContent = total ? job.state === "done" ? "" : `${WORDS[words && job.stage] ?? ""}${done} of ${total}` : finished ? "" : "Looking for videos…";
     this._stop.hidden = finished;
+    this._bar.hidden = finished; // one line is enough
+    this._summary.hidden = job.state === "failed";
     this._resume.hidden = !finished || job.state === "done";
-    if (finished || total) this._bar.value = job.state === "done" ? 1 : total ? done / total : 0;
+    if (total) this._bar.value = done / total;
     else this._bar.removeAttribute("value");
     this._summary.textContent = summary(job, finished);
     this._error.textContent = job.error ?? "";
-    fill(this._problems, (job.problems ?? []).slice(-3).map((each) => element("li", {}, reason(each))));
+    fill(this._problems, (job.problems ?? []).filter((each) => each !== job.error).slice(-3).map((each) => element("li", {}, reason(each))));
   }
 
   _button(method, label) {
@@ -85,7 +87,7 @@ function summary(job, finished) {
   if (!finished && job.current?.length) parts.push(`now ${job.current.map(basename).join(", ")}`);
   const seconds = finished || job.stage !== "pictures" ? null : remaining(job);
   if (seconds) parts.push(`about ${duration(seconds)} left`);
-  return parts.join(" · ") || (job.state === "done" ? "Nothing new" : "");
+  return parts.join(" · ") || (job.state === "done" ? (job.total ? "Nothing new" : "No videos there") : "");
 }
 
 function remaining(job) {

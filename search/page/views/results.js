@@ -3,13 +3,14 @@
 import { go, here, key } from "../lib/address.js";
 import { count } from "../lib/format.js";
 import { momentCard, videoCard } from "../components/card.js";
-import { element, fill, icon } from "../components/element.js";
+import { element, fill } from "../components/element.js";
 import { exportSearch } from "../components/exports.js";
 import { Grid } from "../components/grid.js";
 import { byClipOnly, hasFilters, parameters, searchOptions } from "../components/options.js";
 import { Pages } from "../components/pages.js";
 import { emptyState, errorState } from "../components/placeholders.js";
 import { queryClip } from "../components/query_clip.js";
+import { addRecent } from "../components/recent.js";
 import { saveButton, savedSearches } from "../components/saved_searches.js";
 import { announce } from "../components/toast.js";
 import { jobList } from "./job.js";
@@ -92,8 +93,9 @@ export class ResultsView {
     this._cache.set(address, pages);
     if (this._cache.size > CACHED) this._cache.delete(this._cache.keys().next().value);
     this.pages = pages;
-    fill(this._head, heading(title(place)), element("div", { class: "tools" }, searchOptions(place, this._status), place.q && !queryClip(place) && saveButton(place), exportSearch(place)));
+    fill(this._head, heading(title(place), "Searching…"), element("div", { class: "tools" }, searchOptions(place, this._status), place.q && !queryClip(place) && saveButton(place), exportSearch(place)));
     const restored = pages.items.length > 0;
+    if (!restored) this._moments.clear(); // what answered something else is no answer
     if (!restored) scrollTo(0, 0);
     await this._moments.show(pages, (_, error) => this._drawQuality(pages, place, error));
     if (restored && pages === this.pages) scrollTo(0, pages.scroll);
@@ -106,10 +108,18 @@ export class ResultsView {
       return;
     }
     const loaded = pages.items.length;
+    this._drawCount(pages);
     announce(loaded ? `${count(loaded, "moment")}${pages.complete ? "" : " and more"}` : "No match");
     if (!loaded) fill(this._message, noMatch(place));
-    else if (pages.verdict === "nothing") fill(this._message, banner("Probably not in this library.", "These are the closest moments."));
-    else if (pages.verdict === "unsure") fill(this._message, banner("Uncertain results.", "Other words or a picture may find more."));
+    else addRecent(place.q);
+  }
+
+  /** Say in the title how many moments are likely. */
+  _drawCount(pages) {
+    const likely = pages.items.filter((each) => each.likely).length;
+    const all = pages.complete || likely < pages.items.length;
+    const text = !pages.items.length ? "" : likely ? `${count(likely, "moment")}${all ? "" : " and more"}` : "nothing likely";
+    this._head.querySelector("h1 small")?.replaceChildren(text);
   }
 
   /** Show where the query has a syntax error. */
@@ -135,10 +145,6 @@ function title(place) {
   const clip = queryClip(place);
   if (place.q && clip) return `“${place.q}”, like ${clip.name}`;
   return place.q ? `“${place.q}”` : `Like ${clip.name}`;
-}
-
-function banner(sentence, more) {
-  return element("p", { class: "banner" }, icon("warning"), element("span", {}, element("strong", {}, sentence), ` ${more}`));
 }
 
 function noMatch(place) {

@@ -6,9 +6,14 @@ import logging
 import os
 import queue
 import secrets
+import sqlite3
 import threading
+import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Literal
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -18,13 +23,15 @@ from search.engine.engine import CATALOG_FILE, Engine
 from search.service.backend.errors import ApiError
 from search.service.backend.schemas import shown_path
 from store.catalog.catalog import Catalog
+from store.errors import StoreError
 
-ENDED = ("done", "cancelled", "failed")
+ENDED = ("done", "cancelled", "failed", "interrupted")
 
 _MAX_ENDED = 100  # jobs that are remembered
 _MAX_QUEUED = 20
 _MAX_PROBLEMS = 100  # reported per job
 _END_SECONDS = 5.0  # grace period at shutdown
+_SAVE_SECONDS = 2.0  # between two records of a running job
 
 _log = logging.getLogger(__name__)
 
@@ -69,7 +76,9 @@ class Job(BaseModel):
     )
 
     id: str
-    state: Literal["queued", "running", "done", "cancelled", "failed"]
+    state: Literal["queued", "running", "done", "cancelled", "failed", "interrupted"] = Field(
+        description="interrupted: the service ended before the job did; `resume` goes on."
+    )
     targets: list[str]
     done: int = Field(default=0, description="Files finished.")
     total: int = Field(default=0, description="Files found.")
@@ -82,6 +91,9 @@ class Job(BaseModel):
     current: list[str] = Field(default=[], description="Names of the files being read.")
     problems: list[str] = Field(default=[], description="Unreadable files, with reasons.")
     error: str | None = Field(default=None, description="Why the whole job failed.")
+    retry_failed: bool = Field(default=False, description="As in the request.")
+    prune: bool = Field(default=False, description="As in the request.")
+    words: Words | None = Field(default=None, description="As in the request.")
     started_at: str | None = None
     ended_at: str | None = None
 
@@ -109,13 +121,18 @@ class Jobs:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._jobs: dict[str, Job] = {}
-        self._options: dict[str, IndexOptions] = {}
         self._cancels: dict[str, threading.Event] = {}
         self._lock = threading.RLock()
         self._queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._catalog: Catalog | None = None  # of the running job
         self._closed = False
+        self._saved_at = 0.0
+        for record in engine.catalog.jobs.all():
+            with suppress(ValueError):  # of another version
+                job = Job.model_validate_json(record)
+                ended = {} if job.state in ENDED else {"state": "interrupted", "current": []}
+                self._jobs[job.id], self._cancels[job.id] = job.model_copy(update=ended), threading.Event()
 
     def start(self, request: JobRequest) -> Job:
         """Queue a job.
@@ -128,13 +145,12 @@ class Jobs:
                 os.fsencode(target)
             except UnicodeError:
                 raise ApiError(422, f"Targets are names of files, got {target[:200]!a}.") from None
-        targets = [os.path.expanduser(target) for target in request.targets]
+        targets = [target_path(target) for target in request.targets]
         for target in targets:
             if not os.path.isabs(target) or "\0" in target:
                 raise ApiError(422, f"Targets are absolute paths, got {target[:200]!a}.")
-        job = Job(id=secrets.token_hex(6), state="queued", targets=targets)
-        options = IndexOptions(retry_failed=request.retry_failed, prune=request.prune, words=request.words)
-        return self._enqueue(job, options)
+        job = Job(id=secrets.token_hex(6), state="queued", **request.model_dump() | {"targets": targets})
+        return self._enqueue(job)
 
     def resume(self, number: str) -> Job:
         """Queue an ended job again; what it indexed is skipped.
@@ -146,8 +162,8 @@ class Jobs:
             job = self.job(number)
             if job.state not in ENDED:
                 raise ApiError(409, f"This job is {job.state}; only an ended job can be resumed.")
-            fresh = Job(id=job.id, state="queued", targets=job.targets)
-            return self._enqueue(fresh, self._options[number])
+            asked = job.model_dump(include=set(JobRequest.model_fields))
+            return self._enqueue(Job(id=job.id, state="queued", **asked))
 
     def cancel(self, number: str) -> Job:
         """Cancel a job; what it has indexed stays.
@@ -188,14 +204,15 @@ class Jobs:
         if catalog is not None:  # a decoder that dies with this process must not record a failure of its file
             catalog.close()
 
-    def _enqueue(self, job: Job, options: IndexOptions) -> Job:
+    def _enqueue(self, job: Job) -> Job:
         with self._lock:
             if sum(each.state == "queued" for each in self._jobs.values()) >= _MAX_QUEUED:
                 raise ApiError(429, f"{_MAX_QUEUED} jobs are queued already.")
             self._jobs.pop(job.id, None)
             for number in [each.id for each in self._jobs.values() if each.state in ENDED][: -_MAX_ENDED + 1]:
-                del self._jobs[number], self._options[number], self._cancels[number]
-            self._jobs[job.id], self._options[job.id], self._cancels[job.id] = job, options, threading.Event()
+                del self._jobs[number], self._cancels[number]
+            self._jobs[job.id], self._cancels[job.id] = job, threading.Event()
+            self._save(job)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="indexing", daemon=True)
                 self._thread.start()
@@ -208,18 +225,18 @@ class Jobs:
                 if number not in self._jobs or self._jobs[number].state != "queued":
                     continue  # cancelled while queued
                 job = self._update(number, state="running", started_at=_now())
-                options, cancel = self._options[number], self._cancels[number]
-            self._update(number, **self._outcome(job, options, cancel), current=[], ended_at=_now())
+                cancel = self._cancels[number]
+            self._update(number, **self._outcome(job, cancel), current=[], ended_at=_now())
 
-    def _outcome(self, job: Job, options: IndexOptions, cancel: threading.Event) -> dict[str, Any]:
+    def _outcome(self, job: Job, cancel: threading.Event) -> dict[str, Any]:
         """Run a job; return the changes to its record."""
         try:
-            report = self._run(job, options, cancel)
+            report = self._run(job, cancel)
         except Cancelled:
-            return {"state": "cancelled"}
+            return {"state": "interrupted" if self._closed else "cancelled"}
         except Exception as error:  # the service continues whatever it was
             if self._closed:
-                return {"state": "cancelled"}
+                return {"state": "interrupted"}
             _log.exception("indexing %s failed", job.targets)
             return {
                 "state": "failed",
@@ -227,9 +244,13 @@ class Jobs:
             }
         finally:
             self._refresh()
-        return {"state": "done", **_problems(report)}
+        problems = _problems(report)
+        ended = self.job(job.id)
+        if problems["problems"] and not (ended.total or ended.done):  # not one file was found
+            return {"state": "failed", "error": problems["problems"][0], **problems}
+        return {"state": "done", **problems}
 
-    def _run(self, job: Job, options: IndexOptions, cancel: threading.Event) -> Report:
+    def _run(self, job: Job, cancel: threading.Event) -> Report:
         def check() -> None:
             if cancel.is_set():
                 raise Cancelled
@@ -239,6 +260,7 @@ class Jobs:
             self._update(job.id, **_counts(progress))
             self._engine.yield_to_searches()
 
+        options = IndexOptions(retry_failed=job.retry_failed, prune=job.prune, words=job.words)
         encoder = self._engine.searcher().encoder
         if cancel.is_set():
             raise Cancelled
@@ -260,8 +282,35 @@ class Jobs:
 
     def _update(self, number: str, **changes: Any) -> Job:
         with self._lock:
-            self._jobs[number] = self._jobs[number].model_copy(update=changes)
-            return self._jobs[number]
+            before = self._jobs[number]
+            job = self._jobs[number] = before.model_copy(update=changes)
+            if job.state != before.state or time.monotonic() - self._saved_at > _SAVE_SECONDS:
+                self._save(job)
+            return job
+
+    def _save(self, job: Job) -> None:
+        """Keep a job in the library, so that it is there after a restart."""
+        self._saved_at = time.monotonic()
+        try:
+            self._engine.catalog.jobs.put(job.id, job.model_dump_json())
+            if job.state == "queued":
+                self._engine.catalog.jobs.keep(self._jobs)
+        except (StoreError, sqlite3.Error) as error:  # a library that takes nothing is none that is indexed either
+            _log.warning("the job %s is not kept: %s", job.id, error)
+
+
+def target_path(text: str) -> str:
+    """Return the path that a person pasted: without quotation marks around it, not as an address, with `~` expanded."""
+    text = text.strip()
+    for quote in ('"', "'"):
+        if len(text) > 1 and text[0] == text[-1] == quote:
+            text = text[1:-1]
+    if text.lower().startswith("file://"):
+        parts = urlsplit(text)
+        if parts.netloc not in ("", "localhost"):
+            raise ApiError(422, f"The file is on another machine: {text[:200]!a}.")
+        text = url2pathname(parts.path)
+    return os.path.expanduser(text)
 
 
 def _counts(progress: Progress) -> dict[str, Any]:

@@ -93,6 +93,10 @@ class Previews:
             return None
         return film
 
+    def made(self, video: Video) -> bool:
+        """Whether the film of a video is there."""
+        return self._path(video).is_file()
+
     def want(self, video: Video) -> float | None:
         """Queue the preview of a video; return the seconds written so far, None while it is queued.
 

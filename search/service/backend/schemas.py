@@ -227,6 +227,7 @@ class Video(BaseModel):
         thumbnail=f"{API}/segments/17/thumbnail",
         media=f"{API}/videos/3/media",
         preview=f"{API}/videos/3/preview",
+        converted=False,
         missing_seconds=0.0,
         offline=False,
     )
@@ -252,6 +253,7 @@ class Video(BaseModel):
     thumbnail: str | None
     media: str
     preview: str | None = Field(description="URL of a transcoded preview, if ffmpeg is installed.")
+    converted: bool = Field(default=False, description="Whether the preview is made already.")
     missing_seconds: float = Field(default=0.0, description="Missing or damaged at the end of the file.")
     offline: bool = Field(default=False, description="Whether the file is out of reach: gone, or its drive is.")
 

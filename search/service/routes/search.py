@@ -146,7 +146,9 @@ def find(state: ServiceState, question: Question, *, local: bool) -> list[moment
 
         found = state.engine.run(ask)
         state.answers.put(key, found)
-    return found if question.top is not None else list(takewhile(_worth, found))
+    if question.top is not None or isinstance(request, SimilarRequest):  # so many, or whatever is nearest
+        return found
+    return list(takewhile(_worth, found))
 
 
 def _worth(moment: moments.Moment) -> bool:

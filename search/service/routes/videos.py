@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+import string
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Query, Request
+from fastapi import Path as Parameter
+from pydantic import BaseModel, Field
 
+from indexer.discovery import looks_like_video
 from search.service.backend.errors import ApiError
+from search.service.backend.jobs import target_path
 from search.service.backend.paging import Limit, Offset, next_part
 from search.service.backend.schemas import (
     LARGEST_ID,
@@ -30,8 +36,10 @@ from store.filters import parse_filter
 
 router = APIRouter(tags=["library"])
 
-VideoId = Annotated[int, Path(ge=1, le=LARGEST_ID, examples=[1])]
-SegmentId = Annotated[int, Path(ge=1, le=LARGEST_ID, examples=[1])]
+_MOST_ENTRIES = 5000  # of a folder that are listed
+
+VideoId = Annotated[int, Parameter(ge=1, le=LARGEST_ID, examples=[1])]
+SegmentId = Annotated[int, Parameter(ge=1, le=LARGEST_ID, examples=[1])]
 
 
 @router.get("/videos")
@@ -115,6 +123,74 @@ def list_months(state: Shared) -> Page[Month]:
     return Page(items=items, total=len(items), next=None)
 
 
+@router.delete("/folders", status_code=204)
+def forget_folder(
+    state: Shared, local: IsLocal, folder: Annotated[str, Query(max_length=4096, description="Its absolute path.")]
+) -> None:
+    """Remove a folder and all below it from the library; its files stay."""
+    if not local:
+        raise ApiError(403, "Only a local client can remove folders.")
+    check_within(folder, local=local)
+    if not state.library.remove([folder]):
+        raise ApiError(404, "No video of this library lies in this folder.")
+
+
+class Entry(BaseModel):
+    """A folder of this machine."""
+
+    name: str
+    path: str
+
+
+class Browsed(BaseModel):
+    """A folder of this machine, and where to go from it."""
+
+    path: str
+    parent: str | None
+    folders: list[Entry] = Field(description="In it, without hidden ones.")
+    videos: int = Field(description="Files in it that are named like video.")
+    places: list[Entry] = Field(description="Where to begin: home, drives, and folders that were indexed.")
+
+
+@router.get("/browse")
+def browse(
+    local: IsLocal,
+    state: Shared,
+    path: Annotated[str | None, Query(max_length=4096, description="The home folder if not given.")] = None,
+) -> Browsed:
+    """List the folders in a folder of this machine, to choose one to index."""
+    if not local:
+        raise ApiError(403, "Only a local client can see the folders of this machine.")
+    folder = Path(target_path(path) if path else Path.home())
+    if not folder.is_absolute() or "\0" in str(folder):
+        raise ApiError(422, f"A path is absolute, got {str(folder)[:200]!a}.")
+    try:
+        inside = sorted(os.scandir(folder), key=lambda each: each.name.lower())[:_MOST_ENTRIES]
+    except OSError as error:
+        raise ApiError(404, f"{folder}: {error.strerror or error}") from None
+    recent = [root.path for root in state.library.catalog.roots.all()]
+    return Browsed(
+        path=shown_path(str(folder), local=True),
+        parent=None if folder.parent == folder else shown_path(str(folder.parent), local=True),
+        folders=[_entry(each.path) for each in inside if not each.name.startswith(".") and each.is_dir()],
+        videos=sum(looks_like_video(Path(each.path)) for each in inside),
+        places=[_entry(each) for each in dict.fromkeys([str(Path.home()), *_drives(), *recent])],
+    )
+
+
+def _drives() -> list[str]:
+    """The roots of this machine and what is mounted where people see it."""
+    if os.name == "nt":
+        return [f"{letter}:\\" for letter in string.ascii_uppercase if os.path.exists(f"{letter}:\\")]
+    mounts = [Path("/Volumes"), Path("/mnt"), Path("/media"), Path("/run/media")]
+    found = [each for mount in mounts if mount.is_dir() for each in mount.iterdir() if os.path.ismount(each)]
+    return ["/", *sorted(map(str, found))]
+
+
+def _entry(path: str) -> Entry:
+    return Entry(name=shown_path(path, local=False) or path, path=shown_path(path, local=True))
+
+
 @router.get("/failures")
 def list_failures(
     request: Request, state: Shared, local: IsLocal, limit: Limit = 20, offset: Offset = 0
@@ -153,6 +229,10 @@ def held_video(state: ServiceState, video_id: int) -> types.Video:
 def shown_videos(state: ServiceState, videos: Sequence[types.Video], *, local: bool) -> list[Video]:
     """Convert videos for a client."""
     extents = state.library.catalog.videos.extents([video.id for video in videos if video.id is not None])
+    previews = state.previews
     return [
-        Video.of(video, extents.get(video.id or 0), local=local, previews=state.previews.possible) for video in videos
+        Video.of(video, extents.get(video.id or 0), local=local, previews=previews.possible).model_copy(
+            update={"converted": previews.made(video)}
+        )
+        for video in videos
     ]

@@ -170,6 +170,7 @@ export class Playback {
     const format = `${info.codec} in ${info.container.split(",")[0]}`;
     const message = element("p", {}, element("strong", {}, "Browsers cannot play this format"), ` (${format}).`);
     if (!info.preview) return this._showWarning(message, element("p", {}, "It can still be searched and exported."));
+    if (info.converted) return this._transcode(info);
     this._showWarning(message, element("button", { type: "button", class: "main", click: () => this._transcode(info) }, "Play a converted copy"));
   }
 

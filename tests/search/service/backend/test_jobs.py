@@ -162,8 +162,39 @@ def test_targets_are_absolute_paths(client: TestClient, body: dict):
 
 def test_a_target_that_is_not_there_is_told(client: TestClient, tmp_path: Path):
     job = finished(client, start(client, tmp_path / "nowhere"))
-    assert job["state"] == "done"
-    assert "nowhere" in job["problems"][0]
+    assert job["state"] == "failed"
+    assert "nowhere" in job["error"]
+
+
+@pytest.mark.parametrize("form", ['"{}"', "'{}'", " {} ", "file://{}", "file://localhost{}"])
+def test_a_pasted_path_is_understood(client: TestClient, films: Path, tmp_path: Path, form: str):
+    folder = tmp_path / "my films"
+    folder.mkdir()
+    shutil.copy(films / "0.mp4", folder)
+    name = str(folder).replace(" ", "%20") if "file" in form else str(folder)
+    job = finished(client, start(client, form.format(name)))
+    assert (job["targets"], job["state"], job["indexed"]) == ([str(folder)], "done", 1)
+
+
+def test_a_file_of_another_machine_is_refused(client: TestClient):
+    assert client.post(f"{API}/jobs", json={"targets": ["file://server/share/film.mp4"]}).status_code == 422
+
+
+def test_jobs_are_there_after_a_restart(encoder: Encoder, films: Path, tmp_path: Path):
+    with serving(tmp_path / "library", encoder) as client:
+        ended = start(client, films / "0.mp4")
+        finished(client, ended)
+        jobs = state_of(client).jobs
+        killed = jobs.job(ended).model_copy(update={"id": "1", "state": "running", "total": 5, "targets": [str(films)]})
+        jobs._save(killed)
+        jobs._engine.catalog.jobs.put("2", "of a later version")
+    with serving(tmp_path / "library", encoder) as client:
+        assert [(job["id"], job["state"]) for job in client.get(f"{API}/jobs").json()["items"]] == [
+            ("1", "interrupted"),
+            (ended, "done"),
+        ]
+        assert client.post(f"{API}/jobs/1/resume").status_code == 202
+        assert finished(client, "1")["indexed"] == 3
 
 
 def test_too_many_waiting_runs_are_refused(client: TestClient, films: Path, gate: threading.Event):
@@ -226,5 +257,5 @@ def test_the_service_ends_while_it_indexes(encoder: Encoder, films: Path, tmp_pa
     for thread in threading.enumerate():
         if thread.name == "indexing":
             thread.join(DEADLINE)
-    assert jobs.job(job).state in ("cancelled", "done")
+    assert jobs.job(job).state in ("interrupted", "done")
     assert not list((tmp_path / "library").glob("service.json"))

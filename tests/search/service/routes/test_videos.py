@@ -71,3 +71,26 @@ def test_failures_folders_and_vocabulary(client: TestClient, films: Path):
         get(client, "search", q=f"after:{date}")
     for term in [*vocabulary["filters"], *vocabulary["fields"], *vocabulary["operators"]]:
         get(client, "search", q=term["example"])
+
+
+def test_folders_of_this_machine_are_browsed(client: TestClient, films: Path, tmp_path: Path):
+    (tmp_path / "B").mkdir()
+    (tmp_path / "a").mkdir()
+    (tmp_path / ".hidden").mkdir()
+    (tmp_path / "film.mp4").touch()
+    seen = get(client, "browse", path=f'"{tmp_path}"')
+    assert [each["name"] for each in seen["folders"]] == ["a", "B"]
+    assert (seen["path"], seen["parent"], seen["videos"]) == (str(tmp_path), str(tmp_path.parent), 1)
+    assert {str(Path.home()), str(films)} <= {each["path"] for each in seen["places"]}
+    assert get(client, "browse")["path"] == str(Path.home())
+    assert get(client, "browse", path="/")["parent"] is None
+    problem(client.get(f"{API}/browse", params={"path": str(tmp_path / "nowhere")}), 404)
+    problem(client.get(f"{API}/browse", params={"path": "relative"}), 422)
+
+
+def test_a_folder_is_removed_and_its_files_stay(own: TestClient, films: Path):
+    assert own.delete(f"{API}/folders", params={"folder": str(films)}).status_code == 204
+    assert get(own, "videos")["total"] == 0
+    assert (films / "first.mp4").exists()
+    problem(own.delete(f"{API}/folders", params={"folder": str(films)}), 404)
+    problem(own.delete(f"{API}/folders", params={"folder": "relative"}), 422)

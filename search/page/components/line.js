@@ -1,0 +1,18 @@
+/** A line of a moment, with the words of the query marked. */
+
+import { element } from "./element.js";
+
+const SOURCES = { speech: "Speech: ", screen: "On screen: " }; // subtitles go without saying
+
+/** @param {{text: string, source: string, marks: number[][]}} line with offsets in characters, not in UTF-16 units */
+export function markedLine({ text, source, marks }) {
+  const characters = [...text];
+  const parts = [];
+  let place = 0;
+  for (const [start, end] of marks) {
+    parts.push(characters.slice(place, start).join(""), element("mark", {}, characters.slice(start, end).join("")));
+    place = end;
+  }
+  parts.push(characters.slice(place).join(""));
+  return [SOURCES[source], element("q", {}, parts), " "];
+}
