@@ -370,6 +370,28 @@ def test_what_browsers_cannot_play_is_converted(page: Page, service: str, pictur
 
 
 @in_browser
+def test_a_moment_is_played_to_its_end_stepped_and_trimmed(page: Page, service: str):
+    page.goto(service)
+    search_for(page, "violin").first.click()
+    video = page.locator("dialog video")
+    start, end = map(float, asked(page)["at"].split("-"))
+    second_once(video, "video.currentTime > 0 && !video.seeking")
+    video.evaluate("(video, second) => { video.currentTime = second; }", end - 0.4)
+    assert end <= second_once(video, "video.paused") < end + 1
+    before = video.evaluate("video => video.currentTime")
+    page.keyboard.press(",")
+    assert second_once(video, f"!video.seeking && video.currentTime < {before}") > before - 3 / FRAMES_A_SECOND
+    expect(page.locator(".controls .time")).to_contain_text("frame")
+    page.keyboard.press("i")
+    expect(page).not_to_have_url(re.compile(f"at={start:g}-"))
+    page.get_by_role("button", name="Loop the moment").click()
+    page.keyboard.press("r")
+    second_once(video, "!video.paused")
+    page.keyboard.press("l")
+    expect(page.get_by_role("button", name="Speed")).to_have_text("1.5×")
+
+
+@in_browser
 def test_old_results_never_stand_under_a_new_title(page: Page, service: str):
     page.goto(f"{service}/?q=violin")
     moments = page.get_by_role("list", name="Moments", exact=True)

@@ -1,21 +1,23 @@
 /** Search results with options; without a query, recently added videos. */
 
-import { go, here, key } from "../lib/address.js";
+import { go, here, key, link } from "../lib/address.js";
+import { get } from "../lib/api.js";
 import { count } from "../lib/format.js";
 import { momentCard, videoCard } from "../components/card.js";
-import { element, fill } from "../components/element.js";
+import { element, fill, icon } from "../components/element.js";
 import { exportSearch } from "../components/exports.js";
 import { Grid } from "../components/grid.js";
 import { byClipOnly, hasFilters, parameters, searchOptions } from "../components/options.js";
 import { Pages } from "../components/pages.js";
 import { emptyState, errorState } from "../components/placeholders.js";
 import { queryClip } from "../components/query_clip.js";
-import { addRecent } from "../components/recent.js";
+import { addRecent, recent } from "../components/recent.js";
 import { saveButton, savedSearches } from "../components/saved_searches.js";
 import { announce } from "../components/toast.js";
 import { jobList } from "./job.js";
 import { welcome } from "./welcome.js";
 
+const [EXAMPLES, RECENT] = [8, 4];
 const CACHED = 6; // result lists, for the back button
 
 export class ResultsView {
@@ -72,7 +74,7 @@ export class ResultsView {
       const status = await this._status.load();
       if (this._address !== key(here())) return;
       if (status.videos === 0) return this._welcome(status);
-      fill(this._head, heading("Recently added", count(status.videos, "video")), this._jobs.running.length > 0 && this._jobList, savedSearches());
+      fill(this._head, heading("Recently added", count(status.videos, "video")), examples(), this._jobs.running.length > 0 && this._jobList, savedSearches());
       await this._videos.show(new Pages("/videos", { order: "added", limit: 40 }));
     } catch (error) {
       this._failed = true;
@@ -135,6 +137,22 @@ export class ResultsView {
     );
     fill(this._message, message);
   }
+}
+
+/** Return links to queries that this library can answer: what was recognised most often in it, and recent queries. */
+function examples() {
+  const list = element("ul", { class: "saved-searches", "aria-label": "Try", hidden: true });
+  const row = (text, image) => element("li", {}, element("a", { class: "button", href: link({ q: text }) }, icon(image), text));
+  get("/vocabulary").then(
+    ({ filters }) => {
+      const shown = filters.find((each) => each.name === "shows:")?.values ?? [];
+      const asked = recent().slice(0, RECENT);
+      fill(list, asked.map((text) => row(text, "clock")), shown.filter((text) => !asked.includes(text)).slice(0, EXAMPLES).map((text) => row(text, "search")));
+      list.hidden = !list.children.length;
+    },
+    () => {}, // the view shows the error
+  );
+  return list;
 }
 
 function heading(text, detail) {

@@ -8,6 +8,7 @@ import { Timeline } from "./timeline.js";
 import { waitForTranscode } from "./transcode.js";
 
 const SKIP_SECONDS = 5;
+const SPEEDS = [0.25, 0.5, 1, 1.5, 2, 4];
 
 export class Playback {
   /** @param {function(number)} onTime called with the current second */
@@ -26,6 +27,8 @@ export class Playback {
     this.timeline = new Timeline((seconds) => this.seek(seconds));
     this._time = element("span", { class: "time" }, "0:00");
     this._play = control("play", "Play (space)", () => this.toggle(), { autofocus: true });
+    this._loop = control("loop", "Loop the moment (Shift+R)", () => this.toggleLoop(), { "aria-pressed": "false" });
+    this._speed = element("button", { type: "button", class: "control speed", "aria-label": "Speed", title: "Speed (J slower, L faster)", click: () => this.faster() }, "1×");
     this._sound = control("sound", "Sound off (M)", () => this.mute());
     this.root = element(
       "div",
@@ -35,7 +38,7 @@ export class Playback {
       element(
         "div",
         { class: "controls" },
-        this._play, control("replay", "Back to the moment (R)", () => this.replay()), this._time,
+        this._play, control("replay", "Back to the moment (R)", () => this.replay()), this._loop, this._speed, this._time,
         element("span", { class: "spring" }), this._sound, control("fullscreen", "Full screen (F)", () => this.fullscreen()),
       ),
     );
@@ -44,11 +47,12 @@ export class Playback {
   /**
    * @param {Object} video of the API
    * @param {number} start seconds
+   * @param {?number} end where it stops, or begins again
    */
-  load(video, start, { play = true } = {}) {
+  load(video, start, end, { play = true } = {}) {
     this._info = video;
     this._cues = captions(video.cues ?? []);
-    this._start = start;
+    this.span(start, end);
     this._autoplay = play;
     this._transcoded = false;
     this._abort?.abort();
@@ -61,11 +65,48 @@ export class Playback {
     this._failed();
   }
 
-  /** Play the same video from another second. */
-  jump(start) {
-    this._start = start;
+  /** Play the same video from another second, up to an end if there is one. */
+  jump(start, end = null) {
+    this.span(start, end);
     this.seek(start);
+    this._until = end;
     this._playVideo();
+  }
+
+  /** Set the moment without going there. */
+  span(start, end) {
+    [this._start, this._end, this._until] = [start, end, end];
+  }
+
+  /** Whether the moment is played again and again, or once. */
+  toggleLoop() {
+    this._looping = !this._looping;
+    this._loop.setAttribute("aria-pressed", String(this._looping));
+    if (this._looping && this._end !== null && this.video.currentTime >= this._end) this.replay();
+    this._until = this._end;
+  }
+
+  faster() {
+    const speed = SPEEDS[(SPEEDS.indexOf(this.video.playbackRate) + 1) % SPEEDS.length];
+    this._setSpeed(this.video.paused ? this.video.playbackRate : speed);
+    this._playVideo();
+  }
+
+  slower() {
+    const place = SPEEDS.indexOf(this.video.playbackRate);
+    this._setSpeed(SPEEDS[Math.max(0, place - 1)]);
+  }
+
+  _setSpeed(speed) {
+    this.video.playbackRate = speed;
+    this._speed.textContent = `${speed}×`;
+  }
+
+  /** Go some frames on or back, and stand there. */
+  frames(number) {
+    this.video.pause();
+    const fps = this._info?.fps || 25;
+    this.seek((Math.round(this.video.currentTime * fps) + number + 0.001) / fps);
   }
 
   /** Release the media file. */
@@ -76,6 +117,7 @@ export class Playback {
   }
 
   seek(seconds) {
+    this._until = null; // who goes somewhere else wants to see what comes then
     const end = Number.isFinite(this.video.duration) ? this.video.duration : seconds;
     this.video.currentTime = Math.max(0, Math.min(seconds, end));
     this.timeline.at(this.video.currentTime);
@@ -86,7 +128,7 @@ export class Playback {
   }
 
   replay() {
-    this.jump(this._start);
+    this.jump(this._start, this._end);
   }
 
   toggle() {
@@ -118,6 +160,7 @@ export class Playback {
 
   _loaded() {
     this.video.currentTime = this._start;
+    this._until = this._end;
     this._setWaiting(false);
     if (this._autoplay) this._playVideo();
   }
@@ -128,6 +171,7 @@ export class Playback {
 
   _update() {
     const seconds = this.video.currentTime;
+    if (this._until !== null && seconds >= this._until && !this.video.paused) this._reachedEnd();
     this.timeline.at(seconds);
     this._drawTime();
     const cues = this._cues.filter((cue) => cue.start <= seconds && seconds < cue.end);
@@ -136,12 +180,24 @@ export class Playback {
     this._onTime(seconds);
   }
 
+  _reachedEnd() {
+    if (this._looping) return this.replay();
+    this._until = null; // playing on goes past it
+    this.video.pause();
+  }
+
+  /** The time; where the picture stands still, to the frame. */
   _drawTime() {
-    this._time.textContent = `${clock(this.video.currentTime || 0)} / ${clock(this._info?.duration ?? 0)}`;
+    const seconds = this.video.currentTime || 0;
+    const fps = this._info?.fps || 0;
+    const frame = Math.floor(seconds * fps + 0.01);
+    const exact = this.video.paused && fps ? `:${String(Math.floor((seconds % 1) * fps + 0.01)).padStart(2, "0")} · frame ${frame}` : "";
+    this._time.textContent = `${clock(seconds)}${exact} / ${clock(this._info?.duration ?? 0)}`;
   }
 
   _drawPlay() {
     const playing = !this.video.paused;
+    this._drawTime();
     setIcon(this._play.firstElementChild, playing ? "pause" : "play");
     setLabel(this._play, playing ? "Pause (space)" : "Play (space)");
   }

@@ -3,7 +3,7 @@
 import { at, entryState, go, here, link, moment as momentOf, withoutPlayer } from "../../lib/address.js";
 import { get } from "../../lib/api.js";
 import { captions } from "../../lib/cues.js";
-import { clock, duration, percent } from "../../lib/format.js";
+import { bytes, clock, duration, percent, span } from "../../lib/format.js";
 import { thumbnailImage } from "../card.js";
 import { selectButton } from "../select_button.js";
 import { element, fill, icon } from "../element.js";
@@ -60,7 +60,7 @@ export class Player {
       if (Number(here().film) !== video.id) return;
       this._video = video;
       this._subtitles.show(captions(video.cues));
-      this._playback.load(video, this._moment.start);
+      this._playback.load(video, this._moment.start, this._moment.end);
       this._draw();
     } catch (error) {
       this._video = null;
@@ -70,7 +70,9 @@ export class Player {
   }
 
   _jump() {
-    this._playback.jump(this._moment.start);
+    if (this._trimmed) this._playback.span(this._moment.start, this._moment.end);
+    else this._playback.jump(this._moment.start, this._moment.end);
+    this._trimmed = false;
     this._draw();
   }
 
@@ -128,6 +130,17 @@ export class Player {
     go({ ...here(), film: next.video, at: at(next.start, next.end) }, { replace: true, state: entryState() });
   }
 
+  /** Set where the moment begins or ends to the picture that is shown. */
+  _trim(edge) {
+    if (!this._video) return;
+    const now = this._playback.video.currentTime;
+    const { start, end } = { end: null, ...this._moment, [edge]: now };
+    if (end !== null && end <= start) return announce("A moment ends after it starts");
+    this._trimmed = true;
+    announce(`${edge === "start" ? "In" : "Out"} at ${clock(now)}`);
+    go({ ...here(), at: at(start, end) }, { replace: true, state: entryState() });
+  }
+
   _draw() {
     const video = this._video;
     const index = this._index();
@@ -143,8 +156,9 @@ export class Player {
       element(
         "p",
         { class: "facts" },
-        element("strong", {}, end === null ? clock(start) : `${clock(start)}–${clock(end)}`),
+        element("strong", {}, end === null ? clock(start) : span(start, end)),
         end !== null && element("span", {}, duration(end - start)),
+        element("span", {}, `${video.width} × ${video.height}`), video.fps > 0 && element("span", {}, `${Math.round(video.fps * 1000) / 1000} fps`), element("span", {}, video.codec), element("span", {}, bytes(video.size)),
         moment?.confidence !== null && moment?.confidence !== undefined && element("span", {}, `${percent(moment.confidence)} confidence`),
       ),
       labels(moment?.labels ?? this._segmentAt(start)?.labels ?? []),
@@ -156,15 +170,15 @@ export class Player {
 
   _actions(video, moment) {
     const { start, end } = this._moment;
-    const span = { video: video.id, start, end: end ?? video.duration };
+    const part = { video: video.id, start, end: end ?? video.duration };
     const segment = moment?.segment ?? this._segmentAt(start)?.id;
     const similar = { view: "", segment, film: "", at: "" };
     return element(
       "div",
       { class: "actions" },
       segment && element("a", { class: "button", href: link(similar) }, icon("similar"), "More like this"),
-      selectButton(span, { label: "Select" }),
-      exportMoment(span),
+      selectButton(part, { label: "Select" }),
+      exportMoment(part),
       element("a", { class: "button", href: link({ view: "film", id: video.id }) }, icon("storyboard"), "Storyboard"),
       element("button", { type: "button", click: copyAddress }, icon("link"), "Copy link"),
     );
@@ -184,7 +198,7 @@ export class Player {
           "a",
           { href: link({ ...here(), at: at(each.start, each.end) }), "data-step": true },
           thumbnailImage(each.thumbnail),
-          element("span", {}, `${clock(each.start)}–${clock(each.end)}`),
+          element("span", {}, span(each.start, each.end)),
           each.confidence !== null && element("span", { class: "faint" }, percent(each.confidence)),
         ),
       );
@@ -207,8 +221,10 @@ export class Player {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input[type=text]")) return;
     const pressing = event.target.closest("button, a, [popover]");
     const action = {
-      n: () => this._step(1), p: () => this._step(-1), k: () => this._playback.toggle(), m: () => this._playback.mute(),
-      f: () => this._playback.fullscreen(), r: () => this._playback.replay(),
+      n: () => this._step(1), p: () => this._step(-1), m: () => this._playback.mute(), f: () => this._playback.fullscreen(),
+      j: () => this._playback.slower(), k: () => this._playback.toggle(), l: () => this._playback.faster(),
+      i: () => this._trim("start"), o: () => this._trim("end"), ",": () => this._playback.frames(-1), ".": () => this._playback.frames(1),
+      r: () => (event.shiftKey ? this._playback.toggleLoop() : this._playback.replay()),
       ArrowRight: () => this._playback.skip(1), ArrowLeft: () => this._playback.skip(-1),
       " ": pressing ? null : () => this._playback.toggle(),
     }[event.key.length === 1 ? event.key.toLowerCase() : event.key];
@@ -219,7 +235,7 @@ export class Player {
 }
 
 function keyboardHelp() {
-  const pairs = [["N", "next moment"], ["P", "previous"], ["S", "select"], ["R", "replay"], ["Space", "play"], ["← →", "5 s"], ["F", "full screen"], ["Esc", "close"]];
+  const pairs = [["N", "next moment"], ["P", "previous"], ["S", "select"], ["R", "replay"], ["Shift R", "loop"], ["Space", "play"], ["J K L", "slower, play, faster"], [", .", "frame"], ["I O", "in, out"], ["← →", "5 s"], ["F", "full screen"], ["Esc", "close"]];
   return element("p", { class: "keys" }, pairs.map(([key, what]) => element("span", {}, element("kbd", {}, key), ` ${what}`)));
 }
 
