@@ -134,7 +134,8 @@ export class Player {
   _trim(edge) {
     if (!this._video) return;
     const now = this._playback.video.currentTime;
-    const { start, end } = { end: null, ...this._moment, [edge]: now };
+    let { start, end } = { ...this._moment, [edge]: now };
+    if (edge === "start" && end !== null && end <= now) end = null; // it begins after the old end: out is to be set
     if (end !== null && end <= start) return announce("A moment ends after it starts");
     this._trimmed = true;
     announce(`${edge === "start" ? "In" : "Out"} at ${clock(now)}`);
