@@ -8,6 +8,7 @@ import { element, fill, icon } from "./element.js";
 export function chooseFolder(start = "") {
   return new Promise((resolve) => {
     let current = null;
+    let latest = 0; // request; late answers of earlier ones are dropped
     const path = element("input", { type: "text", "aria-label": "Path", autocomplete: "off", spellcheck: "false" });
     const places = element("div", { class: "browser-places" });
     const list = element("ul", { class: "browser-list", "aria-label": "Folders" });
@@ -26,14 +27,18 @@ export function chooseFolder(start = "") {
     const row = (name, target, iconName = "folder") =>
       element("li", {}, element("button", { type: "button", title: target, click: () => open(target) }, icon(iconName), name));
     const open = async (target) => {
+      const [request, typed] = [++latest, path.value];
       try {
         const folder = await get("/browse", { path: target });
-        current = path.value = folder.path;
+        if (request !== latest) return;
+        current = folder.path;
+        if (path.value === typed) path.value = folder.path; // unless somebody types meanwhile
         fill(places, folder.places.map((each) => element("button", { type: "button", class: "small", title: each.path, click: () => open(each.path) }, icon("folder"), each.name)));
         fill(list, folder.parent && row("Up", folder.parent, "previous"), folder.folders.map((each) => row(each.name, each.path)));
         note.textContent = folder.videos ? `${count(folder.videos, "video")} right here` : "";
         choose.disabled = false;
       } catch (error) {
+        if (request !== latest) return;
         note.textContent = error.message;
         choose.disabled = true;
       }
