@@ -13,7 +13,7 @@ from model.encoder.contract import Encoder
 from model.encoder.labels import fitted_labeler
 from model.encoder.load import load
 from model.network.checkpoint import DEFAULT_CHECKPOINT
-from recipes.demo import make_films
+from recipes.demo import make_videos
 from search import Library
 from tests.support.media import render
 
@@ -40,7 +40,7 @@ def shipped() -> Encoder:
 def silent(shipped: Encoder, tmp_path_factory: pytest.TempPathFactory):
     """The demo's films without their subtitles."""
     films = tmp_path_factory.mktemp("films")
-    make_films(films)
+    make_videos(films)
     for subtitles in films.glob("*.srt"):
         subtitles.unlink()
     with Library(tmp_path_factory.mktemp("library"), encoder=shipped) as library:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from search.query.language import parse
+from search.query.language import QueryError, parse
 from store.fields import FIELDS
 from store.filters import FILTERS, TYPED_FILTERS, Filter, FilterSpec, conditions, parse_duration, parse_filter
 
@@ -44,8 +44,9 @@ def test_the_document_names_every_filter() -> None:
         assert told[spec.example].startswith(spec.help)
 
 
-def test_what_is_typed_but_not_in_the_language_is_text() -> None:
-    assert parse("within:/films").filters == ()
+def test_filters_that_only_options_set_cannot_be_typed() -> None:
+    with pytest.raises(QueryError, match="no filter within"):
+        parse("within:/films")
 
 
 def test_unknown_filters_are_no_conditions() -> None:

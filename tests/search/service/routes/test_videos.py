@@ -23,7 +23,8 @@ def test_videos_in_pages_and_one_by_one(client: TestClient, films: Path):
     newest = get(client, "videos", order="added")["items"]
     assert [video["id"] for video in newest] == sorted((video["id"] for video in newest), reverse=True)
     first = get(client, f"videos/{page['items'][0]['id']}")
-    assert first["cues"] == [{"start": 0.0, "end": 2.0, "text": "a red square moves left", "language": ""}]
+    line = {"start": 0.0, "end": 2.0, "text": "a red square moves left", "language": "", "source": "subtitles"}
+    assert first["cues"] == [line]
     segment = first["segment_list"][0]
     assert get(client, f"segments/{segment['id']}")["of_video"]["name"] == "first.mp4"
     assert len(first["segment_list"]) == first["segments"]
