@@ -56,7 +56,7 @@ MEDIUM = 0.1
 LIKELY = 0.25  # not reached by the best moment of 86 % of queries for things that a library does not show
 UNLIKELY = 0.18  # not reached by that of 70 % of these; every short query for things that it shows reaches it
 LEAST = 0.03  # moments below it are no better than random ones, and the list ends
-# Similarity of frames with confidence 0.5, and logistic scale. Of 9 clips and 2 test cards against 46 videos, matches
+# Similarity of frames with confidence 0.5, and logistic scale. Of 7 clips and 2 test cards against 46 videos, matches
 # had at least 0.58, all others at most 0.25.
 _SAME_SCENE, _SCALE = 0.5, 0.08
 MIN_CONFIDENCES = (0.1, 0.25, 0.5)  # choices for the least confidence of a search
