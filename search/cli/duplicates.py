@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,6 +14,7 @@ from search.query.times import clock
 
 if TYPE_CHECKING:
     from search.clips.duplicates import Duplicates
+    from search.library import Library
 
 
 def duplicates(
@@ -21,10 +23,37 @@ def duplicates(
         float, typer.Option("--min-seconds", min=0.5, help="Minimum duration that two videos share.")
     ] = 2.0,
     within: WithinOption = None,
+    dismiss: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option("--dismiss", metavar="A B", help="Say that two videos are not the same.", show_default=False),
+    ] = None,
+    dismissed: Annotated[
+        bool, typer.Option("--dismissed", help="List the pairs that were dismissed, with numbers.")
+    ] = False,
+    forget: Annotated[
+        int | None,
+        typer.Option(
+            "--forget", min=1, metavar="NUMBER", help="Forget the dismissal with this number.", show_default=False
+        ),
+    ] = None,
     json_: JsonOption = False,
 ) -> None:
     """List duplicate videos and what could be deleted; nothing is deleted."""
+    if sum((dismiss is not None, dismissed, forget is not None)) > 1:
+        raise typer.BadParameter("one of --dismiss, --dismissed and --forget at a time")
     with opened(folder) as library:
+        if dismiss is not None:
+            number = library.dismiss(*dismiss).id
+            out.print(f"Dismissed: {dismiss[0]} and {dismiss[1]} are not the same (#{number}).", markup=False)
+            return
+        if forget is not None:
+            if not library.catalog.dismissals.remove(forget):
+                raise ValueError(f"this library holds no dismissal #{forget}; --dismissed lists them")
+            out.print(f"Forgot dismissal #{forget}.", markup=False)
+            return
+        if dismissed:
+            _show_dismissed(library, json_=json_)
+            return
         found = library.duplicates(min_seconds=min_seconds, within=within)
     if json_:
         print_json([cluster.as_dict() for cluster in found])
@@ -39,6 +68,29 @@ def duplicates(
         out.print(f"{counted(len(extra), 'video')} could be deleted: {saved}. Nothing was deleted.")
     else:
         out.print("No duplicates.")
+
+
+def _show_dismissed(library: Library, *, json_: bool) -> None:
+    """Print the dismissed pairs: of each content the paths that it has now, none where it is gone."""
+    pairs = library.catalog.dismissals.all()
+    paths = {
+        each: [video.path for video in library.catalog.videos.with_hash(each)] for pair in pairs for each in pair.hashes
+    }
+    if json_:
+        print_json(
+            [
+                {"id": pair.id, "paths": [paths[each] for each in pair.hashes], "dismissed_at": pair.dismissed_at}
+                for pair in pairs
+            ]
+        )
+        return
+    for pair in pairs:
+        out.print(f"#{pair.id}", markup=False)
+        for each in dict.fromkeys(pair.hashes):
+            for path in paths[each] or ["a video that is no longer in the library"]:
+                out.print(f"  {path}", markup=False)
+    if not pairs:
+        out.print("No dismissals.")
 
 
 _KINDS = {

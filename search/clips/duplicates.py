@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
@@ -127,7 +127,7 @@ def find(
     min_seconds: float = LEAST_SECONDS,
     within: str | None = None,
 ) -> list[Duplicates]:
-    """Return clusters of duplicate videos, largest savings first, then excerpts.
+    """Return clusters of duplicate videos, largest savings first, then excerpts; dismissed pairs are left out.
 
     Args:
         catalog: of the library.
@@ -143,7 +143,8 @@ def find(
         raise ValueError(f"min_seconds must be positive, got {min_seconds}")
     videos = {video.id: video for video in catalog.videos.all(within) if video.id is not None}
     files, names = _files(videos)
-    search = _Comparison(catalog, normalizer, files, names, min_seconds)
+    apart = {dismissal.hashes for dismissal in catalog.dismissals.all()}
+    search = _Comparison(catalog, normalizer, files, names, min_seconds, apart)
     first_of = {video.content_hash: number for number, video in sorted(files.items(), reverse=True)}  # added first
     distinct = {number: files[number] for number in first_of.values()}
     pairs = candidates(catalog, index, normalizer, distinct)
@@ -160,9 +161,11 @@ class _Comparison:
         videos: dict[int, Video],
         names: dict[int, list[Video]],
         min_seconds: float,
+        apart: Set[tuple[str, str]],
     ) -> None:
         self._catalog, self._normalizer, self._videos, self._least = catalog, normalizer, videos, min_seconds
         self._names = names  # other names of the files
+        self._apart = apart  # dismissed pairs of contents
         self._there = {number for number, video in videos.items() if os.path.exists(video.path)}
         self._frames = lru_cache(_SEQUENCES)(self._read)
         self._known: dict[tuple[int, int], _Shared | None] = {}
@@ -185,7 +188,9 @@ class _Comparison:
                 overlaps.append(self._ordered(pair.first, pair.second))
         twins: dict[int, list[int]] = defaultdict(list)
         for number, video in self._videos.items():
-            twins[first_of[video.content_hash]].append(number)
+            first = first_of[video.content_hash]
+            if number == first or not self._dismissed(first, number):
+                twins[first].append(number)
         stars = [star for component in _components(twins, alike) for star in self._stars(component)]
         keeper = {number: star[0] for star in stars for number in star}
         clusters = [self._cluster(star, twins) for star in stars]
@@ -244,7 +249,7 @@ class _Comparison:
     def _named(self, number: int, start: float, end: float, *, keep: bool) -> Iterator[Copy]:
         """Yield a file under all its names."""
         yield Copy(self._videos[number], start, end, keep=keep)
-        for video in self._names[number]:
+        for video in () if self._dismissed(number, number) else self._names[number]:
             yield Copy(video, start, end, keep=keep, same_file=True)
 
     def _excerpt(self, part: int, whole: int, kind: Kind) -> Duplicates | None:
@@ -273,11 +278,17 @@ class _Comparison:
         Args:
             near: matching times of `one` and `other`, seconds.
         """
+        if self._dismissed(one, other):
+            return None
         key = self._ordered(one, other)
         if key not in self._known:
             turned = near if key == (one, other) else [(there, here) for here, there in near]
             self._known[key] = self._compared(*key, turned)
         return self._known[key]
+
+    def _dismissed(self, one: int, other: int) -> bool:
+        first, second = sorted(self._videos[number].content_hash for number in (one, other))
+        return (first, second) in self._apart
 
     def _compared(self, first: int, second: int, near: Sequence[tuple[float, float]]) -> _Shared | None:
         query, found = self._frames(first), self._frames(second)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:  # these import torch, FAISS and the decoders
     from search.clips.duplicates import Duplicates
     from search.tasks.classification import Classification, Labels
     from search.tasks.summarization import Summary
+    from store.catalog.dismissals import Dismissal
 
 LIBRARY_VARIABLE = "VIDEOBERT_LIBRARY"
 
@@ -84,6 +85,8 @@ class Library:
     def duplicates(self, *, min_seconds: float = 2.0, within: str | Path | None = None) -> list[Duplicates]:
         """Find clusters of duplicate videos and the files that could be deleted; nothing is deleted.
 
+        Pairs that were dismissed are left out.
+
         Args:
             min_seconds: least duration that two videos share.
             within: only videos at this path or under this folder.
@@ -99,6 +102,24 @@ class Library:
                 searcher.catalog, searcher.index, searcher.normalizer, min_seconds=min_seconds, within=folder
             )
         )
+
+    def dismiss(self, one: str | Path, other: str | Path) -> Dismissal:
+        """Write that two videos are not the same, so that `duplicates` leaves them out, wherever they move.
+
+        Of two files with the same content it says that both are wanted. `catalog.dismissals` lists and forgets.
+
+        Raises:
+            ValueError: one of them is not in the library, or both are one.
+        """
+        videos = []
+        for path in (one, other):
+            video = self.catalog.videos.at(absolute(path))
+            if video is None:
+                raise ValueError(f"this library holds no video {path}")
+            videos.append(video)
+        if videos[0].id == videos[1].id:
+            raise ValueError(f"two videos can differ, got {one} twice")
+        return self.catalog.dismissals.add(videos[0].content_hash, videos[1].content_hash)
 
     def index(
         self,

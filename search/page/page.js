@@ -26,7 +26,7 @@ const views = {
   search: new ResultsView(root("search"), status, jobs),
   library: new LibraryView(root("library"), status, jobs, () => libraryChanged()),
   film: new VideoView(root("film"), status, () => libraryChanged()), // view=film in the URL
-  duplicates: new DuplicatesView(root("duplicates")),
+  duplicates: new DuplicatesView(root("duplicates"), status),
 };
 const box = new SearchBox(document.getElementById("searchbox"), (file) => searchBy(file));
 const player = new Player(document.getElementById("player"), () => (here().view ? null : views.search.pages));

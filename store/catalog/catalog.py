@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 from store.catalog.attempts import Attempts
 from store.catalog.cues import Cues
 from store.catalog.database import Database
+from store.catalog.dismissals import Dismissals
 from store.catalog.failures import Failures
 from store.catalog.fulltext import FullText
 from store.catalog.jobs import Jobs
@@ -59,6 +60,7 @@ class Catalog:
         judgements: judged answers to queries.
         searches: queries with names.
         reels: moments that a person collected.
+        dismissals: pairs of videos that are not the same.
         failures: files that could not be indexed.
         attempts: files that are being indexed.
         roots: folders that were indexed.
@@ -77,6 +79,7 @@ class Catalog:
         self.judgements = Judgements(database)
         self.searches = Searches(database)
         self.reels = Reels(database)
+        self.dismissals = Dismissals(database)
         self.failures = Failures(database)
         self.attempts = Attempts(database)
         self.roots = Roots(database)

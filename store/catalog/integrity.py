@@ -25,7 +25,7 @@ _OWNED = ("embeddings", "frame_features", "thumbnails")
 # In order: rows that others refer to come first.
 _TABLES = (
     *("settings", "videos", "segments", *_OWNED, "cues", "failures", "tags", "windows", "judgements", "judged_runs"),
-    *("searches", "search_feedback", "readings", "roots", "recognitions", "reels", "selects"),
+    *("searches", "search_feedback", "readings", "roots", "recognitions", "reels", "selects", "dismissals"),
 )
 
 

@@ -385,6 +385,14 @@ def add_jobs(db: Database) -> None:
     db.execute("CREATE TABLE jobs (id TEXT PRIMARY KEY, record TEXT NOT NULL)")
 
 
+def add_dismissals(db: Database) -> None:
+    """Step 23: pairs of contents that a person said are not the same."""
+    db.execute(
+        "CREATE TABLE dismissals (id INTEGER PRIMARY KEY AUTOINCREMENT, first_hash TEXT NOT NULL, "
+        "second_hash TEXT NOT NULL, dismissed_at TEXT NOT NULL, UNIQUE (first_hash, second_hash))"
+    )
+
+
 MIGRATIONS = (
     create_library,
     add_judgements,
@@ -408,6 +416,7 @@ MIGRATIONS = (
     add_reels,
     add_fields,
     add_jobs,
+    add_dismissals,
 )
 
 

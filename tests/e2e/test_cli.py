@@ -127,6 +127,21 @@ def test_duplicates_are_listed_and_nothing_is_deleted(films: Path, tmp_path: Pat
     assert "1 video could be deleted" in said
     assert "Nothing was deleted." in said
     assert all(twin.exists() for twin in twins)
+    there = ("--library", tmp_path / "library")
+    assert run("duplicates", "--dismiss", twins[1], twins[0], *there).stdout.endswith("are not the same (#1).\n")
+    assert run("duplicates", *there).stdout == "No duplicates.\n"
+    assert [Path(line).name for line in run("duplicates", "--dismissed", *there).stdout.split()] == [
+        "#1",
+        "one.mp4",
+        "two.mp4",
+    ]
+    (pair,) = json.loads(run("duplicates", "--dismissed", "--json", *there).stdout)
+    assert (pair["id"], [len(paths) for paths in pair["paths"]]) == (1, [2, 2])
+    for wrong in (("--dismiss", twins[0], tmp_path / "no.mp4"), ("--dismiss", twins[0], twins[0]), ("--forget", "7")):
+        assert run("duplicates", *wrong, *there).exit_code == 1
+    assert run("duplicates", "--dismissed", "--forget", "1", *there).exit_code == 2
+    assert run("duplicates", "--forget", "1", *there).stdout == "Forgot dismissal #1.\n"
+    assert "1 video could be deleted" in run("duplicates", *there).stdout
     nowhere = run("duplicates", "--library", tmp_path / "empty")
     assert (nowhere.exit_code, "no library at" in nowhere.stderr) == (1, True)
     assert not (tmp_path / "empty").exists()

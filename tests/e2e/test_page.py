@@ -11,6 +11,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -292,6 +293,34 @@ def test_nothing_stands_in_the_way_of_a_screen_reader(
             found = Axe().run(page)["violations"]
             picture(page, f"{scheme}-{name}")
             assert [(each["id"], each["nodes"][0]["html"]) for each in found] == [], address
+
+
+@in_browser
+def test_a_pair_that_is_not_the_same_is_dismissed_and_compared_again(page: Page, service: str):
+    def offered(route: Route) -> None:
+        if get_json(page, f"{service}/api/v1/duplicates/dismissed")["items"]:
+            return route.fulfill(json={"items": [], "total": 0, "next": None})
+        videos = get_json(page, f"{service}/api/v1/videos?limit=2")["items"]
+        copies = [
+            {"video": video, "start": 0, "end": 6, "seconds": 6, "keep": place == 0, "same_file": False}
+            for place, video in enumerate(videos)
+        ]
+        group = {"kind": "copy", "videos": copies, "seconds_saved": 6, "bytes_saved": 9}
+        return route.fulfill(json={"items": [group], "total": 1, "next": None})
+
+    page.route(re.compile(r"/api/v1/duplicates(\?|$)"), offered)
+    page.goto(f"{service}/?view=duplicates")
+    page.get_by_role("button", name="is not the same").click()
+    expect(page.get_by_role("heading", name="No duplicates")).to_be_visible()
+    page.get_by_text("1 pair that is not the same").click()
+    page.get_by_role("button", name=re.compile("Compare .* again")).click()
+    expect(page.get_by_role("button", name="is not the same")).to_be_visible()
+    expect(page.get_by_text("1 pair that is not the same")).to_have_count(0)
+
+
+def get_json(page: Page, url: str) -> Any:
+    """What the service answers the browser of a page."""
+    return page.request.get(url).json()
 
 
 @in_browser

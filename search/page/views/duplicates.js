@@ -1,17 +1,20 @@
-/** Groups of duplicates, with the copy to keep. */
+/** Groups of duplicates, with the copy to keep, and what a person decided of them. */
 
+import { post, remove } from "../lib/api.js";
 import { at, here, link } from "../lib/address.js";
 import { bytes, clock, count, duration } from "../lib/format.js";
 import { thumbnailImage } from "../components/card.js";
 import { element, fill } from "../components/element.js";
 import { Pages } from "../components/pages.js";
 import { emptyState, errorState, skeletons } from "../components/placeholders.js";
+import { toast } from "../components/toast.js";
 
 const KINDS = { copy: "The same video", "near copy": "The same video, changed", "same file": "One file with several names", excerpt: "Part of another", "shared part": "A part in common" };
 
 export class DuplicatesView {
-  constructor(root) {
+  constructor(root, status) {
     this._root = root;
+    this._status = status;
   }
 
   async show() {
@@ -21,8 +24,9 @@ export class DuplicatesView {
     this._head = element("div", { class: "head" }, element("h1", { tabindex: "-1" }, "Duplicates"));
     this._groups = element("div", {}, element("ul", { class: "grid" }, skeletons(4)));
     this._more = element("button", { type: "button", class: "more", hidden: true, click: () => this._next() }, "Show more");
-    fill(this._root, this._head, this._groups, element("div", { class: "grid-footer" }, this._more));
-    await this._next();
+    this._dismissed = element("div", {});
+    fill(this._root, this._head, this._groups, element("div", { class: "grid-footer" }, this._more), this._dismissed);
+    await Promise.all([this._next(), this._showDismissed()]);
   }
 
   invalidate() {
@@ -32,14 +36,50 @@ export class DuplicatesView {
   async _next() {
     const first = this._pages.items.length === 0;
     try {
-      const groups = await this._pages.more();
+      const [groups, { local }] = await Promise.all([this._pages.more(), this._status.load()]);
       if (first) fill(this._groups);
-      this._groups.append(...groups.map(group));
+      this._groups.append(...groups.map((each) => group(each, local ? (video, other) => this._dismiss(video, other) : null)));
       this._more.hidden = this._pages.complete;
       if (first) this._summary();
     } catch (error) {
       this._fresh = false;
       fill(this._groups, errorState(error, () => this.show()));
+    }
+  }
+
+  async _dismiss(video, other) {
+    await this._decide(
+      () => post("/duplicates/dismissed", { videos: [video.id, other.id] }),
+      `${video.name} and ${other.name} are no longer listed together`,
+    );
+  }
+
+  /** Do what a person decided, and list what is the same now. */
+  async _decide(act, said) {
+    try {
+      await act();
+      toast(said);
+    } catch (error) {
+      toast(error.message, "warning");
+    }
+    this.invalidate();
+    await this.show();
+    this._head.querySelector("h1").focus({ preventScroll: true }); // the button that had the focus is gone
+  }
+
+  /** List the dismissed pairs; an error is told where the groups are. */
+  async _showDismissed() {
+    try {
+      const pages = new Pages("/duplicates/dismissed", { limit: 100 });
+      const [pairs, { local }] = await Promise.all([pages.more(), this._status.load()]);
+      if (!pairs.length) return;
+      const again = ({ id, videos }) => this._decide(() => remove(`/duplicates/dismissed/${id}`), `${named(videos)} are compared again`);
+      const row = (pair) =>
+        element("li", {}, named(pair.videos), " ", local && element("button", { type: "button", "aria-label": `Compare ${named(pair.videos)} again`, click: () => again(pair) }, "Compare again"));
+      const said = count(pages.total, "pair that is not the same", "pairs that are not the same");
+      fill(this._dismissed, element("details", {}, element("summary", {}, said), element("ul", { class: "dismissed" }, pairs.map(row))));
+    } catch {
+      // The service does not answer: the groups say so, with a button to try again.
     }
   }
 
@@ -50,17 +90,29 @@ export class DuplicatesView {
   }
 }
 
-function group({ kind, videos, seconds_saved: saved }) {
+/** Return the names of a dismissed pair: of one content twice, both of its files. */
+function named([ones, others]) {
+  const name = (videos, place) => (videos[place] ?? videos[0])?.name ?? "a video that is gone";
+  return `${name(ones, 0)} and ${name(others, ones[0] && ones[0].id === others[0]?.id ? 1 : 0)}`;
+}
+
+/** Return a group; `dismiss` is called with two videos that are not the same, null where that is not for this client. */
+function group({ kind, videos, seconds_saved: saved }, dismiss) {
+  const [{ video: first }] = videos;
   const label = KINDS[kind] ?? kind;
   return element(
     "section",
     { class: "group", "aria-label": label },
     element("h2", {}, label, saved ? element("small", {}, `${duration(saved)} redundant`) : null),
-    element("ul", { class: "grid" }, videos.map(copy)),
+    element(
+      "ul",
+      { class: "grid" },
+      videos.map((each) => copy(each, dismiss && each.video.id !== first.id ? () => dismiss(each.video, first) : null)),
+    ),
   );
 }
 
-function copy({ video, start, end, keep }) {
+function copy({ video, start, end, keep }, dismiss) {
   const href = link({ ...here(), film: video.id, at: at(start ?? 0, end ?? video.duration) });
   const facts = `${video.width} × ${video.height} · ${bytes(video.size)}`;
   return element(
@@ -78,5 +130,6 @@ function copy({ video, start, end, keep }) {
       ),
       element("div", { class: "card-text" }, element("span", { class: "name" }, video.name), element("span", { class: "details" }, facts)),
     ),
+    dismiss && element("button", { type: "button", "aria-label": `${video.name} is not the same`, click: dismiss }, "Not the same"),
   );
 }

@@ -7,13 +7,16 @@ from typing import Annotated
 
 from anyio import to_thread
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, Field
+from fastapi import Path as InPath
+from pydantic import BaseModel, ConfigDict, Field
 
 from search.clips.duplicates import LEAST_SECONDS, Duplicates, Kind, find
+from search.service.backend.errors import ApiError
 from search.service.backend.paging import Limit, Offset, next_part
-from search.service.backend.schemas import Page, Video
+from search.service.backend.schemas import LARGEST_ID, Id, Page, Video
 from search.service.backend.state import IsLocal, ServiceState, Shared
-from search.service.routes.videos import shown_videos
+from search.service.routes.videos import held_video, shown_videos
+from store.catalog import dismissals
 
 router = APIRouter(tags=["library"])
 
@@ -27,6 +30,22 @@ class SameVideo(BaseModel):
     same_file: bool = Field(description="Whether it is the file before it, under another name.")
     keep: bool = Field(description="Whether to keep it.")
     seconds: float = Field(description="Duration of the whole video.")
+
+
+class NotTheSame(BaseModel):
+    """Two videos that are not the same, by their ids."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"videos": [3, 7]}]})
+
+    videos: tuple[Id, Id]
+
+
+class Dismissal(BaseModel):
+    """A dismissed pair: the videos that have the one content and those that have the other."""
+
+    id: Id
+    videos: tuple[list[Video], list[Video]] = Field(description="None where the library holds it no more.")
+    dismissed_at: str
 
 
 class SameVideos(BaseModel):
@@ -56,6 +75,49 @@ async def duplicates(
     found = await to_thread.run_sync(partial(_found, state, min_seconds), limiter=state.comparing)
     items = [_shown(state, group, local=local) for group in found[offset : offset + limit]]
     return Page(items=items, total=len(found), next=next_part(request, offset, len(items), len(found)))
+
+
+@router.get("/duplicates/dismissed")
+def list_dismissed(
+    request: Request, state: Shared, local: IsLocal, limit: Limit = 20, offset: Offset = 0
+) -> Page[Dismissal]:
+    """List the pairs that are not the same, the latest first."""
+    pairs = state.library.catalog.dismissals.all()
+    items = [_dismissed(state, pair, local=local) for pair in pairs[offset : offset + limit]]
+    return Page(items=items, total=len(pairs), next=next_part(request, offset, len(items), len(pairs)))
+
+
+@router.post("/duplicates/dismissed", status_code=201)
+def dismiss(pair: NotTheSame, state: Shared, local: IsLocal) -> Dismissal:
+    """Say that two videos are not the same: they are no longer listed together, whatever their files are called.
+
+    Of two files with the same content it says that both are wanted.
+    """
+    _own(local)
+    one, other = (held_video(state, number) for number in pair.videos)
+    if one.id == other.id:
+        raise ApiError(422, f"two videos can differ, got {one.id} twice")
+    return _dismissed(state, state.library.catalog.dismissals.add(one.content_hash, other.content_hash), local=local)
+
+
+@router.delete("/duplicates/dismissed/{number}", status_code=204)
+def forget_dismissal(number: Annotated[int, InPath(ge=1, le=LARGEST_ID)], state: Shared, local: IsLocal) -> None:
+    """Forget a dismissal, so that its videos are compared again."""
+    _own(local)
+    if not state.library.catalog.dismissals.remove(number):
+        raise ApiError(404, f"No dismissal {number} in this library.")
+
+
+def _own(local: bool) -> None:
+    if not local:
+        raise ApiError(403, "Only a local client can decide on duplicates.")
+
+
+def _dismissed(state: ServiceState, pair: dismissals.Dismissal, *, local: bool) -> Dismissal:
+    one, other = (
+        shown_videos(state, state.library.catalog.videos.with_hash(content), local=local) for content in pair.hashes
+    )
+    return Dismissal(id=pair.id, videos=(one, other), dismissed_at=pair.dismissed_at)
 
 
 def _found(state: ServiceState, min_seconds: float) -> list[Duplicates]:

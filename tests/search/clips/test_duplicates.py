@@ -182,6 +182,34 @@ def test_within_looks_at_a_folder_alone(shelf: Shelf):
     assert len(find(shelf.catalog, index, looks, within="/films")) == 1
 
 
+def test_dismissed_pairs_are_left_out_also_after_indexing_again(shelf: Shelf):
+    for seed in range(4):
+        shelf.put(f"other{seed}.mp4", endless(80 + seed))
+    film = endless(15, 80)
+    one, two = shelf.put("one.mp4", film, width=1920, size=900), shelf.put("two.mp4", film, noise=0.05)
+    shelf.put("three.mp4", film, noise=0.06, size=999)
+    said = shelf.catalog.dismissals.add(two.content_hash, one.content_hash)
+    assert [sorted(names(each)) for each in shelf.duplicates()] == [["one.mp4", "three.mp4"]]
+    shelf.catalog.videos.remove([one.id, two.id])
+    shelf.put("moved/one.mp4", film, content="one.mp4", width=1920, size=900)
+    shelf.put("two.mp4", film, noise=0.05)
+    assert [sorted(names(each)) for each in shelf.duplicates()] == [["one.mp4", "three.mp4"]]
+    shelf.catalog.dismissals.remove(said.id)
+    assert [sorted(names(each)) for each in shelf.duplicates()] == [["one.mp4", "three.mp4", "two.mp4"]]
+
+
+def test_dismissed_excerpts_and_files_with_one_content_are_left_out(shelf: Shelf):
+    film = endless(16)
+    shelf.put("film.mp4", film)
+    shelf.put("part.mp4", film[80:120], noise=0.05)
+    shelf.put("part-copy.mp4", film[80:120], noise=0.05, content="part.mp4")
+    assert [cluster.kind for cluster in shelf.duplicates()] == ["copy", "excerpt"]
+    shelf.catalog.dismissals.add("film.mp4", "part.mp4")
+    assert [cluster.kind for cluster in shelf.duplicates()] == ["copy"]
+    shelf.catalog.dismissals.add("part.mp4", "part.mp4")
+    assert shelf.duplicates() == []
+
+
 def test_a_cluster_is_plain_values():
     video = Video("/a.mp4", 5, 1, "x", "mp4", "h264", 2.0, 25.0, 64, 32, 0)
     from search.clips.duplicates import Copy

@@ -16,6 +16,7 @@ from model.encoder.contract import Encoder
 from search import Library
 from search.service.app import create
 from search.service.backend.settings import Settings
+from search.service.backend.state import _local
 from store.types import NewSegment, Video
 
 
@@ -46,10 +47,14 @@ def app(encoder: Encoder, tmp_path: Path) -> Iterator[FastAPI]:
 
 
 def get(app: FastAPI, path: str, query: str = "") -> tuple[int, Any]:
+    return ask(app, "GET", path, query=query)
+
+
+def ask(app: FastAPI, method: str, path: str, body: Any = None, *, query: str = "") -> tuple[int, Any]:
     sent: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": b"", "more_body": False}
+        return {"type": "http.request", "body": b"" if body is None else json.dumps(body).encode(), "more_body": False}
 
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
@@ -58,19 +63,19 @@ def get(app: FastAPI, path: str, query: str = "") -> tuple[int, Any]:
         "type": "http",
         "asgi": {"version": "3.0"},
         "http_version": "1.1",
-        "method": "GET",
+        "method": method,
         "scheme": "http",
         "path": path,
         "raw_path": path.encode(),
         "query_string": query.encode(),
         "root_path": "",
-        "headers": [(b"host", b"127.0.0.1:8420")],
+        "headers": [(b"host", b"127.0.0.1:8420"), (b"content-type", b"application/json")],
         "client": ("127.0.0.1", 50000),
         "server": ("127.0.0.1", 8420),
     }
     asyncio.run(app(scope, receive, send))
-    body = b"".join(message.get("body", b"") for message in sent)
-    return sent[0]["status"], json.loads(body)
+    answer = b"".join(message.get("body", b"") for message in sent)
+    return sent[0]["status"], json.loads(answer) if answer else None
 
 
 def test_what_is_there_twice_is_listed_with_what_to_keep(app: FastAPI):
@@ -89,3 +94,29 @@ def test_what_is_there_twice_is_listed_with_what_to_keep(app: FastAPI):
 def test_what_is_asked_is_checked(app: FastAPI):
     assert get(app, "/api/v1/duplicates", "min_seconds=0")[0] == 422
     assert get(app, "/api/v1/duplicates", "offset=5")[1] == {"items": [], "total": 1, "next": None}
+
+
+def test_a_dismissed_pair_is_listed_no_more_until_that_is_forgotten(app: FastAPI):
+    (group,) = get(app, "/api/v1/duplicates")[1]["items"]
+    one, two = (each["video"]["id"] for each in group["videos"])
+    status, said = ask(app, "POST", "/api/v1/duplicates/dismissed", {"videos": [two, one]})
+    assert (status, [[video["id"] for video in side] for side in said["videos"]]) == (201, [[one, two]] * 2)
+    assert get(app, "/api/v1/duplicates")[1]["total"] == 0
+    assert get(app, "/api/v1/duplicates/dismissed")[1] == {"items": [said], "total": 1, "next": None}
+    gone = f"/api/v1/duplicates/dismissed/{said['id']}"
+    assert [ask(app, "DELETE", gone)[0] for _ in range(2)] == [204, 404]
+    assert get(app, "/api/v1/duplicates")[1]["total"] == 1
+
+
+@pytest.mark.parametrize(
+    ("videos", "status"), [([1, 1], 422), ([1, 99], 404), ([1], 422), ([1, 2, 3], 422), ("x", 422)]
+)
+def test_what_is_dismissed_are_two_videos(app: FastAPI, videos: Any, status: int):
+    assert ask(app, "POST", "/api/v1/duplicates/dismissed", {"videos": videos})[0] == status
+    assert get(app, "/api/v1/duplicates/dismissed")[1]["items"] == []
+
+
+def test_other_computers_decide_nothing(app: FastAPI):
+    app.dependency_overrides[_local] = lambda: False
+    assert ask(app, "POST", "/api/v1/duplicates/dismissed", {"videos": [1, 2]})[0] == 403
+    assert ask(app, "DELETE", "/api/v1/duplicates/dismissed/1")[0] == 403
