@@ -159,7 +159,7 @@ def test_found_moments_are_exported(library: Path, tmp_path: Path, command: tupl
 
 
 def test_an_export_of_an_unknown_kind_is_wrong_usage(library: Path, tmp_path: Path):
-    result = run("search", "a yellow wall", "--library", library, "--export", tmp_path / "found.xml")
+    result = run("search", "a yellow wall", "--library", library, "--export", tmp_path / "found.doc")
     assert result.exit_code == 2
     assert ".otio" in result.stderr
 
@@ -209,7 +209,7 @@ def test_remove_forgets_a_video_and_leaves_the_file(films: Path, tmp_path: Path)
 def test_doctor_is_content_with_this_machine(library: Path):
     result = run("doctor", "--library", library)
     assert result.exit_code == 0
-    assert result.stdout.count("ok ") == 6
+    assert result.stdout.count("ok ") == 7
 
 
 @pytest.mark.parametrize(

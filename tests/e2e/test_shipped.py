@@ -50,7 +50,7 @@ def silent(shipped: Encoder, tmp_path_factory: pytest.TempPathFactory):
 
 def test_it_is_small_and_says_what_it_is():
     files = {path.name for path in DEFAULT_CHECKPOINT.iterdir()}
-    assert files == {"README.md", "config.json", "model.safetensors", "tokenizer.json"}
+    assert files == {"README.md", "config.json", "languages.safetensors", "model.safetensors", "tokenizer.json"}
     assert sum(path.stat().st_size for path in DEFAULT_CHECKPOINT.iterdir()) < 64e6
     card = (DEFAULT_CHECKPOINT / "README.md").read_text(encoding="utf-8")
     for topic in ("Data", "Recipe", "Scores", "Limits", "Licences"):

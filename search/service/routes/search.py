@@ -146,8 +146,10 @@ def find(state: ServiceState, question: Question, *, local: bool) -> list[moment
 
         found = state.engine.run(ask)
         state.answers.put(key, found)
-    if question.top is not None or isinstance(request, SimilarRequest):  # so many, or whatever is nearest
-        return found
+    if question.top is not None or question.upload is not None or isinstance(request, SimilarRequest):
+        return found  # so many, or whatever is nearest
+    if request.min_confidence:
+        return found  # whoever asks says where the answer ends
     return list(takewhile(_worth, found))
 
 
