@@ -252,7 +252,8 @@ class _Run:
 
     def _ends_the_run(self, error: Exception) -> bool:
         """Whether something is about the library or whoever watches, and not about the file at which it came up."""
-        about_all = StoreError, sqlite3.OperationalError, sqlite3.ProgrammingError  # full, locked or closed
+        # Full, locked or closed; a package that is missing is missing for every file.
+        about_all = StoreError, sqlite3.OperationalError, sqlite3.ProgrammingError, ImportError
         return error is self.interruption or isinstance(error, about_all)
 
     def sweep(self, targets: Sequence[str | Path]) -> None:

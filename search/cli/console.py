@@ -89,7 +89,7 @@ def errors() -> Iterator[None]:
         yield
     except BrokenPipeError:
         raise  # whoever read what is printed has seen enough; see `app`
-    except (StoreError, MediaError, ValueError, OSError, OverflowError, sqlite3.Error) as error:
+    except (StoreError, MediaError, ValueError, OSError, OverflowError, ImportError, sqlite3.Error) as error:
         err.print(f"videobert: {one_line(error)}", markup=False)
         raise typer.Exit(FAILED) from error
 

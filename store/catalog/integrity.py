@@ -24,8 +24,9 @@ _CHUNK = 500  # rows read at a time
 _OWNED = ("embeddings", "frame_features", "thumbnails")
 # In order: rows that others refer to come first.
 _TABLES = (
-    *("settings", "videos", "segments", *_OWNED, "cues", "failures", "tags", "windows", "judgements", "judged_runs"),
-    *("searches", "search_feedback", "readings", "roots", "recognitions", "reels", "selects", "dismissals"),
+    *("settings", "videos", "segments", *_OWNED, "cues", "failures", "tags", "labels", "windows", "judgements"),
+    *("judged_runs", "searches", "search_feedback", "readings", "roots", "recognitions", "reels", "selects", "jobs"),
+    "dismissals",
 )
 
 
@@ -244,6 +245,10 @@ def _rows(source: sqlite3.Connection, table: str, columns: str) -> Iterator[tupl
     last: int | None = None
     try:
         (most,) = source.execute(f"SELECT max(rowid) FROM {table}").fetchone()
+    except sqlite3.OperationalError:  # a table without ids: what stands before a break
+        with suppress(sqlite3.Error):
+            yield from source.execute(f"SELECT {columns} FROM {table}")
+        return
     except sqlite3.Error:
         most = None
     at = -(2**62)

@@ -380,7 +380,9 @@ def test_whatever_is_raised_for_one_video_is_its_failure(
     assert run(library, films).failed_before == 1
 
 
-@pytest.mark.parametrize("error", [sqlite3.OperationalError("disk is full"), EncoderMismatch("another")])
+@pytest.mark.parametrize(
+    "error", [sqlite3.OperationalError("disk is full"), EncoderMismatch("another"), ImportError("no package")]
+)
 def test_what_concerns_the_library_ends_the_run(
     library: Library, films: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ):

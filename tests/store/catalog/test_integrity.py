@@ -60,6 +60,25 @@ def test_a_repaired_library_is_sound_and_keeps_the_rest(path: Path, kind: str):
     assert done.damaged.exists()
 
 
+def test_a_repaired_library_keeps_the_rows_of_every_table(path: Path):
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.executescript(
+            """
+            INSERT INTO tags VALUES (2, 'dog', 0.9, 'zero-shot'), (3, 'cat', 0.8, 'zero-shot');
+            INSERT INTO labels VALUES (2, 'dog', 'dog', 0.9), (3, 'cat', 'cat', 0.8);
+            INSERT INTO jobs VALUES ('1', '{}');
+            INSERT INTO reels (name, changed_at) VALUES ('best', '2026-01-01');
+            """
+        )
+        derived = ("segments_fts", "terms", "sqlite_", "next_", "attempts", "revisions", "tracks")
+        names = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        names = [name for name in names if not name.startswith(derived)]
+        before = {name: db.execute(f"SELECT count(*) FROM {name}").fetchone() for name in names}
+    repair(path)
+    with closing(sqlite3.connect(path)) as db:
+        assert {name: db.execute(f"SELECT count(*) FROM {name}").fetchone() for name in names} == before
+
+
 def test_pages_that_are_overwritten_are_told_and_the_rest_is_saved(path: Path):
     content = bytearray(path.read_bytes())
     for page in range(12, len(content) // 4096, 5):
