@@ -12,15 +12,16 @@ from anyio import to_thread
 from fastapi import APIRouter, Query, Request
 from PIL import Image
 from pydantic import BaseModel, Field
+from starlette.datastructures import Headers
 from starlette.responses import FileResponse, JSONResponse, Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from indexer.features.video import stored_video
 from indexer.media.container import MediaError
 from indexer.media.files import OpenFile
 from indexer.media.original import open_original
 from search.engine.searcher import Searcher
-from search.service.backend.errors import ApiError
+from search.service.backend.errors import ApiError, problem
 from search.service.backend.previews import media_type
 from search.service.backend.schemas import API, Storyboard, StoryChapter, StoryFrame, thumbnail_url
 from search.service.backend.state import ServiceState, Shared
@@ -73,6 +74,9 @@ def media(video_id: VideoId, state: Shared) -> FileResponse:
     )
 
 
+_REFUSALS = {400: "The range header cannot be read.", 416: "The range is outside of the file."}
+
+
 class OpenFileResponse(FileResponse):
     """A file that is open already, with ranges; it is closed at the end."""
 
@@ -81,9 +85,23 @@ class OpenFileResponse(FileResponse):
         self._file = file
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it."""
+        """Send it; a range in other units than bytes is ignored (RFC 9110, 14.2)."""
+        unit = Headers(scope=scope).get("range", "").partition("=")[0].strip().lower()
+        if unit != "bytes":
+            scope = {**scope, "headers": [each for each in scope["headers"] if each[0].lower() != b"range"]}
+        refusal: Response | None = None
+
+        async def answer(message: Message) -> None:
+            nonlocal refusal
+            if message["type"] == "http.response.start" and message["status"] in _REFUSALS:
+                kept = {"content-range": f"bytes */{self._file.status.st_size}"} if message["status"] == 416 else None
+                refusal = problem(message["status"], _REFUSALS[message["status"]], headers=kept)
+                await refusal(scope, receive, send)
+            elif refusal is None:
+                await send(message)
+
         try:
-            await super().__call__(scope, receive, send)
+            await super().__call__(scope, receive, answer)
         finally:
             self._file.close()
 

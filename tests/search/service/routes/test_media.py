@@ -32,7 +32,17 @@ def test_media_in_ranges(client: TestClient, films: Path):
     assert (part.status_code, part.content) == (206, content[10:20])
     assert part.headers["content-range"] == f"bytes 10-19/{len(content)}"
     assert client.get(video["media"], headers={"range": "bytes=-5"}).content == content[-5:]
-    assert client.get(video["media"], headers={"range": "bytes=99999999-"}).status_code == 416
+    assert client.get(video["media"], headers={"range": "Bytes = 0-4"}).content in (content, content[:5])
+    for unit in ("pages=1-2", "items=", "seconds=0-1"):
+        whole = client.get(video["media"], headers={"range": unit})
+        assert (whole.status_code, whole.content) == (200, content)
+    for asked, status in (("bytes=99999999-", 416), ("bytes=abc", 400), ("bytes=9-3", 400)):
+        refused = client.get(video["media"], headers={"range": asked})
+        assert (refused.status_code, refused.json()["status"]) == (status, status)
+        assert refused.headers["content-type"] == "application/problem+json"
+    assert (
+        client.get(video["media"], headers={"range": "bytes=99999999-"}).headers["content-range"].startswith("bytes */")
+    )
     head = client.head(video["media"])
     assert (head.content, head.headers["content-length"]) == (b"", str(len(content)))
 
