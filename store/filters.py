@@ -22,12 +22,14 @@ from store.types import label_key
 Value = str | int | float
 Condition = tuple[str, tuple[Any, ...]]  # SQL over `segments JOIN videos`, and its parameters
 
-_TAGGED = "EXISTS (SELECT 1 FROM tags WHERE segment_id = segments.id AND name = ?)"
+_TAGGED = "EXISTS (SELECT 1 FROM tags WHERE segment_id = segments.id AND name COLLATE NOCASE = ? COLLATE NOCASE)"
 _COLLECTED = (
     "EXISTS (SELECT 1 FROM selects WHERE selects.content_hash = videos.content_hash "
     'AND selects.start < segments."end" AND selects."end" > segments.start AND {})'
 )
-_COLLECTED_TAG = _COLLECTED.format("EXISTS (SELECT 1 FROM json_each(selects.tags) WHERE value = ? COLLATE NOCASE)")
+_COLLECTED_TAG = _COLLECTED.format(
+    "EXISTS (SELECT 1 FROM json_each(selects.tags) WHERE value COLLATE NOCASE = ? COLLATE NOCASE)"
+)
 _NOTED = _COLLECTED.format(r"note LIKE ? ESCAPE '\'")
 _SHOWING = 'EXISTS (SELECT 1 FROM labels WHERE segment_id = segments.id AND "key" = ?)'
 _WITH_LINES = "EXISTS (SELECT 1 FROM cues WHERE cues.video_id = videos.id AND cues.source = ?)"

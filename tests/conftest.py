@@ -41,6 +41,14 @@ def no_library_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield
 
 
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The URL of a server that all tests of a run share."""
+    from tests.support.postgres import start
+
+    return start(tmp_path_factory)
+
+
 @pytest.fixture
 def tokenizer() -> TextTokenizer:
     return tiny_tokenizer()

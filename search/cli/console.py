@@ -19,6 +19,7 @@ import typer
 from search.cli.terminal import Terminal, visible
 from search.library import Library
 from search.library.library import LIBRARY_VARIABLE
+from store.catalog.address import is_url
 
 FAILED, SOME_FAILED, FELL, INTERRUPTED = 1, 3, 4, 130
 
@@ -33,15 +34,20 @@ def given_path(text: str) -> Path:
     return Path(text)
 
 
+def given_library(text: str) -> str:
+    """Read the folder or URL of a library."""
+    return text if is_url(text) else str(given_path(text))
+
+
 LibraryOption = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "--library",
         "-L",
-        parser=given_path,
+        parser=given_library,
         metavar="<path>",
         envvar=LIBRARY_VARIABLE,
-        help="Folder of the library.",
+        help="Folder of the library, or a URL.",
         show_default=False,
     ),
 ]
@@ -63,7 +69,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing
 
 
 @contextmanager
-def opened(folder: Path | None, *, model: str | None = None, make: bool = False) -> Iterator[Library]:
+def opened(folder: str | None, *, model: str | None = None, make: bool = False) -> Iterator[Library]:
     """Open a library, and close it at the end; `errors` applies.
 
     Args:
@@ -73,7 +79,8 @@ def opened(folder: Path | None, *, model: str | None = None, make: bool = False)
     from store.errors import NoLibrary
 
     with errors():
-        if folder is not None and not make and not (folder.expanduser() / CATALOG_FILE).is_file():
+        embedded = folder is not None and not is_url(folder)
+        if folder and embedded and not make and not (Path(folder).expanduser() / CATALOG_FILE).is_file():
             raise NoLibrary(f"no library at {folder}; `videobert index FOLDER --library {folder}` makes one")
         with Library(folder, model=model) as library:
             yield library

@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,7 +18,8 @@ from search.cli.console import FAILED, JsonOption, LibraryOption, out, print_jso
 from search.cli.formatting import counted
 from search.engine.engine import CATALOG_FILE
 from search.library import Library
-from search.library.library import default_folder
+from search.library.library import library_address
+from store.catalog.address import without_password
 from store.errors import DamagedLibrary, NoLibrary
 
 
@@ -52,7 +52,7 @@ def doctor(
         raise typer.Exit(FAILED)
 
 
-def examine(folder: Path | None) -> list[Finding]:
+def examine(folder: str | None) -> list[Finding]:
     """Run all checks; a failing one is a finding, not an exception."""
     checks: dict[str, Callable[[], str]] = {
         "Python": lambda: sys.version.split()[0],
@@ -179,28 +179,33 @@ def _ffmpeg_program() -> str:
     return said.split(" Copyright")[0]
 
 
-def _library(folder: Path | None) -> str:
-    from store.catalog.integrity import problems
+def _library(folder: str | None) -> str:
+    from store.catalog.integrity import problems, problems_on_server
 
-    path = (folder.expanduser() if folder is not None else default_folder()) / CATALOG_FILE
-    if not path.is_file():
+    address = library_address(folder)
+    path = None if isinstance(address, str) else address / CATALOG_FILE
+    if path is not None and not path.is_file():
         if folder is not None:
             raise NoLibrary(f"no library at {folder}")
         return f"none yet at {path.parent}; `videobert index FOLDER` makes it"
-    if found := problems(path):
-        raise DamagedLibrary(f"{path}: {'; '.join(found[:5])}; `videobert library repair` saves what can be read")
+    found = problems_on_server(str(address)) if path is None else problems(path)
+    if found:
+        place = path or without_password(str(address))
+        raise DamagedLibrary(f"{place}: {'; '.join(found[:5])}; `videobert library repair` saves what can be read")
     with Library(folder) as library:
         counts = library.catalog.counts()
         stored = library.catalog.encoder()
         if stored and stored.fingerprint != library.encoder.fingerprint:
             raise ValueError(
-                f"{library.folder} was made with {stored.fingerprint}, this program has {library.encoder.fingerprint}"
+                f"{library.name} was made with {stored.fingerprint}, this program has {library.encoder.fingerprint}"
             )
         in_index = len(library.engine.searcher().index) if counts.segments else 0
         if in_index != counts.segments:
             raise DamagedLibrary(f"the vector index has {in_index} of {counts.segments} segments")
-        others = "" if os.name != "posix" or not path.stat().st_mode & 0o077 else "; other users may read it"
+        others = (
+            "" if path is None or os.name != "posix" or not path.stat().st_mode & 0o077 else "; other users may read it"
+        )
         return (
-            f"{library.folder}: {counted(counts.videos, 'video')}, "
+            f"{library.name}: {counted(counts.videos, 'video')}, "
             f"{counted(in_index, 'segment')} in the vector index{others}"
         )

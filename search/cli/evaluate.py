@@ -116,7 +116,7 @@ def evaluate(
 
 
 def _evaluate_annotated(
-    folder: Path | None,
+    folder: str | None,
     path: Path,
     videos: Path,
     options: Options,
@@ -168,9 +168,7 @@ def _evaluate_annotated(
         raise typer.Exit(SOME_FAILED)
 
 
-def _evaluate_judged(
-    folder: Path | None, floors: list[Floor], options: Options, *, accept: bool, as_json: bool
-) -> None:
+def _evaluate_judged(folder: str | None, floors: list[Floor], options: Options, *, accept: bool, as_json: bool) -> None:
     from search.evaluation.judged import ask, below, fallen, judged_scores
 
     with opened(folder, make=True) as library:

@@ -27,7 +27,7 @@ from search.cli.console import (
 )
 from search.cli.formatting import counted, report_lines
 from search.library import Library
-from search.library.library import default_folder
+from search.library.library import library_address
 from search.query.times import clock
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def model_line(library: Library) -> str:
         return line
     better = entries()[known.better]
     steps = [] if better.here else [f"videobert models fetch {better.name}"]
-    library_option = [] if library.folder == default_folder() else ["--library", str(library.folder)]
+    library_option = [] if library.folder == library_address() else ["--library", library.name]
     steps.append(shlex.join(["videobert", "reindex", "--model", better.name, *library_option]))
     return f"{line} For a better one: {' && '.join(steps)}"
 

@@ -18,6 +18,7 @@ from search.cli.console import (
     WithinOption,
     err,
     errors,
+    given_library,
     given_path,
     opened,
     out,
@@ -25,10 +26,13 @@ from search.cli.console import (
 )
 from search.cli.formatting import counted, filming_lines
 from search.engine.engine import CATALOG_FILE, INDEX_FILE
-from search.library.library import default_folder
+from search.library.library import library_address
 from search.query.request import segment_id
 from search.query.times import clock
+from store.catalog.address import is_url, without_password
+from store.catalog.catalog import Catalog
 from store.catalog.videos import Order
+from store.errors import LibraryError, NoLibrary
 from store.types import Video, row_id
 
 
@@ -161,16 +165,17 @@ def status(folder: LibraryOption = None, json_: JsonOption = False) -> None:
         out.print(f"{name.replace('_', ' '):>15}  {value}", markup=False)
 
 
-library = typer.Typer(name="library", help="Check, repair and back up the library itself.", no_args_is_help=True)
+library = typer.Typer(name="library", help="Check, repair, back up and copy the library itself.", no_args_is_help=True)
 
 
 @library.command()
 def check(folder: LibraryOption = None) -> None:
     """Look at every part of the library; exit code 1 if something is broken."""
-    from store.catalog.integrity import problems
+    from store.catalog.integrity import problems, problems_on_server
 
     with errors():
-        found = problems(_file(folder))
+        address = library_address(folder)
+        found = problems_on_server(address) if isinstance(address, str) else problems(address / CATALOG_FILE)
     for problem in found:
         out.print(problem, markup=False)
     if found:
@@ -206,5 +211,39 @@ def backup(
     out.print(f"Wrote {target}.", markup=False)
 
 
-def _file(folder: Path | None) -> Path:
-    return (folder.expanduser() if folder is not None else default_folder()) / CATALOG_FILE
+@library.command()
+def copy(
+    source: Annotated[str, typer.Argument(parser=given_library, metavar="FROM", help="Folder or URL of a library.")],
+    target: Annotated[
+        str, typer.Argument(parser=given_library, metavar="TO", help="New folder, or postgresql://user@host/name.")
+    ],
+) -> None:
+    """Copy the library to another place: into a server, out of it, into a folder. It goes on where it was stopped."""
+    from search.cli.progress import reading_progress
+    from store.catalog.copying import copy as copy_library
+
+    with errors():
+        there, here = (place if is_url(place) else Path(place).expanduser() for place in (source, target))
+        if isinstance(there, Path) and not (there / CATALOG_FILE).is_file():
+            raise NoLibrary(f"no library at {source}")
+        with (
+            Catalog.open(there if isinstance(there, str) else there / CATALOG_FILE) as old,
+            Catalog.open(here if isinstance(here, str) else here / CATALOG_FILE) as new,
+        ):
+            done = copy_library(old, new, reading_progress(err, "copied", "videos"))
+            name = new.database.name if isinstance(here, str) else here
+    out.print(
+        f"Copied {counted(done.videos, 'video')}, {counted(done.segments, 'segment')} to {name}; {done.rows} rows, "
+        f"checksum {done.checksum} on both sides.",
+        markup=False,
+    )
+
+
+def _file(folder: str | None) -> Path:
+    address = library_address(folder)
+    if isinstance(address, str):
+        raise LibraryError(
+            f"{without_password(address)} is on a server, whose own tools are for that (pg_dump, pg_restore); "
+            "`videobert library copy` moves it into a folder"
+        )
+    return address / CATALOG_FILE

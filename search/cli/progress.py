@@ -93,12 +93,12 @@ def plain_progress(console: Console) -> Tell:
     return tell
 
 
-def reading_progress(console: Console) -> Callable[[int, int], None]:
-    """Print a line for every tenth of the rows."""
+def reading_progress(console: Console, verb: str = "read", noun: str = "rows") -> Callable[[int, int], None]:
+    """Print a line for every tenth of the rows, or of something else."""
 
     def tell(done: int, total: int) -> None:
         if done * 10 // total > (done - 1) * 10 // total:
-            console.print(f"read {done:,} of {total:,} rows")
+            console.print(f"{verb} {done:,} of {total:,} {noun}")
 
     return tell
 

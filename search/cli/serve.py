@@ -82,7 +82,7 @@ def serve(
         def started() -> None:
             publish(library.folder, Endpoint(settings.url, settings.local_token, os.getpid(), __version__))
             opening = "" if no_token else f"/?key={app.state.keys.new()}"
-            out.print(f"Serving {library.folder} at {settings.url}{opening}", markup=False)
+            out.print(f"Serving {library.name} at {settings.url}{opening}", markup=False)
             if not no_token:
                 err.print(f"The link works once. Programs and other browsers need the token: {token}", markup=False)
             if not settings.loopback:

@@ -1,4 +1,4 @@
-"""Engine: the catalog, vector index and encoder of an open library folder, shared by threads that search and index."""
+"""Engine: the catalog, vector index and encoder of an open library, shared by threads that search and index."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+import platformdirs
+
+from store.catalog.address import is_url, local_name
 from store.catalog.catalog import Catalog
 from store.errors import NotInLibrary
 from store.types import EncoderInfo
@@ -29,28 +32,41 @@ _YIELD_SECONDS = 0.5  # longest pause of indexing for searches
 _CLOSE_SECONDS = 10.0  # longest wait of `close` for a refresh
 
 
+def local_folder(address: str | Path) -> Path:
+    """Return the folder of a library, or, of one on a server, of what this machine keeps: vectors and previews."""
+    if not is_url(address):
+        return Path(address)
+    return Path(platformdirs.user_cache_dir("videobert")) / "libraries" / local_name(str(address))
+
+
 class NoModel(ValueError):  # noqa: N818 - the name says the state found
     """The model of the library cannot be loaded."""
 
 
 class Engine:
-    """Owns catalog, vector index and encoder of a library folder; any thread may call anything.
+    """Owns catalog, vector index and encoder of a library; any thread may call anything.
 
     The encoder and the index are loaded when first needed. Every search covers all segments committed by this or
     another process, except while another thread refreshes the index: such a search uses the previous snapshot.
 
     Args:
-        folder: created if missing.
+        address: a folder, created if missing, or the URL of a PostgreSQL database.
         encoder: to search and index with; loaded from `model` by default.
         model: name or folder of the encoder; by default that of the library, or the bundled model for a new library.
 
     Attributes:
         catalog: of the library; read-only for vectors, see `writable_catalog`.
+        name: by which people know the library, without a password.
+        folder: of the library, or of what this machine keeps of one on a server.
     """
 
-    def __init__(self, folder: Path, *, encoder: Encoder | None = None, model: str | Path | None = None) -> None:
-        self.folder = folder
-        self.catalog = Catalog.open(folder / CATALOG_FILE)
+    def __init__(self, address: str | Path, *, encoder: Encoder | None = None, model: str | Path | None = None) -> None:
+        self._address = address if is_url(address) else Path(address) / CATALOG_FILE
+        self.folder = local_folder(address)
+        self.catalog = Catalog.open(self._address)
+        self.name = self.catalog.database.name if is_url(address) else str(address)
+        if is_url(address):
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._model, self._encoder = model, encoder
         self._index: VectorIndex | None = None
         self._searcher: Searcher | None = None
@@ -86,6 +102,10 @@ class Engine:
                 dim = known.dim if known else self.encoder.dim
                 self._index = FaissIndex.open(self.folder / INDEX_FILE, dim, resolve=self.catalog.segments.ids)
             return self._index
+
+    def open_catalog(self) -> Catalog:
+        """Return the catalog over connections of its own."""
+        return Catalog.open(self._address)
 
     @property
     def loaded(self) -> bool:

@@ -19,6 +19,7 @@ from search.query.language import parse
 from search.query.request import Only, SearchRequest, SimilarRequest, absolute
 from search.query.times import ClipRange
 from search.ranking.moments import Moment
+from store.catalog.address import is_url
 from store.catalog.reels import Select
 from store.catalog.searches import SavedSearch
 from store.catalog.videos import Order
@@ -40,22 +41,28 @@ if TYPE_CHECKING:  # these import torch, FAISS and the decoders
 LIBRARY_VARIABLE = "VIDEOBERT_LIBRARY"
 
 
-def default_folder() -> Path:
-    """Return `$VIDEOBERT_LIBRARY`, or a folder in the user's data directory."""
-    chosen = os.environ.get(LIBRARY_VARIABLE)
-    return Path(chosen).expanduser() if chosen else Path(platformdirs.user_data_dir("videobert")) / "library"
+def library_address(given: str | Path | None = None) -> str | Path:
+    """Return where a library is: the folder or URL that is given or stands in `$VIDEOBERT_LIBRARY`, or else a folder of
+    this user's data directory.
+    """
+    chosen = given if given is not None else os.environ.get(LIBRARY_VARIABLE)
+    if not chosen:
+        return Path(platformdirs.user_data_dir("videobert")) / "library"
+    return chosen if is_url(chosen) else Path(chosen).expanduser()
 
 
 class Library:
     """Indexed videos, and search over them.
 
     Args:
-        folder: of the library; `default_folder()` by default. It is created if missing.
+        folder: of the library, or the URL of a PostgreSQL database, "postgresql://user@host/name"; `library_address()`
+            by default. It is created if missing.
         encoder: to index and search with; loaded from `model` by default.
         model: name or folder of the encoder; by default that of the library, or the bundled model for a new library.
 
     Attributes:
-        folder: of the library.
+        folder: of the library, or of what this machine keeps of one on a server.
+        name: the folder, or the URL without a password.
         engine: catalog, vector index and encoder, shared by all threads.
         catalog: the database of the library.
     """
@@ -63,8 +70,8 @@ class Library:
     def __init__(
         self, folder: str | Path | None = None, *, encoder: Encoder | None = None, model: str | Path | None = None
     ) -> None:
-        self.folder = Path(folder).expanduser() if folder is not None else default_folder()
-        self.engine = Engine(self.folder, encoder=encoder, model=model)
+        self.engine = Engine(library_address(folder), encoder=encoder, model=model)
+        self.folder, self.name = self.engine.folder, self.engine.name
         self.catalog = self.engine.catalog
 
     def __enter__(self) -> Self:
@@ -379,11 +386,11 @@ class Library:
         """Return counts and settings of the library, by name."""
         counts, encoder = self.catalog.counts(), self.catalog.encoder()
         return {
-            "library": str(self.folder),
+            "library": self.name,
             "model": encoder.fingerprint if encoder else "none yet",
             "tier": (encoder.tier or "comes with the program") if encoder else "none yet",
             **vars(counts),
-            "bytes": sum(file.stat().st_size for file in self.folder.iterdir() if file.is_file()),
+            "bytes": self.catalog.database.size(),
         }
 
     def write_thumbnails(self, moments: Sequence[Moment], folder: Path) -> list[Path]:

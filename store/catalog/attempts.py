@@ -18,7 +18,7 @@ class Attempts:
 
     def begin(self, path: str) -> None:
         """Write a path down."""
-        self._database.execute("INSERT OR REPLACE INTO attempts (path) VALUES (CAST(? AS TEXT))", path_bytes(path))
+        self._database.insert("attempts", {"path": path_bytes(path)}, replace=True)
 
     def end(self, path: str) -> None:
         """Delete a path."""

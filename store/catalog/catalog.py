@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from store.catalog.address import is_url
 from store.catalog.attempts import Attempts
 from store.catalog.cues import Cues
 from store.catalog.database import Database
@@ -23,6 +24,7 @@ from store.catalog.roots import Roots
 from store.catalog.searches import Searches
 from store.catalog.tags import Tags
 from store.catalog.videos import Videos
+from store.errors import LibraryError
 from store.types import Cue, EncoderInfo, NewSegment, SegmentText, Video, row_id
 
 if TYPE_CHECKING:
@@ -73,7 +75,7 @@ class Catalog:
         self.videos = Videos(database)
         self.cues = Cues(database)
         self.recognitions = Recognitions(database)
-        self.fulltext = FullText(database)
+        self.fulltext = _fulltext(database)
         self.tags = Tags(database)
         self.labels = Labels(database)
         self.judgements = Judgements(database)
@@ -112,12 +114,16 @@ class Catalog:
     def open(cls, path: str | Path, encoder: EncoderInfo | None = None) -> Self:
         """Open the file at ``path``, which is made with its folder where missing; ":memory:" for one without a file.
 
+        Args:
+            path: or the URL of a PostgreSQL database, "postgresql://user@host/name".
+
         Raises:
+            LibraryError: the file or the server cannot be used now.
             NotALibrary: the file is something else.
             NewerLibrary: a newer version of the program made it.
             EncoderMismatch: it holds vectors of another encoder.
         """
-        catalog = cls(Database(path))
+        catalog = cls(_database(path))
         if encoder is None:
             return catalog
         try:
@@ -274,3 +280,26 @@ class Catalog:
             self.judgements.move(source.path, video.path)
             self.fulltext.index(source_id)
         return moved
+
+
+def _database(address: str | Path) -> Database:
+    # Neither driver is imported for the other.
+    if is_url(address):
+        try:
+            from store.catalog.postgres import PostgresDatabase
+        except ModuleNotFoundError as error:
+            raise LibraryError(
+                f"a library on PostgreSQL needs the package {error.name}: pip install 'videobert-search[postgres]'"
+            ) from error
+        return PostgresDatabase(str(address))
+    from store.catalog.sqlite import SqliteDatabase
+
+    return SqliteDatabase(address)
+
+
+def _fulltext(database: Database) -> FullText:
+    if database.dialect == "postgresql":
+        from store.catalog.tsvector import TsvectorFullText
+
+        return TsvectorFullText(database)
+    return FullText(database)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Sequence
 
 from store.catalog.analyzer import storable
-from store.catalog.database import AMONG, Database
+from store.catalog.database import AMONG_TEXTS, Database
 from store.types import Cue
 
 
@@ -54,7 +54,7 @@ class Cues:
     def remove(self, video_id: int, sources: Collection[str]) -> None:
         """Remove the lines that some text sources found in a video. For ``Catalog.put_cues``."""
         names = json.dumps(list(sources))
-        self._database.execute(f"DELETE FROM cues WHERE video_id = ? AND source {AMONG}", video_id, names)
+        self._database.execute(f"DELETE FROM cues WHERE video_id = ? AND source {AMONG_TEXTS}", video_id, names)
 
     def copy(self, source_id: int, video_id: int) -> None:
         """Copy the lines of a video to another one. For ``Catalog.copy_video``."""

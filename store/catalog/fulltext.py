@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from store.catalog.analyzer import forms, match_expression, name_words, normalize, tokens, unaccented
-from store.catalog.database import AMONG, Database, json_ids
+from store.catalog.database import AMONG, AMONG_TEXTS, Database, json_ids
 from store.catalog.segment_words import SHORTEST_SPELLING, column_of, indexed, segment_words, spelling, spellings
 from store.catalog.stemming import ENGLISH, algorithm
 from store.fields import COLUMNS, NAMES, Column
@@ -22,7 +22,7 @@ from store.filters import Filter, conditions
 from store.paths import path_text
 from store.types import Cue
 
-_WEIGHTS: dict[Column, float] = {"said": 1.0, "named": 0.5, "heard": 0.9, "written": 0.7}  # a name is of a whole video
+WEIGHTS: dict[Column, float] = {"said": 1.0, "named": 0.5, "heard": 0.9, "written": 0.7}  # a name is of a whole video
 _ROW = "+rowid"  # the sign keeps SQLite from a new FTS5 query for every id, which took 80 times as long
 # Letters of a stem from which one or two may differ. Of a whole word the first number is the second as well: "parking"
 # is not "packing", though one letter in seven differs.
@@ -60,20 +60,20 @@ class FullText:
     """
 
     def __init__(self, database: Database, *, columns: Collection[Column] | None = None) -> None:
-        self._database, self._columns = database, frozenset(_WEIGHTS if columns is None else columns)
+        self._database, self._columns = database, frozenset(WEIGHTS if columns is None else columns)
 
     def without_names(self) -> FullText:
         """Return the same index, of which names are not searched."""
-        return FullText(self._database, columns=self._columns - {NAMES})
+        return type(self)(self._database, columns=self._columns - {NAMES})
 
     def within(self, columns: Collection[Column]) -> FullText:
         """Return the same index, of which only these columns are searched, as far as they were before."""
-        return FullText(self._database, columns=self._columns & set(columns))
+        return type(self)(self._database, columns=self._columns & set(columns))
 
     def columns(self) -> list[Column]:
         """Return the columns that are searched and may hold words: names, and those of the sources that lines have."""
         held = {COLUMNS[source] for source, _ in self._tracks() if source in COLUMNS} | {NAMES, COLUMNS["subtitles"]}
-        return [column for column in _WEIGHTS if column in held & self._columns]
+        return [column for column in WEIGHTS if column in held & self._columns]
 
     def search(
         self,
@@ -111,7 +111,7 @@ class FullText:
         rows = self._database.rows(
             "SELECT segments.id FROM segments_fts JOIN segments ON segments.id = segments_fts.rowid "
             f"JOIN videos ON videos.id = video_id WHERE segments_fts MATCH ? AND {condition} "
-            f"ORDER BY bm25(segments_fts, {', '.join(map(str, _WEIGHTS.values()))}), segments.id LIMIT ?",
+            f"ORDER BY bm25(segments_fts, {', '.join(map(str, WEIGHTS.values()))}), segments.id LIMIT ?",
             expression,
             *values,
             limit,
@@ -121,7 +121,7 @@ class FullText:
     def document_frequency(self, text: str, *, limit: int) -> int:
         """Return how many segments hold ``text``, one word or phrase; counting stops at ``limit``."""
         expression = self._in_columns(match_expression(self._forms(text)))
-        counting = "SELECT count(*) AS n FROM (SELECT 1 FROM segments_fts WHERE segments_fts MATCH ? LIMIT ?)"
+        counting = "SELECT count(*) AS n FROM (SELECT 1 FROM segments_fts WHERE segments_fts MATCH ? LIMIT ?) AS found"
         return int(self._database.rows(counting, expression, limit)[0]["n"]) if expression else 0
 
     def containing(self, text: str, ids: Collection[int], *, terms: Iterable[str] = ()) -> set[int]:
@@ -157,15 +157,18 @@ class FullText:
 
         # An edit changes one of the trigrams that lie side by side, so one of these is in whatever is near enough.
         places = {*range(0, len(key) - 2, 3), len(key) - 3}
-        trigrams = " OR ".join(f'"{key[at : at + 3]}"' for at in sorted(places))
-        rows = self._database.tuples(
+        rows = self._with_trigrams([key[at : at + 3] for at in sorted(places)], len(key) - edits, len(key) + edits)
+        yield from (term for term, other in rows if OSA.distance(key, other, score_cutoff=edits) <= edits)
+
+    def _with_trigrams(self, trigrams: Sequence[str], shortest: int, longest: int) -> list[tuple[str, str]]:
+        """The terms, each with its spelling, in which any of these trigrams is."""
+        return self._database.tuples(
             "SELECT term, terms.key FROM terms_fts JOIN terms ON terms.id = terms_fts.rowid "
             "WHERE terms_fts MATCH ? AND length(terms.key) BETWEEN ? AND ?",
-            trigrams,
-            len(key) - edits,
-            len(key) + edits,
+            " OR ".join(f'"{trigram}"' for trigram in trigrams),
+            shortest,
+            longest,
         )
-        yield from (term for term, other in rows if OSA.distance(key, other, score_cutoff=edits) <= edits)
 
     def matched(self, words: Sequence[str], ids: Collection[int], *, similar: Iterable[str] = ()) -> dict[int, Matched]:
         """Return for each of the segments ``ids`` its words and lines that match any of ``words``.
@@ -225,7 +228,7 @@ class FullText:
     def _in_columns(self, expression: str) -> str:
         if not expression or not self._columns:
             return ""
-        everywhere = len(self._columns) == len(_WEIGHTS)
+        everywhere = len(self._columns) == len(WEIGHTS)
         return expression if everywhere else f"{{{' '.join(sorted(self._columns))}}} : ({expression})"
 
     def index(self, video_id: int) -> None:
@@ -240,16 +243,17 @@ class FullText:
         self._database.execute(f"DELETE FROM segments_fts WHERE rowid {AMONG}", json_ids(row[0] for row in segments))
         held: set[tuple[str, str]] = set()
         for number, words in segment_words(path, segments, cues):
-            row = [indexed(words, column) for column in _WEIGHTS]
-            self._database.execute(
-                f"INSERT INTO segments_fts (rowid, {', '.join(_WEIGHTS)}) VALUES (?, ?, ?, ?, ?)", number, *row
-            )
+            self._write(number, [indexed(words, column) for column in WEIGHTS])
             held |= spellings(words)
-        known = self._database.tuples(
-            "SELECT term, terms.key FROM json_each(?) JOIN terms ON term = value ->> 0 AND terms.key = value ->> 1",
-            json.dumps(sorted(held)),
-        )
+        among = json.dumps(sorted({term for term, _ in held}))
+        known = self._database.tuples(f"SELECT term, terms.key FROM terms WHERE term {AMONG_TEXTS}", among)
         self._database.insert_all("terms", ({"term": term, "key": key} for term, key in sorted(held - set(known))))
+
+    def _write(self, segment_id: int, columns: Sequence[str]) -> None:
+        """Write the terms of a segment, separated, of each column."""
+        places = ", ".join("?" for _ in WEIGHTS)
+        sql = f"INSERT INTO segments_fts (rowid, {', '.join(WEIGHTS)}) VALUES (?, {places})"
+        self._database.execute(sql, segment_id, *columns)
 
 
 class _Finder:

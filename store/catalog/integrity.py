@@ -16,7 +16,9 @@ import numpy as np
 
 from store.arrays import VECTOR
 from store.catalog.catalog import Catalog
+from store.catalog.database import Connection
 from store.catalog.migrations import MIGRATIONS
+from store.catalog.sqlite import SqliteDatabase
 from store.errors import DamagedLibrary, NoLibrary
 
 _MOST_TOLD = 10  # of one kind of damage
@@ -59,6 +61,14 @@ def problems(path: Path) -> list[str]:
     return found
 
 
+def problems_on_server(url: str) -> list[str]:
+    """Return what is wrong with the rows of a library in PostgreSQL, which sees to its files and links itself."""
+    from store.catalog.postgres import PostgresDatabase
+
+    with PostgresDatabase(url) as database:
+        return [problem for look in (_parts, _blobs, _settings) for problem in look(database.session)]
+
+
 def backup(path: Path, target: Path) -> None:
     """Copy a library that may be in use, by SQLite's backup; the copy has its transactions whole.
 
@@ -96,8 +106,9 @@ def repair(path: Path) -> Repair:
     fresh = path.with_name(f"{path.name}.repaired")
     _remove(fresh)
     done = Repair()
-    with Catalog.open(fresh) as catalog, closing(_read_only(path)) as source:
-        db = catalog.database.sqlite.conn
+    database = SqliteDatabase(fresh)
+    with Catalog(database) as catalog, closing(_read_only(path)) as source:
+        db = database.sqlite.conn
         with catalog.database.transaction():
             for table in _TABLES:
                 done.saved[table] = _salvaged(source, db, table)
@@ -142,9 +153,9 @@ def _links(db: sqlite3.Connection) -> Iterator[str]:
         yield f"row {row} of {table} belongs to nothing in {parent}"
 
 
-def _parts(db: sqlite3.Connection) -> Iterator[str]:
+def _parts(db: Connection) -> Iterator[str]:
     for table in _OWNED:
-        sql = f"SELECT count(*) FROM segments WHERE id NOT IN (SELECT segment_id FROM {table})"
+        sql = f"SELECT count(*) FROM segments WHERE NOT EXISTS (SELECT 1 FROM {table} WHERE segment_id = segments.id)"
         (count,) = db.execute(sql).fetchone()
         if count:
             yield f"{count} segments have no row in {table}"
@@ -153,13 +164,13 @@ def _parts(db: sqlite3.Connection) -> Iterator[str]:
         yield f"{count} videos have no segments"
 
 
-def _blobs(db: sqlite3.Connection) -> Iterator[str]:
+def _blobs(db: Connection) -> Iterator[str]:
     for name, count in _bad_blobs(db).items():
         if count:
             yield f"{count} {name} cannot be read"
 
 
-def _bad_blobs(db: sqlite3.Connection, broken: set[int] | None = None) -> dict[str, int]:
+def _bad_blobs(db: Connection, broken: set[int] | None = None) -> dict[str, int]:
     """How many values of each kind are no values; the segments that they are of go into `broken`."""
     dim = _dim(db)
     bad = {"vectors": 0, "frame features": 0, "pictures": 0}
@@ -190,7 +201,7 @@ def _is_unit(blob: Any, dim: int | None) -> bool:
     return math.isfinite(length) and abs(length - 1) < 1e-2
 
 
-def _dim(db: sqlite3.Connection) -> int | None:
+def _dim(db: Connection) -> int | None:
     row = db.execute("SELECT value FROM settings WHERE name = 'encoder'").fetchone()
     return None if row is None else int(json.loads(row[0])[1])
 
@@ -201,7 +212,7 @@ def _words(db: sqlite3.Connection) -> Iterator[str]:
         yield f"{lost} segments are not in the full-text index"
 
 
-def _settings(db: sqlite3.Connection) -> Iterator[str]:
+def _settings(db: Connection) -> Iterator[str]:
     held = dict(db.execute("SELECT name, value FROM settings"))
     if not held.get("library_id"):
         yield "the library has no id"

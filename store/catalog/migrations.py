@@ -11,6 +11,7 @@ is never reused, so a stale vector index, or a saved link, never shows the wrong
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from store.catalog.analyzer import TOKENIZER, analyze, name_words
@@ -418,6 +419,21 @@ MIGRATIONS = (
     add_jobs,
     add_dismissals,
 )
+
+
+def schema(steps: Sequence[Callable[[Database], None]] = MIGRATIONS) -> list[str]:
+    """Return the statements that make the tables and indexes of a new library, but for full text."""
+    import sqlite_utils
+
+    db = sqlite_utils.Database(memory=True, execute_plugins=False)
+    for step in steps:
+        step(db)
+    made = db.execute(
+        "SELECT sql FROM sqlite_master WHERE type IN ('table', 'index') AND sql NOT NULL AND "
+        "name NOT GLOB 'sqlite_*' AND name NOT GLOB '*_fts*' ORDER BY rowid"
+    ).fetchall()
+    db.close()
+    return [sql for (sql,) in made]
 
 
 def version(db: Database | sqlite3.Connection) -> int:

@@ -60,8 +60,8 @@ class Reels:
     def all(self) -> list[Reel]:
         """Return the reels in order of their names."""
         rows = self._database.rows(
-            'SELECT name, changed_at, count(selects.id) AS moments, total("end" - start) AS seconds FROM reels '
-            "LEFT JOIN selects ON reel_id = reels.id GROUP BY reels.id ORDER BY name"
+            'SELECT name, changed_at, count(selects.id) AS moments, coalesce(sum("end" - start), 0.0) AS seconds '
+            "FROM reels LEFT JOIN selects ON reel_id = reels.id GROUP BY reels.id ORDER BY name COLLATE NOCASE"
         )
         return [Reel(**row) for row in rows]
 
@@ -165,7 +165,9 @@ class Reels:
             return self._database.execute(f"DELETE FROM selects WHERE reel_id = ? AND id {AMONG}", reel, json_ids(ids))
 
     def _id(self, name: str) -> int:
-        rows = self._database.rows("SELECT id FROM reels WHERE name = ?", storable(name).strip())
+        rows = self._database.rows(
+            "SELECT id FROM reels WHERE name COLLATE NOCASE = ? COLLATE NOCASE", storable(name).strip()
+        )
         if not rows:
             known = ", ".join(reel.name for reel in self.all()) or "none"
             raise ValueError(f"no reel {name!r}; there are: {known}")

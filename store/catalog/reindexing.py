@@ -65,8 +65,8 @@ class Reindexing:
     def pending(self) -> list[int]:
         """Return the ids of the videos that the next encoder has not embedded whole yet, in order."""
         rows = self._database.rows(
-            "SELECT DISTINCT video_id FROM segments WHERE id NOT IN (SELECT segment_id FROM next_embeddings) "
-            "ORDER BY video_id"
+            "SELECT DISTINCT video_id FROM segments WHERE NOT EXISTS "
+            "(SELECT 1 FROM next_embeddings WHERE next_embeddings.segment_id = segments.id) ORDER BY video_id"
         )
         return [row["video_id"] for row in rows]
 

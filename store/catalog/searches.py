@@ -10,6 +10,7 @@ from store.catalog.analyzer import storable
 from store.catalog.database import Database, is_id
 from store.errors import NotInLibrary
 
+_NAMED = "name COLLATE NOCASE = ? COLLATE NOCASE"
 _OWNED = "\x1f"  # between whose search it is and its name; no name holds it
 
 
@@ -53,7 +54,7 @@ class Searches:
         name = self._prefix + name
         row = (name, storable(search.query), search.only, search.min_confidence, search.per_video)
         with self._database.transaction():
-            self._database.execute("DELETE FROM searches WHERE name = ?", name)
+            self._database.execute(f"DELETE FROM searches WHERE {_NAMED}", name)
             self._database.execute(
                 'INSERT INTO searches (name, "query", "only", min_confidence, per_video) VALUES (?, ?, ?, ?, ?)', *row
             )
@@ -75,14 +76,14 @@ class Searches:
                 more=tuple(judged.get(row["name"], {}).get(True, ())),
                 less=tuple(judged.get(row["name"], {}).get(False, ())),
             )
-            for row in self._database.rows("SELECT * FROM searches ORDER BY name")
+            for row in self._database.rows("SELECT * FROM searches ORDER BY name COLLATE NOCASE")
             if self._is_own(row["name"])
         ]
 
     def remove(self, name: str) -> bool:
         """Delete the search of this name; return whether there was one."""
         with self._database.transaction():
-            return self._database.execute("DELETE FROM searches WHERE name = ?", self._key(name)) > 0
+            return self._database.execute(f"DELETE FROM searches WHERE {_NAMED}", self._key(name)) > 0
 
     def _key(self, name: str) -> str:
         return self._prefix + name.replace(_OWNED, " ").strip()
@@ -94,6 +95,5 @@ class Searches:
         for number in ids:
             if not is_id(number) or not self._database.rows("SELECT 1 FROM segments WHERE id = ?", number):
                 raise NotInLibrary("segment", [number])
-            self._database.execute(
-                "INSERT OR REPLACE INTO search_feedback (name, segment_id, liked) VALUES (?, ?, ?)", name, number, liked
-            )
+            row = {"name": name, "segment_id": number, "liked": int(liked)}
+            self._database.insert("search_feedback", row, replace=True)

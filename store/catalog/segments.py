@@ -173,8 +173,9 @@ class Segments:
     def incomplete(self) -> list[int]:
         """Return the ids of the videos that lack windows or hubness, as an older version indexed them, in order."""
         rows = self._database.tuples(
-            "SELECT DISTINCT video_id FROM segments WHERE id NOT IN (SELECT segment_id FROM windows) "
-            "OR id IN (SELECT segment_id FROM embeddings WHERE hubness IS NULL) ORDER BY video_id"
+            "SELECT DISTINCT video_id FROM segments WHERE NOT EXISTS "
+            "(SELECT 1 FROM windows WHERE windows.segment_id = segments.id) OR EXISTS "
+            "(SELECT 1 FROM embeddings WHERE embeddings.segment_id = segments.id AND hubness IS NULL) ORDER BY video_id"
         )
         return [number for (number,) in rows]
 
@@ -228,7 +229,7 @@ class Segments:
             self._database.require_encoder(self._encoder)
             for segment in segments:
                 check_segment(segment, self._encoder.dim)
-        numbered = list(enumerate(segments, self._last_id() + 1))
+        numbered = list(enumerate(segments, self._first_id(len(segments))))
         self._database.insert_all(
             "segments",
             (
@@ -316,8 +317,10 @@ class Segments:
     def copy(self, source_id: int, video_id: int) -> None:
         """Copy the segments of a video, under new ids, to one that has none. For ``Catalog.copy_video``."""
         # One distance between old and new ids, past all that were ever given, lets every table be copied whole.
-        oldest = self._database.rows("SELECT min(id) AS id FROM segments WHERE video_id = ?", source_id)[0]["id"]
-        shift = self._last_id() + 1 - (oldest or 0)
+        ((oldest, newest),) = self._database.tuples(
+            "SELECT coalesce(min(id), 1), coalesce(max(id), 0) FROM segments WHERE video_id = ?", source_id
+        )
+        shift = self._first_id(newest - oldest + 1) - oldest
         self._database.execute(
             'INSERT INTO segments SELECT id + ?, ?, start, "end", text FROM segments WHERE video_id = ?',
             shift,
@@ -332,10 +335,11 @@ class Segments:
                 source_id,
             )
 
-    def _last_id(self) -> int:
-        """The greatest id that a segment ever had, removed ones included."""
-        rows = self._database.rows("SELECT seq FROM sqlite_sequence WHERE name = 'segments'")
-        return int(rows[0]["seq"]) if rows else 0
+    def _first_id(self, count: int) -> int:
+        """The first of so many ids, one after the other, that no segment ever had."""
+        last = self._database.last_id("segments")
+        self._database.set_last_id("segments", last + count)
+        return last + 1
 
 
 def window_row(segment_id: int, windows: Windows) -> dict[str, Any]:

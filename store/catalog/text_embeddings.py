@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from store.arrays import VECTOR, from_blob, to_blob, unit_vectors
-from store.catalog.database import AMONG, Database
+from store.catalog.database import AMONG_TEXTS, Database
 
 
 class TextEmbeddings:
@@ -27,9 +27,8 @@ class TextEmbeddings:
         Args:
             encoder: the fingerprint of the one that made them.
         """
-        rows = self._database.rows(
-            f"SELECT text, vector FROM readings WHERE encoder = ? AND text {AMONG}", encoder, json.dumps(list(texts))
-        )
+        sql = f"SELECT text, vector FROM readings WHERE encoder = ? AND text {AMONG_TEXTS}"
+        rows = self._database.rows(sql, encoder, json.dumps(list(texts)))
         stored = {row["text"]: row["vector"] for row in rows}
         if not texts or any(text not in stored for text in texts):
             return None

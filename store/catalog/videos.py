@@ -126,8 +126,9 @@ class Videos:
     def months(self) -> list[Month]:
         """Return the months in which videos were filmed, the latest first; those without a month are left out."""
         rows = self._database.rows(
-            f"SELECT substr({CLOCK_COLUMN}, 1, 7) AS month, count(*) AS videos, sum(duration) AS seconds FROM videos "
-            "GROUP BY month HAVING length(month) = 7 ORDER BY month DESC"
+            "SELECT month, count(*) AS videos, sum(duration) AS seconds FROM "
+            f"(SELECT substr({CLOCK_COLUMN}, 1, 7) AS month, duration FROM videos) AS filmed "
+            "WHERE length(month) = 7 GROUP BY month ORDER BY month DESC"
         )
         return [Month(**row) for row in rows]
 

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from indexer.pipeline import Indexer, IndexOptions, Progress, Report
 from indexer.text.recognizers import Words
-from search.engine.engine import CATALOG_FILE, Engine
+from search.engine.engine import Engine
 from search.service.backend.errors import ApiError
 from search.service.backend.schemas import shown_path
 from store.catalog.catalog import Catalog
@@ -265,7 +265,7 @@ class Jobs:
         if cancel.is_set():
             raise Cancelled
         self._engine.check_there()  # or a new library would be made where it was
-        with Catalog.open(self._engine.folder / CATALOG_FILE) as self._catalog:
+        with self._engine.open_catalog() as self._catalog:
             try:
                 return Indexer(self._catalog, encoder, options).run(job.targets, tell=tell, check=check)
             finally:

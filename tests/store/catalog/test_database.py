@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
-import store.catalog.database
+import store.catalog.sqlite
 from store.catalog import migrations
 from store.catalog.catalog import Catalog
 from store.errors import BusyLibrary, EncoderMismatch, NewerLibrary, NotALibrary, NotInLibrary, StoreError
@@ -141,7 +141,7 @@ def test_making_a_library_waits_for_another_who_makes_it(tmp_path: Path, monkeyp
 
 
 def test_a_library_that_stays_locked_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store.catalog.database, "_BUSY_SECONDS", 0)
+    monkeypatch.setattr(store.catalog.sqlite, "_BUSY_SECONDS", 0)
     path = tmp_path / "library.db"
     path.touch()
     other = sqlite3.connect(path, isolation_level=None)

@@ -35,8 +35,8 @@ def segment(start: float) -> NewSegment:
 
 
 @pytest.fixture
-def catalog(tmp_path: Path):
-    with Catalog.open(tmp_path / "catalog.sqlite", OLD) as opened:
+def catalog(address: str):
+    with Catalog.open(address, OLD) as opened:
         for path in ("/a.mp4", "/b.mp4"):
             opened.put_video(video(path), [segment(0.0), segment(1.0)], [])
         yield opened
@@ -82,17 +82,17 @@ def test_another_backbone_brings_its_own_frame_features(catalog: Catalog):
     assert catalog.reindexing.pending() == [1, 2, 3]
 
 
-def test_what_is_not_known_of_the_old_encoder_is_not_used(tmp_path: Path):
-    with Catalog.open(tmp_path / "catalog.sqlite", EncoderInfo("old", 2)) as catalog:
+def test_what_is_not_known_of_the_old_encoder_is_not_used(address: str):
+    with Catalog.open(address, EncoderInfo("old", 2)) as catalog:
         assert catalog.encoder() == EncoderInfo("old", 2)
         assert not catalog.reindexing.begin(NEW)
 
 
-def test_it_goes_on_where_it_stopped_and_starts_over_for_another(catalog: Catalog, tmp_path: Path):
+def test_it_goes_on_where_it_stopped_and_starts_over_for_another(catalog: Catalog, address: str):
     catalog.reindexing.begin(NEW)
     catalog.reindexing.put(embeddings(catalog)[:2])
     catalog.close()
-    with Catalog.open(tmp_path / "catalog.sqlite") as again:
+    with Catalog.open(address) as again:
         again.reindexing.begin(NEW)
         assert again.reindexing.pending() == [2]
         again.reindexing.begin(NEWER)
@@ -111,8 +111,8 @@ def test_videos_that_come_and_go_meanwhile(catalog: Catalog):
     assert [held.path for held in catalog.videos.all()] == ["/b.mp4"]
 
 
-def test_the_old_encoder_cannot_write_after_the_change(catalog: Catalog, tmp_path: Path):
-    with Catalog.open(tmp_path / "catalog.sqlite", EncoderInfo("old", 2)) as other:
+def test_the_old_encoder_cannot_write_after_the_change(catalog: Catalog, address: str):
+    with Catalog.open(address, EncoderInfo("old", 2)) as other:
         catalog.reindexing.begin(NEW)
         catalog.reindexing.put(embeddings(catalog))
         other.put_video(video("/c.mp4"), [segment(0.0)], [])
@@ -123,10 +123,10 @@ def test_the_old_encoder_cannot_write_after_the_change(catalog: Catalog, tmp_pat
             other.put_video(video("/d.mp4"), [segment(0.0)], [])
 
 
-def test_two_changes_at_once_are_refused(catalog: Catalog, tmp_path: Path):
+def test_two_changes_at_once_are_refused(catalog: Catalog, address: str):
     with pytest.raises(ValueError, match="call begin first"):
         catalog.reindexing.put([])
-    with Catalog.open(tmp_path / "catalog.sqlite") as other:
+    with Catalog.open(address) as other:
         catalog.reindexing.begin(NEW)
         other.reindexing.begin(NEWER)
         with pytest.raises(EncoderMismatch, match="changes this library to the encoder newer, and this one to new"):
