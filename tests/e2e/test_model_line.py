@@ -78,7 +78,7 @@ def test_the_shipped_model_names_a_better_one(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("VIDEOBERT_MODELS", str(tmp_path))
     monkeypatch.setenv("VIDEOBERT_LIBRARY", str(tmp_path / "library"))
     encoder = SimpleNamespace(name=DEFAULT_MODEL, tier="comes with the program")
-    line = model_line(SimpleNamespace(encoder=encoder, folder=tmp_path / "library"))
+    line = model_line(SimpleNamespace(encoder=encoder, folder=tmp_path / "library", name=str(tmp_path / "library")))
     assert line.startswith(
         f"Model: videobert-mini (comes with the program; {read_scores(entry(DEFAULT_MODEL).folder)})."
     )
@@ -87,9 +87,14 @@ def test_the_shipped_model_names_a_better_one(tmp_path: Path, monkeypatch: pytes
     )
     (tmp_path / "siglip2-base").mkdir()
     lock.write(tmp_path / "siglip2-base", source="", revision="", licence="")
-    line = model_line(SimpleNamespace(encoder=encoder, folder=tmp_path / "my library"))
+    line = model_line(
+        SimpleNamespace(encoder=encoder, folder=tmp_path / "my library", name=str(tmp_path / "my library"))
+    )
     assert line.endswith(
         f". For a better one: videobert reindex --model siglip2-base --library '{tmp_path}/my library'"
     )
     better = SimpleNamespace(name="siglip2-base", tier="fetched, pinned")
-    assert model_line(SimpleNamespace(encoder=better, folder=tmp_path)) == "Model: siglip2-base (fetched, pinned)."
+    assert (
+        model_line(SimpleNamespace(encoder=better, folder=tmp_path, name=str(tmp_path)))
+        == "Model: siglip2-base (fetched, pinned)."
+    )
