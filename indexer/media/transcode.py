@@ -9,7 +9,7 @@ This is the work of a child process (see `indexer.workers.worker`), for it decod
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -53,23 +53,12 @@ def cut(path: Path, parts: Sequence[tuple[float, float]], target: Path) -> Itera
     rate = Fraction(min(max(info.fps or UNKNOWN_FPS, _LOWEST_FPS), _HIGHEST_FPS)).limit_denominator(1001)
     with opened(path) as source, created(target) as output:
         picture = _picture_stream(output, info, rate)
-        sound = output.add_stream("aac", rate=_HERTZ, layout="stereo") if _sound_stream(source) else None
-        done = 0  # frames
+        writer = _Writer(output, picture, rate, sound=_sound_stream(source) is not None)
         for start, end in parts:
-            first = done
-            for frame in _shown(path, info, start, max(1, round((end - start) * rate)), rate):
-                output.mux(picture.encode(_stamped(frame, picture, done, 1 / rate)))
-                done += 1
-                if done % round(rate) == 0:
-                    yield float(done / rate)
-            if done == first:
-                raise MediaError(f"no frame could be decoded between {start:g} s and {end:g} s", stage="decode")
-            if sound is not None:
-                _mux_sound(output, sound, path, start, *(round(_HERTZ * count / rate) for count in (first, done)))
-        for stream in (picture, sound):
-            if stream is not None:
-                output.mux(stream.encode(None))
-    yield float(done / rate)
+            shown = _shown(path, info, start, max(1, round((end - start) * rate)), rate)
+            missing = f"no frame could be decoded between {start:g} s and {end:g} s"
+            yield from writer.add(path, start, shown, missing=missing)
+        yield from writer.finish()
 
 
 def join(parts: Sequence[tuple[Path, float, float]], target: Path) -> Iterator[float]:
@@ -91,25 +80,52 @@ def join(parts: Sequence[tuple[Path, float, float]], target: Path) -> Iterator[f
     rate = Fraction(min(max(fps, _LOWEST_FPS), _HIGHEST_FPS)).limit_denominator(1001)
     with created(target) as output:
         picture = _picture_stream(output, replace(largest, rotation=0, mirrored=False), rate)
-        heard = any(info.audio_streams for info in infos.values())
-        sound = output.add_stream("aac", rate=_HERTZ, layout="stereo") if heard else None
-        done = 0  # frames
+        writer = _Writer(output, picture, rate, sound=any(info.audio_streams for info in infos.values()))
         for path, start, end in parts:
-            first = done
-            for frame in _shown(path, infos[path], start, max(1, round((end - start) * rate)), rate):
-                fitted = _in_the_middle(frame, infos[path], picture)
-                output.mux(picture.encode(_stamped(fitted, picture, done, 1 / rate)))
-                done += 1
-                if done % round(rate) == 0:
-                    yield float(done / rate)
-            if done == first:
-                raise MediaError(f"{path.name}: nothing could be decoded from {start:g} to {end:g} s", stage="decode")
-            if sound is not None:
-                _mux_sound(output, sound, path, start, *(round(_HERTZ * count / rate) for count in (first, done)))
-        for stream in (picture, sound):
+            shown = _shown(path, infos[path], start, max(1, round((end - start) * rate)), rate)
+            fitted = (_in_the_middle(frame, infos[path], picture) for frame in shown)
+            missing = f"{path.name}: nothing could be decoded from {start:g} to {end:g} s"
+            yield from writer.add(path, start, fitted, missing=missing)
+        yield from writer.finish()
+
+
+class _Writer:
+    """Appends parts of files to the streams of a new one, and counts what is written.
+
+    Args:
+        rate: frames per second of the picture.
+        sound: whether the file gets sound; parts without any are silent.
+    """
+
+    def __init__(self, output: OutputContainer, picture: VideoStream, rate: Fraction, *, sound: bool) -> None:
+        self._output, self._picture, self._rate = output, picture, rate
+        self._sound = output.add_stream("aac", rate=_HERTZ, layout="stereo") if sound else None
+        self._done = 0  # frames
+
+    def add(self, path: Path, start: float, shown: Iterable[VideoFrame], *, missing: str) -> Iterator[float]:
+        """Append frames of a file, and its sound from `start` on; yield the seconds written about once a second.
+
+        Raises:
+            MediaError: `missing`, if there is no frame.
+        """
+        first = self._done
+        for frame in shown:
+            self._output.mux(self._picture.encode(_stamped(frame, self._picture, self._done, 1 / self._rate)))
+            self._done += 1
+            if self._done % round(self._rate) == 0:
+                yield float(self._done / self._rate)
+        if self._done == first:
+            raise MediaError(missing, stage="decode")
+        if self._sound is not None:
+            heard = (round(_HERTZ * count / self._rate) for count in (first, self._done))
+            _mux_sound(self._output, self._sound, path, start, *heard)
+
+    def finish(self) -> Iterator[float]:
+        """Write what the encoders still hold; yield the seconds of the whole."""
+        for stream in (self._picture, self._sound):
             if stream is not None:
-                output.mux(stream.encode(None))
-    yield float(done / rate)
+                self._output.mux(stream.encode(None))
+        yield float(self._done / self._rate)
 
 
 def _in_the_middle(frame: VideoFrame, info: MediaInfo, stream: VideoStream) -> VideoFrame:
