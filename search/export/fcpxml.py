@@ -11,10 +11,9 @@ from pathlib import Path
 from xml.etree import ElementTree as Xml
 
 from search.export.rates import (
-    UNKNOWN_FPS,
     VideoOf,
     drops,
-    exact,
+    exact_rate,
     first_record,
     frames,
     has_sound,
@@ -46,7 +45,7 @@ def fcpxml(moments: Sequence[Moment], video_of: VideoOf, *, title: str) -> str:
     at = 0
     for moment in moments:
         video = video_of(moment.path)
-        own = exact(video.fps if video and video.fps else UNKNOWN_FPS)
+        own = exact_rate(video)
         begin, end = frames(moment, own)
         count = max(1, round((end - begin) / own * rate))
         clip = Xml.SubElement(
@@ -89,7 +88,7 @@ class _Media:
         return self._formats[key]
 
     def _add(self, path: str, video: Video | None, end: float) -> None:
-        rate = exact(video.fps if video and video.fps else UNKNOWN_FPS)
+        rate = exact_rate(video)
         shape = self.format(rate, video)
         self.assets[path] = self._name()
         seconds = max(end, video.duration if video else 0.0)

@@ -29,9 +29,18 @@ def exact(fps: float) -> Fraction:
     return nearest if abs(nearest - fps) < 1 / 60 else Fraction(fps).limit_denominator(1001)
 
 
+def exact_rate(video: Video | None) -> Fraction:
+    """Return the frame rate of a video, as `exact` has it."""
+    return exact(_fps(video))
+
+
+def _fps(video: Video | None) -> float:
+    return video.fps if video and video.fps else UNKNOWN_FPS
+
+
 def timecode_rate(video: Video | None) -> Fraction:
     """Return the timecode rate nearest to the frame rate of a video."""
-    fps = video.fps if video and video.fps else UNKNOWN_FPS
+    fps = _fps(video)
     if fps < _SLOW_FPS:
         return Fraction(30)
     return min(_TIMECODE_RATES, key=lambda rate: abs(rate - fps))

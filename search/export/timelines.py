@@ -18,10 +18,9 @@ from opentimelineio.opentime import RationalTime, TimeRange
 from opentimelineio.schema import Clip, ExternalReference, Gap, Timeline, Track, TrackKind
 
 from search.export.rates import (
-    UNKNOWN_FPS,
     VideoOf,
     drops,
-    exact,
+    exact_rate,
     first_record,
     frames,
     has_sound,
@@ -101,7 +100,7 @@ def _sound(moments: Sequence[Moment], video_of: VideoOf) -> Track:
 
 
 def _clip(moment: Moment, video: Video | None) -> Clip:
-    rate = float(exact(video.fps if video and video.fps else UNKNOWN_FPS))
+    rate = float(exact_rate(video))
     first, last = frames(moment, rate)
     media = ExternalReference(address(Path(moment.path)))
     if video:
