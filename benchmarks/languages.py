@@ -4,8 +4,8 @@
 
 `benchmarks/languages.json` has one row a clip: its file, and what its caption says in eight languages, written by
 hand. The English caption is that of `clips.json`. Every text is asked of the library of all clips, in each language
-the same clips; R@1/5/10 stand beside the share of English R@10. Then: of how many texts of three words or more the
-language is told right, whether English is found as without the second tower, and how long a warm query takes by it.
+the same clips; R@1/5/10 stand beside the share of English R@10. Then: for how many texts of three words or more the
+right language is detected, whether English is found as without the second tower, and how long a warm query takes by it.
 
 `--captions` reads captions of others instead: `languages.json`'s form with any languages, the JSON of MSR-VTT
 (`{"sentences": [{"video_id", "caption"}]}`), or lines of MSVD (`clip caption`), named as `LANGUAGE=FILE`; `clips.json`

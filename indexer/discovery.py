@@ -17,7 +17,7 @@ from indexer.media.ignore import IgnoreRules, is_ignored, is_live_photo
 from indexer.media.suffixes import VIDEO_SUFFIXES
 from indexer.text.sidecars import SUBTITLE_SUFFIXES, natural, sidecars
 
-_BRANDS_BYTES = 128  # of a file of ISO/IEC 14496-12, in which its brands are told
+_BRANDS_BYTES = 128  # of a file of ISO/IEC 14496-12, which hold its brands
 _PACKET_BYTES = 188  # of an MPEG transport stream, ISO/IEC 13818-1; each begins with the byte 0x47
 
 

@@ -39,7 +39,7 @@ _PANELS: dict[str, tuple[Callable[..., None] | typer.Typer, ...]] = {
 
 
 class _InOrder(TyperGroup):
-    """Commands in the order of the panels, groups among them; whatever goes wrong is told in one line."""
+    """Commands in the order of the panels, groups among them; every error is one line."""
 
     def main(self, *arguments: Any, **options: Any) -> Any:
         """Run a command."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
@@ -58,7 +59,7 @@ class Connection(Protocol):
         """Close the connection."""
 
 
-class Database:
+class Database(ABC):
     """An open library, brought to the newest schema; a context manager that closes it.
 
     Attributes:
@@ -215,22 +216,23 @@ class Database:
                 "this library first."
             )
 
+    @abstractmethod
     def stamp(self) -> tuple[int, int]:
         """Return a pair that differs after every change of the library, by this connection or another one."""
-        raise NotImplementedError
 
+    @abstractmethod
     def last_id(self, table: str) -> int:
         """Return the greatest id that a row of a table ever had, removed ones included; 0 before the first."""
-        raise NotImplementedError
 
+    @abstractmethod
     def set_last_id(self, table: str, number: int) -> None:
         """Write the greatest id that a row of a table ever had, where it is greater than what is known."""
-        raise NotImplementedError
 
+    @abstractmethod
     def size(self) -> int:
         """Return how many bytes the library takes: of an embedded one, its folder."""
-        raise NotImplementedError
 
+    @abstractmethod
     def check_there(self) -> None:
         """Raise LibraryGone if the library was deleted or replaced since it was opened."""
 
@@ -244,9 +246,9 @@ class Database:
         """A path as UTF-8 has it, with lone surrogates for other bytes, from what the column holds."""
         return stored
 
+    @abstractmethod
     def _errors(self) -> AbstractContextManager[None]:
         """Errors of the driver with the library and the remedy."""
-        raise NotImplementedError
 
 
 def inserting(table: str, row: dict[str, Any], replace: bool) -> str:

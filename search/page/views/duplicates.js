@@ -67,7 +67,7 @@ export class DuplicatesView {
     this._head.querySelector("h1").focus({ preventScroll: true }); // the button that had the focus is gone
   }
 
-  /** List the dismissed pairs; an error is told where the groups are. */
+  /** List the dismissed pairs; an error is shown where the groups are. */
   async _showDismissed() {
     try {
       const pages = new Pages("/duplicates/dismissed", { limit: 100 });
