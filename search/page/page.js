@@ -2,6 +2,7 @@
 
 import { go, here, link, onChange, sameView, watch } from "./lib/address.js";
 import { Jobs } from "./lib/jobs.js";
+import { say } from "./lib/language.js";
 import { Status } from "./lib/status.js";
 import { acceptFiles } from "./components/drop.js";
 import { offerFiles } from "./components/dropped.js";
@@ -18,7 +19,7 @@ import { ResultsView } from "./views/results.js";
 import { VideoView } from "./views/video.js";
 
 const REFRESH_MS = 2000; // between refreshes while indexing
-const TITLES = { library: "Library", duplicates: "Duplicates" }; // views in the navigation bar; icons have their names
+const TITLES = { library: say("library.title"), duplicates: say("duplicates.title") }; // views in the navigation bar; icons have their names
 
 const status = new Status();
 const jobs = new Jobs();
@@ -32,6 +33,12 @@ const box = new SearchBox(document.getElementById("searchbox"), (file) => search
 const player = new Player(document.getElementById("player"), () => (here().view ? null : views.search.pages));
 const tray = new Tray(document.getElementById("tray"));
 let current = null;
+
+/** Give the elements of index.html their texts. */
+function drawFrame() {
+  for (const each of document.querySelectorAll("[data-text]")) each.textContent = say(each.dataset.text);
+  for (const each of document.querySelectorAll("[data-label]")) each.setAttribute("aria-label", say(each.dataset.label));
+}
 
 function drawNavigation() {
   const anchor = ([name, title]) => element("a", { href: link({ view: name }), "data-view": name }, icon(name), element("span", {}, title));
@@ -65,7 +72,7 @@ async function show(place) {
 }
 
 async function searchBy(file) {
-  const spinner = element("div", { class: "toast busy" }, element("span", { class: "spinner" }), element("p", {}, `Analysing ${file.name}…`));
+  const spinner = element("div", { class: "toast busy" }, element("span", { class: "spinner" }), element("p", {}, say("page.analysing", { name: file.name })));
   document.getElementById("toasts").append(spinner);
   try {
     const { uploads } = await status.load();
@@ -98,7 +105,7 @@ function drawIndexing() {
   const badge = document.getElementById("indexing");
   const [job] = jobs.running;
   badge.hidden = !job;
-  if (job) fill(badge, icon("clock"), element("span", {}, job.total ? `Indexing ${job.done} of ${job.total}` : "Indexing"));
+  if (job) fill(badge, icon("clock"), element("span", {}, job.total ? say("page.indexing-of", { done: job.done, total: job.total }) : say("page.indexing")));
 }
 
 let refreshedAt = 0;
@@ -136,6 +143,7 @@ function skip(event) {
   (card ?? document.getElementById("main")).focus();
 }
 
+drawFrame();
 drawNavigation();
 document.getElementById("skip").addEventListener("click", skip);
 onChange(show);

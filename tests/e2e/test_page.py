@@ -38,7 +38,7 @@ from tests.support.media import render
 from tests.support.tiny_model import tiny_model, tiny_tokenizer
 
 PAGE = Path(search.__file__).parent / "page"
-LAYERS = (".", "views", "components/player", "components", "lib")  # a script imports from its own folder and later ones
+LAYERS = (".", "views", "components/player", "components", "lib", "texts")  # imports: own folder and later ones
 FRAMES_A_SECOND = 10
 SCENE_SECONDS = 6
 
@@ -543,6 +543,79 @@ def test_moments_are_collected_sorted_and_taken_away(
     tray.get_by_role("button", name="Remove Selects", exact=True).click()
     page.get_by_role("dialog").get_by_role("button", name="Remove").click()
     expect(tray).to_be_hidden()
+
+
+def catalogue(language: str) -> dict[str, str]:
+    """The texts of a language by their keys, plural forms as they are written."""
+    body = (PAGE / "texts" / f"{language}.js").read_text("utf-8").partition("export default {")[2].rpartition("}")[0]
+    lines = [line.strip() for line in body.splitlines() if line.strip() and not line.strip().startswith("//")]
+    texts = [re.fullmatch(r'"([a-z0-9.-]+)": (.+),', line) for line in lines]
+    assert all(texts), [line for line, text in zip(lines, texts, strict=True) if not text]
+    assert len({text[1] for text in texts if text}) == len(texts), "a key stands twice"
+    return {text[1]: text[2] for text in texts if text}
+
+
+def test_every_text_of_the_page_is_in_the_catalogues():
+    catalogues = {path.stem: catalogue(path.stem) for path in (PAGE / "texts").glob("*.js") if path.stem != "languages"}
+    offered = re.findall(r'"?([A-Za-z-]+)"?: "', (PAGE / "texts/languages.js").read_text("utf-8").partition("{")[2])
+    assert sorted(offered) == sorted(catalogues)
+    for language, texts in catalogues.items():
+        assert texts.keys() == catalogues["en"].keys(), language
+        for key, text in texts.items():
+            names = set(re.findall(r"{(\w+)}", text)) | {"count"}  # a form may say one without the number
+            assert names == set(re.findall(r"{(\w+)}", catalogues["en"][key])) | {"count"}, f"{language}: {key}"
+    scripts = "".join(path.read_text("utf-8") for path in PAGE.rglob("*.js") if path.parent.name != "texts")
+    html = (PAGE / "index.html").read_text("utf-8")
+    counted = {f"count.{noun}" for noun in re.findall(r'count\(.+?, "(\w+)"\)', scripts)}
+    begun = tuple(re.findall(r"say\(`([a-z]+\.)\$", scripts))  # say(`job.${state}`)
+    used = {key for key in catalogues["en"] if f'"{key}"' in scripts + html or key in counted or key.startswith(begun)}
+    assert used == catalogues["en"].keys()
+    spelled = set(re.findall(r'"([A-Z][a-z][^"\n]*)"', scripts))
+    keys = {"Delete", "Escape", "ArrowDown", "ArrowUp", "Enter", "Tab"}  # of keyboards
+    assert spelled - keys == {"Files", "Content-Disposition", "AbortError", "Content-Type"}
+
+
+@in_browser
+def test_the_language_of_the_browser_is_spoken_and_another_one_chosen(browser: Browser, service: str, films: Path):
+    """In a made-up language that marks all its texts, nothing but names, numbers and what was typed is unmarked."""
+    marked = re.sub(
+        r'(": (?:{ one: |{ other: )?|other: )"([^"]*)"', r'\1"⟦\2⟧"', (PAGE / "texts/en.js").read_text("utf-8")
+    )
+    unmarked = """() => {
+        const data = ".brand, .name, .path, .cue-text, .time, .subtitle, q, kbd, .folder-name, .video-name, " +
+            ".tile dd, .facts, .labels, .saved-searches a, .failures";
+        const texts = [];
+        for (const node of document.querySelectorAll("body *")) {
+            if (!node.checkVisibility()) continue;
+            for (const name of ["aria-label", "placeholder"]) texts.push(node.getAttribute(name) ?? "");
+            if (node.closest(data) || node.closest("option[lang]")) continue;
+            for (const child of node.childNodes) if (child.nodeType === Node.TEXT_NODE) texts.push(child.data);
+        }
+        return texts.filter((text) => /[a-z]{2}/i.test(text) && !text.includes("⟦"));
+    }"""
+    with opened(browser, locale="de-AT") as page:
+        script = {"content_type": "text/javascript", "headers": {"cache-control": "no-store"}}
+        page.route("**/texts/de.js", lambda route: route.fulfill(body=marked, **script))
+        both = 'export const LANGUAGES = { en: "English", de: "Deutsch" };'
+        page.route("**/texts/languages.js", lambda route: route.fulfill(body=both, **script))
+        for address in (
+            "",
+            "?q=violin",
+            "?view=film&id=1",
+            "?view=duplicates",
+            "?q=violin&film=1&at=1-3",
+            "?view=library",
+        ):
+            page.goto(f"{service}/{address}")
+            expect(page.locator("h1:visible" if "at=" not in address else "dialog h2")).to_have_count(1)
+            expect(page.locator(".skeleton")).to_have_count(0)
+            found = set(page.evaluate(unmarked)) - {films.name, "concert.mp4", "<img src=x onerror=alert(1)> & co.mp4"}
+            assert found == set(), address
+        expect(page.locator("html")).to_have_attribute("lang", "de")
+        page.get_by_role("combobox", name="⟦Language⟧").select_option(label="English")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Library")
+        page.reload()  # the choice is kept
+        expect(page.get_by_role("heading", level=1)).to_have_text("Library")
 
 
 def test_the_page_needs_nothing_from_elsewhere():

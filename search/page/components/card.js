@@ -2,55 +2,57 @@
 
 import { at, here, link, withoutPlayer } from "../lib/address.js";
 import { basename, clock, duration, percent, span } from "../lib/format.js";
+import { say } from "../lib/language.js";
 import { element, icon } from "./element.js";
 import { markedLine } from "./line.js";
 import { attachPreview } from "./preview.js";
 import { selectButton } from "./select_button.js";
 
 const BASES = {
-  shown: ["picture", "Shown"],
-  said: ["sound", "Said"],
-  written: ["text", "Written"],
-  named: ["folder", "In the name"],
+  shown: ["picture", say("card.shown")],
+  said: ["sound", say("card.said")],
+  written: ["text", say("card.written")],
+  named: ["folder", say("card.named")],
 };
 
 /** Return the card of a moment; it opens the player. */
 export function momentCard(moment) {
   const [first] = moment.lines;
   const known = moment.confidence !== null && moment.confidence !== undefined;
-  const label = [
-    `${moment.name}, at ${clock(moment.start)}, ${duration(moment.end - moment.start)}`,
-    moment.basis ? `, ${BASES[moment.basis][1].toLowerCase()}` : "",
-    known ? `, confidence ${percent(moment.confidence)}` : "",
-  ].join("");
   const place = { ...withoutPlayer(here()), film: moment.video, at: at(moment.start, moment.end) };
   return card({
     extra: selectButton({ video: moment.video, start: moment.start, end: moment.end }),
     href: link(place),
-    label,
+    label: momentLabel(moment, known),
     thumbnail: moment.thumbnail,
     time: span(moment.start, moment.end),
     length: duration(moment.end - moment.start),
     badge: badge(moment, known),
     name: moment.name,
     details: first ? moment.lines.slice(0, 2).map(markedLine) : moment.labels.join(", ") || folderName(moment.path),
-    tooltip: [moment.path, first && first.text, moment.labels.join(", "), known && `${percent(moment.confidence)} confidence`].filter(Boolean).join("\n"),
+    tooltip: [moment.path, first && first.text, moment.labels.join(", "), known && say("card.confidence", { share: percent(moment.confidence) })].filter(Boolean).join("\n"),
     media: `/api/v1/videos/${moment.video}/media`,
     start: moment.start,
     end: moment.end,
   });
 }
 
+/** What a screen reader says of a moment. */
+function momentLabel({ name, start, end, basis, confidence }, known) {
+  const values = { name, time: clock(start), length: duration(end - start), basis: basis && BASES[basis][1], share: known && percent(confidence) };
+  return say(!basis ? "card.moment" : known ? "card.moment-sure" : "card.moment-basis", values);
+}
+
 /** Return the card of a video; it opens the view of the video. */
 export function videoCard(video) {
   return card({
     href: link({ view: "film", id: video.id }),
-    label: `${video.name}, ${duration(video.duration)}`,
+    label: say("card.video", { name: video.name, length: duration(video.duration) }),
     thumbnail: video.thumbnail,
     time: clock(video.duration),
-    badge: video.offline && element("span", { class: "badge" }, icon("warning"), "Offline"),
+    badge: video.offline && element("span", { class: "badge" }, icon("warning"), say("card.offline")),
     name: video.name,
-    details: video.playable ? folderName(video.path) : `${video.codec}: browsers cannot play it`,
+    details: video.playable ? folderName(video.path) : say("card.not-playable", { codec: video.codec }),
     tooltip: video.path,
     media: video.playable && !video.offline ? video.media : null,
     start: 0,
@@ -80,7 +82,7 @@ export function thumbnailImage(source) {
 /** By what it was found; how sure that is stands in the tooltip. */
 function badge({ basis, confidence_level: level, match }, known) {
   if (basis) return element("span", { class: known ? `badge ${level}` : "badge" }, icon(BASES[basis][0]), BASES[basis][1]);
-  return match ? element("span", { class: "badge" }, `${percent(match.similarity)} similar`) : null;
+  return match ? element("span", { class: "badge" }, say("card.similar", { share: percent(match.similarity) })) : null;
 }
 
 function folderName(path) {

@@ -1,5 +1,6 @@
 /** A confirmation dialog. */
 
+import { say } from "../lib/language.js";
 import { element } from "./element.js";
 
 /** @returns {Promise<boolean>} */
@@ -13,7 +14,7 @@ export function confirm(title, text, yes) {
         { method: "dialog" },
         element("h2", {}, title),
         element("p", {}, text),
-        element("div", { class: "actions" }, element("button", { value: "no", autofocus: true }, "Cancel"), element("button", { class: "main", value: "yes" }, yes)),
+        element("div", { class: "actions" }, element("button", { value: "no", autofocus: true }, say("button.cancel")), element("button", { class: "main", value: "yes" }, yes)),
       ),
     );
     document.body.append(dialog);

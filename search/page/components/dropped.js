@@ -1,6 +1,6 @@
 /** What to do with several dropped files: each can be searched by, and their folder added. */
 
-import { count } from "../lib/format.js";
+import { say } from "../lib/language.js";
 import { element, icon } from "./element.js";
 
 /**
@@ -18,10 +18,10 @@ export function offerFiles(files, searchBy, addFolder) {
       icon(file.type.startsWith("image/") ? "picture" : "play"),
       element("span", { title: file.name }, file.name),
       media(file)
-        ? element("button", { type: "button", class: "small", click: () => (close(), searchBy(file)) }, "Search by it")
-        : element("small", { class: "faint" }, "neither video nor picture"),
+        ? element("button", { type: "button", class: "small", click: () => (close(), searchBy(file)) }, say("drop.search"))
+        : element("small", { class: "faint" }, say("drop.not-media")),
     );
-  const title = files.length ? `${count(files.length, "file")} dropped` : "An empty folder was dropped";
+  const title = files.length ? say("drop.title", { count: files.length }) : say("drop.empty");
   const dialog = element(
     "dialog",
     { class: "question", "aria-label": title, close: () => dialog.remove() },
@@ -30,8 +30,8 @@ export function offerFiles(files, searchBy, addFolder) {
     element(
       "div",
       { class: "actions" },
-      addFolder && element("button", { type: "button", click: () => (close(), addFolder()) }, icon("folder"), "Add a folder to the library…"),
-      element("button", { type: "button", class: "main", autofocus: true, click: close }, "Close"),
+      addFolder && element("button", { type: "button", click: () => (close(), addFolder()) }, icon("folder"), say("drop.add")),
+      element("button", { type: "button", class: "main", autofocus: true, click: close }, say("button.close")),
     ),
   );
   document.body.append(dialog);

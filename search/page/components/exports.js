@@ -1,16 +1,17 @@
 /** Export menus. */
 
 import { address, download } from "../lib/api.js";
+import { say } from "../lib/language.js";
 import { menu } from "./menu.js";
 import { parameters } from "./options.js";
 import { toast } from "./toast.js";
 
 const FORMATS = [
-  ["m3u", "Playlist", "for VLC, mpv and other players"],
-  ["edl", "Edit list (EDL)", "for editing programs"],
-  ["otio", "OpenTimelineIO", "for editing programs"],
-  ["csv", "Table (CSV)", "for spreadsheets"],
-  ["json", "JSON", "for programs of your own"],
+  ["m3u", say("export.m3u"), say("export.m3u-help")],
+  ["edl", say("export.edl"), say("export.editing-help")],
+  ["otio", say("export.otio"), say("export.editing-help")],
+  ["csv", say("export.csv"), say("export.csv-help")],
+  ["json", say("export.json"), say("export.json-help")],
 ];
 
 /** Return the menu that exports all results of a search. */
@@ -18,7 +19,7 @@ export function exportSearch(place) {
   const choices = FORMATS.map(([format, label, help]) => ({
     label, help, href: address("/export", { format, ...parameters(place) }),
   }));
-  return menu("export", "Export", choices);
+  return menu("export", say("button.export"), choices);
 }
 
 /** Return the menu that exports one moment. */
@@ -30,5 +31,5 @@ export function exportMoment(moment) {
       toast(error.message, "warning");
     }
   };
-  return menu("export", "Export", FORMATS.map(([format, label, help]) => ({ label, help, action: save(format) })));
+  return menu("export", say("button.export"), FORMATS.map(([format, label, help]) => ({ label, help, action: save(format) })));
 }

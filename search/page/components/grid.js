@@ -1,6 +1,7 @@
 /** A grid of cards with infinite scroll and arrow key navigation. */
 
 import { isAborted } from "../lib/api.js";
+import { say } from "../lib/language.js";
 import { element, fill } from "./element.js";
 import { errorState, skeletons } from "./placeholders.js";
 
@@ -15,10 +16,10 @@ export class Grid {
   constructor(makeCard, label) {
     this._makeCard = makeCard;
     this._list = element("ul", { class: "grid", "aria-label": label, keydown: (event) => this._moveFocus(event) });
-    this._more = element("button", { type: "button", class: "more", click: () => this._fetch() }, "Show more");
+    this._more = element("button", { type: "button", class: "more", click: () => this._fetch() }, say("button.more"));
     this._footer = element("div", { class: "grid-footer" });
-    this._rest = element("ul", { class: "grid", "aria-label": `${label}, less likely`, keydown: (event) => this._moveFocus(event) });
-    this._restTitle = element("summary", {}, "Less likely");
+    this._rest = element("ul", { class: "grid", "aria-label": say("results.moments-less"), keydown: (event) => this._moveFocus(event) });
+    this._restTitle = element("summary");
     this._fold = element("details", { class: "less-likely", hidden: true, toggle: () => this._unfolded() }, this._restTitle, this._rest);
     this.root = element("div", {}, this._list, this._fold, this._footer);
     this._observer = new IntersectionObserver(([entry]) => entry.isIntersecting && this._fetch(), { rootMargin: PREFETCH_MARGIN });
@@ -65,7 +66,7 @@ export class Grid {
   _drawFold() {
     const more = this._pages.items.length - this._likely;
     this._fold.hidden = more === 0;
-    this._restTitle.textContent = `Less likely · ${more}${this._pages.complete ? "" : "+"}`;
+    this._restTitle.textContent = say(this._pages.complete ? "results.less-likely" : "results.less-likely-more", { number: more });
   }
 
   /** Go on loading when the rest is unfolded. */

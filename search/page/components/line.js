@@ -1,8 +1,9 @@
 /** A line of a moment, with the words of the query marked. */
 
+import { say } from "../lib/language.js";
 import { element } from "./element.js";
 
-const SOURCES = { speech: "Speech: ", screen: "On screen: " }; // subtitles go without saying
+const SOURCES = { speech: say("line.speech"), screen: say("line.screen") }; // subtitles go without saying
 
 /** @param {{text: string, source: string, marks: number[][]}} line with offsets in characters, not in UTF-16 units */
 export function markedLine({ text, source, marks }) {
@@ -14,5 +15,5 @@ export function markedLine({ text, source, marks }) {
     place = end;
   }
   parts.push(characters.slice(place).join(""));
-  return [SOURCES[source], element("q", {}, parts), " "];
+  return [SOURCES[source], " ", element("q", {}, parts), " "];
 }

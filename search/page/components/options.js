@@ -2,20 +2,21 @@
 
 import { go, here, withoutPlayer } from "../lib/address.js";
 import { percent } from "../lib/format.js";
+import { say } from "../lib/language.js";
 import { element, fill } from "./element.js";
 
-const MODALITIES = [["", "Pictures and words"], ["visual", "Pictures only"], ["words", "Words only"]];
+const MODALITIES = [["", say("options.both")], ["visual", say("options.pictures")], ["words", say("options.words")]];
 
 /** Return the controls for a place; a change navigates. `status` has the offered minimum confidences. */
 export function searchOptions(place, status) {
   const byText = Boolean(place.q);
   return element(
     "div",
-    { class: "options", role: "group", "aria-label": "Options of the search" },
-    byText && choice("only", "Search in", MODALITIES, place.only),
+    { class: "options", role: "group", "aria-label": say("options.label") },
+    byText && choice("only", say("options.in"), MODALITIES, place.only),
     byText && minConfidence(place.min, status),
-    byText && toggle("each", "One per video", place.each),
-    byText && toggle("rerank", "Rerank", place.rerank, "Slower; compares the best moments with the text once more"),
+    byText && toggle("each", say("options.each"), place.each),
+    byText && toggle("rerank", say("options.rerank"), place.rerank, say("options.rerank-help")),
   );
 }
 
@@ -58,10 +59,10 @@ function setOptions(select, values, selected) {
 
 /** Shows the selected value at once, the other ones when the status has loaded. */
 function minConfidence(selected, status) {
-  const label = (value) => (value ? `At least ${percent(value)}` : "Any confidence");
+  const label = (value) => (value ? say("options.at-least", { share: percent(value) }) : say("options.any"));
   const values = (offered) =>
     ["", ...new Set([...offered.map(String), selected].filter(Boolean))].sort((one, other) => one - other).map((value) => [value, label(value)]);
-  const select = choice("min", "Confidence", values([]), selected);
+  const select = choice("min", say("options.confidence"), values([]), selected);
   status.load().then(({ min_confidences: offered }) => setOptions(select, values(offered), selected), () => {});
   return select;
 }

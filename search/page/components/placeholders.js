@@ -1,5 +1,6 @@
 /** Placeholders: empty state, error state, skeleton cards. */
 
+import { say } from "../lib/language.js";
 import { element, icon } from "./element.js";
 
 /** Return an icon with a title, a text and buttons. */
@@ -16,8 +17,8 @@ export function emptyState(image, title, text, ...actions) {
 
 /** Return an error message with a retry button. */
 export function errorState(error, retry) {
-  const title = error.status === 0 ? "No connection" : "That did not work";
-  const state = emptyState("warning", title, error.message, retry && element("button", { type: "button", click: retry }, "Try again"));
+  const title = error.status === 0 ? say("error.no-connection") : say("error.title");
+  const state = emptyState("warning", title, error.message, retry && element("button", { type: "button", click: retry }, say("button.try-again")));
   state.setAttribute("role", "alert");
   return state;
 }

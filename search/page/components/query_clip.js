@@ -1,13 +1,15 @@
 /** The query clip: a segment of the library or an uploaded file. */
 
 import { upload } from "../lib/api.js";
+import { bytes } from "../lib/format.js";
+import { say } from "../lib/language.js";
 
 const KEY = "uploads";
 
 /** Return name and thumbnail of the query clip of a place, null without one. */
 export function queryClip(place) {
-  if (place.upload) return { name: "your file", thumbnail: null, ...storedUploads()[place.upload], ...thumbnails.get(place.upload) };
-  if (place.segment) return { name: "this moment", thumbnail: `/api/v1/segments/${place.segment}/thumbnail` };
+  if (place.upload) return { name: say("search.your-file"), thumbnail: null, ...storedUploads()[place.upload], ...thumbnails.get(place.upload) };
+  if (place.segment) return { name: say("search.this-moment"), thumbnail: `/api/v1/segments/${place.segment}/thumbnail` };
   return null;
 }
 
@@ -19,7 +21,7 @@ export function queryClip(place) {
  */
 export async function uploadClip(file, limits, signal) {
   if (limits && file.size > limits.max_bytes) {
-    throw new Error(`too large; at most ${Math.round(limits.max_bytes / 1e6)} MB can be searched by`);
+    throw new Error(say("search.too-large", { size: bytes(limits.max_bytes) }));
   }
   const stored = await upload(file, signal);
   if (file.type.startsWith("image/")) thumbnails.set(stored.upload, { thumbnail: URL.createObjectURL(file) });

@@ -2,24 +2,25 @@
 
 import { link } from "../lib/address.js";
 import { get, put, remove } from "../lib/api.js";
+import { say } from "../lib/language.js";
 import { element, fill, icon } from "./element.js";
 import { toast } from "./toast.js";
 
 /** Return the button that saves the search of a place, named after its query, or deletes it. */
 export function saveButton(place) {
   let name = null; // of the saved search, null if not saved
-  const button = element("button", { type: "button", class: "toggle", "aria-pressed": "false", click: () => toggle() }, "Save");
+  const button = element("button", { type: "button", class: "toggle", "aria-pressed": "false", click: () => toggle() }, say("saved.save"));
   const show = (saved) => {
     name = saved;
     button.setAttribute("aria-pressed", String(saved !== null));
-    button.textContent = saved === null ? "Save" : "Saved";
+    button.textContent = saved === null ? say("saved.save") : say("saved.saved");
   };
   const toggle = async () => {
     try {
       if (name === null) {
         const { name: saved } = await put(path(place.q), toSavedSearch(place));
         show(saved);
-        toast("Saved. The start page lists it.");
+        toast(say("saved.done"));
       } else {
         await remove(path(name));
         show(null);
@@ -35,7 +36,7 @@ export function saveButton(place) {
 
 /** Return links to all saved searches, hidden without any. */
 export function savedSearches() {
-  const list = element("ul", { class: "saved-searches", "aria-label": "Saved searches", hidden: true });
+  const list = element("ul", { class: "saved-searches", "aria-label": say("saved.label"), hidden: true });
   const row = (each) => element("li", {}, element("a", { class: "button", href: link(toPlace(each)) }, icon("search"), each.name));
   get("/searches").then(
     ({ items }) => {

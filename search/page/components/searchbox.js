@@ -2,6 +2,7 @@
 
 import { go, here, withoutPlayer } from "../lib/address.js";
 import { get } from "../lib/api.js";
+import { say } from "../lib/language.js";
 import { complete } from "./completion.js";
 import { element, fill, icon } from "./element.js";
 import { queryClip } from "./query_clip.js";
@@ -20,19 +21,19 @@ export class SearchBox {
     this._active = -1;
     this._input = element("input", {
       type: "search", name: "q", id: "q", autocomplete: "off", spellcheck: "false", enterkeyhint: "search",
-      placeholder: "Search your videos", "aria-label": "Search your videos", role: "combobox",
+      placeholder: say("search.label"), "aria-label": say("search.label"), role: "combobox",
       "aria-expanded": "false", "aria-controls": "choices", "aria-autocomplete": "list",
       input: () => this._showChoices(), focus: () => this._showChoices(), blur: () => this._close(), keydown: (event) => this._key(event),
     });
     this._file = element("input", {
-      type: "file", accept: "video/*,image/*", hidden: true, "aria-label": "Clip or picture",
+      type: "file", accept: "video/*,image/*", hidden: true, "aria-label": say("search.file"),
       change: () => this._file.files[0] && searchByFile(this._file.files[0]),
     });
     this._queryClip = element("span", { class: "query-clip-slot" });
-    this._list = element("ul", { class: "choices", id: "choices", role: "listbox", "aria-label": "Completions", hidden: true });
+    this._list = element("ul", { class: "choices", id: "choices", role: "listbox", "aria-label": say("search.completions"), hidden: true });
     const pickFile = element(
       "button",
-      { type: "button", class: "plain", "aria-label": "Search by a clip or a picture", title: "Search by a clip or a picture", click: () => this._openFilePicker() },
+      { type: "button", class: "plain", "aria-label": say("search.by-file"), title: say("search.by-file"), click: () => this._openFilePicker() },
       icon("picture"),
     );
     fill(form, icon("search"), this._queryClip, this._input, pickFile, this._file, this._list);
@@ -48,7 +49,7 @@ export class SearchBox {
   show(place) {
     if (place.view === "") this._input.value = place.q;
     fill(this._queryClip, this._queryClipChip(place));
-    this._input.placeholder = place.segment || place.upload ? "and…" : "Search your videos";
+    this._input.placeholder = place.segment || place.upload ? say("search.and") : say("search.label");
   }
 
   /** Load filters, operators and their values for completion. */
@@ -69,7 +70,7 @@ export class SearchBox {
       { class: "query-clip" },
       clip.thumbnail && element("img", { src: clip.thumbnail, alt: "" }),
       element("span", { class: "query-clip-name" }, clip.name),
-      element("button", { type: "button", class: "plain", "aria-label": `Search without ${clip.name}`, click: removeClip }, icon("close")),
+      element("button", { type: "button", class: "plain", "aria-label": say("search.without", { name: clip.name }), click: removeClip }, icon("close")),
     );
   }
 

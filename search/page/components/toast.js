@@ -1,5 +1,6 @@
 /** Toasts and screen reader announcements. */
 
+import { say } from "../lib/language.js";
 import { element, icon } from "./element.js";
 
 const SHOWN_MS = 6000;
@@ -13,7 +14,7 @@ export function announce(text) {
 export function toast(text, kind = "done") {
   const message = element("div", { class: `toast ${kind}` }, icon(kind), element("p", {}, text));
   message.append(
-    element("button", { type: "button", class: "plain", "aria-label": "Close this message", click: () => message.remove() }, icon("close")),
+    element("button", { type: "button", class: "plain", "aria-label": say("button.close-message"), click: () => message.remove() }, icon("close")),
   );
   document.getElementById("toasts").append(message);
   announce(text);

@@ -3,24 +3,25 @@
 import { here, moment as momentOf } from "../lib/address.js";
 import { address, get, patch, post, put, remove } from "../lib/api.js";
 import { clock, count, duration } from "../lib/format.js";
+import { say } from "../lib/language.js";
 import { thumbnailImage } from "./card.js";
 import { confirm } from "./confirm.js";
 import { element, fill, icon } from "./element.js";
 import { menu } from "./menu.js";
 import { toast } from "./toast.js";
 
-const DEFAULT = "Selects"; // the reel that moments go to before another one is chosen
+const DEFAULT = say("tray.default"); // the reel that moments go to before another one is chosen
 const STORED = "videobert.reel"; // in the browser: which reel was used last
 const FORMATS = [
-  ["fcpxml", "Final Cut, Resolve", "FCPXML"],
-  ["xml", "Premiere", "XML"],
-  ["edl", "Edit list", "EDL"],
-  ["otio", "OpenTimelineIO", "OTIO"],
-  ["csv", "Table", "CSV"],
-  ["json", "JSON", "for programs of your own"],
-  ["m3u", "Playlist", "for VLC and mpv"],
-  ["zip", "Clips", "a film of each, in a ZIP file"],
-  ["mp4", "One film", "one after the other, MP4"],
+  ["fcpxml", say("export.fcpxml"), say("export.fcpxml-help")],
+  ["xml", say("export.xml"), say("export.xml-help")],
+  ["edl", say("export.edl"), say("export.editing-help")],
+  ["otio", say("export.otio"), say("export.editing-help")],
+  ["csv", say("export.csv"), say("export.csv-help")],
+  ["json", say("export.json"), say("export.json-help")],
+  ["m3u", say("export.m3u"), say("export.m3u-help")],
+  ["zip", say("export.zip"), say("export.zip-help")],
+  ["mp4", say("export.mp4"), say("export.mp4-help")],
 ];
 
 export class Tray {
@@ -49,7 +50,7 @@ export class Tray {
       const before = this._items.length;
       const { items } = await post(this._path(), span);
       if (!this._names.includes(this._name)) this._names.push(this._name);
-      toast(items.length > before ? `Added to ${this._name}.` : `${this._name} has it already.`);
+      toast(items.length > before ? say("tray.added", { reel: this._name }) : say("tray.there", { reel: this._name }));
       return items;
     });
   }
@@ -88,7 +89,7 @@ export class Tray {
     document.body.classList.toggle("with-tray", !this._root.hidden);
     const fold = element(
       "button",
-      { type: "button", class: "plain", "aria-expanded": String(!this._folded), "aria-label": "Show the moments", click: () => ((this._folded = !this._folded), this._draw(this._items)) },
+      { type: "button", class: "plain", "aria-expanded": String(!this._folded), "aria-label": say("tray.show"), click: () => ((this._folded = !this._folded), this._draw(this._items)) },
       icon("next"),
     );
     fill(
@@ -98,9 +99,9 @@ export class Tray {
         { class: "tray-head" },
         fold,
         this._chooser(),
-        element("span", { class: "faint" }, `${count(items.length, "moment")} · ${duration(seconds)}`),
+        element("span", { class: "faint" }, `${count(items.length, "moments")} · ${duration(seconds)}`),
         items.length > 0 && this._exports(),
-        this._names.includes(this._name) && element("button", { type: "button", class: "plain", "aria-label": `Remove ${this._name}`, title: "Remove this reel", click: () => this._removeReel() }, icon("remove")),
+        this._names.includes(this._name) && element("button", { type: "button", class: "plain", "aria-label": say("tray.remove-reel", { reel: this._name }), title: say("tray.remove-reel-help"), click: () => this._removeReel() }, icon("remove")),
       ),
       !this._folded && element("ol", { class: "selects", "aria-label": this._name }, items.map((item, index) => this._item(item, index))),
     );
@@ -110,12 +111,12 @@ export class Tray {
   _chooser() {
     const names = this._names.includes(this._name) ? this._names : [...this._names, this._name];
     const option = (name) => element("option", { value: name, selected: name === this._name }, name);
-    const select = element("select", { "aria-label": "Reel", change: () => this._choose(select.value) }, names.map(option), element("option", { value: "/" }, "New reel…"));
+    const select = element("select", { "aria-label": say("tray.reel"), change: () => this._choose(select.value) }, names.map(option), element("option", { value: "/" }, say("tray.new")));
     return select;
   }
 
   _choose(value) {
-    const name = value === "/" ? prompt("Name of the new reel")?.trim().replaceAll("/", " ") : value;
+    const name = value === "/" ? prompt(say("tray.new-name"))?.trim().replaceAll("/", " ") : value;
     if (name) {
       this._name = name;
       localStorage.setItem(STORED, name);
@@ -126,11 +127,11 @@ export class Tray {
   _exports() {
     const ids = this._items.map(({ id }) => id).filter((id) => this._ticked.has(id));
     const choices = FORMATS.map(([format, label, help]) => ({ label, help, href: address(this._path("/export"), { format, ids }) }));
-    return menu("export", ids.length ? `Export ${ids.length}` : "Export", choices);
+    return menu("export", ids.length ? say("tray.export-some", { number: ids.length }) : say("button.export"), choices);
   }
 
   async _removeReel() {
-    if (!(await confirm(`Remove ${this._name}?`, "Its list of moments is lost; the videos stay.", "Remove"))) return;
+    if (!(await confirm(say("tray.remove-question", { reel: this._name }), say("tray.remove-text"), say("button.remove")))) return;
     await this._change(async () => {
       await remove(this._path());
       this._name = this._names.find((name) => name !== this._name) ?? DEFAULT;
@@ -145,16 +146,16 @@ export class Tray {
       const input = element("input", { type: "number", step: "0.04", min: "0", value: String(Math.round(item[name] * 1000) / 1000), "aria-label": label, change: () => change({ [name]: Number(input.value) }) });
       return input;
     };
-    const note = element("input", { type: "text", value: item.note, placeholder: "Note", "aria-label": "Note", change: () => change({ note: note.value }) });
-    const tags = element("input", { type: "text", value: item.tags.join(", "), placeholder: "Tags", "aria-label": "Tags", change: () => change({ tags: tags.value.split(",").map((tag) => tag.trim()).filter(Boolean) }) });
-    const tick = element("input", { type: "checkbox", checked: this._ticked.has(item.id), "aria-label": "Export this one", change: () => (this._ticked[tick.checked ? "add" : "delete"](item.id), this._draw(this._items)) });
-    const star = element("button", { type: "button", class: "plain star", "aria-pressed": String(item.star), "aria-label": "Star", click: () => change({ star: !item.star }) }, item.star ? "★" : "☆");
-    const away = element("button", { type: "button", class: "plain", "aria-label": `Remove ${item.name} from the reel`, click: () => this._drop(item) }, icon("close"));
+    const note = element("input", { type: "text", value: item.note, placeholder: say("tray.note"), "aria-label": say("tray.note"), change: () => change({ note: note.value }) });
+    const tags = element("input", { type: "text", value: item.tags.join(", "), placeholder: say("tray.tags"), "aria-label": say("tray.tags"), change: () => change({ tags: tags.value.split(",").map((tag) => tag.trim()).filter(Boolean) }) });
+    const tick = element("input", { type: "checkbox", checked: this._ticked.has(item.id), "aria-label": say("tray.tick"), change: () => (this._ticked[tick.checked ? "add" : "delete"](item.id), this._draw(this._items)) });
+    const star = element("button", { type: "button", class: "plain star", "aria-pressed": String(item.star), "aria-label": say("tray.star"), click: () => change({ star: !item.star }) }, item.star ? "★" : "☆");
+    const away = element("button", { type: "button", class: "plain", "aria-label": say("tray.remove", { name: item.name }), click: () => this._drop(item) }, icon("close"));
     return element(
       "li",
       {
-        class: "select", tabindex: "0", draggable: "true", "data-id": item.id, title: "Drag, or Alt and an arrow, to move",
-        "aria-label": `${index + 1}: ${item.name}, ${clock(item.start)} to ${clock(item.end)}`,
+        class: "select", tabindex: "0", draggable: "true", "data-id": item.id, title: say("tray.move"),
+        "aria-label": say("tray.item", { number: index + 1, name: item.name, start: clock(item.start), end: clock(item.end) }),
         keydown: (event) => this._itemKey(event, item, index),
         dragstart: (event) => event.dataTransfer.setData("text/plain", String(item.id)),
         dragover: (event) => event.preventDefault(),
@@ -162,7 +163,7 @@ export class Tray {
       },
       element("div", { class: "thumb" }, item.thumbnail ? thumbnailImage(item.thumbnail) : icon("warning")),
       element("div", { class: "select-head" }, tick, element("span", { class: "name", title: item.path }, item.name), star, away),
-      element("div", { class: "trim" }, time("start", "In, seconds"), "–", time("end", "Out, seconds")),
+      element("div", { class: "trim" }, time("start", say("tray.in")), "–", time("end", say("tray.out"))),
       note,
       tags,
     );

@@ -1,5 +1,7 @@
 /** Client of the HTTP API, `/api/v1`. Problem responses become an ApiError. */
 
+import { say } from "./language.js";
+
 const ROOT = "/api/v1";
 
 export class ApiError extends Error {
@@ -92,7 +94,7 @@ async function send(method, url, options) {
     response = await fetch(url, { method, ...options });
   } catch (error) {
     if (isAborted(error)) throw error;
-    throw new ApiError(0, "The service does not answer. Is “videobert serve” still running?");
+    throw new ApiError(0, say("error.no-answer"));
   }
   if (!response.ok) throw await toError(response);
   return response;
@@ -101,8 +103,8 @@ async function send(method, url, options) {
 async function toError(response) {
   try {
     const body = await response.json();
-    return new ApiError(response.status, body.detail || body.title || `The service answered ${response.status}.`, body.character);
+    return new ApiError(response.status, body.detail || body.title || say("error.answered", { status: String(response.status) }), body.character);
   } catch {
-    return new ApiError(response.status, `The service answered ${response.status} ${response.statusText}.`);
+    return new ApiError(response.status, say("error.answered", { status: `${response.status} ${response.statusText}` }));
   }
 }

@@ -1,6 +1,8 @@
 /** Format numbers for display. */
 
-const UNITS = ["B", "kB", "MB", "GB", "TB"];
+import { number, say } from "./language.js";
+
+const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"];
 
 /** A time in a video: 1:05, 1:02:03. */
 export function clock(seconds) {
@@ -19,29 +21,30 @@ export function span(start, end) {
 
 /** A duration: 8 s, 3 min, 1 h 20 min. */
 export function duration(seconds) {
-  if (seconds > 0 && seconds < 0.95) return `${Math.max(0.01, Math.round(seconds * 100) / 100)} s`;
-  if (seconds < 9.95) return `${Math.round(seconds * 10) / 10} s`;
-  if (seconds < 59.5) return `${Math.round(seconds)} s`;
+  if (seconds > 0 && seconds < 0.95) return say("duration.seconds", { seconds: Math.max(0.01, Math.round(seconds * 100) / 100) });
+  if (seconds < 9.95) return say("duration.seconds", { seconds: Math.round(seconds * 10) / 10 });
+  if (seconds < 59.5) return say("duration.seconds", { seconds: Math.round(seconds) });
   const minutes = Math.round(seconds / 60);
-  if (minutes < 60) return `${minutes} min`;
-  return minutes % 60 ? `${Math.floor(minutes / 60)} h ${minutes % 60} min` : `${minutes / 60} h`;
+  if (minutes < 60) return say("duration.minutes", { minutes });
+  const hours = Math.floor(minutes / 60);
+  return minutes % 60 ? say("duration.hours-minutes", { hours, minutes: minutes % 60 }) : say("duration.hours", { hours });
 }
 
 /** A size: 1.2 GB. */
 export function bytes(count) {
   let [rest, unit] = [count, 0];
   while (rest >= 1000 && unit < UNITS.length - 1) [rest, unit] = [rest / 1000, unit + 1];
-  return `${rest < 10 && unit ? rest.toFixed(1) : Math.round(rest)} ${UNITS[unit]}`;
+  return number(rest, { style: "unit", unit: UNITS[unit], maximumFractionDigits: rest < 10 && unit ? 1 : 0 });
 }
 
 /** A fraction as percentage: 87 %. */
 export function percent(share) {
-  return `${Math.round(share * 100)} %`;
+  return number(share, { style: "percent" });
 }
 
-/** A number with its noun: 1 video, 2,000 videos. */
-export function count(number, one, many = `${one}s`) {
-  return `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
+/** A number of things, by the key of their noun: 1 video, 2,000 videos. */
+export function count(number, things) {
+  return say(`count.${things}`, { count: number });
 }
 
 /** The last component of a path. */

@@ -3,13 +3,20 @@
 import { post, remove } from "../lib/api.js";
 import { at, here, link } from "../lib/address.js";
 import { bytes, clock, count, duration } from "../lib/format.js";
+import { say } from "../lib/language.js";
 import { thumbnailImage } from "../components/card.js";
 import { element, fill } from "../components/element.js";
 import { Pages } from "../components/pages.js";
 import { emptyState, errorState, skeletons } from "../components/placeholders.js";
 import { toast } from "../components/toast.js";
 
-const KINDS = { copy: "The same video", "near copy": "The same video, changed", "same file": "One file with several names", excerpt: "Part of another", "shared part": "A part in common" };
+const KINDS = {
+  copy: say("duplicates.copy"),
+  "near copy": say("duplicates.near-copy"),
+  "same file": say("duplicates.same-file"),
+  excerpt: say("duplicates.excerpt"),
+  "shared part": say("duplicates.shared-part"),
+};
 
 export class DuplicatesView {
   constructor(root, status) {
@@ -21,9 +28,9 @@ export class DuplicatesView {
     if (this._fresh) return;
     this._fresh = true;
     this._pages = new Pages("/duplicates");
-    this._head = element("div", { class: "head" }, element("h1", { tabindex: "-1" }, "Duplicates"));
+    this._head = element("div", { class: "head" }, element("h1", { tabindex: "-1" }, say("duplicates.title")));
     this._groups = element("div", {}, element("ul", { class: "grid" }, skeletons(4)));
-    this._more = element("button", { type: "button", class: "more", hidden: true, click: () => this._next() }, "Show more");
+    this._more = element("button", { type: "button", class: "more", hidden: true, click: () => this._next() }, say("button.more"));
     this._dismissed = element("div", {});
     fill(this._root, this._head, this._groups, element("div", { class: "grid-footer" }, this._more), this._dismissed);
     await Promise.all([this._next(), this._showDismissed()]);
@@ -50,7 +57,7 @@ export class DuplicatesView {
   async _dismiss(video, other) {
     await this._decide(
       () => post("/duplicates/dismissed", { videos: [video.id, other.id] }),
-      `${video.name} and ${other.name} are no longer listed together`,
+      say("duplicates.dismissed", { one: video.name, other: other.name }),
     );
   }
 
@@ -73,10 +80,10 @@ export class DuplicatesView {
       const pages = new Pages("/duplicates/dismissed", { limit: 100 });
       const [pairs, { local }] = await Promise.all([pages.more(), this._status.load()]);
       if (!pairs.length) return;
-      const again = ({ id, videos }) => this._decide(() => remove(`/duplicates/dismissed/${id}`), `${named(videos)} are compared again`);
+      const again = ({ id, videos }) => this._decide(() => remove(`/duplicates/dismissed/${id}`), say("duplicates.compared", { pair: named(videos) }));
       const row = (pair) =>
-        element("li", {}, named(pair.videos), " ", local && element("button", { type: "button", "aria-label": `Compare ${named(pair.videos)} again`, click: () => again(pair) }, "Compare again"));
-      const said = count(pages.total, "pair that is not the same", "pairs that are not the same");
+        element("li", {}, named(pair.videos), " ", local && element("button", { type: "button", "aria-label": say("duplicates.again-label", { pair: named(pair.videos) }), click: () => again(pair) }, say("duplicates.again")));
+      const said = say("duplicates.dismissed-pairs", { count: pages.total });
       fill(this._dismissed, element("details", {}, element("summary", {}, said), element("ul", { class: "dismissed" }, pairs.map(row))));
     } catch {
       // The service does not answer: the groups say so, with a button to try again.
@@ -85,15 +92,15 @@ export class DuplicatesView {
 
   _summary() {
     const { total, items } = this._pages;
-    if (!items.length) return fill(this._groups, emptyState("duplicates", "No duplicates", "Every video is in the library once."));
-    this._head.append(element("p", { class: "faint" }, `${count(total ?? items.length, "group")}. Nothing is deleted here.`));
+    if (!items.length) return fill(this._groups, emptyState("duplicates", say("duplicates.none"), say("duplicates.none-help")));
+    this._head.append(element("p", { class: "faint" }, say("duplicates.safe", { groups: count(total ?? items.length, "groups") })));
   }
 }
 
 /** Return the names of a dismissed pair: of one content twice, both of its files. */
 function named([ones, others]) {
-  const name = (videos, place) => (videos[place] ?? videos[0])?.name ?? "a video that is gone";
-  return `${name(ones, 0)} and ${name(others, ones[0] && ones[0].id === others[0]?.id ? 1 : 0)}`;
+  const name = (videos, place) => (videos[place] ?? videos[0])?.name ?? say("duplicates.gone");
+  return say("duplicates.pair", { one: name(ones, 0), other: name(others, ones[0] && ones[0].id === others[0]?.id ? 1 : 0) });
 }
 
 /** Return a group; `dismiss` is called with two videos that are not the same, null where that is not for this client. */
@@ -103,7 +110,7 @@ function group({ kind, videos, seconds_saved: saved }, dismiss) {
   return element(
     "section",
     { class: "group", "aria-label": label },
-    element("h2", {}, label, saved ? element("small", {}, `${duration(saved)} redundant`) : null),
+    element("h2", {}, label, saved ? element("small", {}, say("duplicates.redundant", { time: duration(saved) })) : null),
     element(
       "ul",
       { class: "grid" },
@@ -120,16 +127,16 @@ function copy({ video, start, end, keep }, dismiss) {
     {},
     element(
       "a",
-      { class: "card", href, "aria-label": `${video.name}, ${facts}${keep ? ", the one to keep" : ""}` },
+      { class: "card", href, "aria-label": say(keep ? "duplicates.keep-label" : "duplicates.copy-label", { name: video.name, facts }) },
       element(
         "div",
         { class: "thumb" },
         thumbnailImage(video.thumbnail),
         element("span", { class: "time-label" }, `${clock(start ?? 0)}–${clock(end ?? video.duration)}`),
-        keep && element("span", { class: "badge high" }, "Keep"),
+        keep && element("span", { class: "badge high" }, say("duplicates.keep")),
       ),
       element("div", { class: "card-text" }, element("span", { class: "name" }, video.name), element("span", { class: "details" }, facts)),
     ),
-    dismiss && element("button", { type: "button", "aria-label": `${video.name} is not the same`, click: dismiss }, "Not the same"),
+    dismiss && element("button", { type: "button", "aria-label": say("duplicates.dismiss-label", { name: video.name }), click: dismiss }, say("duplicates.dismiss")),
   );
 }

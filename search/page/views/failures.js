@@ -1,7 +1,7 @@
 /** Files that could not be indexed, with reasons. */
 
 import { get } from "../lib/api.js";
-import { count } from "../lib/format.js";
+import { say } from "../lib/language.js";
 import { element, fill } from "../components/element.js";
 import { toast } from "../components/toast.js";
 
@@ -11,8 +11,8 @@ export class Failures {
   constructor(jobs) {
     this._jobs = jobs;
     this._list = element("ul", { class: "failures" });
-    this._title = element("h2", { id: "failures-title" }, "Not readable");
-    this._retry = element("button", { type: "button", class: "small", click: () => this._retryAll() }, "Try again");
+    this._title = element("h2", { id: "failures-title" });
+    this._retry = element("button", { type: "button", class: "small", click: () => this._retryAll() }, say("button.try-again"));
     this.root = element(
       "section",
       { "aria-labelledby": "failures-title", hidden: true },
@@ -30,7 +30,7 @@ export class Failures {
     const { items, total } = await get("/failures", { limit: MAX_SHOWN });
     this._paths = items.map((each) => each.path);
     this.root.hidden = items.length === 0;
-    this._title.textContent = count(total ?? items.length, "file could", "files could") + " not be read";
+    this._title.textContent = say("failures.title", { count: total ?? items.length });
     const row = ({ name, path, reason }) =>
       element("li", {}, element("strong", { title: path }, name), element("span", {}, reason), element("span", { class: "faint path" }, path));
     fill(this._list, items.map(row));

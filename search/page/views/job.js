@@ -2,17 +2,17 @@
 
 import { basename, count, duration } from "../lib/format.js";
 import { isFinished } from "../lib/jobs.js";
+import { say } from "../lib/language.js";
 import { element, fill, icon, setIcon } from "../components/element.js";
 import { toast } from "../components/toast.js";
 
-const WORDS = { speech: "Speech: ", screen: "On-screen text: " }; // what is read when all pictures are
-const STATES = { queued: "Waiting:", running: "Indexing", done: "Indexed", cancelled: "Stopped", failed: "Failed:", interrupted: "Interrupted:" };
+const WORDS = { speech: "job.speech-of", screen: "job.screen-of" }; // what is read when all pictures are
 const MAX_SHOWN = 4;
 const MIN_VIDEOS = 3; // processed, before the remaining time is estimated
 
 /** Return a list that follows the jobs. */
 export function jobList(jobs) {
-  const list = element("ul", { class: "jobs", "aria-label": "Indexing" });
+  const list = element("ul", { class: "jobs", "aria-label": say("job.label") });
   const rows = new Map();
   const draw = () => {
     const shown = jobs.all.slice(0, MAX_SHOWN);
@@ -36,9 +36,9 @@ class Row {
     this._icon = icon("clock");
     this._title = element("strong");
     this._count = element("span", { class: "job-count" });
-    this._stop = this._button("cancel", "Stop");
-    this._resume = this._button("resume", "Resume");
-    this._bar = element("progress", { max: "1", "aria-label": "Progress" });
+    this._stop = this._button("cancel", say("job.stop"));
+    this._resume = this._button("resume", say("job.resume"));
+    this._bar = element("progress", { max: "1", "aria-label": say("job.progress") });
     this._summary = element("p", { class: "faint" });
     this._error = element("p", { class: "problem" });
     this._problems = element("ul", { class: "problems" });
@@ -57,10 +57,10 @@ class Row {
     const finished = isFinished(job);
     this._job = job;
     setIcon(this._icon, job.state === "done" ? "done" : finished ? "warning" : "clock");
-    this._title.textContent = `${STATES[job.state]} ${job.targets.map(basename).join(", ")}`;
+    this._title.textContent = say(`job.${job.state}`, { names: job.targets.map(basename).join(", ") });
     const words = !finished && job.stage !== "pictures";
     const [done, total] = words ? [job.words_done, job.words_total] : [job.done, job.total];
-    this._count.textContent = total ? job.state === "done" ? "" : `${WORDS[words && job.stage] ?? ""}${done} of ${total}` : finished ? "" : "Looking for videos…";
+    this._count.textContent = total ? job.state === "done" ? "" : say(WORDS[words && job.stage] ?? "job.of", { done, total }) : finished ? "" : say("job.looking");
     this._stop.hidden = finished;
     this._bar.hidden = finished; // one line is enough
     this._summary.hidden = job.state === "failed";
@@ -80,14 +80,14 @@ class Row {
 
 function summary(job, finished) {
   const parts = [
-    job.indexed && count(job.indexed, "video"),
-    job.skipped && `${job.skipped} unchanged`,
-    job.failed && `${job.failed} failed`,
+    job.indexed && count(job.indexed, "videos"),
+    job.skipped && say("job.unchanged", { number: job.skipped }),
+    job.failed && say("job.failures", { number: job.failed }),
   ].filter(Boolean);
-  if (!finished && job.current?.length) parts.push(`now ${job.current.map(basename).join(", ")}`);
+  if (!finished && job.current?.length) parts.push(say("job.now", { names: job.current.map(basename).join(", ") }));
   const seconds = finished || job.stage !== "pictures" ? null : remaining(job);
-  if (seconds) parts.push(`about ${duration(seconds)} left`);
-  return parts.join(" · ") || (job.state === "done" ? (job.total ? "Nothing new" : "No videos there") : "");
+  if (seconds) parts.push(say("job.left", { time: duration(seconds) }));
+  return parts.join(" · ") || (job.state === "done" ? (job.total ? say("job.nothing-new") : say("job.no-videos")) : "");
 }
 
 function remaining(job) {

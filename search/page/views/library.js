@@ -3,10 +3,12 @@
 import { link } from "../lib/address.js";
 import { address, get, isAborted, remove } from "../lib/api.js";
 import { basename, bytes, count, duration } from "../lib/format.js";
+import { number, say } from "../lib/language.js";
 import { videoCard } from "../components/card.js";
 import { confirm } from "../components/confirm.js";
 import { element, fill, icon } from "../components/element.js";
 import { Grid } from "../components/grid.js";
+import { languages } from "../components/languages.js";
 import { menu } from "../components/menu.js";
 import { Pages } from "../components/pages.js";
 import { errorState } from "../components/placeholders.js";
@@ -23,22 +25,22 @@ export class LibraryView {
     this._onRemoved = onRemoved;
     this._tiles = element("dl", { class: "tiles" });
     this._folders = element("ul", { class: "folders" });
-    this._foldersSection = element("section", { "aria-labelledby": "folders-title" }, element("h2", { id: "folders-title" }, "Folders"), this._folders);
+    this._foldersSection = element("section", { "aria-labelledby": "folders-title" }, element("h2", { id: "folders-title" }, say("library.folders")), this._folders);
     this._failures = new Failures(jobs);
-    this._grid = new Grid(videoCard, "Videos");
-    this._videosSection = element("section", { "aria-labelledby": "videos-title" }, element("h2", { id: "videos-title" }, "Videos, newest first"), this._grid.root);
-    this._addFolder = element("section", { class: "panel", "aria-labelledby": "add-title" }, element("h2", { id: "add-title" }, "Add videos"), addFolder(jobs, status));
+    this._grid = new Grid(videoCard, say("library.videos"));
+    this._videosSection = element("section", { "aria-labelledby": "videos-title" }, element("h2", { id: "videos-title" }, say("library.videos-newest")), this._grid.root);
+    this._addFolder = element("section", { class: "panel", "aria-labelledby": "add-title" }, element("h2", { id: "add-title" }, say("library.add")), addFolder(jobs, status));
     this._error = element("div");
     fill(
       root,
-      element("div", { class: "head" }, element("h1", { tabindex: "-1" }, "Library")),
+      element("div", { class: "head" }, element("h1", { tabindex: "-1" }, say("library.title"))),
       this._error,
       jobList(jobs),
       this._addFolder,
       this._foldersSection,
       this._failures.root,
       this._videosSection,
-      element("section", { "aria-labelledby": "about-title" }, element("h2", { id: "about-title" }, "About"), this._tiles),
+      element("section", { "aria-labelledby": "about-title" }, element("h2", { id: "about-title" }, say("library.about")), this._tiles, languages()),
     );
   }
 
@@ -57,16 +59,16 @@ export class LibraryView {
   _actions(folder) {
     const tried = (call) => () => call().catch((error) => toast(error.message, "warning"));
     return [
-      { label: "Rescan", help: "finds new and changed videos", action: tried(() => this._jobs.start([folder])) },
-      { label: "Forget missing", help: "videos whose files are gone", action: tried(() => this._jobs.start([folder], { prune: true })) },
-      { label: "Remove…", help: "from the library; files stay", action: tried(() => this._remove(folder)) },
+      { label: say("folder.rescan"), help: say("folder.rescan-help"), action: tried(() => this._jobs.start([folder])) },
+      { label: say("folder.forget"), help: say("folder.forget-help"), action: tried(() => this._jobs.start([folder], { prune: true })) },
+      { label: say("folder.remove"), help: say("folder.remove-help"), action: tried(() => this._remove(folder)) },
     ];
   }
 
   async _remove(folder) {
-    if (!(await confirm(`Remove ${basename(folder)}?`, "Its videos leave the library. The files are not touched.", "Remove"))) return;
+    if (!(await confirm(say("folder.remove-question", { folder: basename(folder) }), say("folder.remove-text"), say("button.remove")))) return;
     await remove(address("/folders", { folder }));
-    toast(`${basename(folder)} was removed`);
+    toast(say("folder.removed", { folder: basename(folder) }));
     this._onRemoved();
     await this.refresh();
   }
@@ -94,10 +96,10 @@ export class LibraryView {
 
 function tiles(status) {
   const shown = [
-    ["Videos", status.videos.toLocaleString("en"), duration(status.seconds)],
-    ["Segments", status.segments.toLocaleString("en"), "searchable"],
-    ["Size of the library", bytes(status.bytes), status.library],
-    ["Model", basename(status.model ?? ""), status.tier],
+    [say("library.videos"), number(status.videos), duration(status.seconds)],
+    [say("library.segments"), number(status.segments), say("library.searchable")],
+    [say("library.size"), bytes(status.bytes), status.library],
+    [say("library.model"), basename(status.model ?? ""), status.tier],
   ];
   return shown.map(([name, value, under]) =>
     element("div", { class: "tile" }, element("dt", {}, name), element("dd", { class: value.length > 12 ? "long" : null }, value), under && element("dd", { class: "faint path" }, under)),
@@ -111,10 +113,10 @@ function folderRow({ folder, videos, seconds }, longest, actions) {
     "li",
     { class: "folder" },
     icon("folder"),
-    element("a", { class: "folder-name", href: link({ q: `in:"${folder}"` }), title: `Search in ${folder}` }, basename(folder)),
+    element("a", { class: "folder-name", href: link({ q: `in:"${folder}"` }), title: say("folder.search", { folder }) }, basename(folder)),
     element("span", { class: "faint path", title: folder }, folder),
-    element("span", { class: "folder-count" }, `${count(videos, "video")} · ${duration(seconds)}`),
-    actions && menu("more", "", actions, `What to do with ${basename(folder)}`),
+    element("span", { class: "folder-count" }, `${count(videos, "videos")} · ${duration(seconds)}`),
+    actions && menu("more", "", actions, say("folder.actions", { folder: basename(folder) })),
     bar,
   );
 }

@@ -3,6 +3,7 @@
 import { go, here, key, link } from "../lib/address.js";
 import { get } from "../lib/api.js";
 import { count } from "../lib/format.js";
+import { say } from "../lib/language.js";
 import { momentCard, videoCard } from "../components/card.js";
 import { element, fill, icon } from "../components/element.js";
 import { exportSearch } from "../components/exports.js";
@@ -35,8 +36,8 @@ export class ResultsView {
     this._jobList = jobList(jobs);
     this._head = element("div", { class: "head" });
     this._message = element("div", { class: "message" });
-    this._moments = new Grid(momentCard, "Moments");
-    this._videos = new Grid(videoCard, "Videos");
+    this._moments = new Grid(momentCard, say("results.moments"));
+    this._videos = new Grid(videoCard, say("library.videos"));
     fill(root, this._head, this._message, this._moments.root, this._videos.root);
   }
 
@@ -74,7 +75,7 @@ export class ResultsView {
       const status = await this._status.load();
       if (this._address !== key(here())) return;
       if (status.videos === 0) return this._welcome(status);
-      fill(this._head, heading("Recently added", count(status.videos, "video")), examples(), this._jobs.running.length > 0 && this._jobList, savedSearches());
+      fill(this._head, heading(say("results.recent"), count(status.videos, "videos")), examples(), this._jobs.running.length > 0 && this._jobList, savedSearches());
       await this._videos.show(new Pages("/videos", { order: "added", limit: 40 }));
     } catch (error) {
       this._failed = true;
@@ -95,7 +96,7 @@ export class ResultsView {
     this._cache.set(address, pages);
     if (this._cache.size > CACHED) this._cache.delete(this._cache.keys().next().value);
     this.pages = pages;
-    fill(this._head, heading(title(place), "Searching…"), element("div", { class: "tools" }, searchOptions(place, this._status), place.q && !queryClip(place) && saveButton(place), exportSearch(place)));
+    fill(this._head, heading(title(place), say("results.searching")), element("div", { class: "tools" }, searchOptions(place, this._status), place.q && !queryClip(place) && saveButton(place), exportSearch(place)));
     const restored = pages.items.length > 0;
     if (!restored) this._moments.clear(); // what answered something else is no answer
     if (!restored) scrollTo(0, 0);
@@ -111,7 +112,7 @@ export class ResultsView {
     }
     const loaded = pages.items.length;
     this._drawCount(pages);
-    announce(loaded ? `${count(loaded, "moment")}${pages.complete ? "" : " and more"}` : "No match");
+    announce(loaded ? some(loaded, pages.complete) : say("results.none"));
     if (!loaded) fill(this._message, noMatch(place));
     else addRecent(place.q);
   }
@@ -120,7 +121,7 @@ export class ResultsView {
   _drawCount(pages) {
     const likely = pages.items.filter((each) => each.likely).length;
     const all = pages.complete || likely < pages.items.length;
-    const text = !pages.items.length ? "" : likely ? `${count(likely, "moment")}${all ? "" : " and more"}` : "nothing likely";
+    const text = !pages.items.length ? "" : likely ? some(likely, all) : say("results.none-likely");
     this._head.querySelector("h1 small")?.replaceChildren(text);
   }
 
@@ -131,7 +132,7 @@ export class ResultsView {
     const message = element(
       "div",
       { class: "query-error", role: "alert" },
-      element("h2", {}, "Query not understood"),
+      element("h2", {}, say("results.not-understood")),
       element("p", {}, error.message.split("\n")[0]),
       element("p", { class: "query" }, query.slice(0, position), element("mark", {}, query.slice(position, position + 1) || " "), query.slice(position + 1)),
     );
@@ -141,7 +142,7 @@ export class ResultsView {
 
 /** Return links to queries that this library can answer: what was recognised most often in it, and recent queries. */
 function examples() {
-  const list = element("ul", { class: "saved-searches", "aria-label": "Try", hidden: true });
+  const list = element("ul", { class: "saved-searches", "aria-label": say("results.examples"), hidden: true });
   const row = (text, image) => element("li", {}, element("a", { class: "button", href: link({ q: text }) }, icon(image), text));
   get("/vocabulary").then(
     ({ filters }) => {
@@ -155,20 +156,25 @@ function examples() {
   return list;
 }
 
+/** How many moments there are, or are so far. */
+function some(number, all) {
+  return all ? count(number, "moments") : say("results.more", { count: number });
+}
+
 function heading(text, detail) {
   return element("h1", { tabindex: "-1" }, text, detail && element("small", {}, detail));
 }
 
 function title(place) {
   const clip = queryClip(place);
-  if (place.q && clip) return `“${place.q}”, like ${clip.name}`;
-  return place.q ? `“${place.q}”` : `Like ${clip.name}`;
+  if (place.q && clip) return say("results.query-like", { query: place.q, name: clip.name });
+  return place.q ? say("results.query", { query: place.q }) : say("results.like", { name: clip.name });
 }
 
 function noMatch(place) {
   const withoutFilters = () => go({ ...here(), only: "", min: "", film: "", at: "" });
   if (hasFilters(place)) {
-    return emptyState("search", "No match", "No moment matches with these options.", element("button", { type: "button", click: withoutFilters }, "Search without them"));
+    return emptyState("search", say("results.none"), say("results.none-options"), element("button", { type: "button", click: withoutFilters }, say("results.without-options")));
   }
-  return emptyState("search", "No match", "Nothing in the library matches. Try other words, fewer filters, or a picture.");
+  return emptyState("search", say("results.none"), say("results.none-help"));
 }

@@ -4,6 +4,7 @@ import { at, go, here, link } from "../lib/address.js";
 import { get, isAborted, remove } from "../lib/api.js";
 import { captions } from "../lib/cues.js";
 import { bytes, clock, count, duration } from "../lib/format.js";
+import { say } from "../lib/language.js";
 import { thumbnailImage } from "../components/card.js";
 import { confirm } from "../components/confirm.js";
 import { element, fill, icon } from "../components/element.js";
@@ -44,7 +45,7 @@ export class VideoView {
   }
 
   _draw(video, local) {
-    this._board = element("section", { "aria-label": "Storyboard" }, element("ul", { class: "grid board" }, skeletons(8)));
+    this._board = element("section", { "aria-label": say("player.storyboard") }, element("ul", { class: "grid board" }, skeletons(8)));
     fill(
       this._root,
       element(
@@ -56,10 +57,10 @@ export class VideoView {
         element(
           "div",
           { class: "actions" },
-          element("a", { class: "button main", href: link({ ...here(), film: video.id, at: "0" }) }, icon("play"), "Play"),
-          !video.name.includes('"') && element("a", { class: "button", href: link({ q: `in:"${video.name}" ` }) }, icon("search"), "Search in it"),
-          video.segment_list[0] && element("a", { class: "button", href: link({ segment: video.segment_list[0].id }) }, icon("similar"), "More like this"),
-          local && element("button", { type: "button", click: () => this._removeVideo(video) }, icon("remove"), "Remove"),
+          element("a", { class: "button main", href: link({ ...here(), film: video.id, at: "0" }) }, icon("play"), say("video.play")),
+          !video.name.includes('"') && element("a", { class: "button", href: link({ q: `in:"${video.name}" ` }) }, icon("search"), say("video.search")),
+          video.segment_list[0] && element("a", { class: "button", href: link({ segment: video.segment_list[0].id }) }, icon("similar"), say("button.more-like-this")),
+          local && element("button", { type: "button", click: () => this._removeVideo(video) }, icon("remove"), say("button.remove")),
         ),
         !video.playable && element("p", { class: "banner" }, icon("warning"), element("span", {}, unplayable(video))),
       ),
@@ -71,7 +72,7 @@ export class VideoView {
   async _storyboard(video) {
     try {
       const { frames, chapters } = await get(`/videos/${video.id}/storyboard`, { frames: Math.max(MIN_FRAMES, Math.min(MAX_FRAMES, Math.round(video.duration / SECONDS_PER_FRAME))) }, this._abort.signal);
-      fill(this._board, element("h2", {}, "Storyboard"), element("ul", { class: "grid board" }, frames.map((frame) => boardFrame(video, frame))));
+      fill(this._board, element("h2", {}, say("player.storyboard")), element("ul", { class: "grid board" }, frames.map((frame) => boardFrame(video, frame))));
       if (chapters?.length > 1) this._board.prepend(chapterList(video, chapters));
     } catch (error) {
       if (isAborted(error)) return;
@@ -80,11 +81,11 @@ export class VideoView {
   }
 
   async _removeVideo(video) {
-    const confirmed = await confirm(`Remove ${video.name}?`, "It is removed from the library. The file is not touched.", "Remove");
+    const confirmed = await confirm(say("video.remove-question", { name: video.name }), say("video.remove-text"), say("button.remove"));
     if (!confirmed) return;
     try {
       await remove(`/videos/${video.id}`);
-      toast(`${video.name} was removed`);
+      toast(say("video.removed", { name: video.name }));
       this._onRemoved();
       go({ view: "library" }, { replace: true });
     } catch (error) {
@@ -95,20 +96,20 @@ export class VideoView {
 
 function facts(video) {
   return [
-    duration(video.duration), `${video.width} × ${video.height}`, video.codec, bytes(video.size), count(video.segments, "segment"),
+    duration(video.duration), `${video.width} × ${video.height}`, video.codec, bytes(video.size), count(video.segments, "segments"),
   ];
 }
 
 function unplayable(video) {
-  const message = `Browsers cannot play ${video.codec} in ${video.container.split(",")[0]}.`;
-  return video.preview ? `${message} The player offers a converted copy.` : `${message} It can still be searched.`;
+  const key = video.preview ? "video.not-playable-copy" : "video.not-playable";
+  return say(key, { codec: video.codec, container: video.container.split(",")[0] });
 }
 
 function boardFrame(video, { seconds, image, segment, text }) {
   const href = link({ ...here(), film: video.id, at: at(seconds) });
   const source = image ?? `/api/v1/segments/${segment}/thumbnail`;
   const thumb = element("div", { class: "thumb" }, thumbnailImage(source), element("span", { class: "time-label" }, clock(seconds)));
-  return element("li", {}, element("a", { class: "card", href, "aria-label": `Play from ${clock(seconds)}` }, thumb, text && element("div", { class: "card-text" }, element("span", { class: "details" }, text))));
+  return element("li", {}, element("a", { class: "card", href, "aria-label": say("video.play-from", { time: clock(seconds) }) }, thumb, text && element("div", { class: "card-text" }, element("span", { class: "details" }, text))));
 }
 
 function chapterList(video, chapters) {
@@ -120,11 +121,11 @@ function chapterList(video, chapters) {
         "a",
         { class: "chapter", href: link({ ...here(), film: video.id, at: at(start, end) }) },
         thumbnail && thumbnailImage(thumbnail),
-        element("span", {}, title || `Part ${number + 1}`),
+        element("span", {}, title || say("video.part", { number: number + 1 })),
         element("span", { class: "faint" }, `${clock(start)} · ${duration(end - start)}`),
       ),
     );
-  return element("div", {}, element("h2", {}, "Chapters"), element("ol", { class: "chapters" }, chapters.map(row)));
+  return element("div", {}, element("h2", {}, say("video.chapters")), element("ol", { class: "chapters" }, chapters.map(row)));
 }
 
 function subtitles(video) {
@@ -139,5 +140,5 @@ function subtitles(video) {
         element("span", { class: "cue-text", lang: cue.language || null }, cue.text),
       ),
     );
-  return element("section", { class: "subtitles" }, element("h2", {}, "Subtitles"), element("ol", { class: "cues" }, captions(video.cues).map(row)));
+  return element("section", { class: "subtitles" }, element("h2", {}, say("player.subtitles")), element("ol", { class: "cues" }, captions(video.cues).map(row)));
 }

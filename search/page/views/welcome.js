@@ -1,5 +1,6 @@
 /** The start page of an empty library. */
 
+import { say } from "../lib/language.js";
 import { element, icon } from "../components/element.js";
 import { addFolder } from "./add_folder.js";
 import { jobList } from "./job.js";
@@ -9,18 +10,18 @@ export function welcome(jobs, status, current) {
     "div",
     { class: "welcome" },
     element("img", { src: "icon.svg", alt: "", width: "72", height: "72" }),
-    element("h1", { tabindex: "-1" }, "Find moments in your videos"),
-    element("p", { class: "lead" }, "Describe what you are looking for, or use a clip. Nothing leaves this computer."),
-    current.local ? addFolder(jobs, status) : element("p", {}, "The library is empty. Add videos on the computer that has them."),
+    element("h1", { tabindex: "-1" }, say("welcome.title")),
+    element("p", { class: "lead" }, say("welcome.lead")),
+    current.local ? addFolder(jobs, status) : element("p", {}, say("welcome.elsewhere")),
     jobList(jobs),
     element(
       "ul",
       { class: "hints" },
-      hint("folder", "Choose a folder", "Videos are indexed where they are, never changed or copied."),
-      hint("search", "Search by words", "“a dog on the beach”, or words of the subtitles."),
-      hint("picture", "Search by a clip", "Drop a clip or a picture anywhere on this page."),
+      hint("folder", say("welcome.folder"), say("welcome.folder-help")),
+      hint("search", say("welcome.words"), say("welcome.words-help")),
+      hint("picture", say("welcome.clip"), say("welcome.clip-help")),
     ),
-    element("p", { class: "faint" }, `Model: ${current.model}`),
+    element("p", { class: "faint" }, say("welcome.model", { model: current.model })),
   );
 }
 

@@ -1,6 +1,7 @@
 /** What the model recognised in a moment: links that search for more of it. */
 
 import { link } from "../../lib/address.js";
+import { say } from "../../lib/language.js";
 import { element } from "../element.js";
 
 const MAX_LABELS = 10;
@@ -9,7 +10,7 @@ const MAX_LABELS = 10;
 export function labels(names) {
   if (!names.length) return null;
   const row = (name) => element("li", {}, element("a", { href: link({ q: query(name) }) }, name));
-  return element("ul", { class: "labels", "aria-label": "Shows" }, names.slice(0, MAX_LABELS).map(row));
+  return element("ul", { class: "labels", "aria-label": say("player.shows") }, names.slice(0, MAX_LABELS).map(row));
 }
 
 function query(name) {

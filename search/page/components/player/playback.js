@@ -3,6 +3,7 @@
 import { isAborted, probe } from "../../lib/api.js";
 import { captions } from "../../lib/cues.js";
 import { clock } from "../../lib/format.js";
+import { say } from "../../lib/language.js";
 import { element, fill, icon, setIcon } from "../element.js";
 import { Timeline } from "./timeline.js";
 import { waitForTranscode } from "./transcode.js";
@@ -15,7 +16,7 @@ export class Playback {
   constructor(onTime) {
     this._onTime = onTime;
     this.video = element("video", {
-      playsinline: true, preload: "metadata", "aria-label": "Video", click: () => this.toggle(),
+      playsinline: true, preload: "metadata", "aria-label": say("player.video"), click: () => this.toggle(),
       timeupdate: () => this._update(), seeked: () => this._update(),
       play: () => this._drawPlay(), pause: () => this._drawPlay(),
       loadedmetadata: () => this._loaded(), error: () => this._failed(), waiting: () => this._setWaiting(true), playing: () => this._setWaiting(false),
@@ -23,13 +24,13 @@ export class Playback {
     });
     this._subtitle = element("p", { class: "subtitle", hidden: true });
     this._note = element("div", { class: "note", hidden: true });
-    this._spinner = element("div", { class: "spinner", hidden: true, role: "status", "aria-label": "Loading" });
+    this._spinner = element("div", { class: "spinner", hidden: true, role: "status", "aria-label": say("player.loading") });
     this.timeline = new Timeline((seconds) => this.seek(seconds));
     this._time = element("span", { class: "time" }, "0:00");
-    this._play = control("play", "Play (space)", () => this.toggle(), { autofocus: true });
-    this._loop = control("loop", "Loop the moment (Shift+R)", () => this.toggleLoop(), { "aria-pressed": "false" });
-    this._speed = element("button", { type: "button", class: "control speed", "aria-label": "Speed", title: "Speed (J slower, L faster)", click: () => this.faster() }, "1×");
-    this._sound = control("sound", "Sound off (M)", () => this.mute());
+    this._play = control("play", say("player.play"), () => this.toggle(), { autofocus: true });
+    this._loop = control("loop", say("player.loop"), () => this.toggleLoop(), { "aria-pressed": "false" });
+    this._speed = element("button", { type: "button", class: "control speed", "aria-label": say("player.speed"), title: say("player.speed-keys"), click: () => this.faster() }, "1×");
+    this._sound = control("sound", say("player.sound-off"), () => this.mute());
     this.root = element(
       "div",
       { class: "playback" },
@@ -38,8 +39,8 @@ export class Playback {
       element(
         "div",
         { class: "controls" },
-        this._play, control("replay", "Back to the moment (R)", () => this.replay()), this._loop, this._speed, this._time,
-        element("span", { class: "spring" }), this._sound, control("fullscreen", "Full screen (F)", () => this.fullscreen()),
+        this._play, control("replay", say("player.replay"), () => this.replay()), this._loop, this._speed, this._time,
+        element("span", { class: "spring" }), this._sound, control("fullscreen", say("player.full-screen"), () => this.fullscreen()),
       ),
     );
   }
@@ -139,7 +140,7 @@ export class Playback {
   mute() {
     this.video.muted = !this.video.muted;
     setIcon(this._sound.firstElementChild, this.video.muted ? "muted" : "sound");
-    setLabel(this._sound, this.video.muted ? "Sound on (M)" : "Sound off (M)");
+    setLabel(this._sound, this.video.muted ? say("player.sound-on") : say("player.sound-off"));
   }
 
   fullscreen() {
@@ -191,7 +192,7 @@ export class Playback {
     const seconds = this.video.currentTime || 0;
     const fps = this._info?.fps || 0;
     const frame = Math.floor(seconds * fps + 0.01);
-    const exact = this.video.paused && fps ? `:${String(Math.floor((seconds % 1) * fps + 0.01)).padStart(2, "0")} · frame ${frame}` : "";
+    const exact = this.video.paused && fps ? `:${String(Math.floor((seconds % 1) * fps + 0.01)).padStart(2, "0")} · ${say("player.frame", { frame: String(frame) })}` : "";
     this._time.textContent = `${clock(seconds)}${exact} / ${clock(this._info?.duration ?? 0)}`;
   }
 
@@ -199,7 +200,7 @@ export class Playback {
     const playing = !this.video.paused;
     this._drawTime();
     setIcon(this._play.firstElementChild, playing ? "pause" : "play");
-    setLabel(this._play, playing ? "Pause (space)" : "Play (space)");
+    setLabel(this._play, playing ? say("player.pause") : say("player.play"));
   }
 
   _setWaiting(waiting) {
@@ -216,23 +217,23 @@ export class Playback {
     const info = this._info;
     if (!info || (this.video.error === null && info.playable)) return;
     this._setWaiting(false);
-    if (this._transcoded) return this._showWarning(element("p", {}, "The converted copy cannot be played either."));
+    if (this._transcoded) return this._showWarning(element("p", {}, say("player.not-converted")));
     try {
       const response = await probe(info.media, this._abort.signal);
       await response.body?.cancel();
     } catch (error) {
       return isAborted(error) ? null : this._showWarning(element("p", {}, error.message));
     }
-    const format = `${info.codec} in ${info.container.split(",")[0]}`;
-    const message = element("p", {}, element("strong", {}, "Browsers cannot play this format"), ` (${format}).`);
-    if (!info.preview) return this._showWarning(message, element("p", {}, "It can still be searched and exported."));
+    const format = say("player.format", { codec: info.codec, container: info.container.split(",")[0] });
+    const message = element("p", {}, element("strong", {}, say("player.not-playable")), " ", format);
+    if (!info.preview) return this._showWarning(message, element("p", {}, say("player.still-searched")));
     if (info.converted) return this._transcode(info);
-    this._showWarning(message, element("button", { type: "button", class: "main", click: () => this._transcode(info) }, "Play a converted copy"));
+    this._showWarning(message, element("button", { type: "button", class: "main", click: () => this._transcode(info) }, say("player.play-converted")));
   }
 
   async _transcode(info) {
-    const progress = element("progress", { max: "1", "aria-label": "Converting" });
-    this._showNote([element("p", {}, "Converting…"), progress]);
+    const progress = element("progress", { max: "1", "aria-label": say("player.converting") });
+    this._showNote([element("p", {}, say("player.converting-now")), progress]);
     try {
       const onProgress = ({ seconds, duration }) => seconds && (progress.value = Math.min(1, seconds / duration));
       await waitForTranscode(info.preview, onProgress, this._abort.signal);

@@ -4,6 +4,7 @@ import { at, entryState, go, here, link, moment as momentOf, withoutPlayer } fro
 import { get } from "../../lib/api.js";
 import { captions } from "../../lib/cues.js";
 import { bytes, clock, duration, percent, span } from "../../lib/format.js";
+import { say } from "../../lib/language.js";
 import { thumbnailImage } from "../card.js";
 import { selectButton } from "../select_button.js";
 import { element, fill, icon } from "../element.js";
@@ -29,11 +30,11 @@ export class Player {
     this._playback = new Playback((seconds) => this._subtitles.at(seconds));
     this._subtitles = new Subtitles((seconds) => this._playback.jump(seconds));
     this._details = element("div", { class: "details-panel" });
-    this._previous = this._stepButton(-1, "previous", "Previous moment (P)");
-    this._next = this._stepButton(1, "next", "Next moment (N)");
+    this._previous = this._stepButton(-1, "previous", say("player.previous"));
+    this._next = this._stepButton(1, "next", say("player.next"));
     this._position = element("span", { class: "faint" });
     this._steps = element("div", { class: "steps" }, this._previous, this._position, this._next);
-    const close = element("button", { type: "button", class: "plain close", "aria-label": "Close the player", title: "Close (Esc)", click: () => this._dismiss() }, icon("close"));
+    const close = element("button", { type: "button", class: "plain close", "aria-label": say("player.close"), title: say("player.close-key"), click: () => this._dismiss() }, icon("close"));
     fill(
       dialog,
       element("div", { class: "player-frame" }, this._playback.root, element("div", { class: "side" }, element("div", { class: "side-head" }, this._steps, close), this._details, this._subtitles.root, keyboardHelp())),
@@ -125,7 +126,7 @@ export class Player {
     if (!pages || index < 0) return;
     if (index + direction + PREFETCH >= pages.items.length) await pages.more().catch(() => {});
     const next = pages.items[index + direction];
-    if (!next) return announce(direction > 0 ? "This is the last moment" : "This is the first moment");
+    if (!next) return announce(direction > 0 ? say("player.last") : say("player.first"));
     announce(`${next.name}, ${clock(next.start)}`);
     go({ ...here(), film: next.video, at: at(next.start, next.end) }, { replace: true, state: entryState() });
   }
@@ -136,9 +137,9 @@ export class Player {
     const now = this._playback.video.currentTime;
     let { start, end } = { ...this._moment, [edge]: now };
     if (edge === "start" && end !== null && end <= now) end = null; // it begins after the old end: out is to be set
-    if (end !== null && end <= start) return announce("A moment ends after it starts");
+    if (end !== null && end <= start) return announce(say("player.out-before-in"));
     this._trimmed = true;
-    announce(`${edge === "start" ? "In" : "Out"} at ${clock(now)}`);
+    announce(say(edge === "start" ? "player.in-at" : "player.out-at", { time: clock(now) }));
     go({ ...here(), at: at(start, end) }, { replace: true, state: entryState() });
   }
 
@@ -159,8 +160,8 @@ export class Player {
         { class: "facts" },
         element("strong", {}, end === null ? clock(start) : span(start, end)),
         end !== null && element("span", {}, duration(end - start)),
-        element("span", {}, `${video.width} × ${video.height}`), video.fps > 0 && element("span", {}, `${Math.round(video.fps * 1000) / 1000} fps`), element("span", {}, video.codec), element("span", {}, bytes(video.size)),
-        moment?.confidence !== null && moment?.confidence !== undefined && element("span", {}, `${percent(moment.confidence)} confidence`),
+        element("span", {}, `${video.width} × ${video.height}`), video.fps > 0 && element("span", {}, say("player.fps", { fps: Math.round(video.fps * 1000) / 1000 })), element("span", {}, video.codec), element("span", {}, bytes(video.size)),
+        moment?.confidence !== null && moment?.confidence !== undefined && element("span", {}, say("card.confidence", { share: percent(moment.confidence) })),
       ),
       labels(moment?.labels ?? this._segmentAt(start)?.labels ?? []),
       moment && explanation(moment, { ...here() }),
@@ -177,11 +178,11 @@ export class Player {
     return element(
       "div",
       { class: "actions" },
-      segment && element("a", { class: "button", href: link(similar) }, icon("similar"), "More like this"),
-      selectButton(part, { label: "Select" }),
+      segment && element("a", { class: "button", href: link(similar) }, icon("similar"), say("button.more-like-this")),
+      selectButton(part, { label: say("tray.select") }),
       exportMoment(part),
-      element("a", { class: "button", href: link({ view: "film", id: video.id }) }, icon("storyboard"), "Storyboard"),
-      element("button", { type: "button", click: copyAddress }, icon("link"), "Copy link"),
+      element("a", { class: "button", href: link({ view: "film", id: video.id }) }, icon("storyboard"), say("player.storyboard")),
+      element("button", { type: "button", click: copyAddress }, icon("link"), say("player.copy-link")),
     );
   }
 
@@ -204,7 +205,7 @@ export class Player {
         ),
       );
     const sorted = [...moments].sort((one, other) => one.start - other.start);
-    return element("section", { class: "other-moments", "aria-label": "Also in this video" }, element("h3", {}, "Also in this video"), element("ul", {}, sorted.map(row)));
+    return element("section", { class: "other-moments", "aria-label": say("player.others") }, element("h3", {}, say("player.others")), element("ul", {}, sorted.map(row)));
   }
 
   _drawSteps() {
@@ -215,7 +216,7 @@ export class Player {
     const last = results.complete && index === results.items.length - 1;
     this._previous.setAttribute("aria-disabled", String(index === 0));
     this._next.setAttribute("aria-disabled", String(last));
-    this._position.textContent = `${index + 1} of ${results.items.length}${results.complete ? "" : "+"}`;
+    this._position.textContent = say(results.complete ? "player.position" : "player.position-more", { index: index + 1, total: results.items.length });
   }
 
   _key(event) {
@@ -236,15 +237,18 @@ export class Player {
 }
 
 function keyboardHelp() {
-  const pairs = [["N", "next moment"], ["P", "previous"], ["S", "select"], ["R", "replay"], ["Shift R", "loop"], ["Space", "play"], ["J K L", "slower, play, faster"], [", .", "frame"], ["I O", "in, out"], ["← →", "5 s"], ["F", "full screen"], ["Esc", "close"]];
-  return element("p", { class: "keys" }, pairs.map(([key, what]) => element("span", {}, element("kbd", {}, key), ` ${what}`)));
+  const pairs = [
+    ["N", "keys.next"], ["P", "keys.previous"], ["S", "keys.select"], ["R", "keys.replay"], [say("keys.shift-r"), "keys.loop"], [say("keys.space"), "keys.play"],
+    ["J K L", "keys.speed"], [", .", "keys.frame"], ["I O", "keys.in-out"], ["← →", "keys.skip"], ["F", "keys.full-screen"], [say("keys.escape"), "keys.close"],
+  ];
+  return element("p", { class: "keys" }, pairs.map(([key, what]) => element("span", {}, element("kbd", {}, key), " ", say(what))));
 }
 
 async function copyAddress() {
   try {
     await navigator.clipboard.writeText(location.href);
-    toast("Link copied. It opens on this computer while the service runs.");
+    toast(say("player.copied"));
   } catch {
-    toast("The browser does not allow copying; the address bar holds the link.", "warning");
+    toast(say("player.not-copied"), "warning");
   }
 }

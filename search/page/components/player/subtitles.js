@@ -1,6 +1,7 @@
 /** The list of subtitles; the current one is marked, a click seeks. */
 
 import { clock } from "../../lib/format.js";
+import { say } from "../../lib/language.js";
 import { element, fill } from "../element.js";
 
 export class Subtitles {
@@ -9,7 +10,7 @@ export class Subtitles {
     this._jump = jump;
     this._current = -1;
     this._list = element("ol", { class: "cues" });
-    this.root = element("section", { class: "subtitles", "aria-label": "Subtitles" }, element("h3", {}, "Subtitles"), this._list);
+    this.root = element("section", { class: "subtitles", "aria-label": say("player.subtitles") }, element("h3", {}, say("player.subtitles")), this._list);
   }
 
   show(cues) {

@@ -1,6 +1,7 @@
 /** The seek bar, with the moment and other moments of the search marked. */
 
 import { clock } from "../../lib/format.js";
+import { say } from "../../lib/language.js";
 import { element, fill } from "../element.js";
 
 export class Timeline {
@@ -9,7 +10,7 @@ export class Timeline {
     this._marks = element("div", { class: "marks", "aria-hidden": "true" });
     this._elapsed = element("div", { class: "elapsed", "aria-hidden": "true" });
     this._range = element("input", {
-      type: "range", min: "0", max: "1", step: "any", value: "0", "aria-label": "Place in the video",
+      type: "range", min: "0", max: "1", step: "any", value: "0", "aria-label": say("player.place"),
       input: () => seek(Number(this._range.value)),
     });
     this.root = element("div", { class: "timeline" }, this._marks, this._elapsed, this._range);
@@ -32,7 +33,7 @@ export class Timeline {
   /** Show the current time. */
   at(seconds) {
     this._range.value = String(seconds);
-    this._range.setAttribute("aria-valuetext", `${clock(seconds)} of ${clock(this._duration)}`);
+    this._range.setAttribute("aria-valuetext", say("player.place-of", { time: clock(seconds), duration: clock(this._duration) }));
     this._elapsed.style.width = `${(100 * Math.min(seconds, this._duration)) / this._duration}%`;
   }
 

@@ -1,0 +1,3 @@
+/** The languages of the page: a catalogue beside this file for each, with the name that its speakers use. */
+
+export const LANGUAGES = { en: "English" };
