@@ -26,11 +26,11 @@ from benchmarks.subtitles import agree, here
 from indexer.discovery import discover
 from indexer.media.color import to_rgb
 from indexer.media.container import MediaError, probe
-from indexer.media.frames import read_frames, readable_end
+from indexer.media.frames import read_frames, read_stills, readable_end
 from indexer.text.encoding import decode
 from indexer.text.sidecars import sidecars
 from search.query.language import QueryError, parse
-from tests.support.media import render
+from tests.support.media import greys, joined, render
 from tests.support.sentences import cases
 from tests.support.subtitle_files import KINDS
 
@@ -67,6 +67,7 @@ def main() -> None:
         "files and folders": paths,
         "queries": queries,
         "lengths": lengths,
+        "clocks that jump": clocks,
         "rotations": rotations,
     }
     if shutil.which("ffmpeg") and not quick:
@@ -131,6 +132,19 @@ def lengths(folder: Path) -> _Right:
         info = probe(path)
         last = [time for part in read_frames(path, info=info) for time in part.pts_seconds][-1]
         yield abs(readable_end(path, info, last) - frames / 25) < 0.05
+
+
+def clocks(folder: Path) -> _Right:
+    """Recordings joined one after the other: times count on, and the picture is the one of its time."""
+    starts = [(10, 10), (10, 3610), (3600, 5), (0, 40, 7200), (2**33 / 90_000 - 0.6, 100), (5, 5, 5, 5)]
+    for number, (suffix, start) in enumerate(product(("ts", "mpg"), starts)):
+        path = joined(folder / f"{number}.{suffix}", *start)
+        chunks = list(read_frames(path, info=probe(path)))
+        times = np.concatenate([part.pts_seconds for part in chunks])
+        shown = np.concatenate([greys(part.data) for part in chunks])
+        still = next(read_stills(path, [1.8], short_side=224))
+        right = abs(probe(path).duration - 1.2 * len(start)) < 0.15 and np.abs(shown / 2 - times * 25).max() < 6
+        yield bool(right and abs(greys(still.data)[0] / 2 - 45) < 4)
 
 
 def rotations(folder: Path) -> _Right:

@@ -346,6 +346,11 @@ class _Run:
             self.report.hints.append(hint)
         elif self.options.stream > 1:
             self.report.hints.append(f"{file.path}: its only video stream was read, there is no {self.options.stream}")
+        if jumps := header.info.clock_jumps:
+            times = "once" if jumps == 1 else f"{jumps} times"
+            self.report.hints.append(
+                f"{file.path}: its clock jumps {times}, as in joined recordings; times are counted on"
+            )
         self.report.indexed += 1
         if video.missing_seconds:
             self.report.incomplete.append((video.path, video.missing_seconds))

@@ -10,19 +10,22 @@ import errno
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
+from indexer.media.clock import JUMPING, Clock
 from indexer.media.color import is_plain
 from indexer.media.files import NotRegularFile, OpenFile, open_file
 from indexer.media.filming import filming
 from indexer.media.orientation import Orientation
+from store.types import FileIdentity
 
 if TYPE_CHECKING:
     from av import AudioFrame, VideoFrame
     from av.audio.stream import AudioStream
     from av.container import InputContainer
+    from av.packet import Packet
     from av.video.stream import VideoStream
 
 _IMAGE_BRANDS = {"avif", "heic", "heix", "heim", "heis", "mif1"}  # ISO/IEC 23008-12: still pictures in MP4 boxes
@@ -60,6 +63,8 @@ _PLAYLIST_BEGINS = (b"#EXTM3U", b"ffconcat", b"[playlist]")
 _BUFFER_BYTES = 2**18  # read at a time
 _HIGHEST_FPS = 480
 _UNKNOWN_STEP_SECONDS = 0.04  # duration of a frame, if unknown
+_MOST_CLOCKS = 64  # that are remembered
+_LONGEST_GROUP = 3000  # packets that a key frame is waited for
 _ODDEST_ASPECT = 10.0  # of a pixel; beyond it the header is wrong
 
 
@@ -95,6 +100,7 @@ class MediaInfo:
     camera: str = ""
     latitude: float | None = None  # degrees north
     longitude: float | None = None  # degrees east
+    clock_jumps: int = 0  # places at which times are counted on, see `indexer.media.clock`
 
     @property
     def orientation(self) -> Orientation:
@@ -123,10 +129,7 @@ def probe(path: Path) -> MediaInfo:
         if rate > _HIGHEST_FPS:  # the resolution of the clock, if the container states no rate
             rate = stream.guessed_rate or 0
         zero = start_seconds(container)
-        duration = (container.duration or 0) / 1e6
-        if "matroska" in container.format.name:
-            duration -= zero  # such containers store the end time
-        duration = duration if duration > 0 else _measured_duration(path)
+        duration = stated_duration(container) or _measured_duration(path)
         known = filming(path, {**stream.metadata, **container.metadata}, duration=duration)
         return MediaInfo(
             container=container.format.name,
@@ -149,7 +152,54 @@ def probe(path: Path) -> MediaInfo:
             camera=known.camera,
             latitude=known.latitude,
             longitude=known.longitude,
+            clock_jumps=clock_of(container).jumps,
         )
+
+
+def stated_duration(container: InputContainer) -> float:
+    """Return the duration of a file in seconds as its header, or the clock of a recording, tells it; 0.0 if unknown."""
+    zero, clock = start_seconds(container), clock_of(container)
+    if clock.jumps:
+        return clock.end - zero
+    duration = (container.duration or 0) / 1e6
+    return max(0.0, duration - zero if "matroska" in container.format.name else duration)  # which stores the end time
+
+
+def clock_of(container: InputContainer) -> Clock:
+    """Return the clock of an open file, read to its end if it is of a container whose clocks may jump."""
+    file: Any = getattr(container.file, "file", None)
+    if container.format.name not in JUMPING or not isinstance(file, OpenFile):
+        return Clock()
+    return _read_clock(file.path, file.identity)
+
+
+@lru_cache(_MOST_CLOCKS)
+def _read_clock(path: Path, identity: FileIdentity) -> Clock:
+    from av.error import FFmpegError
+
+    clock = Clock()
+    with opened(path) as container, suppress(FFmpegError, OSError):  # packets after damage are lost
+        for packet in container.demux(_clocked(container)):
+            clock.set(packet)
+    return clock
+
+
+def _clocked(container: InputContainer) -> list[Any]:
+    """The streams by which jumps are found: always the same ones, so that all readers find the same."""
+    return [stream for stream in container.streams if stream.type in ("video", "audio")]
+
+
+def demuxed(container: InputContainer, *streams: Any) -> Iterator[Packet[Any]]:
+    """Yield the packets of some streams in the order of the file, with times that run on where the clock jumps."""
+    if not clock_of(container).jumps:
+        yield from container.demux(*streams)
+        return
+    clock, wanted = Clock(), {stream.index for stream in streams}
+    others = [stream for stream in _clocked(container) if stream.index not in wanted]
+    for packet in container.demux(*streams, *others):
+        clock.set(packet)
+        if packet.stream.index in wanted:
+            yield packet
 
 
 def _measured_duration(path: Path) -> float:
@@ -264,10 +314,13 @@ def start_seconds(container: InputContainer) -> float:
 
 
 def seek(container: InputContainer, seconds: float) -> None:
-    """Seek to a key frame at or before a time on the player's clock; do nothing if the file is not seekable."""
+    """Seek to a key frame at or before a time on the player's clock; do nothing if the file is not seekable.
+
+    A file whose clock jumps is not: several places have the same time.
+    """
     from av.error import FFmpegError
 
-    if seconds > 0 and container.start_time is not None:
+    if seconds > 0 and container.start_time is not None and not clock_of(container).jumps:
         with suppress(FFmpegError, OSError):  # damaged files are read from the beginning
             container.seek(round((seconds + start_seconds(container)) * 1e6))
 
@@ -320,15 +373,39 @@ def _stream_rank(stream: VideoStream) -> tuple[bool, bool, int, int]:
     return still, not default, -codec.width * codec.height, -(stream.duration or 0)
 
 
+def _from_key_frame(packets: Iterator[Packet[Any]], seconds: float) -> Iterator[Packet[Any]]:
+    """Yield packets of a video stream from the last key frame at or before a time of the container on."""
+    waiting: list[Packet[Any]] = []
+    for packet in packets:
+        ticks = packet.pts if packet.dts is None else packet.dts
+        time = None if ticks is None or packet.time_base is None else float(ticks * packet.time_base)
+        late = time is not None and time > seconds
+        if packet.is_keyframe and time is not None and not late:
+            waiting = []
+        waiting.append(packet)
+        if late or len(waiting) == _LONGEST_GROUP:
+            break
+    yield from waiting
+    yield from packets
+
+
 @overload
-def decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]: ...
+def decoded(container: InputContainer, stream: VideoStream, *, start: float = 0.0) -> Iterator[VideoFrame]: ...
 @overload
-def decoded(container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame]: ...
-def decoded(container: InputContainer, stream: VideoStream | AudioStream) -> Iterator[VideoFrame | AudioFrame]:
-    """Yield every decodable frame in display order, skipping damage."""
+def decoded(container: InputContainer, stream: AudioStream, *, start: float = 0.0) -> Iterator[AudioFrame]: ...
+def decoded(
+    container: InputContainer, stream: VideoStream | AudioStream, *, start: float = 0.0
+) -> Iterator[VideoFrame | AudioFrame]:
+    """Yield every decodable frame in display order, skipping damage.
+
+    Args:
+        start: seconds on the player's clock; what is shown before may be left out.
+    """
     from av.error import FFmpegError
 
-    packets = container.demux(stream)
+    packets = demuxed(container, stream)
+    if stream.type == "video" and start > 0 and clock_of(container).jumps:
+        packets = _from_key_frame(packets, start + start_seconds(container))
     while True:
         try:
             packet = next(packets)

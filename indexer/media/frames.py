@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.media.color import to_rgb
-from indexer.media.container import MediaError, MediaInfo, decoded, opened, probe, seek, video_stream
+from indexer.media.container import MediaError, MediaInfo, decoded, demuxed, opened, probe, seek, video_stream
 from indexer.media.files import open_file
 from indexer.media.orientation import Orientation
 
@@ -290,7 +290,7 @@ def frames_from(
                 stream.codec_context.skip_frame = "NONKEY"
             target = start_seconds - back
             seek(container, target)
-            frames = _timed(decoded(container, stream), info)
+            frames = _timed(decoded(container, stream, start=target), info)
             first = next(frames, None)
             late = first is None or first[0] > start_seconds + ALMOST_SECONDS
             if late and target > 0 and not 0 < info.duration <= start_seconds:
@@ -335,7 +335,7 @@ def _packets(container: InputContainer) -> Iterator[Any]:
     from av.error import FFmpegError
 
     with suppress(FFmpegError, OSError):
-        for packet in container.demux():
+        for packet in demuxed(container, *container.streams):
             if packet.size and not packet.is_corrupt:
                 yield packet
 

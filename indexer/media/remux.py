@@ -17,7 +17,16 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from indexer.media.container import MediaError, opened, probe, seek, start_seconds, video_stream
+from indexer.media.container import (
+    MediaError,
+    demuxed,
+    opened,
+    probe,
+    seek,
+    start_seconds,
+    stated_duration,
+    video_stream,
+)
 from indexer.media.frames import ALMOST_SECONDS
 from indexer.media.transcode import created
 
@@ -76,8 +85,7 @@ class _Clock:
 
     def __init__(self, container: InputContainer) -> None:
         self.zero = start_seconds(container)
-        length = (container.duration or 0) / 1e6
-        self.duration = length - self.zero if "matroska" in container.format.name else length  # 0 where unknown
+        self.duration = stated_duration(container)  # 0 where unknown
 
     def shown(self, packet: _Packet) -> float:
         """When a packet is seen or heard."""
@@ -176,7 +184,7 @@ def _packets(source: InputContainer) -> Iterator[_Packet]:
     from av.error import FFmpegError
 
     with suppress(FFmpegError, OSError):
-        for packet in source.demux(*_streams(source)):
+        for packet in demuxed(source, *_streams(source)):
             if packet.size and not packet.is_corrupt:
                 yield packet
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.media.container import MediaError, decoded, opened, start_seconds
+from indexer.media.container import MediaError, clock_of, decoded, opened, start_seconds
 
 if TYPE_CHECKING:
     from av import AudioFrame
@@ -43,6 +43,7 @@ def read_sound(path: Path, *, duration: float) -> Iterator[NDArray[np.float32]]:
         zero, written = start_seconds(container), 0  # samples
         furthest = duration + _BEYOND_SECONDS
         setup, resampler = None, None
+        jumps, overlaps = clock_of(container).jumps, False
         for frame in decoded(container, stream):
             if (frame.format.name, frame.layout.name, frame.sample_rate) != setup:  # it may change in the middle
                 if resampler is not None:
@@ -56,8 +57,9 @@ def read_sound(path: Path, *, duration: float) -> Iterator[NDArray[np.float32]]:
                     for samples in _silence(gap):
                         written += len(samples)
                         yield samples
-                elif gap < -_GAP_SECONDS and not written:
-                    continue  # before the player's zero
+                overlaps = gap < (0 if overlaps else -_GAP_SECONDS) and (not written or jumps > 0)
+                if overlaps:
+                    continue  # before the player's zero, or while the recording before still sounds
             frame.pts = None  # the resampler would keep gaps in its own way
             assert resampler is not None
             for samples in _resampled(resampler, frame):

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.media.container import MediaInfo, opened, start_seconds
+from indexer.media.container import MediaInfo, demuxed, opened, start_seconds
 from indexer.media.files import open_file
 from indexer.text import subrip, substation
 from indexer.text.cues import CueTrack, is_full
@@ -124,7 +124,7 @@ def read_embedded(path: Path, *, covered: Collection[str] = ()) -> CueTrack:
             for stream in container.streams.subtitles
             if stream.index in tracks and not ("" in covered or primary(tracks[stream.index].language) in covered)
         ]
-        packets = container.demux(wanted) if wanted else iter(())
+        packets = demuxed(container, *wanted) if wanted else iter(())
         zero = start_seconds(container)
         left_out = 0
         while True:

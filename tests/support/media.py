@@ -63,6 +63,22 @@ def render(
     return path
 
 
+def joined(path: Path, *clocks: float, frames: int = 30) -> Path:
+    """Write recordings of 25 frames a second one after the other, each with a clock that begins at so many seconds.
+
+    The grey of `quarters` is twice the number of the frame in the whole.
+    """
+    paint = quarters(step=2)
+    with path.open("wb") as whole:
+        for first, clock in zip(range(0, frames * len(clocks), frames), clocks, strict=True):
+            times = [round(1000 * (clock + index / 25)) for index in range(frames)]
+            part = path.with_stem(f"{path.stem}.part")
+            render(part, frames=frames, pts_ms=times, paint=lambda index, first=first: paint(index + first))  # type: ignore[misc]
+            whole.write(part.read_bytes())
+            part.unlink()
+    return path
+
+
 def sound(path: Path, *, codec: str = "mp3", cover: bool = False) -> Path:
     """Write a second of silence, with a cover picture if asked for."""
     with av.open(str(path), "w") as container:
