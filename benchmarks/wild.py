@@ -143,7 +143,7 @@ def clocks(folder: Path) -> _Right:
         times = np.concatenate([part.pts_seconds for part in chunks])
         shown = np.concatenate([greys(part.data) for part in chunks])
         still = next(read_stills(path, [1.8], short_side=224))
-        right = abs(probe(path).duration - 1.2 * len(start)) < 0.15 and np.abs(shown / 2 - times * 25).max() < 6
+        right = abs(probe(path).duration - 1.2 * len(start)) < 0.2 and np.abs(shown / 2 - times * 25).max() < 6
         yield bool(right and abs(greys(still.data)[0] / 2 - 45) < 4)
 
 
