@@ -6,8 +6,8 @@
 `measure` searches for what the library shows (every caption) and for what it does not, in three ways: a caption whose
 clip is excluded; a caption with all clips excluded whose captions have its main noun (not for captions about people,
 since other people remain); and things of `absent.txt` that no clip shows. It reports the area under the ROC curve and
-the share of absent things above the threshold that 90 % of the captions pass, for the best cosine and for the mean
-confidence; then the thresholds of `search/ranking/calibration.py`, and the verdicts that follow from them.
+the share of absent things above the threshold that 90 % of the captions pass, for the best cosine and for the best
+confidence; then how often the thresholds of `search/ranking/calibration.py` say match, unsure and nothing.
 `clips.json`: [{"clip": file, "caption": text}].
 
 `fit` prints the coefficients of `search/ranking/calibration.py`. Queries are beginnings of captions, over libraries of
@@ -37,18 +37,17 @@ from model.encoder.load import load
 from model.encoder.prompts import everyday_queries
 from search.ranking.calibration import (
     LIKELY,
-    LOOKED_AT,
     UNLIKELY,
     WORDS_ENOUGH,
     Calibrator,
     label_evidence,
-    top_confidence,
 )
 from search.ranking.smoothing import Neighbours, neighbours_of
 from store.catalog.analyzer import TOKENIZER, analyze, match_expression, terms
 
 SIZES = (100, 300, 1000)
 QUERIES = 400
+FITTED = 5  # best segments of a query, whose confidences are fitted
 BINS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.6, 1.01)
 ABSENT = [line for line in Path(__file__).with_name("absent.txt").read_text(encoding="utf-8").split("\n") if line]
 SHORT = [
@@ -96,7 +95,7 @@ def measure(truth: list[dict[str, str]], folder: Path, library: Path) -> None:
         scores_of(queries, neighbours, banks, evidence=evidence)
         for queries, evidence in zip((captions, missing, short), named, strict=True)
     )
-    print(f"{len(captions)} captions over {len(words)} videos; best cosine -> mean confidence of {LOOKED_AT}")
+    print(f"{len(captions)} captions over {len(words)} videos; best cosine -> best confidence")
     for what, positive, negative in (
         ("clip taken out", shown, scores_of(captions, neighbours, banks, ~own)),
         (
@@ -113,10 +112,8 @@ def measure(truth: list[dict[str, str]], folder: Path, library: Path) -> None:
             f"{what:>16} ({len(negative[0])}): AUC {' -> '.join(areas)}, "
             f"false answers at 90 % recall {' -> '.join(passed)}"
         )
-    nothing, match = np.quantile(shown_named[1], 0.1), np.quantile(absent_named[1], 0.95)
-    print(f"MATCH, NOTHING = {match:.2f}, {nothing:.2f}; by the best moment, with labels:")
-    for what, means in (("captions", shown_named), ("short queries", short_named), ("absent things", absent_named)):
-        best = means[2]
+    print("answers, with labels:")
+    for what, (_, best) in (("captions", shown_named), ("short queries", short_named), ("absent things", absent_named)):
         shares = np.mean(best >= LIKELY), np.mean((best < LIKELY) & (best >= UNLIKELY)), np.mean(best < UNLIKELY)
         print(f"{what:>16}: match {shares[0]:.0%}, unsure {shares[1]:.0%}, nothing {shares[2]:.0%}")
 
@@ -128,11 +125,11 @@ def scores_of(
     allowed: NDArray[np.bool_] | None = None,
     evidence: NDArray[np.float64] | None = None,
 ) -> list[NDArray[np.float64]]:
-    """Of each query the best cosine, the mean confidence of its best segments and the best one, of those `allowed`.
+    """Return the best cosine and the best confidence of each query, of the segments that are `allowed`.
 
     A video is allowed or taken out as a whole, so what is left keeps its surroundings.
     """
-    cosines, means, best = [], [], []
+    cosines, best = [], []
     vectors = neighbours.embeddings
     whole = Calibrator(vectors, len(vectors), *banks)
     for i, query in enumerate(queries):
@@ -141,9 +138,8 @@ def scores_of(
         similarity = neighbours.smooth(calibrator.similarity(query[None], vectors))[left]
         cosines.append((vectors[left] @ query).max())
         confidence = calibrator.confidence(similarity, evidence=0.0 if evidence is None else evidence[i])
-        means.append(top_confidence(confidence))
         best.append(confidence.max())
-    return [np.array(cosines), np.array(means), np.array(best)]
+    return [np.array(cosines), np.array(best)]
 
 
 def subject(caption: str) -> str:
@@ -178,7 +174,7 @@ def fit(truth: dict[str, dict[str, Any]], folder: Path) -> None:
         for query, marked, weight in zip(queries, right[:, chosen], weights, strict=True):
             similarity = calibrator.similarity(query[None], vectors[chosen])
             if marked.any() or weight != 1:
-                best = np.argsort(-similarity)[:LOOKED_AT]
+                best = np.argsort(-similarity)[:FITTED]
                 logits += calibrator.bank_z_scores(similarity)[best].tolist()
                 answers += marked[best].tolist()
                 counted += [weight] * len(best)

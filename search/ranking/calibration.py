@@ -24,7 +24,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from indexer.features.hubness import hubness
 from search.ranking.moments import Moment
@@ -45,11 +45,6 @@ _SHOWN, _NOT_SHOWN = 0.5, 1.0  # log odds for and against, if a query names labe
 _SAMPLE = 200  # segments that serve as the query bank of pictures and clips
 _SAID = 0.9  # confidence if subtitles contain every word of the query; below 1, since words are ambiguous
 WORDS_ENOUGH = 0.5  # share of a query's words, weighted by IDF, below which matches are accidental
-
-LOOKED_AT = 5  # best moments whose confidences are averaged: several fairly likely ones say more than one outlier
-# Mean confidences of the best moments, as `python -m benchmarks.confidence measure` prints them.
-MATCH = 0.26  # reached by 5 % of queries for things that a library does not show
-NOTHING = 0.10  # not reached by 10 % of queries for things that it shows
 
 HIGH = 0.3  # confidence level of one moment that users see
 MEDIUM = 0.1
@@ -128,8 +123,11 @@ class Calibrator:
         Args:
             evidence: log odds by what else is known of the query, see `label_evidence`.
         """
-        logits = _SLOPE * self.bank_z_scores(similarity, is_text=is_text) + _OFFSET + evidence
-        return np.asarray(1 / (1 + np.exp(-logits)))
+        return np.asarray(1 / (1 + np.exp(-self.log_odds(similarity, is_text=is_text) - evidence)))
+
+    def log_odds(self, similarity: NDArray[np.float32], *, is_text: bool = True) -> NDArray[np.float64]:
+        """Return the log odds that segments of this similarity (C,) show what was asked for: float64 (C,)."""
+        return _SLOPE * self.bank_z_scores(similarity, is_text=is_text) + _OFFSET
 
     def hubness(self, vectors: NDArray[np.float32], near: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
         """Return what is subtracted from cosines of texts with segments (C, D): float32 (C,)."""
@@ -208,12 +206,6 @@ def text_confidence(coverage: NDArray[np.float64]) -> NDArray[np.float64]:
 def confidence_level(confidence: float) -> ConfidenceLevel:
     """Return the level at which a confidence is shown."""
     return "high" if confidence >= HIGH else "medium" if confidence >= MEDIUM else "low"
-
-
-def top_confidence(confidences: ArrayLike) -> float:
-    """Average the five highest confidences: 0 to 1; 0 if there are none."""
-    best = np.sort(np.asarray(confidences, np.float64))[-LOOKED_AT:]
-    return float(best.mean()) if len(best) else 0.0
 
 
 def frames_confidence(similarity: float) -> float:

@@ -1,4 +1,4 @@
-"""One clause of a query: its candidates by vectors and words, and their scores by reciprocal rank fusion."""
+"""One clause of a query: its candidates by vectors and words, and their scores by the evidence of both."""
 
 from __future__ import annotations
 
@@ -11,13 +11,10 @@ from numpy.typing import NDArray
 
 from search.query.request import Only
 from search.ranking.calibration import (
-    MATCH,
-    NOTHING,
     WORDS_ENOUGH,
     Calibrator,
     label_evidence,
     text_confidence,
-    top_confidence,
 )
 from search.ranking.smoothing import Neighbours
 from store.catalog.catalog import Catalog
@@ -27,11 +24,12 @@ from store.filters import Filter
 from store.vectors.index import VectorIndex
 
 _K = 60  # of the paper: a good rank in two rankings outweighs the first rank in one
+_MOST_COVERAGE = 0.97  # evidence of words ends here: all words of a query may be said without being meant
+_MEASURED_SIZE = 300  # segments of the libraries in which the evidence of words was measured (benchmarks/hybrid.py)
 # How far words of each column are right: recognition errs, and text in the picture may stay for the whole video.
 TRUST: Mapping[Column, float] = {"said": 1.0, "named": 1.0, "heard": 0.97, "written": 0.93}
 _SIMILAR = 0.65  # the same for words with a similar spelling
 _OFTEN = 50  # segments with a word, from which on no similar words are searched
-_WORDS_BESIDE_PICTURES = 0.4  # weight of words if pictures match: retains most of the gain of right subtitles
 
 
 @dataclass(frozen=True)
@@ -57,9 +55,9 @@ class Clause:
 class ClauseScores:
     """Scores of C candidates for one clause: float64 (C,) each."""
 
-    visual: NDArray[np.float64]  # parts of reciprocal rank fusion
+    visual: NDArray[np.float64]  # visual + words: reciprocal rank by the evidence of both
     words: NDArray[np.float64]
-    alignment: NDArray[np.float64]
+    alignment: NDArray[np.float64]  # weighted reciprocal rank, if the best are re-ranked
     confidence: NDArray[np.float64]  # 0 to 1
     by_words: NDArray[np.float64]  # confidence by words minus confidence by frames: -1 to 1
 
@@ -127,17 +125,16 @@ class SearchContext:
         # No smoothing for clips: they are matched frame by frame later, and the neighbours of a copy may differ.
         similarity = neighbours.smooth(similarity) if is_text else neighbours.own(similarity)
         by_vectors, by_words = self.only != "words", self.only != "visual"
-        visual = reciprocal_ranks(similarity.astype(np.float64)) if by_vectors else nothing
-        by_frames = nothing
+        by_frames, evidence = nothing, np.where(coverage >= WORDS_ENOUGH, 0.0, -np.inf)
         if by_vectors:
-            evidence = label_evidence(self.catalog, clause.text, len(clause.words)) if is_text else 0.0
-            by_frames = self.calibrator.confidence(similarity, is_text=is_text, evidence=evidence)
-        # A part of the words is weak evidence beside pictures, as in `text_confidence` (benchmarks/hybrid.py).
-        ranks = reciprocal_ranks(np.where(coverage >= WORDS_ENOUGH, coverage, -np.inf))
-        words = text_weight(by_frames) * coverage**2 * ranks
+            labels = label_evidence(self.catalog, clause.text, len(clause.words)) if is_text else 0.0
+            by_frames = self.calibrator.confidence(similarity, is_text=is_text, evidence=labels)
+            evidence = self.calibrator.log_odds(similarity, is_text=is_text)
         by_text = text_confidence(coverage) if by_words else nothing
+        ranks = reciprocal_ranks(evidence + text_evidence(coverage, self.calibrator.size))
+        share = by_text / np.maximum(by_text + by_frames, 1e-9)
         confidence = (1 - (1 - by_frames) * (1 - by_text)) * keep
-        return ClauseScores(visual * keep, words * keep, nothing, confidence, by_text - by_frames)
+        return ClauseScores(ranks * (1 - share) * keep, ranks * share * keep, nothing, confidence, by_text - by_frames)
 
     def rejection(self, clause: Clause, ids: Sequence[int], neighbours: Neighbours) -> NDArray[np.float64]:
         """Return how likely candidates match an excluded clause: (C,), 0 to 1; 0 or 1 for phrases and fields."""
@@ -232,11 +229,20 @@ def reciprocal_ranks(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(np.isneginf(scores), 0.0, 1.0 / (_K + ranks))
 
 
-def text_weight(confidences: NDArray[np.float64]) -> float:
-    """Return the weight of the ranking by words relative to that by frames, from the confidences by frames (C,).
+def text_evidence(coverage: NDArray[np.float64], size: int) -> NDArray[np.float64]:
+    """Return the log odds for segments by the share c of the query's words in them: -ln(2 - 2c), at least 0.
 
-    It is 1 if no picture matches the query, which is then probably about speech. It falls as pictures match better:
-    words over another picture should not rank before a matching picture.
+    Added to the log odds by frames, they let words decide between similar pictures, and a line with the whole query
+    come first, while a part of the words does not raise a picture of something else above a match. They grow with the
+    logarithm of the library's size, as the best log odds by frames among unrelated segments do.
+
+    Args:
+        coverage: float64 (C,), 0 to 1.
+        size: segments of the library.
+
+    Returns:
+        float64 (C,), 0 to 2.8 in a library of 300 segments.
     """
-    share = np.clip((top_confidence(confidences) - NOTHING) / (MATCH - NOTHING), 0.0, 1.0)
-    return float(1 - (1 - _WORDS_BESIDE_PICTURES) * share)
+    scale = math.log(max(size, 2)) / math.log(_MEASURED_SIZE)
+    evidence = math.log(1 - WORDS_ENOUGH) - np.log(1 - np.minimum(coverage, _MOST_COVERAGE))
+    return np.asarray(scale * np.maximum(evidence, 0.0))

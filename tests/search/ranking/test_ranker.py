@@ -10,8 +10,7 @@ from model.encoder.contract import Encoder
 from model.encoder.prompts import everyday_query_lines
 from search.engine.searcher import Searcher
 from search.query.request import SearchRequest, SimilarRequest
-from search.ranking.calibration import MATCH, NOTHING
-from search.ranking.clause import rarest_terms, text_weight
+from search.ranking.clause import rarest_terms, text_evidence
 from search.ranking.moments import Moment
 from store.catalog.catalog import Catalog
 from store.errors import NotInLibrary
@@ -233,10 +232,14 @@ def test_words_are_looked_for_by_the_rare_ones() -> None:
     assert rarest_terms({}) == []
 
 
-def test_words_weigh_less_where_pictures_answer() -> None:
-    assert text_weight(np.zeros(300)) == text_weight(np.array([NOTHING])) == 1
-    assert text_weight(np.full(300, MATCH)) == pytest.approx(0.4)
-    assert 0.4 < text_weight(np.full(300, (MATCH + NOTHING) / 2)) < 1
+def test_words_are_evidence_by_their_share_of_the_query() -> None:
+    evidence = text_evidence(np.array([0.0, 0.4, 0.5, 0.75, 0.9, 0.97, 1.0]), 300)
+    assert evidence[:3].tolist() == [0, 0, 0]  # so few words may stand in a line by accident
+    assert evidence[3] == pytest.approx(np.log(2))
+    assert (np.diff(evidence[2:6]) > 0).all()
+    assert evidence[5] == evidence[6]
+    assert text_evidence(np.ones(1), 300**2) == pytest.approx(2 * text_evidence(np.ones(1), 300))
+    assert np.isfinite(text_evidence(np.ones(1), 0)).all()
 
 
 @pytest.mark.parametrize("top", [10**6, 2**63, 10**20])
