@@ -30,7 +30,7 @@ from indexer.media.frames import read_frames, read_stills, readable_end
 from indexer.text.encoding import decode
 from indexer.text.sidecars import sidecars
 from search.query.language import QueryError, parse
-from tests.support.media import greys, joined, render
+from tests.support.media import greys, joined, render, woven
 from tests.support.sentences import cases
 from tests.support.subtitle_files import KINDS
 
@@ -71,6 +71,7 @@ def main() -> None:
         "rotations": rotations,
     }
     if shutil.which("ffmpeg") and not quick:
+        kinds |= {"interlaced pictures": fields}
         kinds |= {"matrices, ranges, depths": colors, "transparency": transparency, "animated pictures": animations}
     print(f"{'kind':28} inputs  right   ms an input")
     wrong = 0
@@ -168,6 +169,26 @@ def colors(folder: Path) -> _Right:
     for number in range(len(kinds)):
         found = _first(folder / f"{number}.mkv").mean(axis=0)[16 * 224 // 96 :: 32 * 224 // 96][:5]
         yield bool(np.abs(found - _BARS).max() < 6)
+
+
+def fields(folder: Path) -> _Right:
+    """Of two fields that were filmed at different times, one is seen."""
+    (folder / "woven.ppm").write_bytes(b"P6 160 96 255\n" + woven(0).tobytes())
+    upper = np.repeat(woven(0)[::2], 2, axis=0).astype(np.float64)
+    h264, mpeg2 = ("-c:v", "libx264", "-x264-params"), ("-c:v", "mpeg2video", "-b:v", "8M", "-flags", "+ildct+ilme")
+    outputs: dict[str, tuple[str, ...]] = {
+        "mpeg2.ts": mpeg2,
+        "mpeg2.mpg": mpeg2,
+        "mpeg2.mxf": mpeg2,
+        "mpeg2.mkv": mpeg2,
+    }
+    outputs |= {
+        f"{first}.{suffix}": (*h264, f"{first}=1") for first in ("tff", "bff") for suffix in ("mp4", "mkv", "ts")
+    }
+    for name, options in outputs.items():
+        _ffmpeg("-loop", 1, "-t", 0.4, "-i", folder / "woven.ppm", "-pix_fmt", "yuv420p", *options, folder / name)
+        picture = next(read_frames(folder / name, info=probe(folder / name), short_side=96)).data[0]
+        yield bool(np.abs(picture.transpose(1, 2, 0) - upper).mean() < 12)
 
 
 def transparency(folder: Path) -> _Right:

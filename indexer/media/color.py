@@ -8,7 +8,8 @@ with `zscale=t=linear:npl=203,zscale=p=bt709,tonemap=mobius,zscale=t=bt709`. Wha
 
 from __future__ import annotations
 
-from functools import cache
+from fractions import Fraction
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from av import VideoFrame
+    from av.filter import Graph
 
 _PQ, _HLG = 16, 18  # SMPTE ST 2084 and ARIB STD-B67, by their numbers in ITU-T H.273
 _WHITE_NITS = 203.0  # of diffuse white, ITU-R BT.2408
@@ -30,6 +32,7 @@ _BT2020_TO_BT709 = np.array(
 )
 _BT2020_LUMINANCE = np.array([0.2627, 0.6780, 0.0593], np.float32)
 _BT709_LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
+_MOST_GRAPHS = 4  # of sizes and formats, that are kept
 _BEHIND = 128  # grey: neither black nor white drawings vanish before it
 
 
@@ -39,7 +42,9 @@ def is_plain(frame: VideoFrame) -> bool:
 
 
 def to_rgb(frame: VideoFrame, width: int, height: int) -> NDArray[np.uint8]:
-    """A frame in a size, uint8 (H, W, 3)."""
+    """A frame in a size, uint8 (H, W, 3); of an interlaced one the upper field, which was filmed at one time."""
+    if frame.interlaced_frame:
+        frame = _upper_field(frame)
     if is_plain(frame):
         return np.asarray(frame.reformat(width=width, height=height, format="rgb24").to_ndarray(), np.uint8)
     if _has_alpha(frame):
@@ -48,6 +53,28 @@ def to_rgb(frame: VideoFrame, width: int, height: int) -> NDArray[np.uint8]:
         return ((pixels[..., :3] * alpha + _BEHIND * (255 - alpha) + 127) // 255).astype(np.uint8)
     coded = np.asarray(frame.reformat(width=width, height=height, format="rgb48le").to_ndarray(), np.uint16)
     return _tone_mapped(coded >> np.uint16(4), frame.color_trc)
+
+
+def _upper_field(frame: VideoFrame) -> VideoFrame:
+    """Every second line of a frame, in its colours."""
+    graph = _field_graph(frame.format.name, frame.width, frame.height)
+    graph.vpush(frame)
+    field = graph.vpull()
+    field.colorspace, field.color_range, field.color_trc = frame.colorspace, frame.color_range, frame.color_trc
+    return field
+
+
+@lru_cache(_MOST_GRAPHS)
+def _field_graph(pixels: str, width: int, height: int) -> Graph:
+    from av.filter import Graph
+
+    graph = Graph()
+    source = graph.add_buffer(width=width, height=height, format=pixels, time_base=Fraction(1, 1000))
+    field, sink = graph.add("field", "top"), graph.add("buffersink")
+    source.link_to(field)
+    field.link_to(sink)
+    graph.configure()
+    return graph
 
 
 def _has_alpha(frame: VideoFrame) -> bool:

@@ -31,6 +31,15 @@ def quarters(width: int = 160, height: int = 96, *, step: int = 4) -> Paint:
     return paint
 
 
+def woven(index: int) -> NDArray[np.uint8]:
+    """A bar that moves so far from the upper field to the lower one that it stands beside itself."""
+    picture = np.full((96, 160, 3), 30, np.uint8)
+    for field in (0, 1):
+        left = 20 + 24 * (2 * index + field) % 110
+        picture[field::2, left : left + 20] = 220
+    return picture
+
+
 def render(
     path: Path,
     *,

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from indexer.media.container import probe
 from indexer.media.frames import read_frames
+from tests.support.media import render, woven
 
 pytestmark = pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg is absent")
 HEIGHT, WIDTH = 96, 160
@@ -122,3 +123,20 @@ def test_a_palette_is_opaque(tmp_path: Path):
     palette = "testsrc=s=160x96:r=10:d=0.3,split[a][b];[a]palettegen[p];[b][p]paletteuse=dither=none"
     ffmpeg("-f", "lavfi", "-i", palette, "-c:v", "png", "-pix_fmt", "pal8", path)
     assert psnr(read(path), picture(path, "null")) > 40
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("top.mp4", {"codec_options": {"x264-params": "tff=1"}}),
+        ("bottom.mkv", {"codec_options": {"x264-params": "bff=1"}}),
+        ("deep.mkv", {"codec_options": {"x264-params": "tff=1"}, "pixels": "yuv422p10le"}),
+        ("turned.mp4", {"codec_options": {"x264-params": "tff=1"}, "rotation": 180}),
+    ],
+)
+def test_of_an_interlaced_picture_one_field_is_seen(tmp_path: Path, name: str, options: dict):
+    path = render(tmp_path / name, frames=4, paint=woven, **options)
+    upper = np.repeat(woven(0)[::2], 2, axis=0).astype(float)
+    assert psnr(read(path), upper[::-1, ::-1] if "rotation" in options else upper) > 25
+    whole = render(tmp_path / "whole.mp4", frames=4, paint=woven)
+    assert psnr(read(whole), woven(0).astype(float)) > 25
