@@ -66,10 +66,11 @@ def _upper_field(frame: VideoFrame) -> VideoFrame:
 
 @lru_cache(_MOST_GRAPHS)
 def _field_graph(pixels: str, width: int, height: int) -> Graph:
+    from av import VideoFormat
     from av.filter import Graph
 
     graph = Graph()
-    source = graph.add_buffer(width=width, height=height, format=pixels, time_base=Fraction(1, 1000))
+    source = graph.add_buffer(width=width, height=height, format=VideoFormat(pixels), time_base=Fraction(1, 1000))
     field, sink = graph.add("field", "top"), graph.add("buffersink")
     source.link_to(field)
     field.link_to(sink)
