@@ -129,7 +129,9 @@ def search(
     ] = None,
     only: Annotated[
         Only | None,
-        typer.Option("--only", help="Search frames or words only.", show_default="both"),
+        typer.Option(
+            "--only", help="Search frames or words only, or of words those said or written.", show_default="both"
+        ),
     ] = None,
     min_confidence: Annotated[
         float, typer.Option("--min-confidence", min=0, max=1, help="Drop less likely moments.")

@@ -1,9 +1,9 @@
 /** Entry point: routes places to views, holds what views share. */
 
 import { go, here, link, onChange, sameView, watch } from "./lib/address.js";
+import { Cached } from "./lib/cached.js";
 import { Jobs } from "./lib/jobs.js";
 import { say } from "./lib/language.js";
-import { Status } from "./lib/status.js";
 import { acceptFiles } from "./components/drop.js";
 import { offerFiles } from "./components/dropped.js";
 import { element, fill, icon } from "./components/element.js";
@@ -21,15 +21,16 @@ import { VideoView } from "./views/video.js";
 const REFRESH_MS = 2000; // between refreshes while indexing
 const TITLES = { library: say("library.title"), duplicates: say("duplicates.title") }; // views in the navigation bar; icons have their names
 
-const status = new Status();
+const status = new Cached("/status");
+const vocabulary = new Cached("/vocabulary");
 const jobs = new Jobs();
 const views = {
-  search: new ResultsView(root("search"), status, jobs),
+  search: new ResultsView(root("search"), status, vocabulary, jobs),
   library: new LibraryView(root("library"), status, jobs, () => libraryChanged()),
   film: new VideoView(root("film"), status, () => libraryChanged()), // view=film in the URL
   duplicates: new DuplicatesView(root("duplicates"), status),
 };
-const box = new SearchBox(document.getElementById("searchbox"), (file) => searchBy(file));
+const box = new SearchBox(document.getElementById("searchbox"), vocabulary, (file) => searchBy(file));
 const player = new Player(document.getElementById("player"), () => (here().view ? null : views.search.pages));
 const tray = new Tray(document.getElementById("tray"));
 let current = null;

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 from search.query.language import ParsedQuery, Step, parse
 from store.filters import Filter
 
-Only = Literal["visual", "words"]
+Only = Literal["visual", "words", "said", "written"]
 
 _MOST_DIGITS = 40  # Python refuses thousands
 _RENAMED = {"q": "query", "segment": "segments"}  # HTTP parameter -> attribute
@@ -24,7 +24,7 @@ class SearchRequest:
         query: see `search.query.language`; may be empty if anything else narrows the search.
         within: absolute path of a video or folder to search in.
         tag: only segments with this tag.
-        only: search frames ("visual") or words only; both if None.
+        only: search frames ("visual") or words only, of these what is said or written if so named; both if None.
         top: maximum number of moments.
         rerank: number of best segments to re-rank with the text; 0 for none.
         min_confidence: 0 to 1; less likely moments are dropped.
@@ -66,8 +66,8 @@ class SearchRequest:
             raise ValueError(f"per_video must be at least 1, got {self.per_video}")
         if not 0 <= self.min_confidence <= 1:
             raise ValueError(f"min_confidence is from 0 to 1, got {self.min_confidence}")
-        if self.only not in (None, "visual", "words"):
-            raise ValueError(f"only is visual or words, got {self.only!r}")
+        if self.only not in (None, *get_args(Only)):
+            raise ValueError(f"only is {', '.join(get_args(Only)[:-1])} or {get_args(Only)[-1]}, got {self.only!r}")
         if self.rerank < 0:
             raise ValueError(f"rerank must not be negative, got {self.rerank}")
         if self.query.strip():

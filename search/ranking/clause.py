@@ -78,6 +78,11 @@ class SearchContext:
     only: Only | None = None
     remote: bool = False  # see `SearchRequest`
 
+    @property
+    def by_frames(self) -> bool:
+        """Whether frames are searched."""
+        return self.only in (None, "visual")
+
     def fulltext(self, clause: Clause) -> FullText:
         """Return the full-text index, limited to the columns of a clause."""
         found = self.catalog.fulltext.without_names() if self.remote else self.catalog.fulltext
@@ -90,7 +95,7 @@ class SearchContext:
     def candidates(self, clause: Clause, among: NDArray[np.int64] | None, limit: int) -> set[int]:
         """Return up to `limit` segments near the clause's vectors, and as many with its words."""
         found: set[int] = set()
-        if clause.vectors is not None and self.only != "words" and not clause.phrases:
+        if clause.vectors is not None and self.by_frames and not clause.phrases:
             ids = self.index.search(clause.vectors, limit, among=among)[1]
             found.update(number for number in ids.ravel().tolist() if number >= 0)
         if self._by_words(clause):
@@ -124,7 +129,7 @@ class SearchContext:
         )
         # No smoothing for clips: they are matched frame by frame later, and the neighbours of a copy may differ.
         similarity = neighbours.smooth(similarity) if is_text else neighbours.own(similarity)
-        by_vectors, by_words = self.only != "words", self.only != "visual"
+        by_vectors, by_words = self.by_frames, self.only != "visual"
         by_frames, evidence = nothing, np.where(coverage >= WORDS_ENOUGH, 0.0, -np.inf)
         if by_vectors:
             labels = label_evidence(self.catalog, clause.text, len(clause.words)) if is_text else 0.0

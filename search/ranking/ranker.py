@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from model.encoder.contract import Encoder
 from search.query.language import ParsedQuery, Text
-from search.query.request import SearchRequest
+from search.query.request import Only, SearchRequest
 from search.ranking.clause import Clause, ClauseScores, SearchContext, reciprocal_ranks
 from search.ranking.lines import matched_words, with_lines
 from search.ranking.localization import localize
@@ -94,8 +94,8 @@ def _clauses(
     rows = iter(encoder.embed_text([text.words for text in texts])) if texts else iter(())
     steps = []
     for step in query.steps:
-        must = [_with_feedback(_clause(text, rows), request, context) for text in step.must]
-        steps.append((must, [_clause(text, rows) for text in step.must_not]))
+        must = [_with_feedback(_clause(text, rows, request.only), request, context) for text in step.must]
+        steps.append((must, [_clause(text, rows, request.only) for text in step.must_not]))
     steps[0][0].extend(Clause(clip.embeddings) for clip in clips)
     if request.more and not steps[0][0]:
         mean = context.catalog.segments.embeddings(request.more).mean(axis=0)
@@ -103,10 +103,10 @@ def _clauses(
     return steps
 
 
-def _clause(text: Text, rows: Iterator[NDArray[np.float32]]) -> Clause:
-    """A text of a query with the next vector, which one for a field does not need."""
+def _clause(text: Text, rows: Iterator[NDArray[np.float32]], only: Only | None) -> Clause:
+    """A text of a query with the next vector, which one for a field does not need; `only` may name a field."""
     vectors = None if text.field else next(rows)[None]
-    columns = next((field.columns for field in FIELDS if field.name == text.field), ())
+    columns = next((field.columns for field in FIELDS if field.name == (text.field or only)), ())
     return Clause(vectors, tuple(terms(text.words)), text.phrases, text.words, columns)
 
 

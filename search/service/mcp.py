@@ -65,7 +65,9 @@ class Tools:
         ],
         top: Top = 5,
         within: Within = None,
-        only: Annotated[Only | None, Field(description="Search frames or words only.")] = None,
+        only: Annotated[
+            Only | None, Field(description="Search frames or words only, or of words those said or written.")
+        ] = None,
         min_confidence: Annotated[float, Field(ge=0, le=1, description="Minimum confidence.")] = 0.0,
     ) -> dict[str, Any]:
         """Find moments in the user's videos by what they show or say.

@@ -3,7 +3,7 @@
 import { address, download } from "../lib/api.js";
 import { say } from "../lib/language.js";
 import { menu } from "./menu.js";
-import { parameters } from "./options.js";
+import { parameters } from "./parameters.js";
 import { toast } from "./toast.js";
 
 const FORMATS = [

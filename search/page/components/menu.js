@@ -7,13 +7,14 @@ let menus = 0;
 /**
  * @param {string} iconName of the button
  * @param {string} label
- * @param {{label: string, help?: string, href?: string, action?: function}[]} choices downloads or actions
+ * @param {({label: string, help?: string, href?: string, action?: function}|Element)[]} choices downloads or actions; or an
+ *   element of its own
  * @param {?string} name of a button without a label
  */
 export function menu(iconName, label, choices, name = null) {
   const id = `menu-${++menus}`;
   const list = element("div", { class: "menu", id, popover: "auto" });
-  for (const choice of choices) list.append(entry(choice, list));
+  for (const choice of choices) list.append(choice instanceof Node ? choice : entry(choice, list));
   const button = element("button", { type: "button", popovertarget: id, "aria-label": name, title: name, class: label ? null : "plain" }, icon(iconName), label && element("span", {}, label));
   list.addEventListener("toggle", (event) => {
     if (event.newState === "open") position(list, button);

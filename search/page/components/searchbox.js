@@ -1,7 +1,6 @@
 /** The search box: text with completion, and the query clip. */
 
 import { go, here, withoutPlayer } from "../lib/address.js";
-import { get } from "../lib/api.js";
 import { say } from "../lib/language.js";
 import { complete } from "./completion.js";
 import { element, fill, icon } from "./element.js";
@@ -13,9 +12,11 @@ const EMPTY_VOCABULARY = { filters: [], fields: [], operators: [] };
 export class SearchBox {
   /**
    * @param {HTMLFormElement} form
+   * @param {Cached} vocabulary of the service
    * @param {function(File)} searchByFile
    */
-  constructor(form, searchByFile) {
+  constructor(form, vocabulary, searchByFile) {
+    this._terms = vocabulary;
     this._vocabulary = EMPTY_VOCABULARY;
     this._choices = [];
     this._active = -1;
@@ -55,7 +56,7 @@ export class SearchBox {
   /** Load filters, operators and their values for completion. */
   async loadVocabulary() {
     try {
-      this._vocabulary = { ...EMPTY_VOCABULARY, ...(await get("/vocabulary")) };
+      this._vocabulary = { ...EMPTY_VOCABULARY, ...(await this._terms.refresh()) };
     } catch {
       this._vocabulary = EMPTY_VOCABULARY; // no completion
     }

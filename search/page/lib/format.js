@@ -1,6 +1,6 @@
 /** Format numbers for display. */
 
-import { number, say } from "./language.js";
+import { language, number, say } from "./language.js";
 
 const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"];
 
@@ -45,6 +45,14 @@ export function percent(share) {
 /** A number of things, by the key of their noun: 1 video, 2,000 videos. */
 export function count(number, things) {
   return say(`count.${things}`, { count: number });
+}
+
+/** A day, month or year, "2023-07-14" or the beginning of it: 14 Jul 2023, July 2023, 2023. */
+export function date(text) {
+  const [year, month, day] = text.split("-");
+  const parts = { year: "numeric", month: month && (day ? "short" : "long"), day: day && "numeric", timeZone: "UTC" };
+  const time = Date.UTC(Number(year), Number(month ?? 1) - 1, Number(day ?? 1));
+  return Number.isNaN(time) ? text : new Intl.DateTimeFormat(language, parts).format(time);
 }
 
 /** The last component of a path. */

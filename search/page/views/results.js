@@ -1,15 +1,15 @@
-/** Search results with options; without a query, recently added videos. */
+/** Search results with their filters; without a query, recently added videos. */
 
-import { go, here, key, link } from "../lib/address.js";
-import { get } from "../lib/api.js";
+import { go, here, key, link, withoutPlayer } from "../lib/address.js";
 import { count } from "../lib/format.js";
 import { say } from "../lib/language.js";
 import { momentCard, videoCard } from "../components/card.js";
+import { chips } from "../components/chips.js";
 import { element, fill, icon } from "../components/element.js";
 import { exportSearch } from "../components/exports.js";
 import { Grid } from "../components/grid.js";
-import { byClipOnly, hasFilters, parameters, searchOptions } from "../components/options.js";
 import { Pages } from "../components/pages.js";
+import { byClipOnly, parameters } from "../components/parameters.js";
 import { emptyState, errorState } from "../components/placeholders.js";
 import { queryClip } from "../components/query_clip.js";
 import { addRecent, recent } from "../components/recent.js";
@@ -24,11 +24,14 @@ const CACHED = 6; // result lists, for the back button
 export class ResultsView {
   /**
    * @param {Element} root
-   * @param {Object} status of the library
+   * @param {Cached} status of the library
+   * @param {Cached} vocabulary of queries
+   * @param {Jobs} jobs
    */
-  constructor(root, status, jobs) {
+  constructor(root, status, vocabulary, jobs) {
     this._root = root;
     this._status = status;
+    this._vocabulary = vocabulary;
     this._jobs = jobs;
     this._cache = new Map();
     this._address = null;
@@ -75,7 +78,7 @@ export class ResultsView {
       const status = await this._status.load();
       if (this._address !== key(here())) return;
       if (status.videos === 0) return this._welcome(status);
-      fill(this._head, heading(say("results.recent"), count(status.videos, "videos")), examples(), this._jobs.running.length > 0 && this._jobList, savedSearches());
+      fill(this._head, heading(say("results.recent"), count(status.videos, "videos")), examples(this._vocabulary), this._jobs.running.length > 0 && this._jobList, savedSearches());
       await this._videos.show(new Pages("/videos", { order: "added", limit: 40 }));
     } catch (error) {
       this._failed = true;
@@ -96,7 +99,8 @@ export class ResultsView {
     this._cache.set(address, pages);
     if (this._cache.size > CACHED) this._cache.delete(this._cache.keys().next().value);
     this.pages = pages;
-    fill(this._head, heading(title(place), say("results.searching")), element("div", { class: "tools" }, searchOptions(place, this._status), place.q && !queryClip(place) && saveButton(place), exportSearch(place)));
+    const actions = element("div", { class: "actions" }, place.q && rerankButton(place), place.q && !queryClip(place) && saveButton(place), exportSearch(place));
+    fill(this._head, heading(title(place), say("results.searching")), element("div", { class: "tools" }, chips(place, this._vocabulary, this._status), actions));
     const restored = pages.items.length > 0;
     if (!restored) this._moments.clear(); // what answered something else is no answer
     if (!restored) scrollTo(0, 0);
@@ -141,10 +145,10 @@ export class ResultsView {
 }
 
 /** Return links to queries that this library can answer: what was recognised most often in it, and recent queries. */
-function examples() {
+function examples(vocabulary) {
   const list = element("ul", { class: "saved-searches", "aria-label": say("results.examples"), hidden: true });
   const row = (text, image) => element("li", {}, element("a", { class: "button", href: link({ q: text }) }, icon(image), text));
-  get("/vocabulary").then(
+  vocabulary.load().then(
     ({ filters }) => {
       const shown = filters.find((each) => each.name === "shows:")?.values ?? [];
       const asked = recent().slice(0, RECENT);
@@ -154,6 +158,12 @@ function examples() {
     () => {}, // the view shows the error
   );
   return list;
+}
+
+/** Compares the best moments with the text once more, or no longer. */
+function rerankButton(place) {
+  const toggle = () => go({ ...withoutPlayer(here()), rerank: place.rerank ? "" : "1" }, { replace: true });
+  return element("button", { type: "button", class: "toggle", "aria-pressed": String(Boolean(place.rerank)), title: say("results.rerank-help"), click: toggle }, say("results.rerank"));
 }
 
 /** How many moments there are, or are so far. */
@@ -172,9 +182,9 @@ function title(place) {
 }
 
 function noMatch(place) {
-  const withoutFilters = () => go({ ...here(), only: "", min: "", film: "", at: "" });
-  if (hasFilters(place)) {
-    return emptyState("search", say("results.none"), say("results.none-options"), element("button", { type: "button", click: withoutFilters }, say("results.without-options")));
+  const withoutOptions = () => go({ ...here(), only: "", min: "", film: "", at: "" });
+  if (place.only || place.min) {
+    return emptyState("search", say("results.none"), say("results.none-options"), element("button", { type: "button", click: withoutOptions }, say("results.without-options")));
   }
   return emptyState("search", say("results.none"), say("results.none-help"));
 }

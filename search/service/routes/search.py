@@ -78,7 +78,9 @@ class SearchQuestion(Question):
     q: str = Field(
         default="", max_length=1000, description="A query; see docs/search.md.", examples=["a dog on the beach"]
     )
-    only: Only | None = Field(default=None, description="Search frames or words only.")
+    only: Only | None = Field(
+        default=None, description="Search frames or words only, or of words those said or written."
+    )
     min_confidence: float = Field(default=0.0, ge=0, le=1, description="Minimum confidence.")
     per_video: int | None = Field(default=None, ge=1, le=1000, description="Maximum number of moments per video.")
     rerank: int = Field(default=0, ge=0, le=1000, description="Number of best moments to re-rank with the text.")

@@ -211,7 +211,7 @@ def test_reading_again_adds_a_ranking(engine: Searcher) -> None:
         ({"top": 0}, "top must be at least 1, got 0"),
         ({"per_video": 0}, "per_video must be at least 1, got 0"),
         ({"min_confidence": 2.0}, "from 0 to 1, got 2.0"),
-        ({"only": "sound"}, "visual or words, got 'sound'"),
+        ({"only": "sound"}, "visual, words, said or written, got 'sound'"),
         ({"rerank": -1}, "must not be negative, got -1"),
     ],
 )
@@ -283,6 +283,9 @@ def test_fields_name_what_words_come_from(signs: Searcher) -> None:
     assert ids(ask(signs, "written:EXIT")) == [16]
     assert ids(ask(signs, "written:exit", only="visual")) == [16]
     assert ids(ask(signs, "written:six")) == []
+    assert ids(ask(signs, "exit", only="said")) == [18]
+    assert ids(ask(signs, "exit", only="written")) == [16]
+    assert ids(ask(signs, "said:six", only="written")) == ids(ask(signs, "said:six"))
     assert ids(ask(signs, "a red dog written:exit")) == [16]
     assert ids(ask(signs, "said:six THEN written:exit")) == [15, 16]
     assert ids(ask(signs, "written:exit THEN said:six")) == [16, 17]

@@ -4,7 +4,7 @@ import { get } from "../../lib/api.js";
 import { clock, percent } from "../../lib/format.js";
 import { say } from "../../lib/language.js";
 import { element, fill } from "../element.js";
-import { parameters } from "../options.js";
+import { parameters } from "../parameters.js";
 
 /** Return the explanation; if the results have none, a button that fetches it. */
 export function explanation(moment, place) {

@@ -1,13 +1,15 @@
-/** The cached status of the library. */
+/** A cached answer of the API. */
 
 import { get } from "./api.js";
 
-export class Status {
-  constructor() {
+export class Cached {
+  /** @param {string} path of the API */
+  constructor(path) {
+    this._path = path;
     this._request = null;
   }
 
-  /** Return the cached status, or fetch it. */
+  /** Return the cached answer, or fetch it. */
   load() {
     this._request ??= this._fetch();
     return this._request;
@@ -21,7 +23,7 @@ export class Status {
 
   async _fetch() {
     try {
-      return await get("/status");
+      return await get(this._path);
     } catch (error) {
       this._request = null;
       throw error;
