@@ -57,7 +57,7 @@ def render(
     paint = paint or quarters()
     height, width, _ = paint(0).shape
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=fps, options={"crf": "18"} | (codec_options or {}))
+        stream = container.add_stream(codec, rate=fps, options={"crf": "18", "threads": "1"} | (codec_options or {}))
         stream.width, stream.height, stream.pix_fmt = width, height, pixels
         stream.time_base = stream.codec_context.time_base = Fraction(1, 1000)
         stream.codec_context.gop_size = gop
