@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,8 +21,10 @@ from tests.support.tiny_model import tiny_model, tiny_tokenizer
 # A shell ignores interrupts in what it starts in the background, and programs started by the tests would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Threads cost tiny networks far more than they give, above all beside other work.
+# Threads cost tiny networks far more than they give, above all beside other work: they wait for each other in
+# loops. The second line is for programs that tests start.
 torch.set_num_threads(1)
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 
