@@ -30,7 +30,7 @@ from indexer.media.frames import read_frames, read_stills, readable_end
 from indexer.text.encoding import decode
 from indexer.text.sidecars import sidecars
 from search.query.language import QueryError, parse
-from tests.support.media import greys, joined, render, woven
+from tests.support.media import greys, joined, motion_photo, render, woven
 from tests.support.sentences import cases
 from tests.support.subtitle_files import KINDS
 
@@ -45,8 +45,9 @@ _SIDECARS = {  # names of subtitle files of film.mp4 beside film.trailer.mp4, an
 _PATHS = {  # whether a walk reads them
     "a.mp4": True, "B.MKV": True, "deep/er/c.webm": True, "name with space.mov": True, "x" * 250 + ".mp4": True,
     "@eaDir/a.mp4": False, "#recycle/a.mp4": False, "node_modules/a.mp4": False, ".hidden/a.mp4": False,
-    ".a.mp4": False, "$RECYCLE.BIN/a.mp4": False, "GL010001.LRV": False, "VID_01.insv": False, "skipped/a.mp4": False,
-    "draft.proxy.mp4": False, "notes.txt": False, "film.srt": False,
+    ".a.mp4": False, "$RECYCLE.BIN/a.mp4": False, "GL010001.LRV": False, "VID_01.insv": True, "skipped/a.mp4": False,
+    "DJI_0001.LRF": False, "LRV_20230714_01.insv": False, "plain.jpg": False, "draft.proxy.mp4": False,
+    "notes.txt": False, "film.srt": False,
 }  # fmt: skip
 _QUERIES = {  # whether they can be searched
     "before:9999": True, "after:2262": True, "dog before:0001": True, "red\u200b dog": True, "cafe\u0301": True,
@@ -68,6 +69,7 @@ def main() -> None:
         "queries": queries,
         "lengths": lengths,
         "clocks that jump": clocks,
+        "motion photos": motion_photos,
         "rotations": rotations,
     }
     if shutil.which("ffmpeg") and not quick:
@@ -146,6 +148,20 @@ def clocks(folder: Path) -> _Right:
         still = next(read_stills(path, [1.8], short_side=224))
         right = abs(probe(path).duration - 1.2 * len(start)) < 0.2 and np.abs(shown / 2 - times * 25).max() < 6
         yield bool(right and abs(greys(still.data)[0] / 2 - 45) < 4)
+
+
+def motion_photos(folder: Path) -> _Right:
+    """Photos with a video at their end, in folders and read."""
+    for number, (kind, codec) in enumerate(
+        product(("google", "google-old", "samsung", "heic"), ("libx264", "libx265"))
+    ):
+        options = {"x265-params": "log-level=none"} if codec == "libx265" else None
+        video = render(folder / "video.mp4", frames=10, codec=codec, codec_options=options)
+        path = folder / str(number) / f"photo.{'heic' if kind == 'heic' else 'jpg'}"
+        path.parent.mkdir()
+        motion_photo(path, video, kind)
+        same = np.array_equal(_first(path), _first(video))
+        yield same and discover([path.parent]).files == [path] and abs(probe(path).duration - 0.4) < 0.05
 
 
 def rotations(folder: Path) -> _Right:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.media.files import open_file
-from indexer.media.ignore import IgnoreRules, is_ignored, is_live_photo
+from indexer.media.ignore import IgnoreRules, is_ignored, is_live_photo, is_proxy
+from indexer.media.motion_photo import PHOTO_SUFFIXES, is_motion_photo
 from indexer.media.suffixes import VIDEO_SUFFIXES
 from indexer.text.sidecars import SUBTITLE_SUFFIXES, natural, sidecars
 
@@ -84,7 +85,7 @@ class _Walk:
             while glob.has_magic(str(spelled_out)):
                 spelled_out = spelled_out.parent
             for found in map(Path, matches):
-                if is_ignored(found, spelled_out) or (found.is_file() and is_live_photo(found)):
+                if is_ignored(found, spelled_out) or (found.is_file() and (is_proxy(found) or is_live_photo(found))):
                     self.ignored += found.is_file()
                 else:
                     self._named(found)
@@ -145,7 +146,7 @@ class _Walk:
         try:
             if not (self._all_files or looks_like_video(path)):
                 self.ignored += path.suffix.lower() not in SUBTITLE_SUFFIXES  # subtitles are read with their video
-            elif is_live_photo(path, names):
+            elif is_proxy(path) or is_live_photo(path, names):
                 self.ignored += 1
             elif self._is_new(path):
                 self.files.append(path)
@@ -165,6 +166,8 @@ def looks_like_video(path: Path) -> bool:
     suffix = path.suffix.lower()
     if suffix == ".avif":
         return _is_image_sequence(path)
+    if suffix in PHOTO_SUFFIXES:
+        return is_motion_photo(path)
     return suffix in VIDEO_SUFFIXES and (suffix != ".ts" or _is_transport_stream(path))
 
 

@@ -18,6 +18,7 @@ from indexer.media.clock import JUMPING, Clock
 from indexer.media.color import is_plain
 from indexer.media.files import NotRegularFile, OpenFile, open_file
 from indexer.media.filming import filming
+from indexer.media.motion_photo import video_offset
 from indexer.media.orientation import Orientation
 from store.types import FileIdentity
 
@@ -244,6 +245,7 @@ def opened(path: Path) -> Iterator[InputContainer]:
     with file:
         if not file.status.st_size:
             raise MediaError("the file is empty", stage="open")
+        file.start = video_offset(file)
         with _container(file) as container:
             yield container
 

@@ -34,10 +34,12 @@ class OpenFile:
         name: the path as text, from which decoders guess formats.
         container: FFmpeg's name of the container, if the file was indexed before; "" if unknown.
         stream: number of the video stream to read, from 1; 0 for the main one.
+        start: of the part that is read, bytes; see `indexer.media.motion_photo`.
     """
 
     def __init__(self, path: Path, descriptor: int, container: str = "", stream: int = 0) -> None:
         self.path, self.descriptor, self.container, self.stream = path, descriptor, container, stream
+        self.start = 0
         self.name = os.fsencode(path).decode("utf-8", "replace")
         self._position = 0
 
@@ -66,14 +68,21 @@ class OpenFile:
     def read(self, count: int = -1) -> bytes:
         """Read at most `count` bytes; a negative count reads to the end."""
         if count < 0:
-            count = max(0, self.status.st_size - self._position)
-        part = self._read(count)
+            count = max(0, self.status.st_size - self.start - self._position)
+        part = self.read_at(self.start + self._position, count)
         self._position += len(part)
         return part
 
+    def read_at(self, offset: int, count: int) -> bytes:
+        """Read at most `count` bytes from an offset of the whole file, wherever the position is."""
+        if hasattr(os, "pread"):
+            return os.pread(self.descriptor, count, max(0, offset))
+        os.lseek(self.descriptor, max(0, offset), os.SEEK_SET)
+        return os.read(self.descriptor, count)
+
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Move as in `io.IOBase.seek`."""
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self.status.st_size}[whence]
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self.status.st_size - self.start}[whence]
         self._position = max(0, base + offset)
         return self._position
 
@@ -100,12 +109,6 @@ class OpenFile:
         if self.descriptor >= 0:
             os.close(self.descriptor)
             self.descriptor = -1
-
-    def _read(self, count: int) -> bytes:
-        if hasattr(os, "pread"):
-            return os.pread(self.descriptor, count, self._position)
-        os.lseek(self.descriptor, self._position, os.SEEK_SET)
-        return os.read(self.descriptor, count)
 
 
 @dataclass(frozen=True)

@@ -98,6 +98,11 @@ def is_ignored(path: Path, root: Path) -> bool:
     return False
 
 
+def is_proxy(path: Path) -> bool:
+    """Whether a camera wrote a file as the small copy of another one, for previews: `LRV_….insv` of Insta360."""
+    return path.name.startswith("LRV_") and path.suffix.lower() in (".insv", ".mp4")
+
+
 def is_live_photo(path: Path, names: Collection[str] | None = None) -> bool:
     """Whether a file is the moving part of a photo beside it; may be an OSError.
 

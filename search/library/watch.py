@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from indexer.discovery import discover, looks_like_video
-from indexer.media.ignore import IGNORE_FILE, is_ignored, is_live_photo
+from indexer.media.ignore import IGNORE_FILE, is_ignored, is_live_photo, is_proxy
 from indexer.pipeline import IndexOptions, Report
 from indexer.text.sidecars import SUBTITLE_SUFFIXES
 from store.types import FileStamp
@@ -245,7 +245,7 @@ def _state(path: Path) -> _State:
 
 def _is_video(path: Path) -> bool:
     with suppress(OSError):
-        return path.is_file() and looks_like_video(path) and not is_live_photo(path)
+        return path.is_file() and looks_like_video(path) and not (is_proxy(path) or is_live_photo(path))
     return False
 
 

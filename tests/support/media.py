@@ -11,6 +11,7 @@ from pathlib import Path
 import av
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 
@@ -85,6 +86,28 @@ def joined(path: Path, *clocks: float, frames: int = 30) -> Path:
             render(part, frames=frames, pts_ms=times, paint=lambda index, first=first: paint(index + first))  # type: ignore[misc]
             whole.write(part.read_bytes())
             part.unlink()
+    return path
+
+
+def motion_photo(path: Path, video: Path, kind: str) -> Path:
+    """Write a photo with a video at its end, as phones do: "google", "google-old", "samsung" or "heic"."""
+    film = video.read_bytes()
+    if kind == "heic":
+        head = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0\0\x10\0mdat" + bytes(4088)
+        path.write_bytes(head + (8 + len(film)).to_bytes(4, "big") + b"mpvd" + film)
+        return path
+    tags = {
+        "google": f'GCamera:MotionPhoto="1" Item:Semantic="MotionPhoto" Item:Length="{len(film)}"',
+        "google-old": f'GCamera:MicroVideo="1" GCamera:MicroVideoOffset="{len(film)}"',
+    }
+    xmp = f"http://ns.adobe.com/xap/1.0/\0<x:xmpmeta><rdf {tags[kind]}/></x:xmpmeta>".encode() if kind in tags else b""
+    picture = io.BytesIO()
+    Image.fromarray(quarters()(0)).save(picture, "JPEG")
+    start, rest = picture.getvalue()[:2], picture.getvalue()[2:]
+    said = b"\xff\xe1" + (2 + len(xmp)).to_bytes(2, "big") + xmp if xmp else b""
+    end = b"SEFH\0\0\0\0" + bytes(40) + b"\x2c\0\0\0SEFT" if kind == "samsung" else b""
+    before = b"MotionPhoto_Data" if kind == "samsung" else b""
+    path.write_bytes(start + said + rest + before + film + end)
     return path
 
 

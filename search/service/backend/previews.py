@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 
 from indexer.media.container import MediaError
 from indexer.media.files import OpenFile, open_file
+from indexer.media.motion_photo import PHOTO_SUFFIXES, video_offset
 from indexer.media.original import open_original
 from indexer.workers.sandbox import restrained
 from search.engine.engine import INDEX_FILE
@@ -259,9 +260,11 @@ class _Tail:
 def _arguments(file: OpenFile, draft: Path, *, copy: bool) -> list[str]:
     scaled = f"scale='trunc(min({_MAX_WIDTH},iw)/2)*2':-2"
     coded = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "23", "-pix_fmt", "yuv420p", "-vf", scaled]
+    start = video_offset(file)
+    place = f"subfile,,start,{start},end,{file.status.st_size},,:{file.place}" if start else f"file:{file.place}"
     return [
         *("-nostdin", "-y", "-v", "error", "-nostats", "-progress", "pipe:1"),
-        *("-protocol_whitelist", "file,pipe", "-f", file.container.split(",")[0], "-i", f"file:{file.place}"),
+        *("-protocol_whitelist", "file,pipe,subfile", "-f", file.container.split(",")[0], "-i", place),
         *("-map", "0:V:0", "-map", "0:a:0?", "-sn", "-dn", "-map_metadata", "-1"),
         *(["-c:v", "copy"] if copy else coded),
         *("-c:a", "aac", "-b:a", "128k", "-ac", "2"),
@@ -272,7 +275,8 @@ def _arguments(file: OpenFile, draft: Path, *, copy: bool) -> list[str]:
 def is_playable(video: Video) -> bool:
     """Whether most browsers play a video's container, codec and rotation; audio and bit depth are not checked."""
     upright = not video.mirrored and (video.rotation == 0 or _family(video) == "mov")  # or browsers show it as coded
-    return upright and video.codec in _PLAYED.get(_family(video), ())
+    in_photo = Path(video.path).suffix.lower() in PHOTO_SUFFIXES
+    return upright and not in_photo and video.codec in _PLAYED.get(_family(video), ())
 
 
 def media_type(video: Video) -> str:

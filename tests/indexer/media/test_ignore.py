@@ -65,9 +65,10 @@ def test_an_inner_file_of_rules_decides(tmp_path: Path):
 
 
 def test_what_is_ignored_is_counted(tmp_path: Path):
-    tree(tmp_path, "a.mp4", "b.mp4", "GL010001.LRV", "VID_01.insv")
+    tree(tmp_path, "a.mp4", "b.mp4", "GL010001.LRV", "DJI_0001.LRF", "LRV_20230714_180322_01_001.insv", "VID_01.insv")
     (tmp_path / ".videobertignore").write_text("b.mp4", encoding="utf-8")
-    assert discover([tmp_path]).ignored == 3
+    assert discover([tmp_path]).ignored == 4
+    assert found(tmp_path) == {"a.mp4", "VID_01.insv"}
 
 
 def test_the_moving_part_of_a_photo_is_no_video(tmp_path: Path):
