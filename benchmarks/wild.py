@@ -30,7 +30,7 @@ from indexer.media.frames import read_frames, read_stills, readable_end
 from indexer.text.encoding import decode
 from indexer.text.sidecars import sidecars
 from search.query.language import QueryError, parse
-from tests.support.media import greys, joined, motion_photo, render, woven
+from tests.support.media import animated_webp, greys, joined, motion_photo, render, woven
 from tests.support.sentences import cases
 from tests.support.subtitle_files import KINDS
 
@@ -227,6 +227,10 @@ def animations(folder: Path) -> _Right:
             yield (probe(path).duration > 1) == (frames > 1)
         except MediaError:
             yield frames == 1
+    for shades, step, alpha in product((range(0, 250, 10), range(9)), (40, 250), (255, 254)):
+        path = animated_webp(folder / "a.webp", shades=shades, milliseconds=[step] * len(shades), alpha=alpha)
+        length = len(shades) * step / 1000
+        yield bool(abs(probe(path).duration - length) < 0.01 and abs(_first(path).mean() - shades[0]) < 4)
 
 
 def cost_of_color() -> float:

@@ -16,6 +16,7 @@ from indexer.media.files import open_file
 from indexer.media.ignore import IgnoreRules, is_ignored, is_live_photo, is_proxy
 from indexer.media.motion_photo import PHOTO_SUFFIXES, is_motion_photo
 from indexer.media.suffixes import VIDEO_SUFFIXES
+from indexer.media.webp import is_animated_webp
 from indexer.text.sidecars import SUBTITLE_SUFFIXES, natural, sidecars
 
 _BRANDS_BYTES = 128  # of a file of ISO/IEC 14496-12, which hold its brands
@@ -166,6 +167,9 @@ def looks_like_video(path: Path) -> bool:
     suffix = path.suffix.lower()
     if suffix == ".avif":
         return _is_image_sequence(path)
+    if suffix == ".webp":
+        with open_file(path) as file:
+            return is_animated_webp(file)
     if suffix in PHOTO_SUFFIXES:
         return is_motion_photo(path)
     return suffix in VIDEO_SUFFIXES and (suffix != ".ts" or _is_transport_stream(path))

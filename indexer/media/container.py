@@ -7,6 +7,7 @@ run in worker processes (see `indexer.workers.worker`).
 from __future__ import annotations
 
 import errno
+import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from indexer.media.files import NotRegularFile, OpenFile, open_file
 from indexer.media.filming import filming
 from indexer.media.motion_photo import video_offset
 from indexer.media.orientation import Orientation
+from indexer.media.webp import is_animated_webp, webp_as_video
 from store.types import FileIdentity
 
 if TYPE_CHECKING:
@@ -131,10 +133,11 @@ def probe(path: Path) -> MediaInfo:
             rate = stream.guessed_rate or 0
         zero = start_seconds(container)
         duration = stated_duration(container) or _measured_duration(path)
+        as_webp = isinstance(getattr(container.file, "file", None), io.BytesIO)
         known = filming(path, {**stream.metadata, **container.metadata}, duration=duration)
         return MediaInfo(
-            container=container.format.name,
-            codec=stream.codec_context.codec.canonical_name,
+            container="webp" if as_webp else container.format.name,
+            codec="webp" if as_webp else stream.codec_context.codec.canonical_name,
             duration=duration,
             fps=float(rate),
             width=width,
@@ -261,8 +264,11 @@ def _container(file: OpenFile) -> InputContainer:
     }
     name = file.container.split(",")[0] or None  # any one of several names selects the demuxer
     try:
+        source: OpenFile | io.BytesIO = file
+        if is_animated_webp(file):
+            source, name = io.BytesIO(webp_as_video(file.path, file.identity)), "matroska"
         return av.open(  # type: ignore[return-value]
-            file, format=name, options=options, metadata_errors="replace", buffer_size=_BUFFER_BYTES
+            source, format=name, options=options, metadata_errors="replace", buffer_size=_BUFFER_BYTES
         )
     except MemoryError:
         raise
@@ -270,7 +276,7 @@ def _container(file: OpenFile) -> InputContainer:
         raise MediaError(_elsewhere(file), stage="open") from None
     except av.error.InvalidDataError:
         raise MediaError("not a media file, or too damaged to be opened", stage="open") from None
-    except (av.error.FFmpegError, OSError, ValueError) as error:
+    except (av.error.FFmpegError, OSError, ValueError, SyntaxError) as error:
         if getattr(error, "errno", None) == errno.ENOMEM:
             raise MemoryError from None
         reason = getattr(error, "strerror", None) or str(error)

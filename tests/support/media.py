@@ -111,6 +111,16 @@ def motion_photo(path: Path, video: Path, kind: str) -> Path:
     return path
 
 
+def animated_webp(path: Path, *, shades: Sequence[int], milliseconds: list[int], alpha: int = 255) -> Path:
+    """Write an animation of grey pictures."""
+    mode, colors = ("RGB", [(shade,) * 3 for shade in shades])
+    if alpha < 255:
+        mode, colors = "RGBA", [(*color, alpha) for color in colors]
+    first, *others = (Image.new(mode, (64, 48), color) for color in colors)
+    first.save(path, save_all=True, append_images=others, duration=milliseconds)
+    return path
+
+
 def sound(path: Path, *, codec: str = "mp3", cover: bool = False) -> Path:
     """Write a second of silence, with a cover picture if asked for."""
     with av.open(str(path), "w") as container:
