@@ -58,7 +58,8 @@ def render(
     paint = paint or quarters()
     height, width, _ = paint(0).shape
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=fps, options={"crf": "18", "threads": "1"} | (codec_options or {}))
+        one_thread = {"threads": "1"} if codec == "libvpx" else {}  # several wait for each other in loops
+        stream = container.add_stream(codec, rate=fps, options={"crf": "18"} | one_thread | (codec_options or {}))
         stream.width, stream.height, stream.pix_fmt = width, height, pixels
         stream.time_base = stream.codec_context.time_base = Fraction(1, 1000)
         stream.codec_context.gop_size = gop
