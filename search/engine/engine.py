@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 import platformdirs
 
-from store.catalog.address import is_url, local_name
+from store.catalog.address import is_url, local_name, parameter
 from store.catalog.catalog import Catalog
-from store.errors import NotInLibrary
+from store.errors import LibraryError, NotInLibrary
 from store.types import EncoderInfo
 
 if TYPE_CHECKING:  # these bring torch and FAISS with them
@@ -63,6 +63,9 @@ class Engine:
     def __init__(self, address: str | Path, *, encoder: Encoder | None = None, model: str | Path | None = None) -> None:
         self._address = address if is_url(address) else Path(address) / CATALOG_FILE
         self.folder = local_folder(address)
+        self._vectors = parameter(str(address), "vectors") if is_url(address) else ""
+        if self._vectors not in ("", "pgvector"):
+            raise LibraryError(f"vectors= takes pgvector, got {self._vectors!r}")
         self.catalog = Catalog.open(self._address)
         self.name = self.catalog.database.name if is_url(address) else str(address)
         if is_url(address):
@@ -72,6 +75,7 @@ class Engine:
         self._searcher: Searcher | None = None
         self._seen: tuple[int, int] | None = None  # data version of the searcher's snapshot
         self._refreshing = threading.RLock()
+        self._changed_at = 0  # the generation in which segments changed last, as the searcher has them
         self._stale = self._unsaved = False  # the searcher lacks what the index has; so does the file
         self._searches = 0
         self._quiet = threading.Condition()
@@ -94,14 +98,22 @@ class Engine:
     @property
     def index(self) -> VectorIndex:
         """The vector index in its current state; `searcher` and `refresh` update it."""
-        from store.vectors.faiss_index import FaissIndex
-
         with self._refreshing:
             if self._index is None:
                 known = self.catalog.encoder()
-                dim = known.dim if known else self.encoder.dim
-                self._index = FaissIndex.open(self.folder / INDEX_FILE, dim, resolve=self.catalog.segments.ids)
+                self._index = self._opened_index(known.dim if known else self.encoder.dim)
             return self._index
+
+    def _opened_index(self, dim: int) -> VectorIndex:
+        if self._vectors == "pgvector":
+            from store.catalog.postgres import PostgresDatabase
+            from store.vectors.pgvector_index import PgvectorIndex
+
+            assert isinstance(self.catalog.database, PostgresDatabase)
+            return PgvectorIndex(self.catalog.database, dim)
+        from store.vectors.faiss_index import FaissIndex
+
+        return FaissIndex.open(self.folder / INDEX_FILE, dim, resolve=self.catalog.segments.ids)
 
     def open_catalog(self) -> Catalog:
         """Return the catalog over connections of its own."""
@@ -193,7 +205,7 @@ class Engine:
     def rebuild_index(self) -> None:
         """Rebuild the index after every vector has changed, and write it to disk."""
         with self._refreshing:
-            self._index = self._searcher = None
+            self._forget_index()
             (self.folder / INDEX_FILE).unlink(missing_ok=True)
             self.refresh(save=True)
 
@@ -220,6 +232,7 @@ class Engine:
         if self._refreshing.acquire(timeout=_CLOSE_SECONDS):
             try:
                 self._save()
+                self._forget_index()
             finally:
                 self._refreshing.release()
         self.catalog.close()
@@ -244,7 +257,8 @@ class Engine:
         known = self.catalog.encoder()
         if self._searcher is not None and known is not None and known.fingerprint != encoder.fingerprint:
             # `videobert reindex` moved the library to another model.
-            self._encoder = self._index = self._searcher = None
+            self._forget_index()
+            self._encoder = None
             encoder = self.encoder
         if self._searcher is None:
             self.writable_catalog()
@@ -260,9 +274,16 @@ class Engine:
 
         known = self.catalog.encoder()
         if self._index is not None and known is not None and known.dim != self._index.dim:
-            self._index = None
+            self._forget_index()
+        changed_at = self.catalog.segments.changed_at()  # before the index is: it may follow the catalog by itself
         if any(sync(self.index, self.catalog)):
             self._stale = self._unsaved = True
+        self._stale |= changed_at != self._changed_at
+        self._changed_at = changed_at
+
+    def _forget_index(self) -> None:
+        """Let go of an index of another encoder; it closes when the last search that uses it ends."""
+        self._index, self._searcher = None, None
 
     def _save(self) -> None:
         if self._unsaved and not self.catalog.database.read_only:

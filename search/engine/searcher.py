@@ -15,7 +15,7 @@ from model.encoder.contract import Encoder
 from search.query.request import SearchRequest, SimilarRequest
 from search.query.times import ClipRange
 from search.ranking.calibration import Calibrator, everyday_embeddings, frames_confidence
-from search.ranking.clause import SearchContext
+from search.ranking.clause import Among, SearchContext
 from search.ranking.lines import with_lines
 from search.ranking.moments import HITS_PER_MOMENT, Hit, Moment, located_hits, merge, with_dates, with_labels
 from search.ranking.ranker import rank
@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # text queries do not need these slow imports
     from search.clips.frames import FrameNormalizer
 
 _CALIBRATION_SEGMENTS = 2000  # segments: a mean to 0.02 standard deviations
+_MOST_ALIKE = 100_000  # hits that are compared, where filters leave as many
 _LOOKED_AT = 200  # hits whose frames are compared with those of a clip: 0.1 s
 
 
@@ -123,8 +124,10 @@ class Searcher:
             ]
 
         queries = np.concatenate([clip.embeddings, *(view.embeddings for view in clip.views)])
-        among = None if within is None else self.catalog.segments.ids([Filter("within", within)])
-        most = len(self.index) if among is None else len(among)
+        filters = () if within is None else (Filter("within", within),)
+        context = SearchContext(self.catalog, self.index, self._calibrator, filters)
+        among = context.among()
+        most = context.size(among, _MOST_ALIKE)
         count = min(max(top * HITS_PER_MOMENT, _LOOKED_AT), max(most, _LOOKED_AT))
         while True:
             moments = place(
@@ -145,7 +148,7 @@ class Searcher:
         part = ClipRange.parse(text)
         return read_clip(part.path.expanduser(), self.encoder, start=part.start, end=part.end)
 
-    def _hits(self, queries: NDArray[np.float32], k: int, among: NDArray[np.int64] | None) -> Sequence[Hit]:
+    def _hits(self, queries: NDArray[np.float32], k: int, among: Among) -> Sequence[Hit]:
         """Return the best hits for any of the queries, each segment once with its best score."""
         scores, ids = self.index.search(queries, k, among=among)
         best: dict[int, float] = {}
@@ -157,10 +160,7 @@ class Searcher:
 
     @cached_property
     def _calibrator(self) -> Calibrator:
-        ids = self.index.ids()
-        sample = (
-            ids[np.linspace(0, len(ids) - 1, min(len(ids), _CALIBRATION_SEGMENTS)).astype(int)] if len(ids) else ids
-        )
+        sample = self.index.sample(_CALIBRATION_SEGMENTS)
         everyday = everyday_embeddings(self.catalog, self.encoder)
         vectors, near = self.catalog.segments.embeddings_and_hubness(sample)
-        return Calibrator(vectors, len(ids), everyday, self.encoder.query_bank, near)
+        return Calibrator(vectors, len(self.index), everyday, self.encoder.query_bank, near)

@@ -67,6 +67,9 @@ class ClauseScores:
         return np.asarray(self.visual + self.words + self.alignment)
 
 
+Among = NDArray[np.int64] | tuple[Filter, ...] | None
+
+
 @dataclass(frozen=True)
 class SearchContext:
     """The catalog, index, calibrator and filters that a request searches with."""
@@ -88,11 +91,25 @@ class SearchContext:
         found = self.catalog.fulltext.without_names() if self.remote else self.catalog.fulltext
         return found.within(clause.columns) if clause.columns else found
 
-    def among(self) -> NDArray[np.int64] | None:
-        """Ids of the segments that pass the filters; None for all."""
-        return self.catalog.segments.ids(self.filters) if self.filters else None
+    def among(self) -> Among:
+        """What searches of vectors are limited to: the ids that the filters leave, or, on a server, the filters."""
+        if not self.filters:
+            return None
+        return self.filters if self.index.takes_filters else self.catalog.segments.ids(self.filters)
 
-    def candidates(self, clause: Clause, among: NDArray[np.int64] | None, limit: int) -> set[int]:
+    def size(self, among: Among, most: int) -> int:
+        """Return how many segments may be found, at most `most` where these have to be counted."""
+        if among is None:
+            return len(self.index)
+        return self.catalog.segments.count(among, limit=most) if isinstance(among, tuple) else len(among)
+
+    def passing(self, ids: NDArray[np.int64], among: Among) -> NDArray[np.int64]:
+        """Return those of sorted ids that may be found."""
+        if among is None:
+            return ids
+        return self.catalog.segments.held(ids, among) if isinstance(among, tuple) else np.intersect1d(ids, among)
+
+    def candidates(self, clause: Clause, among: Among, limit: int) -> set[int]:
         """Return up to `limit` segments near the clause's vectors, and as many with its words."""
         found: set[int] = set()
         if clause.vectors is not None and self.by_frames and not clause.phrases:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from model.encoder.contract import Encoder
 from search.query.language import ParsedQuery, Text
 from search.query.request import Only, SearchRequest
-from search.ranking.clause import Clause, ClauseScores, SearchContext, reciprocal_ranks
+from search.ranking.clause import Among, Clause, ClauseScores, SearchContext, reciprocal_ranks
 from search.ranking.lines import matched_words, with_lines
 from search.ranking.localization import localize
 from search.ranking.moments import HITS_PER_MOMENT, Explanation, Hit, Moment, located_hits, merge
@@ -64,9 +64,10 @@ def rank(
     if not steps[0][0]:
         return _listed(request, context)
     among = context.among()
-    size = len(context.index) if among is None else len(among)
+    wanted = max(request.top * HITS_PER_MOMENT, _LEAST_CANDIDATES, request.rerank)
+    size = context.size(among, max(wanted, _MOST_CANDIDATES))
     most = min(size, _MOST_CANDIDATES if len(steps) == 1 else _MOST_OF_STEPS)
-    limit = min(max(request.top * HITS_PER_MOMENT, _LEAST_CANDIDATES, request.rerank), max(size, _LEAST_CANDIDATES))
+    limit = min(wanted, max(size, _LEAST_CANDIDATES))
     while True:
         results = _step_results(request, steps, context, encoder, among, limit)
         moments = _per_video(_joined(query, results), request.per_video)
@@ -134,7 +135,7 @@ def _step_results(
     steps: Sequence[tuple[list[Clause], list[Clause]]],
     context: SearchContext,
     encoder: Encoder,
-    among: NDArray[np.int64] | None,
+    among: Among,
     limit: int,
 ) -> list[StepResult]:
     """Score the candidates of all steps for each step."""
@@ -142,7 +143,7 @@ def _step_results(
     found = set().union(*by_step)
     if len(steps) > 1:
         of_videos = _of_likely_videos(by_step, context, max(_LEAST_VIDEOS, 2 * request.top))
-        found = set((of_videos if among is None else np.intersect1d(of_videos, among)).tolist())
+        found = set(context.passing(of_videos, among).tolist())
     hits = located_hits(context.catalog, sorted(found))
     ids = [hit.segment_id for hit in hits]
     neighbours = neighbours_of(context.catalog, ids)

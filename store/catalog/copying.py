@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from store.catalog.catalog import Catalog
+from store.catalog.changes import STARTED
 from store.catalog.database import Database
 from store.catalog.sqlite import SqliteDatabase
 from store.errors import LibraryError
@@ -28,10 +29,19 @@ _LEFT_OUT = (
     "next_",
     "attempts",
     "jobs",
-    "revisions",
+    "changes",
     "settings",
 )  # beginnings of names of tables
-_OWN_SETTINGS = ("generation", "library_id", "schema_version", "successor", "successor_origin", _FROM)
+_OWN_SETTINGS = (
+    "generation",
+    "library_id",
+    "schema_version",
+    "successor",
+    "successor_origin",
+    "vectors",
+    STARTED,
+    _FROM,
+)
 
 
 @dataclass(frozen=True)

@@ -167,6 +167,7 @@ class Database(ABC):
                 with self._told():
                     if self._connection.total_changes > before:
                         self._connection.execute(_COUNT_GENERATION)
+                        self._before_commit()
                     self._connection.commit()
             except BaseException:
                 self._connection.rollback()
@@ -240,6 +241,9 @@ class Database(ABC):
     def generation(self) -> int:
         """How many transactions have changed the library; it goes back only where committed ones were lost."""
         return int(self.setting("generation") or 0)
+
+    def _before_commit(self) -> None:  # noqa: B027 - most have nothing to add
+        """What a dialect adds to a transaction that changed the library."""
 
     @staticmethod
     def _path_text(stored: str) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 
 from store.arrays import VECTOR
 from store.catalog.catalog import Catalog
+from store.catalog.changes import STARTED
 from store.catalog.database import Connection
 from store.catalog.migrations import MIGRATIONS
 from store.catalog.sqlite import SqliteDatabase
@@ -117,6 +118,8 @@ def repair(path: Path) -> Repair:
             done.videos_lost = _drop_broken(db)
             for (number,) in db.execute("SELECT id FROM videos").fetchall():
                 catalog.fulltext.index(number)
+            # What was lost is not in the log.
+            catalog.database.set_setting(STARTED, str(catalog.database.generation + 1))
         done.saved["videos"] = catalog.counts().videos
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     number = 1

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from store.catalog.analyzer import TOKENIZER, analyze, name_words
+from store.catalog.changes import STARTED, create_triggers
 from store.catalog.segment_words import indexed, segment_words, spellings
 from store.errors import NewerLibrary, NotALibrary
 
@@ -394,6 +395,26 @@ def add_dismissals(db: Database) -> None:
     )
 
 
+def add_changes(db: Database) -> None:
+    """Step 24: a log of the segments that were added, removed and revised. On PostgreSQL triggers are made apart."""
+    db.execute(
+        "CREATE TABLE changes (video_id INTEGER PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL, "
+        "generation INTEGER NOT NULL)"
+    )
+    db.execute("CREATE INDEX changes_generation ON changes (generation)")
+    db.execute(
+        f"INSERT INTO settings (name, value) SELECT '{STARTED}', "
+        "coalesce((SELECT value FROM settings WHERE name = 'generation'), '0')"
+    )
+    db.execute(
+        "INSERT INTO changes (video_id, first, last, generation) SELECT video_id, min(segment_id), max(segment_id), "
+        "max(generation) FROM revisions JOIN segments ON segments.id = segment_id GROUP BY video_id"
+    )
+    db.execute("DROP TABLE revisions")
+    if hasattr(db, "conn"):
+        create_triggers(db.conn, "sqlite")
+
+
 MIGRATIONS = (
     create_library,
     add_judgements,
@@ -418,6 +439,7 @@ MIGRATIONS = (
     add_fields,
     add_jobs,
     add_dismissals,
+    add_changes,
 )
 
 

@@ -15,7 +15,7 @@ import os
 import re
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,10 +24,10 @@ from typing import Any, cast
 import psycopg
 from psycopg import errors
 
-from store.catalog import tsvector
+from store.catalog import changes, tsvector
 from store.catalog.address import connection_string, without_password, without_secrets
 from store.catalog.database import Database, inserting
-from store.catalog.migrations import MIGRATIONS, schema
+from store.catalog.migrations import MIGRATIONS, add_changes, schema
 from store.errors import BusyLibrary, LibraryError, NewerLibrary, NotALibrary, ReadOnlyLibrary
 
 _BUSY_SECONDS = 30  # how long a writer waits for the transaction of another process
@@ -106,12 +106,28 @@ class PostgresDatabase(Database):
 
     def __init__(self, url: str) -> None:
         super().__init__()
-        self.name = without_password(url)
+        self.name, self._url = without_password(url), url
+        self._connection = self.session = self.another_session()
+        self._reader = self._connection
+        try:
+            with self._errors():
+                self._prepare()
+            self._reader = self.another_session()
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def another_session(self) -> Session:
+        """Return a further connection, which its caller closes.
+
+        Raises:
+            LibraryError: the server does not answer, or refuses.
+        """
 
         def connect() -> psycopg.Connection[Any]:
             try:
                 connection = psycopg.connect(
-                    connection_string(url), autocommit=True, prepare_threshold=None, connect_timeout=_BUSY_SECONDS
+                    connection_string(self._url), autocommit=True, prepare_threshold=None, connect_timeout=_BUSY_SECONDS
                 )
                 connection.execute(f"SET lock_timeout = '{_BUSY_SECONDS}s'")
                 connection.execute("SET client_min_messages = 'error'")
@@ -119,18 +135,10 @@ class PostgresDatabase(Database):
                     with suppress(errors.InvalidParameterValue):  # one that the server does not know
                         connection.execute("SELECT set_config('TimeZone', %s, false)", (zone,))
             except psycopg.Error as error:
-                raise LibraryError(without_secrets(f"{self.name} cannot be reached: {error}", url)) from None
+                raise LibraryError(without_secrets(f"{self.name} cannot be reached: {error}", self._url)) from None
             return connection
 
-        self._connection = self.session = Session(connect)
-        self._reader = self._connection
-        try:
-            with self._errors():
-                self._prepare()
-            self._reader = Session(connect)
-        except BaseException:
-            self._connection.close()
-            raise
+        return Session(connect)
 
     def _prepare(self) -> None:
         """Bring the schema to the newest version, under a lock, or find that it is read only."""
@@ -165,6 +173,8 @@ class PostgresDatabase(Database):
                 self.set_setting("library_id", uuid.uuid4().hex)
             for step in MIGRATIONS[found or len(MIGRATIONS) :]:
                 step(cast(Any, run))
+            if add_changes in MIGRATIONS[found:]:
+                changes.create_triggers(run, self.dialect)
             self.set_setting(_SCHEMA, str(len(MIGRATIONS)))
 
     def _version(self) -> int:
@@ -217,6 +227,18 @@ class PostgresDatabase(Database):
     def _path_text(stored: str) -> str:
         return unescaped(stored)
 
+    def _before_commit(self) -> None:
+        if self.setting("vectors") is not None:
+            from store.catalog.vector_table import follow
+
+            follow(self.session, self.library_id, self.generation)
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """Errors of the driver with the library and the remedy, for those who have a session of their own."""
+        with self._errors():
+            yield
+
     @contextmanager
     def _errors(self) -> Iterator[None]:
         try:
@@ -226,10 +248,15 @@ class PostgresDatabase(Database):
 
 
 class Session:
-    """A connection that is talked to as one of ``sqlite3``; it comes back when the server was gone."""
+    """A connection that is talked to as one of ``sqlite3``; it comes back when the server was gone.
+
+    Attributes:
+        knows_vectors: whether this connection reads and writes the types of pgvector; see ``vector_table.use``.
+    """
 
     def __init__(self, connect: Callable[[], psycopg.Connection[Any]]) -> None:
         self._connect, self._connection = connect, connect()
+        self.knows_vectors = False
         self.in_transaction, self.total_changes = False, 0
         self._keys: dict[str, tuple[str, ...]] = {}
 
@@ -251,6 +278,19 @@ class Session:
         cursor.executemany(statement.sql, (statement.bound(row) or () for row in parameters))
         self.total_changes += max(cursor.rowcount, 0)
         return cursor
+
+    def copy(self, sql: str, types: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:
+        """Run a COPY of PostgreSQL in its binary form, of columns of these types."""
+        with self._connection.cursor() as cursor, cursor.copy(sql) as target:
+            target.set_types(types)
+            for row in rows:
+                target.write_row(row)
+                self.total_changes += 1
+
+    @property
+    def connection(self) -> psycopg.Connection[Any]:
+        """The connection of psycopg, another one after the server was gone."""
+        return self._connection
 
     def executescript(self, script: str) -> None:
         """Run several statements, which end with semicolons. For migrations."""
@@ -316,7 +356,7 @@ class Session:
         give_up_at = time.monotonic() + _RECONNECT_SECONDS
         while True:
             try:
-                self._connection = self._connect()
+                self._connection, self.knows_vectors = self._connect(), False
             except LibraryError:
                 if time.monotonic() > give_up_at:
                     raise

@@ -22,6 +22,7 @@ from store.arrays import (
     unit_vectors,
 )
 from store.catalog.analyzer import storable
+from store.catalog.changes import STARTED
 from store.catalog.database import AMONG, Database, is_id, json_ids
 from store.catalog.labels import label_rows
 from store.errors import NotInLibrary
@@ -73,12 +74,27 @@ class Segments:
 
     def ids(self, filters: Iterable[Filter] = ()) -> NDArray[np.int64]:
         """Return the ids of the segments that all filters hold for: int64 (N,), sorted."""
-        sql, values = "SELECT id FROM segments", ()
-        if chosen := tuple(filters):
-            condition, values = conditions(chosen)
-            sql = f"SELECT segments.id FROM segments JOIN videos ON videos.id = video_id WHERE {condition}"
+        sql, values = _passing(filters)
         rows = self._database.tuples(sql, *values)
         return np.sort(np.fromiter((number for (number,) in rows), np.int64, len(rows)))
+
+    def held(self, ids: NDArray[np.int64], filters: Iterable[Filter] = ()) -> NDArray[np.int64]:
+        """Return those of ``ids`` that are segments for which all filters hold: int64 (N,), sorted."""
+        sql, values = _passing(filters)
+        sql += f" {'AND' if values else 'WHERE'} segments.id {AMONG}"
+        found: list[int] = []
+        for first in range(0, len(ids), _CHUNK):
+            rows = self._database.tuples(sql, *values, json_ids(ids[first : first + _CHUNK]))
+            found += (number for (number,) in rows)
+        return np.sort(np.array(found, np.int64))
+
+    def count(self, filters: Iterable[Filter] = (), *, limit: int | None = None) -> int:
+        """Return how many segments all filters hold for, at most ``limit``."""
+        sql, values = _passing(filters)
+        if limit is not None:
+            sql = f"{sql} LIMIT {int(limit)}"
+        ((count,),) = self._database.tuples(f"SELECT count(*) FROM ({sql}) AS passing", *values)
+        return int(count)
 
     def siblings(self, ids: Iterable[int]) -> NDArray[np.int64]:
         """Return the ids of all segments of the videos that these segments are of: int64 (N,), sorted."""
@@ -294,7 +310,6 @@ class Segments:
         held = {number for (number,) in self._database.tuples("SELECT id FROM segments WHERE video_id = ?", video_id)}
         if not held.issuperset(text.segment_id for text in texts):
             return False
-        generation = self._database.generation + 1  # of this transaction
         for text in texts:
             number = text.segment_id
             self._database.execute("UPDATE segments SET text = ? WHERE id = ?", storable(text.text), number)
@@ -304,15 +319,24 @@ class Segments:
                 float(text.hubness),
                 number,
             )
-            revision = {"segment_id": number, "generation": generation}
-            self._database.insert("revisions", revision, replace=True)
             self._database.execute("DELETE FROM next_embeddings WHERE segment_id = ?", number)  # made of other words
         return True
 
-    def revised(self, since: int) -> NDArray[np.int64]:
-        """Return the ids of segments whose embeddings changed after a generation of the library: int64 (N,), sorted."""
-        rows = self._database.tuples("SELECT segment_id FROM revisions WHERE generation > ? ORDER BY segment_id", since)
-        return np.fromiter((number for (number,) in rows), np.int64, len(rows))
+    def changed(self, since: int) -> NDArray[np.int64]:
+        """Return the ids of segments that were added, removed or given another embedding after a generation of the
+        library: int64 (N,), sorted, maybe with some that were not.
+        """
+        rows = self._database.tuples("SELECT first, last FROM changes WHERE generation > ?", since)
+        return np.unique(np.concatenate([np.empty(0, np.int64), *(np.arange(a, b + 1) for a, b in rows)]))
+
+    def changed_since(self) -> int:
+        """Return the generation of the library from which on `changed` knows of every segment that came or went."""
+        return int(self._database.setting(STARTED) or 0)
+
+    def changed_at(self) -> int:
+        """Return the generation of the library in which segments changed last, 0 before the first."""
+        ((generation,),) = self._database.tuples("SELECT coalesce(max(generation), 0) FROM changes")
+        return int(generation)
 
     def copy(self, source_id: int, video_id: int) -> None:
         """Copy the segments of a video, under new ids, to one that has none. For ``Catalog.copy_video``."""
@@ -340,6 +364,14 @@ class Segments:
         last = self._database.last_id("segments")
         self._database.set_last_id("segments", last + count)
         return last + 1
+
+
+def _passing(filters: Iterable[Filter]) -> tuple[str, tuple[Any, ...]]:
+    """A query for the ids of the segments that all filters hold for, and its parameters."""
+    if not (chosen := tuple(filters)):
+        return "SELECT id FROM segments", ()
+    condition, values = conditions(chosen)
+    return f"SELECT segments.id FROM segments JOIN videos ON videos.id = video_id WHERE {condition}", values
 
 
 def window_row(segment_id: int, windows: Windows) -> dict[str, Any]:

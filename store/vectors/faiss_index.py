@@ -28,7 +28,7 @@ from numpy.typing import ArrayLike, NDArray
 from store.arrays import unit_vectors
 from store.filters import Filter
 from store.vectors.flat import FlatVectors
-from store.vectors.index import Ids, Vectors
+from store.vectors.index import Ids, Vectors, checked_ids
 
 EXACT_LIMIT = 50_000  # vectors; exact search takes tens of milliseconds here, and grows with every one more
 _LISTS = 1024
@@ -53,6 +53,7 @@ class FaissIndex:
     """
 
     capacity: int
+    read_only = takes_filters = False
     _index: Any
     _ids: Ids  # sorted; what the index holds
 
@@ -90,6 +91,11 @@ class FaissIndex:
         """Return the ids held: int64 (N,), sorted."""
         return self._ids.copy()
 
+    def sample(self, count: int) -> Ids:
+        """Return up to ``count`` of the ids held, spread evenly over them: int64, sorted."""
+        ids = self._ids
+        return ids[np.linspace(0, len(ids) - 1, min(len(ids), count)).astype(int)] if len(ids) else ids.copy()
+
     def add(self, ids: ArrayLike, vectors: ArrayLike) -> None:
         """Store ``vectors`` (N, dim) under ``ids`` (N,); an id that is held already gets the new vector.
 
@@ -97,7 +103,7 @@ class FaissIndex:
             ValueError: shapes do not fit, an id is negative or given twice, or a vector is not of unit length.
         """
         checked = unit_vectors(vectors, self.dim)
-        numbers = _checked_ids(ids)
+        numbers = checked_ids(ids)
         if numbers.shape != checked.shape[:1]:
             raise ValueError(f"Every vector needs one id, got {len(numbers)} ids and {len(checked)} vectors.")
         with self._lock:
@@ -293,10 +299,3 @@ def _ids_in(index: Any) -> NDArray[np.int64]:
     sizes = [lists.list_size(number) for number in range(index.nlist)]
     found = [faiss.rev_swig_ptr(lists.get_ids(number), size).copy() for number, size in enumerate(sizes) if size]
     return np.concatenate(found) if found else np.empty(0, np.int64)
-
-
-def _checked_ids(ids: ArrayLike) -> NDArray[np.int64]:
-    numbers = np.ascontiguousarray(ids, dtype=np.int64)
-    if numbers.ndim != 1 or (numbers < 0).any() or len(np.unique(numbers)) < len(numbers):
-        raise ValueError(f"Ids must be one row of distinct numbers from 0 on, got {numbers}.")
-    return numbers

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from store.filters import Filter
 
@@ -21,20 +21,34 @@ class VectorIndex(Protocol):
 
     Attributes:
         dim: D, components of a vector.
+        generation: of the catalog when it was last brought up to date with it.
         source: ``library_id`` of the catalog whose vectors these are, "" if none.
-        capacity: vectors past which ``sync`` calls ``replace``, so that the index can choose another construction.
     """
 
     dim: int
-    generation: int  # of the catalog when it was last brought up to date with it
+    generation: int
     source: str
-    capacity: int
+
+    @property
+    def capacity(self) -> int:
+        """Vectors past which ``sync`` calls ``replace``, so that the index can choose another construction."""
+
+    @property
+    def read_only(self) -> bool:
+        """Whether only others may write to it."""
+
+    @property
+    def takes_filters(self) -> bool:
+        """Whether it translates filters itself; to others it is quicker to give the ids that they leave, found once."""
 
     def __len__(self) -> int:
         """Return how many vectors are held."""
 
     def ids(self) -> Ids:
         """Return the ids held, sorted."""
+
+    def sample(self, count: int) -> Ids:
+        """Return up to ``count`` of the ids held, spread evenly over them, sorted."""
 
     def add(self, ids: Ids, vectors: Vectors) -> None:
         """Store vectors; an id already held gets the new one.
@@ -79,3 +93,15 @@ class VectorIndex(Protocol):
 
     def close(self) -> None:
         """Release everything; what was not saved may be lost."""
+
+
+def checked_ids(ids: ArrayLike) -> Ids:
+    """Return ids as an index takes them: int64 (N,).
+
+    Raises:
+        ValueError: one is negative, or given twice.
+    """
+    numbers = np.ascontiguousarray(ids, dtype=np.int64)
+    if numbers.ndim != 1 or (numbers < 0).any() or len(np.unique(numbers)) < len(numbers):
+        raise ValueError(f"Ids must be one row of distinct numbers from 0 on, got {numbers}.")
+    return numbers

@@ -18,7 +18,8 @@ _SAMPLE = 79_872  # vectors to learn from at most: what k-means in FAISS asks fo
 
 
 def sync(index: VectorIndex, catalog: Catalog) -> tuple[int, int]:
-    """Give an index the vectors of a catalog.
+    """Give an index the vectors of a catalog: those that changed, by the log of the catalog, since the last call; where
+    the log does not reach back so far, those that a comparison of all ids finds.
 
     Past its capacity the index is rebuilt; so is one of which nothing is wanted any more, and with it what it had
     learnt, which may come from another encoder. Segments that another process removes meanwhile are left out, or stay
@@ -27,29 +28,53 @@ def sync(index: VectorIndex, catalog: Catalog) -> tuple[int, int]:
     Returns:
         How many vectors were added and removed; one that changed counts as both.
     """
+    if index.read_only:
+        return 0, 0
+    known, source = index.generation, index.source  # before that of the catalog, which may write to the index itself
     generation = catalog.database.generation  # before anything is read: what changes meanwhile comes with the next call
-    target, before = catalog.segments.ids(), index.ids()
-    common = np.intersect1d(before, target, assume_unique=True)
     library_id = catalog.library_id
-    if index.source == library_id and index.generation > generation:
+    if lost := source == library_id and known > generation:
         _log.warning(
             "the library lost what was committed last: its vector file is newer (%d) than the catalog (%d). Was its "
             "write-ahead log (catalog.sqlite-wal) deleted? Index the folders again.",
-            index.generation,
+            known,
             generation,
         )
-    if index.source != library_id:
-        common = common[:0]  # the same ids, but of other segments, or with the vectors of another encoder
-    common = np.setdiff1d(common, catalog.segments.revised(since=index.generation), assume_unique=True)
-    if len(target) > index.capacity or (len(before) and not len(common)):
+    if lost or source != library_id or known < catalog.segments.changed_since():
+        counts = _apply(index, catalog, *_compared(index, catalog))
+    else:
+        changed = catalog.segments.changed(since=known)
+        counts = _apply(index, catalog, changed, catalog.segments.held(changed)) if len(changed) else (0, 0)
+        if len(changed) and len(index) != catalog.segments.count() and catalog.database.generation == generation:
+            further = _apply(index, catalog, *_compared(index, catalog))  # a catalog that was restored, or was edited
+            counts = counts[0] + further[0], counts[1] + further[1]
+    if (source, known) != (library_id, generation) or any(counts):
+        index.source, index.generation = library_id, generation
+    return counts
+
+
+def _apply(index: VectorIndex, catalog: Catalog, stale: Ids, wanted: Ids) -> tuple[int, int]:
+    """Take `stale` from an index and give it `wanted`; return how many it got and lost."""
+    before = len(index)
+    removed = index.remove(stale) if len(stale) else 0
+    if before - removed + len(wanted) > index.capacity or (before and removed == before):
+        target = catalog.segments.ids()
         sample = np.random.default_rng(0).choice(target, min(len(target), _SAMPLE), replace=False)
         index.replace(_batches(catalog, target), count=len(target), sample=_read(catalog, sample)[1])
     else:
-        index.remove(np.setdiff1d(before, common, assume_unique=True))
-        for ids, vectors in _batches(catalog, np.setdiff1d(target, common, assume_unique=True)):
+        for ids, vectors in _batches(catalog, wanted):
             index.add(ids, vectors)
-    index.source, index.generation = library_id, generation
-    return len(index) - len(common), len(before) - len(common)
+    return len(index) - before + removed, removed
+
+
+def _compared(index: VectorIndex, catalog: Catalog) -> tuple[Ids, Ids]:
+    """The ids that an index holds and should not, and those that it lacks; one with another vector is both."""
+    target, before = catalog.segments.ids(), index.ids()
+    common = np.intersect1d(before, target, assume_unique=True)
+    if index.source != catalog.library_id:
+        common = common[:0]  # the same ids, but of other segments, or with the vectors of another encoder
+    common = np.setdiff1d(common, catalog.segments.changed(since=index.generation), assume_unique=True)
+    return np.setdiff1d(before, common, assume_unique=True), np.setdiff1d(target, common, assume_unique=True)
 
 
 def _batches(catalog: Catalog, ids: Ids) -> Iterator[tuple[Ids, Vectors]]:

@@ -23,6 +23,7 @@ def start(temporary: pytest.TempPathFactory) -> str:
             url = server.get_server(_folder(temporary.getbasetemp()), cleanup_mode="delete").get_uri()
         except (OSError, RuntimeError, subprocess.SubprocessError) as error:
             pytest.skip(f"PostgreSQL does not start here: {error}")
+    _hurry(str(url))
     return str(url)
 
 
@@ -34,6 +35,16 @@ def new_library(server: str) -> str:
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute("CREATE SCHEMA " + name)  # type: ignore[arg-type]
     return f"{server}&options=-csearch_path%3D{name},public"
+
+
+def _hurry(server: str) -> None:
+    """Let it wait for no disk: what it holds is thrown away."""
+    import psycopg
+
+    with psycopg.connect(server, autocommit=True) as connection:
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            connection.execute(f"ALTER SYSTEM SET {setting} = off")  # type: ignore[arg-type]
+        connection.execute("SELECT pg_reload_conf()")
 
 
 def _folder(base: Path) -> Path:

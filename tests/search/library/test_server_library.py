@@ -12,6 +12,7 @@ from model.encoder.contract import Encoder
 from search.cli import app
 from search.library import Library
 from search.library.library import LIBRARY_VARIABLE
+from store.errors import LibraryError
 from tests.support.media import render
 from tests.support.postgres import new_library
 
@@ -49,3 +50,24 @@ def test_it_is_filled_searched_checked_and_copied(url: str, encoder: Encoder, tm
     assert str(film) in run("list", "--library", str(tmp_path / "copied"))
     assert run("remove", str(film)).startswith("Removed 1 video")
     assert "cannot be reached" in run("list", "--library", "postgresql://ann:hunter2@localhost:1/films", code=1)
+
+
+def test_pgvector_is_the_index_of_all_processes(url: str, encoder: Encoder, tmp_path: Path) -> None:
+    (tmp_path / "films").mkdir()
+    first = render(tmp_path / "films" / "a.mp4")
+    with Library(f"{url}&vectors=pgvector", encoder=encoder) as library, Library(url, encoder=encoder) as plain:
+        assert library.search("red") == []
+        plain.index([first.parent])  # without the parameter; the table is there
+        moments = library.search("red", within=tmp_path / "films")
+        assert [moment.path for moment in moments] == [str(first)]
+        assert library.search("red in:b.mp4") == []
+        assert [moment.path for moment in library.search("red in:a.mp4 THEN red")] == [
+            moment.path for moment in plain.search("red in:a.mp4 THEN red")
+        ]
+        assert library.engine.index.ids().tolist() == plain.engine.index.ids().tolist()
+        second = render(tmp_path / "films" / "b.mp4", frames=30)
+        plain.index([second])
+        assert {moment.path for moment in library.search("red")} == {str(first), str(second)}
+        assert not (library.folder / "vectors.faiss").exists()
+    with pytest.raises(LibraryError, match="vectors= takes pgvector, got 'chroma'"):
+        Library(f"{url}&vectors=chroma")

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -20,6 +21,7 @@ from store.filters import Filter
 from store.vectors.faiss_index import FaissIndex
 from store.vectors.index import Ids, VectorIndex, Vectors
 from store.vectors.sync import sync
+from tests.support.postgres import new_library
 from tests.support.vectors import DIM, fill, make_flat, make_ivf, unit
 
 Make = Callable[..., VectorIndex]
@@ -27,20 +29,42 @@ Make = Callable[..., VectorIndex]
 
 @dataclass(frozen=True)
 class Implementation:
-    """How to make an empty index (path, resolve) and reopen a saved one (path), and the largest error of its scores."""
+    """How to make an empty index (path, resolve) and reopen a saved one (path), the largest error of its scores, and
+    the library beside it.
+    """
 
     make: Make
     reopen: Callable[[Path], VectorIndex]
     error: float
+    catalog: Callable[[], Catalog] = lambda: Catalog.open(":memory:")
 
 
 def reopen_faiss(path: Path) -> VectorIndex:
     return FaissIndex.open(path, DIM)
 
 
-IMPLEMENTATIONS = {
+def on_pgvector(server: str, *, graph: bool) -> Iterator[Implementation]:
+    """One library, whose table of vectors is emptied for each index."""
+    from store.catalog.postgres import PostgresDatabase
+    from store.vectors.pgvector_index import EXACT_LIMIT, PgvectorIndex
+
+    url = new_library(server)
+
+    def make(path: Path | None = None, resolve: object = None) -> VectorIndex:
+        index = PgvectorIndex(database, DIM)
+        index.replace([], count=EXACT_LIMIT + graph, sample=unit(0))
+        return index
+
+    with PostgresDatabase(url) as database:
+        reopen = partial(PgvectorIndex, database, DIM)
+        yield Implementation(make, lambda path: reopen(), 2e-3, lambda: Catalog.open(url))
+
+
+IMPLEMENTATIONS: dict[str, Implementation | Callable[[str], Iterator[Implementation]]] = {
     "faiss flat": Implementation(make_flat, reopen_faiss, 1e-6),
     "faiss ivf": Implementation(make_ivf, reopen_faiss, 0.05),
+    "pgvector": partial(on_pgvector, graph=False),
+    "pgvector graph": partial(on_pgvector, graph=True),
 }
 
 
@@ -49,8 +73,12 @@ def ids_of(*numbers: int) -> Ids:
 
 
 @pytest.fixture(params=IMPLEMENTATIONS)
-def implementation(request: pytest.FixtureRequest) -> Implementation:
-    return IMPLEMENTATIONS[request.param]
+def implementation(request: pytest.FixtureRequest) -> Iterator[Implementation]:
+    made = IMPLEMENTATIONS[request.param]
+    if isinstance(made, Implementation):
+        yield made
+    else:
+        yield from made(request.getfixturevalue("postgres"))
 
 
 @pytest.fixture
@@ -89,6 +117,18 @@ def test_every_vector_finds_itself_and_scores_are_inner_products(make: Make, err
     assert (np.diff(scores, axis=1) <= 0).all()
     expected = np.einsum("qd,qkd->qk", vectors, vectors[(ids - 5) // 7])
     np.testing.assert_allclose(scores, expected, atol=error)
+
+
+def test_a_sample_is_spread_over_the_ids(make: Make) -> None:
+    index = make()
+    assert index.sample(5).tolist() == []
+    index.add(np.arange(100) * 3, unit(100))
+    assert index.sample(200).tolist() == index.ids().tolist()
+    sample = index.sample(10)
+    assert np.isin(sample, index.ids()).all()
+    assert 8 <= len(sample) <= 10
+    assert (sample.min(), sample.max()) == (0, 297)
+    assert index.sample(1).dtype.name == "int64"
 
 
 def test_adding_again_replaces(make: Make, error: float) -> None:
@@ -179,12 +219,11 @@ def test_no_queries_is_no_error(make: Make) -> None:
     assert index.search(unit(0), 2)[1].shape == (0, 2)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     steps=st.lists(st.tuples(st.booleans(), st.sets(st.integers(0, 30), max_size=8)), max_size=8),
     allowed=st.sets(st.integers(0, 30)),
 )
-@pytest.mark.parametrize("implementation", IMPLEMENTATIONS.values(), ids=IMPLEMENTATIONS)
 def test_any_sequence_of_changes_agrees_with_a_plain_table(
     implementation: Implementation, steps: list[tuple[bool, set[int]]], allowed: set[int]
 ) -> None:
@@ -247,8 +286,8 @@ def test_what_was_saved_is_there_when_it_is_opened_again(implementation: Impleme
     assert (again.search(vectors, 1)[1][:, 0] == np.arange(20)).mean() > 0.9
 
 
-def test_filters_limit_the_search(make: Make) -> None:
-    with Catalog.open(":memory:") as catalog:
+def test_filters_limit_the_search(implementation: Implementation, make: Make) -> None:
+    with implementation.catalog() as catalog:
         fill(catalog, "a.mp4", unit(5))
         fill(catalog, "b.mp4", unit(5, seed=1))
         index = make(resolve=catalog.segments.ids)
@@ -256,3 +295,7 @@ def test_filters_limit_the_search(make: Make) -> None:
         assert index.source == catalog.library_id
         assert sorted(index.search(unit(1), 10, among=(Filter("in", "b.mp4"),))[1][0]) == [-1] * 5 + list(range(6, 11))
         assert index.search(unit(1), 1, among=())[1].tolist() == [[1]]
+        if index.takes_filters:
+            many = (Filter("in", "b.mp4"), Filter("longer", 1.0), Filter("type", "mp4"), Filter("tag", "dog", True))
+            assert sorted(index.search(unit(1), 5, among=many)[1][0]) == list(range(6, 11))
+            assert index.search(unit(1), 2, among=(Filter("within", "/elsewhere"),))[1].tolist() == [[-1, -1]]
