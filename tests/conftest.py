@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from indexer.text.recognizers import WORDS_VARIABLE
 from model.encoder.contract import Encoder
 from model.encoder.load import load
 from model.network import checkpoint
@@ -20,6 +21,9 @@ from tests.support.tiny_model import tiny_model, tiny_tokenizer
 
 # A shell ignores interrupts in what it starts in the background, and programs started by the tests would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Reading on-screen text takes seconds for each run; tests of it ask for it.
+os.environ[WORDS_VARIABLE] = "speech"
 
 # Threads cost tiny networks far more than they give, above all beside other work: they wait for each other in
 # loops. The second line is for programs that tests start.

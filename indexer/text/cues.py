@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -112,9 +113,10 @@ def is_full(cue: Cue) -> bool:
 def bounded(track: CueTrack, name: str) -> CueTrack:
     """Keep a track to what its text can need, so that no later step costs more than text and video are long.
 
-    A cue ends when its text has been read, though its file says otherwise; one that repeats a line which is still on
-    screen goes into that one; and of a video, `MOST_CUES` cues and `MOST_CHARACTERS` characters are kept. Each of these
-    is told as one problem where it hides something that a reader would miss.
+    A cue ends when its text has been read, though its file says otherwise, unless the picture was seen to show it; one
+    that repeats a line which is still on screen goes into that one; and of a video, `MOST_CUES` cues and
+    `MOST_CHARACTERS` characters are kept. Each of these is told as one problem where it hides something that a reader
+    would miss.
 
     Args:
         name: of the video, for the problems.
@@ -127,7 +129,7 @@ def bounded(track: CueTrack, name: str) -> CueTrack:
         if len(kept) == MOST_CUES or characters > MOST_CHARACTERS:
             break
         read += 1
-        enough = _LINGERS_SECONDS + len(cue.text) / _SLOWEST_CHARACTERS
+        enough = _LINGERS_SECONDS + len(cue.text) / _SLOWEST_CHARACTERS if cue.source != "screen" else math.inf
         if cue.end - cue.start > enough:
             cue = replace(cue, end=cue.start + enough)
             shortened += 1

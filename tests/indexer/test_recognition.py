@@ -145,6 +145,22 @@ def test_what_cannot_be_read_is_told_once_and_keeps_the_words_it_had(library: Li
     assert len(run(library, films, retry_failed=True).unrecognized) == 1
 
 
+@pytest.mark.parametrize(
+    ("value", "names"),
+    [("", ["speech", "screen"]), ("screen", ["screen"]), (" speech, screen", ["speech", "screen"]), ("none", [])],
+)
+def test_a_variable_names_what_is_recognized_where_nobody_chooses(
+    monkeypatch: pytest.MonkeyPatch, value: str, names: list[str]
+):
+    monkeypatch.setattr(recognizers, "RECOGNIZERS", {name: lambda name=name: name for name in ("speech", "screen")})
+    monkeypatch.setenv(recognizers.WORDS_VARIABLE, value)
+    assert recognizers.recognizers(None) == names
+    assert recognizers.recognizers("all") == ["speech", "screen"]
+    monkeypatch.setenv(recognizers.WORDS_VARIABLE, "speech,signs")
+    with pytest.raises(ValueError, match="no signs"):
+        recognizers.recognizers(None)
+
+
 def test_a_source_that_is_not_installed_is_an_error_where_it_is_named(
     library: Library, films: Path, monkeypatch: pytest.MonkeyPatch
 ):
