@@ -8,6 +8,7 @@ is text, unless it is a number, an identifier, a comment or a style. Nothing is 
 from __future__ import annotations
 
 import html
+import math
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -38,6 +39,7 @@ _ENTITY = re.compile(r"&(?:#\d+|#x[\da-f]+|[a-z]\w*);", re.IGNORECASE)
 _INVISIBLE = re.compile("[\ufeff\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069]")
 _JOINED_SECONDS = 0.1  # between two cues that follow one on the other
 _MOST_NAMED = 5  # lines in one problem
+_MPEG_WRAP = 2**33  # ticks after which the clock of X-TIMESTAMP-MAP begins anew
 _MPEG_HERTZ = 90_000  # of the clock in X-TIMESTAMP-MAP, RFC 8216, 3.5
 
 
@@ -235,6 +237,7 @@ def _shift(preamble: Sequence[str], start_seconds: float) -> float:
     local = re.search(rf"LOCAL:({_CLOCK})", found[1]) if found else None
     ticks = re.search(r"MPEGTS:(\d+)", found[1]) if found else None
     begins = _seconds(local[1], 0.0) if local else None
-    if begins is None or ticks is None or start_seconds <= 0:
+    if begins is None or ticks is None or start_seconds == 0:
         return 0.0  # a file that was made of the stream begins at zero, and so do its captions
-    return int(ticks[1]) / _MPEG_HERTZ - begins - start_seconds
+    shift = int(ticks[1]) / _MPEG_HERTZ - begins - start_seconds
+    return math.remainder(shift, _MPEG_WRAP / _MPEG_HERTZ)  # either clock may have begun anew

@@ -64,6 +64,23 @@ def test_captions_of_a_stream_are_moved_to_its_clock():
     assert parse(text, start_seconds=1.4).cues[0].start == pytest.approx(10 + 1 - 1.4)
 
 
+@pytest.mark.parametrize(
+    ("stamp", "start_seconds", "expected"),
+    [
+        ("MPEGTS:126000,LOCAL:00:00:00.000", 1.4, 1.0),
+        ("LOCAL:01:00:00.000,MPEGTS:324126000", 1.4, 1.0),
+        ("LOCAL:00:00.000,MPEGTS:8589718592", -2.4, 1.0),  # the video's clock begins anew after its start
+        ("LOCAL:00:00:00.000,MPEGTS:45000", 2**33 / 90_000 - 1, 2.5),  # the captions' has begun anew
+        ("LOCAL:00:00:00.000,MPEGTS:8589844592", 0.5, 0.0),
+        ("LOCAL:00:00:00.000", 5.0, 1.0),
+    ],
+)
+def test_either_clock_of_a_stream_may_begin_anew(stamp: str, start_seconds: float, expected: float):
+    text = f"WEBVTT\nX-TIMESTAMP-MAP={stamp}\n\n00:01.000 --> 00:02.000\nhi\n"
+    cues = parse(text, start_seconds=start_seconds).cues
+    assert [cue.start for cue in cues] == pytest.approx([max(0.0, expected)], abs=0.01)
+
+
 def test_what_is_left_out_is_named():
     bad = "".join(f"{n}\nsoon --> 00:00:06,000\nlost\n\n" for n in range(1, 9))
     track = parse(bad)
