@@ -1,4 +1,7 @@
-"""The library of a benchmark, indexed by the installed command line with its defaults."""
+"""The library of a benchmark, indexed by the installed command line with its defaults, but for speech and on-screen text.
+
+They depend on the extras that are installed, and have benchmarks of their own.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from search import Library
 
 def indexed(folders: Sequence[Path], library: Path) -> Library:
     """Index new files, with output on stderr since stdout is for scores, and open the library."""
-    command: list[str | Path] = [Path(sys.executable).with_name("videobert"), "index", *folders, "--library", library]
+    program = Path(sys.executable).with_name("videobert")
+    command: list[str | Path] = [program, "index", *folders, "--library", library, "--words", "none"]
     subprocess.run(command, check=True, stdout=sys.stderr, stderr=subprocess.DEVNULL)
     return Library(library)
