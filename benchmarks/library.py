@@ -1,6 +1,6 @@
-"""The library of a benchmark, indexed by the installed command line with its defaults, but for speech and on-screen text.
+"""The library of a benchmark, indexed by the installed command line with its defaults, but without words that are recognized.
 
-They depend on the extras that are installed, and have benchmarks of their own.
+Speech and on-screen text depend on the extras that are installed, and have benchmarks of their own.
 """
 
 from __future__ import annotations
