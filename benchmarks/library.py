@@ -1,4 +1,4 @@
-"""The library of a benchmark, indexed by the installed command line with its defaults, but without words that are recognized.
+"""The library of a benchmark: indexed by the installed command line with its defaults, but without recognized words.
 
 Speech and on-screen text depend on the extras that are installed, and have benchmarks of their own.
 """
