@@ -18,6 +18,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from itertools import product
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,8 @@ from indexer.media.frames import read_frames, read_stills, readable_end
 from indexer.text.encoding import decode
 from indexer.text.sidecars import sidecars
 from search.query.language import QueryError, parse
+from store.filters import within_clause
+from store.paths import path_bytes
 from tests.support.media import animated_webp, greys, joined, motion_photo, render, woven
 from tests.support.sentences import cases
 from tests.support.subtitle_files import KINDS
@@ -53,6 +56,7 @@ _QUERIES = {  # whether they can be searched
     "before:9999": True, "after:2262": True, "dog before:0001": True, "red\u200b dog": True, "cafe\u0301": True,
     "\u200b": False, "\u0301": False, "\ufe0f": False, "NOT \u00ad": False, "dog THEN \u200b": False,
 }  # fmt: skip
+_FORMS: tuple[Literal["NFC", "NFD"], ...] = ("NFC", "NFD")
 _Right = Iterator[bool]
 
 
@@ -66,6 +70,7 @@ def main() -> None:
         "subtitle files": subtitle_files,
         "names of subtitle files": names,
         "files and folders": paths,
+        "names in Unicode": unicode_names,
         "queries": queries,
         "lengths": lengths,
         "clocks that jump": clocks,
@@ -115,6 +120,20 @@ def paths(folder: Path) -> _Right:
     found = {file.relative_to(folder).as_posix() for file in discover([folder]).files}
     for name, is_read in _PATHS.items():
         yield (name in found) == is_read
+
+
+def unicode_names(folder: Path) -> _Right:
+    """Paths of files and folders that are typed composed or decomposed, and are either on disk."""
+    names = ("é.mp4", "Noël à Zürich", "강아지", "ば.mkv", "Å", "ộ")
+    for number, (name, stored, typed) in enumerate(product(names, _FORMS, _FORMS)):
+        on_disk, said = (
+            folder / str(number) / unicodedata.normalize(form, f"{name}/{name}.mp4") for form in (stored, typed)
+        )
+        _tree(on_disk.parent, on_disk.name)
+        _, values = within_clause(str(said.parent))
+        stored_path = path_bytes(str(on_disk))
+        in_folder = any(low <= stored_path < high for low, high in zip(values[1::3], values[2::3], strict=True))
+        yield discover([said]).files == discover([said.parent]).files == [on_disk] and in_folder
 
 
 def queries(folder: Path) -> _Right:

@@ -18,6 +18,7 @@ from indexer.media.motion_photo import PHOTO_SUFFIXES, is_motion_photo
 from indexer.media.suffixes import VIDEO_SUFFIXES
 from indexer.media.webp import is_animated_webp
 from indexer.text.sidecars import SUBTITLE_SUFFIXES, natural, sidecars
+from store.paths import as_on_disk
 
 _BRANDS_BYTES = 128  # of a file of ISO/IEC 14496-12, which hold its brands
 _PACKET_BYTES = 188  # of an MPEG transport stream, ISO/IEC 13818-1; each begins with the byte 0x47
@@ -75,7 +76,7 @@ class _Walk:
         if not target:
             self.problems.append((target, "an empty path"))
             return
-        path = Path(os.path.abspath(os.path.expanduser(target)))
+        path = Path(as_on_disk(os.path.abspath(os.path.expanduser(target))))
         if os.path.lexists(path):
             self._named(path)
         elif glob.has_magic(target):

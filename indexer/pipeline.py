@@ -37,6 +37,7 @@ from indexer.workers.jobs import Reader
 from model.encoder.contract import Encoder
 from store.catalog.catalog import Catalog
 from store.errors import StoreError
+from store.paths import as_on_disk
 from store.types import EncoderInfo, Failure, Video, row_id
 
 log = logging.getLogger(__name__)
@@ -261,7 +262,7 @@ class _Run:
 
         Those that are only out of reach, on a drive that is not there, stay.
         """
-        roots = [str(Path(os.path.abspath(os.path.expanduser(target)))) for target in targets]
+        roots = [as_on_disk(os.path.abspath(os.path.expanduser(target))) for target in targets]
         held = {video.path: video for root in roots for video in self.catalog.videos.all(within=root)}
         gone = [video for video in held.values() if not is_there(video.path)]
         there = (video for video in held.values() if is_there(video.path))

@@ -9,13 +9,12 @@ from __future__ import annotations
 import math
 import os
 import re
-import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from store.paths import path_bytes
+from store.paths import forms_of, path_bytes
 from store.times import CLOCK_COLUMN, TIME_COLUMNS, split_time
 from store.types import label_key
 
@@ -140,11 +139,13 @@ def within_clause(within: str | None) -> tuple[str, tuple[bytes, ...]]:
     """
     if within is None:
         return "TRUE", ()
-    path = os.path.abspath(within)
-    folder = path.rstrip(os.sep)
-    bounds = (path, folder + os.sep, folder + chr(ord(os.sep) + 1))
+    bounds: list[str] = []
+    for path in forms_of(os.path.abspath(within)):
+        folder = path.rstrip(os.sep)
+        bounds += (path, folder + os.sep, folder + chr(ord(os.sep) + 1))
     condition = "(path = CAST(? AS TEXT) OR (path >= CAST(? AS TEXT) AND path < CAST(? AS TEXT)))"
-    return condition, tuple(map(path_bytes, bounds))
+    conditions = " OR ".join([condition] * (len(bounds) // 3))
+    return f"({conditions})", tuple(map(path_bytes, bounds))
 
 
 def _instant_ns(text: str) -> int:
@@ -213,7 +214,7 @@ def _shown(text: str) -> str:
 
 def _in_either_form(condition: str, text: str) -> Condition:
     """A condition on a text whose letters may be composed (NFC) or decomposed (NFD) in the library."""
-    forms = dict.fromkeys((text, *(unicodedata.normalize(form, text) for form in ("NFC", "NFD"))))
+    forms = forms_of(text)
     return f"({' OR '.join([condition] * len(forms))})", tuple(forms)
 
 

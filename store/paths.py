@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import sys
+import unicodedata
+from contextlib import suppress
 
 _AS_UTF8 = sys.getfilesystemencoding() == "utf-8"
 
@@ -29,3 +31,25 @@ def path_of(text: str) -> str:
 def path_text(path: str) -> str:
     """Return a path of this process as UTF-8 has it; bytes that are no UTF-8 are lone surrogates."""
     return path if _AS_UTF8 else path_bytes(path).decode("utf-8", "surrogateescape")
+
+
+def as_on_disk(path: str) -> str:
+    """Return an absolute path with its names as the file system has them, composed or decomposed (Unicode NFC, NFD).
+
+    What is not there stays as it is.
+    """
+    folder, name = os.path.split(path)
+    if path.isascii() or not name or os.path.lexists(path):
+        return path
+    folder = as_on_disk(folder)
+    twins: list[str] = []
+    if not os.path.lexists(os.path.join(folder, name)):
+        wanted = unicodedata.normalize("NFC", name)
+        with suppress(OSError):
+            twins = [each for each in os.listdir(folder) if unicodedata.normalize("NFC", each) == wanted]
+    return os.path.join(folder, min(twins, default=name))
+
+
+def forms_of(name: str) -> list[str]:
+    """Return a name or path, and its composed and decomposed forms where they are others."""
+    return list(dict.fromkeys((name, *(unicodedata.normalize(form, name) for form in ("NFC", "NFD")))))

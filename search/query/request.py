@@ -9,6 +9,7 @@ from typing import Any, Literal, Self, get_args
 
 from search.query.language import ParsedQuery, Step, parse
 from store.filters import Filter
+from store.paths import as_on_disk
 
 Only = Literal["visual", "words", "said", "written"]
 
@@ -171,14 +172,14 @@ def segment_id(text: str) -> int | None:
 
 
 def absolute(path: str | os.PathLike[str]) -> str:
-    """Return a path as the catalog stores it: `~` expanded, absolute, normalized.
+    """Return a path as the catalog stores it: `~` expanded, absolute, in the Unicode form that is on disk.
 
     Raises:
         ValueError: it is empty, and would be the working folder.
     """
     if not os.fspath(path):
         raise ValueError("a path of a file or folder is needed, got an empty one")
-    return os.path.abspath(os.path.expanduser(path))
+    return as_on_disk(os.path.abspath(os.path.expanduser(path)))
 
 
 def _to_parameters(request: SearchRequest | SimilarRequest) -> dict[str, Any]:

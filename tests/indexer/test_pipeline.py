@@ -10,6 +10,7 @@ import sqlite3
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import av
 import numpy as np
@@ -223,6 +224,23 @@ def test_what_is_ignored_later_stays_until_its_file_is_gone(library: Library, fi
     assert [root.files for root in library.catalog.roots.all()] == [2]
     (films / "one.mp4").unlink()
     assert run(library, films, prune=True).pruned == 1
+
+
+@pytest.mark.parametrize(("on_disk", "typed", "name"), [("NFD", "NFC", "Vidéos à Noël"), ("NFC", "NFD", "강아지 ば")])
+def test_a_path_is_typed_in_either_unicode_form(library: Library, tmp_path: Path, on_disk: Any, typed: Any, name: str):
+    folder, said = (tmp_path / normalize(form, name) for form in (on_disk, typed))
+    (folder / "in").mkdir(parents=True)
+    render(folder / "in" / normalize(on_disk, "é.mp4"), frames=5)
+    assert run(library, said).indexed == 1
+    assert run(library, said / "in" / normalize(typed, "é.mp4"), prune=True).unchanged == 1
+    assert run(library, said / "in" / "*.mp4").unchanged == 1
+    (video,) = library.videos(within=said)
+    assert video.path == str(folder / "in" / normalize(on_disk, "é.mp4"))
+    folder.rename(tmp_path / "away")
+    assert library.videos(within=said) == [video]  # not there, and still named so
+    (tmp_path / "away").rename(folder)
+    Path(video.path).unlink()
+    assert run(library, said, prune=True).pruned == 1
 
 
 def test_the_language_that_is_asked_for_is_embedded_and_every_one_is_searched(tmp_path: Path, encoder: Encoder):
