@@ -412,6 +412,19 @@ def duplicates(service: Service, media: Path, times: int) -> Count:
             other = os.path.realpath(copy.video.path) not in keepers
             count.note(copy.keep or other, f"{copy.video.path} is offered, which is kept under another name")
         count.note(bool(keepers), "nothing is kept")
+    for copy in (copy for cluster in found for copy in cluster.videos if not copy.keep):
+        path, away = Path(copy.video.path), media / "away.mp4"
+        path.rename(away)
+        for by in ("another file", "a link", "a hard link"):
+            if by == "another file":
+                path.write_bytes(SECRET)
+            else:
+                (path.symlink_to if by == "a link" else path.hardlink_to)(media / "0.mp4")
+            with suppress(ValueError):
+                service.library.trash([path])
+            count.note(os.path.lexists(path), f"{path} went to the trash, though it was swapped for {by}")
+            path.unlink(missing_ok=True)
+        away.rename(path)
     for name in ("link.mp4", "hard.mp4", "copy.mp4"):
         (media / name).unlink()
     service.library.remove([media / name for name in ("link.mp4", "hard.mp4", "copy.mp4")])

@@ -36,12 +36,31 @@ def duplicates(
             "--forget", min=1, metavar="NUMBER", help="Forget the dismissal with this number.", show_default=False
         ),
     ] = None,
+    trash: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--trash",
+            metavar="COPY",
+            help="Move a copy to the system's trash; several times for several.",
+            show_default=False,
+        ),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before --trash.")] = False,
     json_: JsonOption = False,
 ) -> None:
-    """List duplicate videos and what could be deleted; nothing is deleted."""
-    if sum((dismiss is not None, dismissed, forget is not None)) > 1:
-        raise typer.BadParameter("one of --dismiss, --dismissed and --forget at a time")
+    """List duplicate videos and what could be deleted; nothing is deleted unless --trash names it."""
+    if sum((dismiss is not None, dismissed, forget is not None, bool(trash))) > 1:
+        raise typer.BadParameter("one of --dismiss, --dismissed, --forget and --trash at a time")
+    if yes and not trash:
+        raise typer.BadParameter("--yes goes with --trash")
     with opened(folder) as library:
+        if trash:
+            if not yes:
+                typer.confirm(f"Move {counted(len(trash), 'file')} to the trash?", abort=True)
+            moved = library.trash(trash)
+            for video in moved:
+                out.print(f"Moved to the trash: {video.path}", markup=False)
+            return
         if dismiss is not None:
             number = library.dismiss(*dismiss).id
             out.print(f"Dismissed: {dismiss[0]} and {dismiss[1]} are not the same (#{number}).", markup=False)

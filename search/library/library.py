@@ -110,6 +110,20 @@ class Library:
             )
         )
 
+    def trash(self, paths: Sequence[str | Path]) -> list[Video]:
+        """Move copies to the system's trash and forget them; return them.
+
+        Only copies go that `duplicates` need not keep, whose sound and words the one to keep has too as far as the
+        library knows, and of which no reel has moments. All are checked before the first is moved.
+
+        Raises:
+            ValueError: one is no such copy, or a link; or it or the one to keep is gone or was replaced.
+            OSError: the system has no trash for this file.
+        """
+        from search.library.trash import move_to_trash
+
+        return move_to_trash(self.catalog, self.duplicates(), [absolute(path) for path in paths])
+
     def dismiss(self, one: str | Path, other: str | Path) -> Dismissal:
         """Write that two videos are not the same, so that `duplicates` leaves them out, wherever they move.
 

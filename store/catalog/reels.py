@@ -74,6 +74,11 @@ class Reels:
         rows = self._database.rows("SELECT * FROM selects WHERE reel_id = ? ORDER BY position, id", self._id(name))
         return [_select(row) for row in rows]
 
+    def uses(self, content_hash: str) -> int:
+        """Return how many moments of all reels are of the videos with this content."""
+        (row,) = self._database.rows("SELECT count(*) AS uses FROM selects WHERE content_hash = ?", content_hash)
+        return int(row["uses"])
+
     def tags(self) -> list[str]:
         """Return the tags of moments, the most frequent first."""
         rows = self._database.rows(

@@ -14,6 +14,7 @@ import typer
 from typer.testing import CliRunner
 
 from search.cli.app import app
+from search.library import trash
 from tests.support.media import render
 
 ROOT = Path(__file__).parents[2]
@@ -112,7 +113,9 @@ def test_similar_says_where(library: Path, films: Path):
     assert [Path(moment["path"]).name for moment in by_number] == ["first.mp4"]
 
 
-def test_duplicates_are_listed_and_nothing_is_deleted(films: Path, tmp_path: Path):
+def test_duplicates_are_listed_dismissed_and_moved_to_the_trash(
+    films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     twins = [tmp_path / "one.mp4", tmp_path / "two.mp4"]
     for twin in twins:
         twin.write_bytes((films / "first.mp4").read_bytes())
@@ -142,6 +145,14 @@ def test_duplicates_are_listed_and_nothing_is_deleted(films: Path, tmp_path: Pat
     assert run("duplicates", "--dismissed", "--forget", "1", *there).exit_code == 2
     assert run("duplicates", "--forget", "1", *there).stdout == "Forgot dismissal #1.\n"
     assert "1 video could be deleted" in run("duplicates", *there).stdout
+    monkeypatch.setattr(trash, "_send", lambda path: Path(path).unlink())
+    assert run("duplicates", "--trash", twins[1], *there).exit_code == 1  # nobody says yes
+    assert run("duplicates", "--trash", twins[0], "--yes", *there).exit_code == 1  # the one to keep
+    assert run("duplicates", "--yes", *there).exit_code == 2
+    assert all(twin.exists() for twin in twins)
+    assert "Moved to the trash" in run("duplicates", "--trash", twins[1], "--yes", *there).stdout
+    assert not twins[1].exists()
+    assert run("duplicates", *there).stdout == "No duplicates.\n"
     nowhere = run("duplicates", "--library", tmp_path / "empty")
     assert (nowhere.exit_code, "no library at" in nowhere.stderr) == (1, True)
     assert not (tmp_path / "empty").exists()

@@ -11,11 +11,13 @@ from fastapi import Path as InPath
 from pydantic import BaseModel, ConfigDict, Field
 
 from search.clips.duplicates import LEAST_SECONDS, Duplicates, Kind, find
+from search.library.trash import Stay, move_to_trash, stays
 from search.service.backend.errors import ApiError
 from search.service.backend.paging import Limit, Offset, next_part
 from search.service.backend.schemas import LARGEST_ID, Id, Page, Video
 from search.service.backend.state import IsLocal, ServiceState, Shared
 from search.service.routes.videos import held_video, shown_videos
+from store import types
 from store.catalog import dismissals
 
 router = APIRouter(tags=["library"])
@@ -30,6 +32,19 @@ class SameVideo(BaseModel):
     same_file: bool = Field(description="Whether it is the file before it, under another name.")
     keep: bool = Field(description="Whether to keep it.")
     seconds: float = Field(description="Duration of the whole video.")
+    identical: bool = Field(description="Whether it is, byte for byte, the first video of the group.")
+    stays: Stay | None = Field(
+        description="Why it may not be moved to the trash; null if it may. keep: it is the one to keep, or differs. "
+        "same file: another name of a file. sound, words: it has its own. reel: a reel has moments of it."
+    )
+
+
+class Redundant(BaseModel):
+    """Copies to move to the trash, by their ids."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"videos": [7]}]})
+
+    videos: list[Id] = Field(min_length=1, max_length=100)
 
 
 class NotTheSame(BaseModel):
@@ -75,6 +90,26 @@ async def duplicates(
     found = await to_thread.run_sync(partial(_found, state, min_seconds), limiter=state.comparing)
     items = [_shown(state, group, local=local) for group in found[offset : offset + limit]]
     return Page(items=items, total=len(found), next=next_part(request, offset, len(items), len(found)))
+
+
+@router.post("/duplicates/trash")
+async def trash(copies: Redundant, state: Shared, local: IsLocal) -> Redundant:
+    """Move copies to the system's trash and forget them; all are checked before the first is moved."""
+    _own(local)
+    held = [held_video(state, number) for number in copies.videos]
+
+    def move() -> list[types.Video]:
+        groups = _found(state, LEAST_SECONDS)
+        try:
+            return move_to_trash(state.library.catalog, groups, [video.path for video in held])
+        except (ValueError, OSError) as error:
+            raise ApiError(409, str(error)) from error
+
+    moved = await to_thread.run_sync(move, limiter=state.comparing)
+    for video in moved:
+        if not state.library.catalog.videos.with_hash(video.content_hash):
+            state.previews.forget(video)
+    return Redundant(videos=[video.id for video in moved if video.id is not None])
 
 
 @router.get("/duplicates/dismissed")
@@ -144,6 +179,8 @@ def _shown(state: ServiceState, group: Duplicates, *, local: bool) -> SameVideos
                 keep=copy.keep,
                 same_file=copy.same_file,
                 seconds=copy.seconds,
+                identical=copy.video.content_hash == group.videos[0].video.content_hash,
+                stays=stays(state.library.catalog, group, copy),
             )
             for video, copy in zip(videos, group.videos, strict=True)
         ],
