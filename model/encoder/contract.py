@@ -12,6 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+class ReadAsEnglish(UserWarning):
+    """A text in another language was read as English, for want of what reads it."""
+
+
 class Encoder(Protocol):
     """Frames, segments and texts -> unit vectors in one space.
 

@@ -11,6 +11,7 @@ is not used with an encoder whose queries mean something else.
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
 from model.encoder.batches import check_pairs, require_words
-from model.encoder.contract import Encoder
+from model.encoder.contract import Encoder, ReadAsEnglish
 from model.encoder.language import SURE, english_odds
 from model.encoder.sentences import E5, SentenceEncoder, installed, load_sentences
 from model.registry.registry import locate
@@ -152,8 +153,20 @@ def unread(model: str | Path, texts: Sequence[str]) -> str:
     Args:
         model: as for `load`; nothing is loaded.
     """
-    if installed() or not (locate(model).folder / MAP_FILE).is_file():
+    try:
+        missing = not installed() and (locate(model).folder / MAP_FILE).is_file()
+    except (OSError, ValueError):  # whoever loads it says what is wrong
         return ""
+    return _advice(texts) if missing else ""
+
+
+def warn_unread(encoder: Encoder, texts: Sequence[str]) -> None:
+    """Warn `ReadAsEnglish` of texts of a person that an encoder cannot read for want of its second tower."""
+    if isinstance(encoder, MultilingualEncoder) and not installed() and (advice := _advice(texts)):
+        warnings.warn(advice, ReadAsEnglish, stacklevel=2)
+
+
+def _advice(texts: Sequence[str]) -> str:
     if all(english_odds(text) > -SURE for text in texts):
         return ""
     return (

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -82,8 +83,27 @@ def opened(folder: str | None, *, model: str | None = None, make: bool = False) 
         embedded = folder is not None and not is_url(folder)
         if folder and embedded and not make and not (Path(folder).expanduser() / CATALOG_FILE).is_file():
             raise NoLibrary(f"no library at {folder}; `videobert index FOLDER --library {folder}` makes one")
-        with Library(folder, model=model) as library:
+        with warnings_as_lines(), Library(folder, model=model) as library:
             yield library
+
+
+@contextmanager
+def warnings_as_lines() -> Iterator[None]:
+    """Print what `Library` warns of as one line on stderr, each once."""
+    from model.encoder.contract import ReadAsEnglish
+
+    show = warnings.showwarning
+
+    def line(message: Warning | str, category: type[Warning], *where: Any, **options: Any) -> None:
+        if issubclass(category, ReadAsEnglish):
+            err.print(str(message), markup=False)
+        else:
+            show(message, category, *where, **options)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", ReadAsEnglish)
+        warnings.showwarning = line
+        yield
 
 
 @contextmanager

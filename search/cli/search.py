@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from model.registry.registry import DEFAULT_MODEL
 from search.cli.console import SOME_FAILED, JsonOption, LibraryOption, WithinOption, err, opened, out, print_json
 from search.cli.formatting import moment_lines
 from search.export.formats import export, format_of
@@ -170,7 +169,6 @@ def search(
     )
     if save is not None:
         library.save_search(save, request)
-    _say_unread(library, request)
     return _found(library, request)
 
 
@@ -223,15 +221,6 @@ def remove(
             raise ValueError(f"no saved search {name!r}")
 
 
-def _say_unread(library: Library, request: SearchRequest) -> None:
-    """Print what to install where a description is in a language that the model does not read."""
-    from model.encoder.multilingual import unread
-
-    known = library.catalog.encoder()
-    if request.query and known is not None and (line := unread(known.model or DEFAULT_MODEL, request.descriptions())):
-        err.print(line, markup=False)
-
-
 def _clip(clip: str) -> str | int:
     number = segment_id(clip)
     return clip if number is None or os.path.lexists(clip) else number
@@ -250,6 +239,8 @@ def _found(library: Library, request: SearchRequest | SimilarRequest) -> list[Mo
     if clips <= 1 and (service := running(library.folder, library.catalog)):  # the service takes one upload
         found = service.moments(request, upload=uploads[0] if uploads else None)
         if found is not None:
+            if isinstance(request, SearchRequest) and (note := library.unread(request.descriptions())):
+                err.print(note, markup=False)
             return found
     return library.engine.similar(request) if isinstance(request, SimilarRequest) else library.engine.search(request)
 

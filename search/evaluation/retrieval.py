@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from model.encoder.multilingual import warn_unread
 from search.evaluation.annotations import Annotations, Asks, Query, Window
 from search.evaluation.metrics import (
     Ranks,
@@ -234,6 +235,7 @@ def _outside(path: str, window: Window, indexed: Mapping[str, _Indexed]) -> str:
 
 def _embed(library: Library, texts: Sequence[str]) -> dict[str, NDArray[np.float32]]:
     distinct = list(dict.fromkeys(texts))
+    warn_unread(library.encoder, distinct)
     return dict(zip(distinct, library.encoder.embed_text(distinct), strict=True))
 
 

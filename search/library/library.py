@@ -249,6 +249,16 @@ class Library:
         )
         return self.engine.search(request)
 
+    def unread(self, texts: Sequence[str]) -> str:
+        """One line that says what to install for texts in other languages than the model reads; "" where nothing is
+        missing. Methods that read texts warn `ReadAsEnglish` with it.
+        """
+        from model.encoder.multilingual import unread
+        from model.registry.registry import DEFAULT_MODEL
+
+        known = self.catalog.encoder()
+        return unread(known.model or DEFAULT_MODEL, texts) if known and texts else ""
+
     def similar(self, clip: str | Path | int, *, top: int = 10, within: str | Path | None = None) -> list[Moment]:
         """Return the moments similar to a clip, best first, each with the matching part.
 

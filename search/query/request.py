@@ -97,9 +97,9 @@ class SearchRequest:
         return replace(query, filters=tuple(filters))
 
     def descriptions(self) -> list[str]:
-        """The texts of the query, without filters and operators; [] for none."""
-        steps = self.parsed().steps if self.query.strip() else ()
-        return [text.words for step in steps for text in (*step.must, *step.must_not)]
+        """The texts of the query that a model reads: no filters, operators and words of fields; [] for none."""
+        steps = self.parsed().steps if self.query.strip() and self.only != "words" else ()
+        return [text.words for step in steps for text in (*step.must, *step.must_not) if not text.field]
 
     def with_feedback(self, more: Sequence[int], less: Sequence[int]) -> Self:
         """Add feedback: a segment in `more` is removed from `less`, and vice versa."""

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.encoder.contract import Encoder
+from model.encoder.multilingual import warn_unread
 from search.query.language import ParsedQuery, Text
 from search.query.request import Only, SearchRequest
 from search.ranking.clause import Among, Clause, ClauseScores, SearchContext, reciprocal_ranks
@@ -92,6 +93,7 @@ def _clauses(
 ) -> list[tuple[list[Clause], list[Clause]]]:
     """Return for each step the required and the excluded clauses."""
     texts = [text for step in query.steps for text in (*step.must, *step.must_not) if not text.field]
+    warn_unread(encoder, request.descriptions())
     rows = iter(encoder.embed_text([text.words for text in texts])) if texts else iter(())
     steps = []
     for step in query.steps:

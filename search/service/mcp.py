@@ -59,7 +59,7 @@ class Tools:
         query: Annotated[
             str,
             Field(
-                description='What the moment shows or says, in English. Also: "exact phrase", a NOT b, a AND b, '
+                description='What the moment shows or says, in any language. Also: "exact phrase", a NOT b, a AND b, '
                 f"a THEN b, a THEN WITHIN 20s b, {_FILTERS}."
             ),
         ],
@@ -72,11 +72,13 @@ class Tools:
     ) -> dict[str, Any]:
         """Find moments in the user's videos by what they show or say.
 
-        `verdict` tells whether the best moments are likely relevant: "match", "unsure" or "nothing".
+        `verdict` tells whether the best moments are likely relevant: "match", "unsure" or "nothing"; `note`, if any,
+        that the query was read as English and what reads its language.
         """
         with self._exclusive():
             values = {"query": query, "top": top, "within": within, "only": only, "min_confidence": min_confidence}
-            return _answer(self._library.engine.search(SearchRequest.from_parameters(values)))
+            request = SearchRequest.from_parameters(values)
+            return _answer(self._library.engine.search(request)) | self._note(request.descriptions())
 
     def similar(
         self,
@@ -138,7 +140,10 @@ class Tools:
                 pictures = stills(source, [frame.seconds for frame in summary.keyframes], short_side=SHORT_SIDE)
             file = io.BytesIO()
             board(summary, pictures).save(file, "JPEG", quality=85)
-            return [_json(summary.as_dict()), Image(data=file.getvalue(), format="jpeg")]
+            return [
+                _json(summary.as_dict() | self._note([about] if about else [])),
+                Image(data=file.getvalue(), format="jpeg"),
+            ]
 
     def reels(
         self, name: Annotated[str | None, Field(description="Of a reel, to list its moments.")] = None
@@ -165,6 +170,10 @@ class Tools:
             chosen = replace(chosen, note=note, star=star, tags=tuple(tags or ()))
             (number,) = self._library.catalog.reels.add(reel, [chosen])
             return {"reel": reel, "id": number, "path": chosen.path, "start": chosen.start, "end": chosen.end}
+
+    def _note(self, texts: Sequence[str]) -> dict[str, str]:
+        note = self._library.unread(texts)
+        return {"note": note} if note else {}
 
     @contextmanager
     def _exclusive(self) -> Iterator[None]:

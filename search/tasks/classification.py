@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from indexer.features.video import VideoFeatures
 from model.encoder.classifier import Classifier, fit, probe_inputs
 from model.encoder.contract import Encoder
+from model.encoder.multilingual import warn_unread
 from model.encoder.prompts import LABEL_TEMPLATES, everyday_queries
 
 NONE = "none of these"
@@ -80,6 +81,7 @@ class Labels:
             raise ValueError("classification needs at least one label, got none")
         if twice := {name for name in names if names.count(name) > 1}:
             raise ValueError(f"every label once, got {', '.join(sorted(twice))} more than once")
+        warn_unread(encoder, names)
         sentences = [template.format(name) for name in names for template in LABEL_TEMPLATES]
         points = encoder.embed_text(sentences).reshape(len(names), len(LABEL_TEMPLATES), -1).mean(axis=1)
         points /= np.linalg.norm(points, axis=1, keepdims=True)

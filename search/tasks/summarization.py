@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from indexer.features.video import VideoFeatures
 from model.encoder.contract import Encoder
+from model.encoder.multilingual import warn_unread
 from search.tasks.chapters import Chapter, find_chapters
 from search.tasks.facility_location import choose, coverage, frame_similarity
 
@@ -89,6 +90,8 @@ def summarize(
         raise ValueError(f"a summary needs at least one frame, got {frames}")
     if seconds is not None and not seconds > 0:
         raise ValueError(f"highlights must last longer than 0 seconds, got {seconds}")
+    if about is not None:
+        warn_unread(encoder, [about])
     query = None if about is None else encoder.embed_text([about])[0]
     thinned = _thinned(video)
     similarity, weights = frame_similarity(thinned.features), _seconds_shown(thinned)

@@ -499,7 +499,7 @@ def test_likely_moments_come_first_and_the_rest_is_folded(page: Page, service: s
         answer = route.fetch().json()
         for place, moment in enumerate(answer["items"]):
             moment["likely"] = place == 0
-        route.fulfill(json=answer)
+        route.fulfill(json=answer | {"note": "Read as English."})
 
     page.route(re.compile("/api/v1/search"), grouped)
     page.goto(f"{service}/?q=type:mp4")
@@ -507,6 +507,7 @@ def test_likely_moments_come_first_and_the_rest_is_folded(page: Page, service: s
     rest = page.get_by_role("list", name="Moments, less likely")
     expect(moments).to_have_count(1)
     expect(rest).to_have_count(0)
+    expect(page.locator(".message").get_by_role("status")).to_contain_text("Read as English.")
     page.get_by_text("Less likely ·").click()
     expect(rest.get_by_role("link").first).to_be_visible()
 

