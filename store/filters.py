@@ -213,8 +213,12 @@ def _shown(text: str) -> str:
 
 
 def _in_either_form(condition: str, text: str) -> Condition:
-    """A condition on a text whose letters may be composed (NFC) or decomposed (NFD) in the library."""
-    forms = forms_of(text)
+    """A condition on a text whose letters may be composed (NFC) or decomposed (NFD) in the library.
+
+    SQLite compares only ASCII letters without their case, so that others are looked for as they are mostly written.
+    """
+    cased = (text,) if text.isascii() else (text, text.lower(), text.upper(), text.capitalize(), text.title())
+    forms = dict.fromkeys(form for each in cased for form in forms_of(each))
     return f"({' OR '.join([condition] * len(forms))})", tuple(forms)
 
 

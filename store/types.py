@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+_MARKS = "".join(mark for mark in map(chr, range(0x300, 0x3100)) if unicodedata.category(mark)[0] == "M")
+_WORD = re.compile(rf"(?:[^\W_]|[{_MARKS}])+")  # vowel signs of Hindi, Thai and others are parts of words
 _ARTICLES = {"a", "an", "the"}
 # English plurals, and endings in the order in which they are tried; what ends in them and is no plural keeps them.
 _PLURALS = {
@@ -279,7 +281,7 @@ def label_key(name: str) -> str:
 
     "Riding a Bicycle" and "riding bicycles" have the same key.
     """
-    words = re.findall(r"[^\W_]+", unicodedata.normalize("NFKC", name).casefold())
+    words = _WORD.findall(unicodedata.normalize("NFKC", name).casefold())
     kept = [_singular(word) for word in words if word not in _ARTICLES]
     return " ".join(kept or words)
 

@@ -1,6 +1,7 @@
 """The query language: a parser from text to steps, clauses and filters.
 
-Operators are upper-case; full-width colons and quotation marks are read as plain ones:
+Operators are upper-case; full-width letters, digits and signs, and the quotation marks of other languages, are read as
+plain ones:
 
     a dog on the beach            what the moment shows or says
     "happy birthday"              an exact phrase in the subtitles or in the name of the file or a folder
@@ -39,11 +40,15 @@ _UNKNOWN = re.compile(r"([A-Za-z]{2,20}):(?!//)[^\s:]")  # the name of a filter 
 _ALIKE = 0.55  # of the letters of two names, that one may be meant for the other
 _FIELD = rf'({"|".join(field.name for field in FIELDS)}):("[^"]*"|[^\s"]*)'
 _RUN = re.compile(rf'{_FILTER}|[^\s"]+|"[^"]*"', re.IGNORECASE)
-# As keyboards for Chinese and Japanese write them: quotation marks in pairs, and the colon of a filter that there is.
+# As keyboards of other languages write them: quotation marks in pairs, and the colon of a filter that there is.
+_QUOTED = "|".join(f'{first}[^{first}{last}"]*{last}' for first, last in ("“”", "„“", "„”", "「」", "『』", "«»"))
 _COLONS = "|".join((_NAMES, *(field.name for field in FIELDS)))
-_FULL_WIDTH = re.compile(
-    rf"\u201c([^\u201c\u201d\"]*)\u201d|\u300c([^\u300c\u300d\"]*)\u300d|(?<!\S)({_COLONS})\uff1a", re.IGNORECASE
-)
+_FOREIGN = re.compile(rf"({_QUOTED})|(?<!\S)({_COLONS})\uff1a", re.IGNORECASE)
+# To ASCII, but for the colon; parentheses only divide, and stand without spaces.
+_FULL_WIDTH: dict[int, int | str] = {
+    **{code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)},
+    **{0xFF1A: 0xFF1A, 0xFF08: " ", 0xFF09: " "},
+}
 _GRAMMAR = rf"""
 query: step (_THEN limit? step)*
 limit: _WITHIN DURATION
@@ -118,7 +123,8 @@ def parse(text: str) -> ParsedQuery:
     Raises:
         QueryError: the syntax is wrong, or there is nothing to search for.
     """
-    text = _FULL_WIDTH.sub(lambda found: f"{found[3]}:" if found[3] else f'"{found[0][1:-1]}"', text)
+    text = text.translate(_FULL_WIDTH)
+    text = _FOREIGN.sub(lambda found: f"{found[2]}:" if found[2] else f'"{found[0][1:-1]}"', text)
     kept = _visible(text)
     try:
         return _parsed("".join(text[place] for place in kept))

@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, Self, get_args
 
+from search.query.labels import english_label
 from search.query.language import ParsedQuery, Step, parse
 from store.filters import Filter
 from store.paths import as_on_disk
+from store.types import label_key
 
 Only = Literal["visual", "words", "said", "written"]
 
@@ -89,12 +91,18 @@ class SearchRequest:
         query = parse(self.query) if self.query.strip() or not narrowed else ParsedQuery((Step(),))
         if len(query.steps) > 1 and (clips or self.more or self.less):
             raise ValueError("clips, pictures, more and less go with a query of one step, not with THEN")
-        filters = [replace(each, name="below") if self.remote and each.name == "in" else each for each in query.filters]
+        filters = [self._known(each) for each in query.filters]
         if self.within is not None:
             filters.append(Filter("within", self.within))
         if self.tag is not None:
             filters.append(Filter("tag", self.tag))
         return replace(query, filters=tuple(filters))
+
+    def _known(self, each: Filter) -> Filter:
+        """A filter as this client may ask it, of a label in the language of labels."""
+        if each.name == "shows" and (label := english_label(str(each.value))):
+            return replace(each, value=label_key(label))
+        return replace(each, name="below") if self.remote and each.name == "in" else each
 
     def descriptions(self) -> list[str]:
         """The texts of the query that a model reads: no filters, operators and words of fields; [] for none."""

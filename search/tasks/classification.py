@@ -9,6 +9,7 @@ constants serve every model.
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +21,13 @@ from numpy.typing import NDArray
 from indexer.features.video import VideoFeatures
 from model.encoder.classifier import Classifier, fit, probe_inputs
 from model.encoder.contract import Encoder
+from model.encoder.language import SURE, english_odds
 from model.encoder.multilingual import warn_unread
 from model.encoder.prompts import LABEL_TEMPLATES, everyday_queries
+from search.query.labels import english_label
 
 NONE = "none of these"
+_COMMA = re.compile("[,\uff0c\u3001\u060c]")  # also full-width, ideographic and Arabic ones
 # `python -m benchmarks.classification clips` fits and scores these. The margin rests on few clips: half of them ask for
 # 0.06, the other half for 0.
 SHARPNESS = 0.6  # share of the scale of the training
@@ -81,10 +85,7 @@ class Labels:
             raise ValueError("classification needs at least one label, got none")
         if twice := {name for name in names if names.count(name) > 1}:
             raise ValueError(f"every label once, got {', '.join(sorted(twice))} more than once")
-        warn_unread(encoder, names)
-        sentences = [template.format(name) for name in names for template in LABEL_TEMPLATES]
-        points = encoder.embed_text(sentences).reshape(len(names), len(LABEL_TEMPLATES), -1).mean(axis=1)
-        points /= np.linalg.norm(points, axis=1, keepdims=True)
+        points = _points(names, encoder)
         _, others = everyday_queries(encoder)
         foreign = (others @ points.T).max(axis=1) < _SYNONYM
         return cls(tuple(names), points, others[foreign], encoder.scale)
@@ -98,6 +99,22 @@ class Labels:
         logits = sharpness * self.scale * cosines
         odds = np.exp(logits - logits.max(axis=1, keepdims=True))
         return np.asarray(odds / odds.sum(axis=1, keepdims=True), np.float32)
+
+
+def _points(names: Sequence[str], encoder: Encoder) -> NDArray[np.float32]:
+    """Embed labels, each as the mean of its sentences: float32 (L, D), unit rows.
+
+    Common ones in other languages are said in English. The rest stand alone, since no tower reads half a sentence.
+    """
+    known = [english_label(name) for name in names]
+    alone = english_odds(", ".join(names)) <= -SURE
+    warn_unread(encoder, [name for name, label in zip(names, known, strict=True) if label is None])
+    templates = [("{}",) if alone and label is None else LABEL_TEMPLATES for label in known]
+    said = [label or name for name, label in zip(names, known, strict=True)]
+    sentences = [each.format(name) for name, form in zip(said, templates, strict=True) for each in form]
+    rows = np.split(encoder.embed_text(sentences), np.cumsum([len(form) for form in templates])[:-1])
+    means = np.stack([row.mean(axis=0) for row in rows])
+    return np.asarray(means / np.linalg.norm(means, axis=1, keepdims=True), np.float32)
 
 
 def classify(video: VideoFeatures, by: Labels | Classifier) -> Classification:
@@ -152,13 +169,13 @@ def _probe_inputs(video: VideoFeatures) -> NDArray[np.float32]:
 
 
 def read_labels(text: str) -> list[str]:
-    """Read labels from a comma-separated list, or from a file with one per line; empty and `#` lines are skipped.
+    """Read labels from a list with commas of any script, or from a file with one per line, without empty and `#` lines.
 
     Raises:
         OSError: the file cannot be read.
     """
     path = Path(text).expanduser()
-    if "," in text or not path.is_file():
-        return [name.strip() for name in text.split(",") if name.strip()]
-    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    if _COMMA.search(text) or not path.is_file():
+        return [name.strip() for name in _COMMA.split(text) if name.strip()]
+    lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
     return [line for line in lines if line and not line.startswith("#")]

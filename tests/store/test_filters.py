@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import unicodedata
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -64,8 +65,11 @@ def test_lengths_of_time(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize("typed", ["NFC", "NFD"])
 @pytest.mark.parametrize("stored", ["NFC", "NFD"])
-@pytest.mark.parametrize("word", ["été", "Überfahrt", "ガギグ", "한국", "Đặng"])
-def test_composed_and_decomposed_letters_are_one(word: str, stored: str, typed: str) -> None:
+@pytest.mark.parametrize("cased", [str, str.lower, str.upper])
+@pytest.mark.parametrize("word", ["été", "Überfahrt", "ガギグ", "한국", "Đặng", "Собака"])
+def test_composed_and_decomposed_letters_of_either_case_are_one(
+    word: str, stored: str, typed: str, cased: Callable[[str], str]
+) -> None:
     with closing(sqlite3.connect(":memory:")) as db:
         db.execute("CREATE TABLE videos (id INTEGER, path TEXT, content_hash TEXT)")
         db.execute('CREATE TABLE segments (id INTEGER, start REAL, "end" REAL)')
@@ -76,6 +80,6 @@ def test_composed_and_decomposed_letters_are_one(word: str, stored: str, typed: 
         db.execute("INSERT INTO segments VALUES (1, 0, 1)")
         db.execute("INSERT INTO tags VALUES (1, ?)", [kept])
         for name in ("in", "tag"):
-            condition, values = conditions([parse_filter(name, unicodedata.normalize(typed, word))])
+            condition, values = conditions([parse_filter(name, unicodedata.normalize(typed, cased(word)))])
             asking = f"SELECT count(*) FROM segments JOIN videos WHERE {condition}"
             assert db.execute(asking, values).fetchone() == (1,)

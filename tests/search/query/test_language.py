@@ -219,6 +219,16 @@ def test_no_query_takes_longer_than_its_length(letters: str, end: str):
         ("\u72d7 in\uff1a\u201c\u6211\u7684 \u5f71\u7247\u201d", '\u72d7 in:"\u6211\u7684 \u5f71\u7247"'),
         ("said\uff1a\u4f60\u597d", "said:\u4f60\u597d"),
         ("\u72d7\u3000THEN\u3000\u732b", "\u72d7 THEN \u732b"),
+        ("\u72d7 \uff2e\uff2f\uff34 \u732b", "\u72d7 NOT \u732b"),
+        ("\u72d7\uff08tag\uff1a\u5ba0\u7269\uff09", "\u72d7 tag:\u5ba0\u7269"),
+        ("\u72d7\uff08NOT \u732b\uff09", "\u72d7 NOT \u732b"),
+        (
+            "\uff54\uff41\uff47\uff1a\u6d77\u6ee9 after\uff1a\uff12\uff10\uff12\uff14\uff0d\uff10\uff11",
+            "tag:\u6d77\u6ee9 after:2024-01",
+        ),
+        ("\u72ac \u300e\u304a\u306f\u3088\u3046\u300f", '\u72ac "\u304a\u306f\u3088\u3046"'),
+        ("Hund \u201eguten Morgen\u201c", 'Hund "guten Morgen"'),
+        ("chien \u00abbonjour\u00bb", 'chien "bonjour"'),
     ],
 )
 def test_full_width_signs_are_read(typed: str, plain: str):
@@ -228,6 +238,9 @@ def test_full_width_signs_are_read(typed: str, plain: str):
 def test_full_width_signs_that_mean_nothing_stay():
     assert parse("\u6ce8\u610f\uff1a\u72d7").steps[0].must[0].words == "\u6ce8\u610f\uff1a\u72d7"
     assert parse("a \u201cdog").steps[0].must[0].words == "a \u201cdog"
+    assert parse("\u72d7\uff1f\uff01").steps[0].must[0].words == "\u72d7?!"
+    with pytest.raises(QueryError):
+        parse("\uff08\uff09")
     with pytest.raises(QueryError) as caught:
         parse("\u72d7 before\uff1asoon")
     assert caught.value.position == len("\u72d7 before\uff1a")

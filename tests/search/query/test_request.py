@@ -1,13 +1,17 @@
 """Search requests: from and to parameters, and what they refuse."""
 
 import os
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from model.encoder.labels import label_names
+from search.query.labels import NAMES
 from search.query.language import QueryError
 from search.query.request import SearchRequest, SimilarRequest, segment_id
 from store.filters import Filter
+from store.types import label_key
 
 
 def test_parameters_of_http_hold_what_is_no_default() -> None:
@@ -78,3 +82,36 @@ def test_an_empty_path_is_not_the_working_folder():
 )
 def test_ids_of_any_length_are_numbers(text: str, number: int | None):
     assert segment_id(text) == number
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("狗", "dog"),
+        ("perro", "dog"),
+        ("HUNDE", "dog"),
+        ("vélo", "bike"),
+        ("ve\u0301lo", "bike"),
+        ("海岸", "海岸"),  # not in the table
+        ("الكلب", "الكلب"),
+        ("شاطئ", "beach"),
+        ("कुत्ता", "dog"),
+        ("поезд", "train"),
+        ("Dogs", "dog"),
+        ("boot", "boot"),  # English first
+    ],
+)
+def test_labels_are_filtered_by_in_other_languages(name: str, label: str):
+    (found,) = SearchRequest(f"shows:{name}").parsed().filters
+    assert found == Filter("shows", label)
+    (negated,) = SearchRequest(f"x NOT shows\uff1a{name}").parsed().filters
+    assert negated == Filter("shows", label, negated=True)
+
+
+def test_names_of_labels_are_of_labels_and_no_labels_themselves():
+    vocabulary = set(label_names())
+    names = tomllib.loads(NAMES.read_text(encoding="utf-8"))
+    assert names.keys() <= vocabulary
+    others = [label_key(each) for row in names.values() for each in row]
+    assert len(set(others)) == len(others)
+    assert not set(others) & {label_key(each) for each in vocabulary}

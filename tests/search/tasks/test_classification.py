@@ -43,6 +43,14 @@ def test_the_nearest_label_is_the_most_probable_and_rows_sum_to_one():
     np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-6)
 
 
+def test_labels_in_other_languages_are_those_in_english_where_they_are_known(encoder: Encoder):
+    foreign, plain = Labels.of(["собака", "Katze"], encoder), Labels.of(["dog", "cat"], encoder)
+    assert foreign.names == ("собака", "Katze")
+    np.testing.assert_allclose(foreign.points, plain.points, atol=1e-6)
+    alone = Labels.of(["狗", "走鹃"], encoder).points[1]
+    np.testing.assert_allclose(alone, encoder.embed_text(["走鹃"])[0], atol=1e-6)
+
+
 def test_what_other_phrases_fit_better_is_none_of_the_labels():
     rng = np.random.default_rng(1)
     other = unit(rng, 64)
@@ -67,6 +75,7 @@ def test_labels_that_make_no_sense_are_refused(encoder: Encoder, names: list[str
 
 def test_labels_come_from_a_list_or_a_file(tmp_path: Path):
     assert read_labels("cat, a red dog,") == ["cat", "a red dog"]
+    assert read_labels("猫\uff0c红色的狗\u3001马,") == ["猫", "红色的狗", "马"]
     (tmp_path / "labels.txt").write_text("# pets\ncat\n\ndog\n")
     assert read_labels(str(tmp_path / "labels.txt")) == ["cat", "dog"]
 
