@@ -106,7 +106,7 @@ class SearchRequest:
 
     def descriptions(self) -> list[str]:
         """The texts of the query that a model reads: no filters, operators and words of fields; [] for none."""
-        steps = self.parsed().steps if self.query.strip() and self.only != "words" else ()
+        steps = self.parsed().steps if self.query.strip() and self.only in (None, "visual") else ()
         return [text.words for step in steps for text in (*step.must, *step.must_not) if not text.field]
 
     def with_feedback(self, more: Sequence[int], less: Sequence[int]) -> Self:

@@ -671,6 +671,22 @@ def test_the_language_of_the_browser_is_spoken_and_another_one_chosen(browser: B
         expect(page.get_by_role("heading", level=1)).to_have_text("Library")
 
 
+@in_browser
+@pytest.mark.parametrize("locale", ["zh-CN", "zh-TW"])
+def test_the_page_in_chinese(browser: Browser, service: str, locale: str):
+    with opened(browser, locale=locale) as page:
+        page.goto(service)
+        expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
+        expect(page.get_by_role("heading", name="最近添加")).to_contain_text("4 个视频")
+        box = page.get_by_role("combobox", name="搜索你的视频")
+        box.fill("type\uff1amp4")  # with the colon of a Chinese keyboard
+        box.press("Enter")
+        expect(page.get_by_role("list", name="片段", exact=True).get_by_role("link")).to_have_count(3)
+        page.goto(f"{service}/?view=library")
+        page.get_by_role("combobox", name="语言").select_option(label="English")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Library")
+
+
 def test_the_page_needs_nothing_from_elsewhere():
     files = {path.relative_to(PAGE).as_posix(): path.read_text("utf-8") for path in PAGE.rglob("*.*") if path.is_file()}
     assert {Path(name).suffix for name in files} == {".html", ".css", ".js", ".svg"}
