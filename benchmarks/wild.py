@@ -28,6 +28,7 @@ from indexer.discovery import discover
 from indexer.media.color import to_rgb
 from indexer.media.container import MediaError, probe
 from indexer.media.frames import read_frames, read_stills, readable_end
+from indexer.media.transcode import cut, join
 from indexer.text.encoding import decode
 from indexer.text.sidecars import sidecars
 from search.query.language import QueryError, parse
@@ -78,7 +79,7 @@ def main() -> None:
         "rotations": rotations,
     }
     if shutil.which("ffmpeg") and not quick:
-        kinds |= {"interlaced pictures": fields}
+        kinds |= {"interlaced pictures": fields, "cuts of HDR": hdr_cuts}
         kinds |= {"matrices, ranges, depths": colors, "transparency": transparency, "animated pictures": animations}
     print(f"{'kind':28} inputs  right   ms an input")
     wrong = 0
@@ -204,6 +205,23 @@ def colors(folder: Path) -> _Right:
     for number in range(len(kinds)):
         found = _first(folder / f"{number}.mkv").mean(axis=0)[16 * 224 // 96 :: 32 * 224 // 96][:5]
         yield bool(np.abs(found - _BARS).max() < 6)
+
+
+def hdr_cuts(folder: Path) -> _Right:
+    """What is cut from high dynamic range, or joined, looks as its thumbnail does."""
+    ramps = "nullsrc=s=160x96:r=10:d=0.3,format=yuv420p10le,geq=lum='64+X*4':cb='400+Y*2':cr='620-X*1.2'"
+    codecs = {
+        "a.mkv": ("ffv1",),
+        "a.mp4": ("libx265", "-x265-params", "log-level=none:lossless=1"),
+        "a.mov": ("prores_ks",),
+    }
+    for transfer, (name, codec) in product(("smpte2084", "arib-std-b67"), codecs.items()):
+        tags = ("-color_primaries", "bt2020", "-color_trc", transfer, "-colorspace", "bt2020nc", "-color_range", "tv")
+        _ffmpeg("-f", "lavfi", "-i", ramps, *tags, "-c:v", *codec, folder / name)
+        list(cut(folder / name, [(0.0, 0.2)], folder / "cut.mp4"))
+        list(join([(folder / name, 0.0, 0.2)], folder / "joined.mp4"))
+        for made in ("cut.mp4", "joined.mp4"):
+            yield bool(np.abs(_first(folder / made) - _first(folder / name)).mean() < 5)
 
 
 def fields(folder: Path) -> _Right:

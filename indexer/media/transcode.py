@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.media.color import as_shown
 from indexer.media.container import MediaError, MediaInfo, decoded, opened, probe, seek, start_seconds
 from indexer.media.frames import ALMOST_SECONDS, THREADS, UNKNOWN_FPS, frames_from
 from indexer.media.orientation import Orientation
@@ -32,6 +33,7 @@ _LOWEST_FPS, _HIGHEST_FPS = 15.0, 60.0  # slides and animations tell less, some 
 _HERTZ = 48_000  # of the sound that is written, in two channels
 _FADE_SECONDS = 0.01  # in and out of each part, or joints would click
 _GAP_SECONDS = 0.1  # a clock of the sound that is off by more has jumped, by less it is rounded
+_BT709 = 1  # ITU-T H.273
 _QUALITY = {"crf": "20", "preset": "veryfast"}  # of H.264: visually close to the source, faster than it plays
 
 
@@ -130,7 +132,7 @@ class _Writer:
 
 def _in_the_middle(frame: VideoFrame, info: MediaInfo, stream: VideoStream) -> VideoFrame:
     """A frame upright and as large as it fits into the pictures of a stream, black around it."""
-    upright = Orientation.of(frame).upright(frame.reformat(format="rgb24").to_ndarray())
+    upright = Orientation.of(frame).upright(as_shown(frame).reformat(format="rgb24").to_ndarray())
     scale = min(stream.width / info.width, stream.height / info.height)
     width, height = (max(2, round(side * scale)) for side in (info.width, info.height))
     fitted = type(frame).from_ndarray(np.ascontiguousarray(upright), format="rgb24").reformat(width, height)
@@ -175,10 +177,12 @@ def _stamped(frame: VideoFrame, stream: VideoStream, number: int, step: Fraction
     from av.video.frame import PictureType
 
     orientation = Orientation.of(frame)
+    frame = as_shown(frame)
     if orientation.mirrored:
         upright = np.ascontiguousarray(orientation.upright(frame.reformat(format="rgb24").to_ndarray()))
         frame = type(frame).from_ndarray(upright, format="rgb24")
-    fitted = frame.reformat(width=stream.width, height=stream.height, format="yuv420p")
+    matrix = stream.codec_context.colorspace if frame.format.is_rgb else None
+    fitted = frame.reformat(stream.width, stream.height, "yuv420p", dst_colorspace=matrix or None)
     fitted.pict_type = PictureType.NONE  # or the encoder would keep the source's pattern of key frames
     fitted.pts, fitted.time_base = number, step
     return fitted
@@ -249,6 +253,9 @@ def _picture_stream(output: OutputContainer, info: MediaInfo, rate: Fraction) ->
     stream.width, stream.height = (2 * max(1, round(side / 2)) for side in (width, height))
     stream.pix_fmt, stream.time_base = "yuv420p", 1 / rate
     stream.codec_context.time_base, stream.codec_context.thread_count = 1 / rate, THREADS
+    if not info.plain_color:  # as it is shown, for players would take it for what it was
+        coding = stream.codec_context
+        coding.colorspace = coding.color_primaries = coding.color_trc = _BT709
     if turned.rotation:
         stream.set_display_matrix(turned.matrix())
     return stream

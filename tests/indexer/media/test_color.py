@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from indexer.media.container import probe
 from indexer.media.frames import read_frames
+from indexer.media.transcode import cut, join
 from tests.support.media import render, woven
 
 pytestmark = pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg is absent")
@@ -98,6 +99,12 @@ def test_high_dynamic_range_is_tone_mapped(tmp_path: Path, transfer: str, least:
     assert psnr(read(path), wanted) > least
     assert psnr(picture(path, "null"), wanted) < least - 4
     assert not probe(path).plain_color
+    list(cut(path, [(0.0, 0.2)], tmp_path / "cut.mp4"))
+    list(join([(path, 0.0, 0.2)], tmp_path / "joined.mp4"))
+    for name in ("cut.mp4", "joined.mp4"):
+        assert psnr(read(tmp_path / name), read(path)) > 30
+        assert psnr(picture(tmp_path / name, "null"), wanted) > least - 5
+        assert probe(tmp_path / name).plain_color
 
 
 @pytest.mark.parametrize(
