@@ -28,7 +28,7 @@ const views = {
   search: new ResultsView(root("search"), status, vocabulary, jobs),
   library: new LibraryView(root("library"), status, jobs, () => libraryChanged()),
   film: new VideoView(root("film"), status, () => libraryChanged()), // view=film in the URL
-  duplicates: new DuplicatesView(root("duplicates"), status),
+  duplicates: new DuplicatesView(root("duplicates"), status, () => libraryChanged()),
 };
 const box = new SearchBox(document.getElementById("searchbox"), vocabulary, (file) => searchBy(file));
 const player = new Player(document.getElementById("player"), () => (here().view ? null : views.search.pages));

@@ -318,6 +318,54 @@ def test_a_pair_that_is_not_the_same_is_dismissed_and_compared_again(page: Page,
     expect(page.get_by_text("1 pair that is not the same")).to_have_count(0)
 
 
+@in_browser
+def test_copies_are_played_side_by_side_and_one_moved_to_the_trash(
+    page: Page, service: str, picture: Callable[[Page, str], None]
+):
+    videos = get_json(page, f"{service}/api/v1/videos?limit=4")["items"]
+    copies = [
+        {"video": video, "start": place, "end": 5 + place, "seconds": 6, "keep": not place, "same_file": False}
+        | {"identical": False, "stays": None if place else "keep"}
+        for place, video in enumerate([video for video in videos if video["playable"]][:2])
+    ]
+    group = {"kind": "copy", "videos": copies, "seconds_saved": 6, "bytes_saved": 9}
+    answer = {"items": [group], "total": 1, "next": None}
+    page.route(re.compile(r"/api/v1/duplicates(\?|$)"), lambda route: route.fulfill(json=answer))
+    asked: list[Any] = []
+
+    def trash(route: Route) -> None:
+        asked.append(route.request.post_data_json)
+        answer["items"] = []
+        route.fulfill(json=asked[-1])
+
+    page.route("**/api/v1/duplicates/trash", trash)
+    page.goto(f"{service}/?view=duplicates")
+    page.get_by_role("button", name=re.compile("^Compare .* with the first")).click()
+    dialog = page.get_by_role("dialog", name="Side by side")
+    expect(dialog).to_contain_text("listen to both")
+    leader, follower = (dialog.locator("video").nth(place) for place in (0, 1))
+    second_once(leader, "video.readyState > 1")
+    assert second_once(follower, "video.readyState > 1 && !video.seeking") == 1
+    dialog.get_by_role("button", name="Play").click()
+    second_once(leader, "video.currentTime > 1")
+    dialog.get_by_role("button", name="Play").click()
+    dialog.get_by_role("slider").fill("0.5")
+    assert (second_once(leader, "!video.seeking"), second_once(follower, "!video.seeking")) == (2.5, 3.5)
+    heard = [video.evaluate("video => !video.muted") for video in (leader, follower)]
+    dialog.get_by_role("button", name="Sound of").click()
+    assert heard == [True, False] == [video.evaluate("video => video.muted") for video in (leader, follower)]
+    picture(page, "side-by-side")
+    problems = Axe().run(page, context="dialog")["violations"]
+    assert [(each["id"], each["nodes"][0]["html"]) for each in problems] == []
+    dialog.get_by_role("button", name="Move to the trash").click()
+    page.get_by_role("dialog", name="to the trash?").get_by_role("button", name="Cancel").click()
+    assert asked == []
+    dialog.get_by_role("button", name="Move to the trash").click()
+    page.get_by_role("dialog", name="to the trash?").get_by_role("button", name="Move to the trash").click()
+    expect(page.get_by_role("heading", name="No duplicates")).to_be_visible()
+    assert asked == [{"videos": [copies[1]["video"]["id"]]}]
+
+
 def get_json(page: Page, url: str) -> Any:
     """What the service answers the browser of a page."""
     return page.request.get(url).json()
@@ -620,7 +668,7 @@ def test_every_text_of_the_page_is_in_the_catalogues():
     scripts = "".join(path.read_text("utf-8") for path in PAGE.rglob("*.js") if path.parent.name != "texts")
     html = (PAGE / "index.html").read_text("utf-8")
     counted = {f"count.{noun}" for noun in re.findall(r'count\(.+?, "(\w+)"\)', scripts)}
-    begun = tuple(re.findall(r"say\(`([a-z]+\.)\$", scripts))  # say(`job.${state}`)
+    begun = tuple(re.findall(r"say\(`([a-z]+\.[a-z-]*)\$", scripts))  # say(`job.${state}`)
     used = {key for key in catalogues["en"] if f'"{key}"' in scripts + html or key in counted or key.startswith(begun)}
     assert used == catalogues["en"].keys()
     spelled = set(re.findall(r'"([A-Z][a-z][^"\n]*)"', scripts))

@@ -5,9 +5,11 @@ import { at, here, link } from "../lib/address.js";
 import { bytes, clock, count, duration } from "../lib/format.js";
 import { say } from "../lib/language.js";
 import { thumbnailImage } from "../components/card.js";
-import { element, fill } from "../components/element.js";
+import { confirm } from "../components/confirm.js";
+import { element, fill, icon } from "../components/element.js";
 import { Pages } from "../components/pages.js";
 import { emptyState, errorState, skeletons } from "../components/placeholders.js";
+import { sideBySide } from "../components/side_by_side.js";
 import { toast } from "../components/toast.js";
 
 const KINDS = {
@@ -18,10 +20,14 @@ const KINDS = {
   "shared part": say("duplicates.shared-part"),
 };
 
+const WHY = { copy: "duplicates.why-pictures", "near copy": "duplicates.why-near", "same file": "duplicates.why-file", excerpt: "duplicates.why-part", "shared part": "duplicates.why-part" };
+
 export class DuplicatesView {
-  constructor(root, status) {
+  /** @param {function()} onTrashed called after a video left the library */
+  constructor(root, status, onTrashed) {
     this._root = root;
     this._status = status;
+    this._onTrashed = onTrashed;
   }
 
   async show() {
@@ -45,13 +51,30 @@ export class DuplicatesView {
     try {
       const [groups, { local }] = await Promise.all([this._pages.more(), this._status.load()]);
       if (first) fill(this._groups);
-      this._groups.append(...groups.map((each) => group(each, local ? (video, other) => this._dismiss(video, other) : null)));
+      this._groups.append(...groups.map((each) => group(each, (copy) => this._compare(each, copy, local), local ? (video, other) => this._dismiss(video, other) : null)));
       this._more.hidden = this._pages.complete;
       if (first) this._summary();
     } catch (error) {
       this._fresh = false;
       fill(this._groups, errorState(error, () => this.show()));
     }
+  }
+
+  /** Show a copy beside the first video of its group, with what can be done with it. */
+  _compare({ kind, videos: [first] }, copy, local) {
+    const actions = (close) =>
+      local && [
+        copy.stays ? element("p", { class: "faint" }, say(`duplicates.stays-${copy.stays.replace(" ", "-")}`)) : element("button", { type: "button", click: () => this._trash(copy, close) }, icon("remove"), say("duplicates.trash")),
+        element("button", { type: "button", click: () => (close(), this._dismiss(copy.video, first.video)) }, say("duplicates.dismiss")),
+      ];
+    sideBySide(first, copy, copy.identical ? say("duplicates.why-identical") : say(WHY[kind]), actions);
+  }
+
+  async _trash({ video, identical }, close) {
+    const text = identical ? say("duplicates.trash-identical") : say("duplicates.trash-pictures");
+    if (!(await confirm(say("duplicates.trash-question", { name: video.name }), text, say("duplicates.trash")))) return;
+    close();
+    await this._decide(() => post("/duplicates/trash", { videos: [video.id] }).then(this._onTrashed), say("duplicates.trashed", { name: video.name }));
   }
 
   async _dismiss(video, other) {
@@ -103,8 +126,11 @@ function named([ones, others]) {
   return say("duplicates.pair", { one: name(ones, 0), other: name(others, ones[0] && ones[0].id === others[0]?.id ? 1 : 0) });
 }
 
-/** Return a group; `dismiss` is called with two videos that are not the same, null where that is not for this client. */
-function group({ kind, videos, seconds_saved: saved }, dismiss) {
+/**
+ * Return a group; `compare` is called with a copy, `dismiss` with two videos that are not the same; null where that is not for this
+ * client.
+ */
+function group({ kind, videos, seconds_saved: saved }, compare, dismiss) {
   const [{ video: first }] = videos;
   const label = KINDS[kind] ?? kind;
   return element(
@@ -114,12 +140,12 @@ function group({ kind, videos, seconds_saved: saved }, dismiss) {
     element(
       "ul",
       { class: "grid" },
-      videos.map((each) => copy(each, dismiss && each.video.id !== first.id ? () => dismiss(each.video, first) : null)),
+      videos.map((each, place) => copy(each, place ? () => compare(each) : null, dismiss && each.video.id !== first.id ? () => dismiss(each.video, first) : null)),
     ),
   );
 }
 
-function copy({ video, start, end, keep }, dismiss) {
+function copy({ video, start, end, keep }, compare, dismiss) {
   const href = link({ ...here(), film: video.id, at: at(start ?? 0, end ?? video.duration) });
   const facts = `${video.width} × ${video.height} · ${bytes(video.size)}`;
   return element(
@@ -137,6 +163,11 @@ function copy({ video, start, end, keep }, dismiss) {
       ),
       element("div", { class: "card-text" }, element("span", { class: "name" }, video.name), element("span", { class: "details" }, facts)),
     ),
-    dismiss && element("button", { type: "button", "aria-label": say("duplicates.dismiss-label", { name: video.name }), click: dismiss }, say("duplicates.dismiss")),
+    element(
+      "div",
+      { class: "actions" },
+      compare && element("button", { type: "button", "aria-label": say("compare.label", { name: video.name }), click: compare }, say("compare.compare")),
+      dismiss && element("button", { type: "button", "aria-label": say("duplicates.dismiss-label", { name: video.name }), click: dismiss }, say("duplicates.dismiss")),
+    ),
   );
 }
