@@ -43,6 +43,14 @@ def serve(
             envvar="VIDEOBERT_READ_TOKEN", help="What clients have to show who may only read.", show_default="none"
         ),
     ] = None,
+    tokens: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="VIDEOBERT_TOKENS",
+            help="File of further users, one a line: name, read or write, token.",
+            show_default="none",
+        ),
+    ] = None,
     no_token: Annotated[
         bool, typer.Option("--no-token", help="Let every user of this machine do everything; on 127.0.0.1 only.")
     ] = False,
@@ -56,11 +64,12 @@ def serve(
     from search.service.app import create
     from search.service.backend.endpoint import Endpoint, publish, secret, socket_path, withdraw
     from search.service.backend.settings import Settings, is_loopback
+    from search.service.backend.users import TokenFile
     from search.service.server import LogRate, Server, listen, listen_for_user
 
     with opened(folder, model=model, make=True) as library:
-        if no_token and (token or read_token):
-            raise ValueError("--no-token excludes --token and --read-token")
+        if no_token and (token or read_token or tokens):
+            raise ValueError("--no-token excludes --token, --read-token and --tokens")
         if no_token and not is_loopback(host):
             raise ValueError(f"--no-token is for this machine alone; {host} can be reached from others")
         if not no_token and token is None:
@@ -71,6 +80,7 @@ def serve(
             port=port_socket.getsockname()[1],
             token=token,
             read_token=read_token,
+            users=None if tokens is None else TokenFile(tokens),
             secret=secret(library.folder, make=True) or b"",
         )
         place = socket_path(library.folder, make=True)

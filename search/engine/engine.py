@@ -124,6 +124,12 @@ class Engine:
         """Whether the encoder and index are loaded, so that a search runs without delay."""
         return self._searcher is not None
 
+    @property
+    def searchable(self) -> int:
+        """How many segments searches find, 0 before the first."""
+        searcher = self._searcher
+        return 0 if searcher is None else len(searcher.index)
+
     def data_version(self) -> tuple[int, int]:
         """Return a pair of numbers that differs after every change of the library."""
         return self.catalog.stamp()

@@ -21,6 +21,7 @@ from search.service.backend.errors import MEDIA_TYPE, Problem, add_handlers
 from search.service.backend.schemas import API
 from search.service.backend.settings import Settings
 from search.service.backend.state import ServiceState
+from search.service.probes import Measured, Probes
 
 PAGE = Path(__file__).parents[1] / "page"
 
@@ -82,10 +83,13 @@ def create(library: Library, settings: Settings) -> FastAPI:
     for path in ("/docs", "/openapi.json"):  # where tools and people look first
         app.add_api_route(path, _document, include_in_schema=False)
     add_handlers(app)
+    probes = Probes(state)
+    app.router.routes.extend(probes.routes())
     if PAGE.is_dir():
         app.mount("/", _Page(directory=PAGE, html=True), name="page")
     app.state.keys = Keys()
     app.add_middleware(Guard, settings=settings, keys=app.state.keys)
+    app.add_middleware(Measured, probes=probes)
     return app
 
 

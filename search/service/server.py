@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
 import threading
 import time
@@ -19,7 +20,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from search.service.backend.settings import PORT
 
-_PATIENCE_SECONDS = 5  # with connections that do not end by themselves
+_PATIENCE_SECONDS = 5  # with connections that do not end by themselves, when a person waits for it
+_TERM_SECONDS = 25  # when an orchestrator does; Kubernetes kills after 30
 _MOST_CONNECTIONS = 256
 _SILENT_SECONDS, _LOOK_SECONDS = 15.0, 2.0  # for a request to come whole; between two looks
 _HEADER_BYTES = 2**16
@@ -203,6 +205,8 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Stop gracefully, or at once on a second Ctrl-C."""
+        """Stop gracefully, or at once on a second Ctrl-C: answers that have begun are finished."""
+        if sig == signal.SIGTERM:
+            self.config.timeout_graceful_shutdown = _TERM_SECONDS
         self._ending()
         super().handle_exit(sig, frame)

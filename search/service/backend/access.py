@@ -25,7 +25,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from search.service.backend.endpoint import proof
 from search.service.backend.errors import problem
-from search.service.backend.settings import LOCAL, OWNER, ROLE, Role, Settings
+from search.service.backend.settings import LOCAL, OWNER, PROBES, ROLE, Settings
+from search.service.backend.users import Caller
 
 API = "/api/"
 
@@ -58,23 +59,23 @@ class Keys:
     """Keys that open the page once each, and the cookies that they became."""
 
     def __init__(self) -> None:
-        self._keys: OrderedDict[str, Role] = OrderedDict()
-        self._cookies: OrderedDict[str, Role] = OrderedDict()
+        self._keys: OrderedDict[str, Caller] = OrderedDict()
+        self._cookies: OrderedDict[str, Caller] = OrderedDict()
 
-    def new(self, role: Role = "owner") -> str:
-        """Make a key."""
-        return _remember(self._keys, role)
+    def new(self) -> str:
+        """Make a key of the owner."""
+        return _remember(self._keys, Caller("owner"))
 
     def redeem(self, key: str) -> str | None:
         """Return a cookie for a key, which is void from now on; None where there is no such key."""
-        role = self._keys.pop(key, None)
-        return None if role is None else self.cookie(role)
+        caller = self._keys.pop(key, None)
+        return None if caller is None else self.cookie(caller)
 
-    def cookie(self, role: Role) -> str:
+    def cookie(self, caller: Caller) -> str:
         """Make a cookie."""
-        return _remember(self._cookies, role)
+        return _remember(self._cookies, caller)
 
-    def role(self, cookie: str) -> Role | None:
+    def caller(self, cookie: str) -> Caller | None:
         """Return whose cookie it is."""
         return self._cookies.get(cookie)
 
@@ -157,56 +158,65 @@ class Guard:
                     return self._greeted(asked, name, greet(asked[name][0]))
         if scope["path"] == CHALLENGE:
             return self._proof(scope)
-        role, wait = self._role(scope, headers)
-        if role is not None:
-            return self._admitted(scope, headers, role)
+        if scope["path"] in PROBES and scope["method"] in _SAFE:
+            return None
+        caller, wait = self._caller(scope, headers)
+        if caller is not None:
+            return self._admitted(scope, headers, caller)
         if wait:
             return problem(429, "too many wrong tokens", headers={"retry-after": str(math.ceil(wait))})
         if scope["path"].startswith(API):
             return problem(401, "this service wants its token", headers={"www-authenticate": "Bearer"})
         return PlainTextResponse(_CLOSED, 401)
 
-    def _admitted(self, scope: Scope, headers: Headers, role: Role) -> Response | None:
+    def _admitted(self, scope: Scope, headers: Headers, caller: Caller) -> Response | None:
         """Note who asks; what to say instead of an answer, if anything."""
-        scope[ROLE], scope[LOCAL] = role, role == "owner"
-        scope[OWNER] = "" if role == "owner" else role
+        role = caller.role
+        scope[ROLE], scope[LOCAL], scope[OWNER] = role, role == "owner", caller.owner
         reads = scope["method"] in _SAFE or scope["path"] in _QUESTIONS
         if role == "read" and not reads:
             return problem(403, "this token may only read")
         return self._too_large(scope, headers)
 
-    def _role(self, scope: Scope, headers: Headers) -> tuple[Role | None, float]:
+    def _caller(self, scope: Scope, headers: Headers) -> tuple[Caller | None, float]:
         """Who asks, None for a stranger; and how long no token of theirs is looked at."""
         cookie = cookie_parser(headers.get("cookie", "")).get(self._cookie)
-        if cookie is not None and (role := self._keys.role(cookie)) is not None:
-            return role, 0.0
+        if cookie is not None and (caller := self._keys.caller(cookie)) is not None and self._is_known(caller):
+            return caller, 0.0
         scheme, _, token = headers.get("authorization", "").partition(" ")
         shown = token.strip() if scheme.lower() == "bearer" else None
         if _same(shown, self._settings.local_token):
-            return "owner", 0.0
+            return Caller("owner"), 0.0
         if self._settings.token is None:
-            return "owner", 0.0
+            return Caller("owner"), 0.0
         if shown is None:
             return None, 0.0
         return self._guessed(_client(scope), shown)
 
-    def _guessed(self, client: str, token: str) -> tuple[Role | None, float]:
-        """The role of a token that a person may have chosen; who is wrong too often is not listened to."""
+    def _is_known(self, caller: Caller) -> bool:
+        """Whether a caller that was let in is still: users may have been taken out of their file."""
+        users = self._settings.users
+        return not caller.user or (users is not None and users.knows(caller.user, caller.role))
+
+    def _guessed(self, client: str, token: str) -> tuple[Caller | None, float]:
+        """Who has a token that a person may have chosen; who is wrong too often is not listened to."""
         if wait := self._guesses.wait(client):
             return None, wait
         if _same(token, self._settings.token):
-            return "owner" if self._settings.loopback else "write", 0.0
+            return Caller("owner" if self._settings.loopback else "write"), 0.0
         if _same(token, self._settings.read_token):
-            return "read", 0.0
+            return Caller("read"), 0.0
+        if self._settings.users is not None and (user := self._settings.users.find(token)) is not None:
+            return Caller(user.role, user.name), 0.0
         self._guesses.wrong(client)
         return None, 0.0
 
     def _cookie_for(self, token: str) -> str | None:
         """A cookie for a token in an address."""
         if _same(token, self._settings.local_token):
-            return self._keys.cookie("owner")
-        role, _ = self._guessed("address", token)
-        return None if role is None else self._keys.cookie(role)
+            return self._keys.cookie(Caller("owner"))
+        caller, _ = self._guessed("address", token)
+        return None if caller is None else self._keys.cookie(caller)
 
     def _greeted(self, asked: dict[str, list[str]], name: str, cookie: str | None) -> Response:
         """Take key or token out of the address, where history and links would show it, and leave a cookie."""
@@ -263,9 +273,9 @@ def _client(scope: Scope) -> str:
     return str(scope["client"][0]) if scope.get("client") else ""
 
 
-def _remember(kept: OrderedDict[str, Role], role: Role) -> str:
+def _remember(kept: OrderedDict[str, Caller], caller: Caller) -> str:
     fresh = secrets.token_urlsafe(32)
-    kept[fresh] = role
+    kept[fresh] = caller
     while len(kept) > _MOST_KEYS:
         kept.popitem(last=False)
     return fresh

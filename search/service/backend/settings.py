@@ -7,16 +7,15 @@ import re
 import secrets
 import socket
 from dataclasses import dataclass, field
-from typing import Literal
+
+from search.service.backend.users import LEAST_TOKEN, TokenFile
 
 LOCALHOST = "127.0.0.1"
 PORT = 8420
 LOCAL = "videobert.local"  # of a request: whether its client may be told paths and may change the library
 ROLE = "videobert.role"  # of a request: see `Role`
 OWNER = "videobert.owner"  # of a request: whose saved searches it sees; "" for the owner of the library
-LEAST_TOKEN = 16  # characters: beyond guessing
-
-Role = Literal["owner", "write", "read"]
+PROBES = ("/healthz", "/readyz")  # paths that are answered without a token
 
 _HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[^:\[\]/@]+)(:(?P<port>[0-9]{1,5}))?")
 
@@ -31,6 +30,7 @@ class Settings:
         token: what clients have to show to read and to save searches; None lets everybody on this machine in, and is
             never allowed where the address can be reached from other machines.
         read_token: what clients have to show who may only read.
+        users: further users with tokens of their own.
         local_token: what a program shows that may read the folder of the library: it is let in, and is told paths.
         secret: of the library, by which it proves to the command line that it is its service.
         upload_bytes: of one request, at most.
@@ -43,6 +43,7 @@ class Settings:
     port: int = PORT
     token: str | None = None
     read_token: str | None = None
+    users: TokenFile | None = None
     local_token: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
     secret: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
     upload_bytes: int = 512 * 2**20
