@@ -21,16 +21,18 @@ from store.types import label_key
 Value = str | int | float
 Condition = tuple[str, tuple[Any, ...]]  # SQL over `segments JOIN videos`, and its parameters
 
-_TAGGED = "EXISTS (SELECT 1 FROM tags WHERE segment_id = segments.id AND name COLLATE NOCASE = ? COLLATE NOCASE)"
+# By `IN`, which is answered once and from an index, not once for every segment.
+_TAGGED = "segments.id IN (SELECT segment_id FROM tags WHERE name COLLATE NOCASE = ? COLLATE NOCASE)"
 _COLLECTED = (
-    "EXISTS (SELECT 1 FROM selects WHERE selects.content_hash = videos.content_hash "
-    'AND selects.start < segments."end" AND selects."end" > segments.start AND {})'
+    "segments.id IN (SELECT inside.id FROM selects JOIN videos AS of ON of.content_hash = selects.content_hash "
+    "JOIN segments AS inside ON inside.video_id = of.id "
+    'WHERE selects.start < inside."end" AND selects."end" > inside.start AND {})'
 )
 _COLLECTED_TAG = _COLLECTED.format(
     "EXISTS (SELECT 1 FROM json_each(selects.tags) WHERE value COLLATE NOCASE = ? COLLATE NOCASE)"
 )
 _NOTED = _COLLECTED.format(r"note LIKE ? ESCAPE '\'")
-_SHOWING = 'EXISTS (SELECT 1 FROM labels WHERE segment_id = segments.id AND "key" = ?)'
+_SHOWING = 'segments.id IN (SELECT segment_id FROM labels WHERE "key" = ?)'
 _WITH_LINES = "EXISTS (SELECT 1 FROM cues WHERE cues.video_id = videos.id AND cues.source = ?)"
 _SOURCES = {"subtitles": "subtitles", "speech": "speech", "screen-text": "screen"}  # after has: -> of cues
 _LIKE = r"path LIKE CAST(? AS TEXT) ESCAPE '\'"  # the case of ASCII letters does not matter to it
@@ -59,6 +61,7 @@ class FilterSpec:
         parse: reads the text after the colon, which is not empty; ValueError names the accepted forms.
         sql: makes the condition of a parsed value.
         typed: whether it is part of the query language.
+        of_videos: whether it holds for all segments of a video or for none.
         values: offered while typing: these, or what the library holds; "dates" are years and months, "days" days.
     """
 
@@ -68,6 +71,7 @@ class FilterSpec:
     parse: Callable[[str], Value]
     sql: Callable[[Any], Condition]
     typed: bool = True
+    of_videos: bool = True
     values: tuple[str, ...] | Literal["folders", "tags", "labels", "suffixes", "dates", "days", "cameras"] = ()
 
 
@@ -104,6 +108,11 @@ def conditions(filters: Iterable[Filter]) -> Condition:
         clauses.append(f"{'NOT ' if each.negated else ''}({clause})")
         parameters += values
     return " AND ".join(clauses), tuple(parameters)
+
+
+def are_of_videos(filters: Iterable[Filter]) -> bool:
+    """Return whether filters hold for all segments of a video or for none."""
+    return all(_BY_NAME[each.name].of_videos for each in filters)
 
 
 def parse_filter(name: str, text: str) -> Filter:
@@ -257,6 +266,7 @@ FILTERS = (
         str,
         _tagged,
         values="tags",
+        of_videos=False,
     ),
     FilterSpec(
         "note",
@@ -264,6 +274,7 @@ FILTERS = (
         "note:sunset",
         str,
         lambda part: _in_either_form(_NOTED, f"%{_literally(part)}%"),
+        of_videos=False,
     ),
     FilterSpec(
         "shows",
@@ -272,6 +283,7 @@ FILTERS = (
         _label,
         lambda key: (_SHOWING, (key,)),
         values="labels",
+        of_videos=False,
     ),
     FilterSpec(
         "type",

@@ -116,22 +116,21 @@ class SearchContext:
             ids = self.index.search(clause.vectors, limit, among=among)[1]
             found.update(number for number in ids.ravel().tolist() if number >= 0)
         if self._by_words(clause):
-            rare = rarest_terms(self._weights(clause))
+            weights = self._weights(clause)
+            words, rare = sorted(weights, key=lambda word: -weights[word]), rarest_terms(weights)
             fulltext = self.fulltext(clause)
-            found.update(
-                fulltext.search(clause.words, phrases=clause.phrases, any_of=rare, filters=self.filters, limit=limit)
-            )
+            found.update(fulltext.search(words, phrases=clause.phrases, any_of=rare, filters=self.filters, limit=limit))
             if similar := [term for word in rare for term in self.similar(word, clause)]:
                 found.update(fulltext.search_terms(similar, filters=self.filters, limit=limit))
         return found
 
-    def scores(self, clause: Clause, ids: Sequence[int], neighbours: Neighbours) -> ClauseScores:
+    def scores(self, clause: Clause, ids: Sequence[int], neighbours: Neighbours | None) -> ClauseScores:
         """Score candidates.
 
         Args:
             clause: the query.
             ids: C segments.
-            neighbours: of these segments, including themselves.
+            neighbours: of these segments, including themselves; None if only words count.
         """
         coverage = self._coverage(clause, ids)
         keep = ~self._without_phrases(clause, ids)
@@ -140,25 +139,24 @@ class SearchContext:
             words = reciprocal_ranks(np.where(coverage >= WORDS_ENOUGH, coverage, -np.inf))
             by_text = text_confidence(coverage) * keep
             return ClauseScores(nothing, words * keep, nothing, by_text, by_text)
-        is_text = bool(clause.text)
-        similarity = self.calibrator.similarity(
-            clause.vectors, neighbours.embeddings, is_text=is_text, near=neighbours.hubness
-        )
-        # No smoothing for clips: they are matched frame by frame later, and the neighbours of a copy may differ.
-        similarity = neighbours.smooth(similarity) if is_text else neighbours.own(similarity)
-        by_vectors, by_words = self.by_frames, self.only != "visual"
         by_frames, evidence = nothing, np.where(coverage >= WORDS_ENOUGH, 0.0, -np.inf)
-        if by_vectors:
+        if neighbours is not None:
+            is_text = bool(clause.text)
+            similarity = self.calibrator.similarity(
+                clause.vectors, neighbours.embeddings, is_text=is_text, near=neighbours.hubness
+            )
+            # No smoothing for clips: they are matched frame by frame later, and the neighbours of a copy may differ.
+            similarity = neighbours.smooth(similarity) if is_text else neighbours.own(similarity)
             labels = label_evidence(self.catalog, clause.text, len(clause.words)) if is_text else 0.0
             by_frames = self.calibrator.confidence(similarity, is_text=is_text, evidence=labels)
             evidence = self.calibrator.log_odds(similarity, is_text=is_text)
-        by_text = text_confidence(coverage) if by_words else nothing
+        by_text = text_confidence(coverage) if self.only != "visual" else nothing
         ranks = reciprocal_ranks(evidence + text_evidence(coverage, self.calibrator.size))
         share = by_text / np.maximum(by_text + by_frames, 1e-9)
         confidence = (1 - (1 - by_frames) * (1 - by_text)) * keep
         return ClauseScores(ranks * (1 - share) * keep, ranks * share * keep, nothing, confidence, by_text - by_frames)
 
-    def rejection(self, clause: Clause, ids: Sequence[int], neighbours: Neighbours) -> NDArray[np.float64]:
+    def rejection(self, clause: Clause, ids: Sequence[int], neighbours: Neighbours | None) -> NDArray[np.float64]:
         """Return how likely candidates match an excluded clause: (C,), 0 to 1; 0 or 1 for phrases and fields."""
         if clause.phrases:
             return (~self._without_phrases(clause, ids)).astype(np.float64)
@@ -212,7 +210,7 @@ class SearchContext:
     def _document_frequency(self, word: str, clause: Clause) -> int:
         known, key = self.calibrator.document_frequencies, (word, frozenset(clause.columns))
         if key not in known:
-            known[key] = self.fulltext(clause).document_frequency(word, limit=self.calibrator.size)
+            known[key] = min(self.fulltext(clause).document_frequency(word), self.calibrator.size)
         return known[key]
 
     def _without_phrases(self, clause: Clause, ids: Sequence[int]) -> NDArray[np.bool_]:

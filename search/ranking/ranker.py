@@ -69,10 +69,16 @@ def rank(
     size = context.size(among, max(wanted, _MOST_CANDIDATES))
     most = min(size, _MOST_CANDIDATES if len(steps) == 1 else _MOST_OF_STEPS)
     limit = min(wanted, max(size, _LEAST_CANDIDATES))
-    while True:
-        results = _step_results(request, steps, context, encoder, among, limit)
+    results: list[StepResult] = []
+    moments: list[Moment] = []
+    candidates: list[set[int]] = []
+    while len(moments) < request.top:
+        before, candidates = candidates, _candidates(steps, context, among, limit)
+        if candidates == before:
+            break
+        results = _step_results(request, steps, candidates, context, encoder, among)
         moments = _per_video(_joined(query, results), request.per_video)
-        if len(moments) >= request.top or limit >= most:
+        if limit >= most:
             break
         limit *= 4
     by_words = set().union(*(each.by_words for each in results))
@@ -132,23 +138,32 @@ def _unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-9), np.float32)
 
 
+def _candidates(
+    steps: Sequence[tuple[list[Clause], list[Clause]]],
+    context: SearchContext,
+    among: Among,
+    limit: int,
+) -> list[set[int]]:
+    """Return the candidates of each step."""
+    return [{number for clause in must for number in context.candidates(clause, among, limit)} for must, _ in steps]
+
+
 def _step_results(
     request: SearchRequest,
     steps: Sequence[tuple[list[Clause], list[Clause]]],
+    by_step: Sequence[set[int]],
     context: SearchContext,
     encoder: Encoder,
     among: Among,
-    limit: int,
 ) -> list[StepResult]:
     """Score the candidates of all steps for each step."""
-    by_step = [{number for clause in must for number in context.candidates(clause, among, limit)} for must, _ in steps]
     found = set().union(*by_step)
     if len(steps) > 1:
         of_videos = _of_likely_videos(by_step, context, max(_LEAST_VIDEOS, 2 * request.top))
         found = set(context.passing(of_videos, among).tolist())
     hits = located_hits(context.catalog, sorted(found))
     ids = [hit.segment_id for hit in hits]
-    neighbours = neighbours_of(context.catalog, ids)
+    neighbours = neighbours_of(context.catalog, ids) if context.by_frames else None
     return [_step_result(request, *clauses, hits, context, encoder, neighbours) for clauses in steps]
 
 
@@ -175,7 +190,7 @@ def _step_result(
     hits: Sequence[Hit],
     context: SearchContext,
     encoder: Encoder,
-    neighbours: Neighbours,
+    neighbours: Neighbours | None,
 ) -> StepResult:
     ids = [hit.segment_id for hit in hits]
     for_it = [context.scores(clause, ids, neighbours) for clause in must]

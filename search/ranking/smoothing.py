@@ -60,6 +60,7 @@ def neighbours_of(catalog: Catalog, ids: Sequence[int]) -> Neighbours:
     own = rows[:, _BESIDE]
     middles, seconds = spans.mean(axis=2), np.maximum(spans[..., 1] - spans[..., 0], _SHORTEST_SECONDS)
     near = np.exp(-np.abs(middles - middles[:, _BESIDE : _BESIDE + 1]) / _FADING_SECONDS)
-    alike = np.stack([(embeddings[own] * embeddings[column]).sum(axis=1) for column in rows.T], axis=1)
+    mine = embeddings[own]
+    alike = np.stack([np.einsum("cd,cd->c", mine, embeddings[column]) for column in rows.T], axis=1)
     weights = there * near * seconds * alike.clip(min=0.0) ** 2
     return Neighbours(embeddings, hubness, rows, weights / weights.sum(axis=1, keepdims=True))

@@ -24,11 +24,13 @@ from store.arrays import (
 from store.catalog.analyzer import storable
 from store.catalog.changes import STARTED
 from store.catalog.database import AMONG, Database, is_id, json_ids
+from store.catalog.filtering import filtered_ids
 from store.catalog.labels import label_rows
 from store.errors import NotInLibrary
 from store.filters import Filter, conditions
 from store.types import EncoderInfo, LocatedSegment, NewSegment, Segment, SegmentText, Windows
 
+_ROWS = 50_000  # numbers of segments that are read at a time
 _CHUNK = 4096  # rows read at a time: about 6 MB of vectors of 384 components
 _OWNED = {
     "embeddings": "vector, hubness",
@@ -62,21 +64,44 @@ class Segments:
 
     def located(self, ids: Sequence[int]) -> list[LocatedSegment]:
         """Return segments with the paths of their videos in the order of ``ids``, leaving out ids that are not held."""
-        found: dict[int, LocatedSegment] = {}
+        rows: list[tuple[int, int, float, float, str]] = []
         for first in range(0, len(ids), _CHUNK):
-            for row in self._database.rows(
-                'SELECT segments.id AS segment_id, video_id, path, start, "end", text '
-                f"FROM segments JOIN videos ON videos.id = video_id WHERE segments.id {AMONG}",
+            rows += self._database.tuples(
+                f'SELECT id, video_id, start, "end", text FROM segments WHERE id {AMONG}',
                 json_ids(ids[first : first + _CHUNK]),
-            ):
-                found[row["segment_id"]] = LocatedSegment(**row)
+            )
+        videos = json_ids({row[1] for row in rows})
+        paths = {
+            row["id"]: row["path"]
+            for row in self._database.rows(f"SELECT id, path FROM videos WHERE id {AMONG}", videos)
+        }
+        found = {
+            number: LocatedSegment(number, video, paths[video], start, end, text)
+            for number, video, start, end, text in rows
+            if video in paths  # not removed since
+        }
         return [found[number] for number in map(int, ids) if number in found]
 
     def ids(self, filters: Iterable[Filter] = ()) -> NDArray[np.int64]:
         """Return the ids of the segments that all filters hold for: int64 (N,), sorted."""
-        sql, values = _passing(filters)
-        rows = self._database.tuples(sql, *values)
-        return np.sort(np.fromiter((number for (number,) in rows), np.int64, len(rows)))
+        return np.array(filtered_ids(self._database, filters), np.int64)
+
+    def middles(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+        """Return the ids of all segments, sorted, their videos, and the seconds halfway from start to end."""
+        parts: list[NDArray[np.float64]] = [np.empty((0, 3))]
+        last = 0
+        while True:  # in parts: all rows of a large library at once would take more memory than the arrays
+            rows = self._database.tuples(
+                'SELECT id, video_id, (start + "end") / 2 FROM segments WHERE id > ? ORDER BY id LIMIT ?',
+                last,
+                _ROWS,
+            )
+            if not rows:
+                break
+            parts.append(np.array(rows, np.float64))
+            last = rows[-1][0]
+        ids, videos, middles = np.concatenate(parts).T
+        return ids.astype(np.int64), videos.astype(np.int64), middles
 
     def held(self, ids: NDArray[np.int64], filters: Iterable[Filter] = ()) -> NDArray[np.int64]:
         """Return those of ``ids`` that are segments for which all filters hold: int64 (N,), sorted."""
@@ -186,12 +211,18 @@ class Segments:
             for number, width, pts, data, hubness in found
         }
 
-    def incomplete(self) -> list[int]:
-        """Return the ids of the videos that lack windows or hubness, as an older version indexed them, in order."""
+    def incomplete(self, *, after: int = 0) -> list[int]:
+        """Return the ids of the videos that lack windows or hubness, as an older version indexed them, in order.
+
+        Args:
+            after: only segments with greater ids are looked at.
+        """
         rows = self._database.tuples(
-            "SELECT DISTINCT video_id FROM segments WHERE NOT EXISTS "
+            "SELECT DISTINCT video_id FROM segments WHERE id > ? AND (NOT EXISTS "
             "(SELECT 1 FROM windows WHERE windows.segment_id = segments.id) OR EXISTS "
-            "(SELECT 1 FROM embeddings WHERE embeddings.segment_id = segments.id AND hubness IS NULL) ORDER BY video_id"
+            "(SELECT 1 FROM embeddings WHERE embeddings.segment_id = segments.id AND hubness IS NULL)) "
+            "ORDER BY video_id",
+            after,
         )
         return [number for (number,) in rows]
 

@@ -11,8 +11,8 @@ import math
 import re
 from collections.abc import Collection, Iterable, Sequence
 
-from store.catalog.database import Connection, Database
-from store.catalog.fulltext import WEIGHTS, FullText
+from store.catalog.database import AMONG, Connection, Database, json_ids
+from store.catalog.fulltext import WEIGHTS, Expression, FullText
 from store.fields import Column
 from store.filters import Filter, conditions
 
@@ -20,7 +20,6 @@ _GAP = 2  # positions between two sources: no phrase goes over it
 _MOST_BYTES = 2000  # of a term: PostgreSQL takes 2046
 _LAST = 16_383  # position in a `tsvector`
 _LETTERS: dict[Column, str] = dict(zip(WEIGHTS, "ABCD", strict=True))  # weights of PostgreSQL
-_ROW = re.compile(r'"([^"]*)"')  # terms in a row, as `match_expression` writes them
 
 _SCHEMA = """
 CREATE TABLE segments_fts (
@@ -70,11 +69,11 @@ class TsvectorFullText(FullText):
         super().__init__(database, columns=columns)
         self._counted: tuple[object, int, float] | None = None  # stamp, documents and mean terms of each
 
-    def _ranked(self, expression: str, filters: Iterable[Filter], limit: int) -> list[int]:
-        if not (query := self._in_columns(expression)):
+    def _ranked(self, expressions: Sequence[Expression], filters: Iterable[Filter], limit: int) -> list[int]:
+        if not (query := self._match(expressions[-1])):
             return []
         documents, mean = self._statistics()
-        phrases = [found[1].split() for found in _ROW.finditer(expression)]
+        phrases = [list(way) for group in expressions[-1] for way in group]
         ranked = json.dumps([[self._idf(phrase, documents), phrase] for phrase in phrases], ensure_ascii=False)
         condition, values = conditions(filters)
         rows = self._database.tuples(
@@ -90,12 +89,17 @@ class TsvectorFullText(FullText):
         )
         return [number for (number,) in rows]
 
-    def _in_columns(self, expression: str) -> str:
-        """An expression of FTS5 as a `tsquery`: no phrase goes over two columns."""
-        if not expression or not self._columns:
+    def _holding(self, ways: Sequence[Sequence[str]], ids: Collection[int]) -> set[int]:
+        if not (query := self._match([ways])):
+            return set()
+        sql = f"SELECT rowid FROM segments_fts WHERE segments_fts MATCH ? AND rowid {AMONG}"
+        return {number for (number,) in self._database.tuples(sql, query, json_ids(ids))}
+
+    def _match(self, expression: Expression) -> str:
+        """An expression as a `tsquery`: no phrase goes over two columns."""
+        if not all(expression) or not self._columns:
             return ""
-        query = _ROW.sub(lambda found: self._query(found[1].split()), expression)
-        return query.replace(" OR ", " | ").replace(" AND ", " & ")
+        return " & ".join(f"({' | '.join(map(self._query, group))})" for group in expression)
 
     def _query(self, phrase: Sequence[str]) -> str:
         letters = sorted(_LETTERS[column] for column in self._columns)

@@ -72,12 +72,12 @@ def test_composed_and_decomposed_letters_of_either_case_are_one(
 ) -> None:
     with closing(sqlite3.connect(":memory:")) as db:
         db.execute("CREATE TABLE videos (id INTEGER, path TEXT, content_hash TEXT)")
-        db.execute('CREATE TABLE segments (id INTEGER, start REAL, "end" REAL)')
+        db.execute('CREATE TABLE segments (id INTEGER, video_id INTEGER, start REAL, "end" REAL)')
         db.execute('CREATE TABLE selects (content_hash TEXT, start REAL, "end" REAL, note TEXT, tags TEXT)')
         db.execute("CREATE TABLE tags (segment_id INTEGER, name TEXT)")
         kept = unicodedata.normalize(stored, word)
         db.execute("INSERT INTO videos VALUES (1, ?, '')", [f"/films/{kept}/a.mp4"])
-        db.execute("INSERT INTO segments VALUES (1, 0, 1)")
+        db.execute("INSERT INTO segments VALUES (1, 1, 0, 1)")
         db.execute("INSERT INTO tags VALUES (1, ?)", [kept])
         for name in ("in", "tag"):
             condition, values = conditions([parse_filter(name, unicodedata.normalize(typed, cased(word)))])

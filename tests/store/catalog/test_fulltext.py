@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlite_utils import Database
 
+import store.catalog.fulltext
 from store.catalog import migrations
 from store.catalog.analyzer import terms
 from store.catalog.catalog import Catalog
@@ -81,8 +82,8 @@ def test_which_words_a_segment_holds(catalog: Catalog) -> None:
     }
     assert catalog.fulltext.containing("two dogs", [1, 2, 3]) == {1}
     assert catalog.fulltext.containing("?", [1, 2, 3]) == set()
-    assert [catalog.fulltext.document_frequency("cat", limit=limit) for limit in (5, 1)] == [1, 1]
-    assert catalog.fulltext.document_frequency("dog", limit=2) == 2
+    assert catalog.fulltext.document_frequency("cat") == 1
+    assert catalog.fulltext.document_frequency("dog") == 3
 
 
 def test_words_are_searched_among_what_filters_leave(catalog: Catalog) -> None:
@@ -259,3 +260,40 @@ def test_words_are_looked_for_in_what_they_come_from(catalog: Catalog) -> None:
         ((), ("over",), ()),
     ]
     assert [line.source for each in found.values() for line in each.lines] == ["subtitles", "speech", "screen"]
+
+
+def test_frequent_words_are_found_as_rare_ones_are(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = ["a dog and a long line of other words", "dogs run", "a cat", "the dog runs home"] * 20
+    for folder in ("a", "b", "c"):
+        lines(catalog, *texts, "zebra dog", path=f"/{folder}/dogs-of-{folder}.mp4")
+    every = [range(first, first + len(texts) + 1) for first in (1, 82, 163)]
+    fulltext, below = catalog.fulltext.without_names(), [Filter("in", "/b/")]
+
+    def answers(limit: int) -> list[object]:
+        return [
+            set(fulltext.search(["dog"], limit=limit)),
+            set(fulltext.search(["zebra", "dog"], any_of=["zebra"], limit=limit)),
+            set(fulltext.search([], phrases=["the dog", "run"], limit=limit)),
+            set(fulltext.search(["dog", "cat"], filters=below, limit=limit)),
+            set(fulltext.search_terms(["dog"], filters=below, limit=limit)),
+            fulltext.search(["dog"], filters=[Filter("in", "/nowhere/")], limit=limit),
+            fulltext.containing("dog runs", range(1, 9)),
+            fulltext.containing("dog", [*range(1, 9), 999], terms=["cat"]),
+            catalog.fulltext.within(["named"]).containing("dogs of b", [1, 82]),
+            fulltext.matched(["run"], range(1, 9)),
+            fulltext.document_frequency("dog"),
+        ]
+
+    rare = answers(999)
+    for name, value in {"_RANKED": 5, "_SAMPLE": 48, "_SLICES": 4, "_COUNTED": 20}.items():
+        monkeypatch.setattr(store.catalog.fulltext, name, value)
+    *frequent, number = answers(999)
+    assert frequent == rare[:-1]
+    assert number == pytest.approx(rare[-1], rel=0.2)
+    if catalog.database.dialect == "sqlite":
+        both = fulltext.search(["run", "dog"], limit=100)
+        assert len(both) == 100
+        assert {number % 81 % 4 for number in both} <= {2, 0}  # those with both words
+        assert fulltext.search(["dog"], limit=3)[0] % 81 in {2, 0, 4}
+        assert len({number // 81 for number in fulltext.search(["dog"], limit=6)}) == 3  # from everywhere
+    assert all(number in every[1] for number in fulltext.search(["dog"], filters=below, limit=5))
