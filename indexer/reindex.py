@@ -15,11 +15,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.completion import complete_videos
 from indexer.features.distinct import DistinctFrames
 from indexer.features.extraction import whole_clips
-from indexer.features.hubness import hubness, query_bank
 from indexer.features.vectors import segment_vectors
-from indexer.features.windows import embed_windows
 from indexer.labels import label_stale_videos
 from indexer.media.container import MediaError
 from indexer.pipeline import IndexOptions, Progress, encoder_info
@@ -27,7 +26,7 @@ from indexer.workers.decoders import Decoders, Stream
 from model.encoder.contract import Encoder
 from store.catalog.catalog import Catalog
 from store.catalog.reindexing import NewEmbedding
-from store.types import EncoderInfo, FileStamp, Segment, Video, row_id
+from store.types import FileStamp, Segment, Video, row_id
 
 
 @dataclass
@@ -66,7 +65,7 @@ class Reindexer:
         present, target = self.catalog.encoder(), encoder_info(self.encoder)
         if present is not None and present.same_vectors(target):
             self.catalog.with_encoder(target)  # its name or folder may have changed
-            self._complete(target, report, tell)
+            self._complete(report, tell)
             self._label(report, tell)
             report.done, report.elapsed_seconds = True, time.monotonic() - began
             return report
@@ -91,21 +90,14 @@ class Reindexer:
         report.elapsed_seconds = time.monotonic() - began
         return report
 
-    def _complete(self, encoder: EncoderInfo, report: Report, tell: Callable[[Progress], None]) -> None:
-        """Compute from kept features what an older version did not store: windows, and how near a segment is to all."""
-        todo = self.catalog.segments.incomplete()
-        bank = query_bank(self.encoder)
-        for number, (video, segments) in enumerate(self._held(todo), start=1):
-            ids = [row_id(segment) for segment in segments]
-            times, features = zip(*(self.catalog.segments.frame_features(id) for id in ids), strict=True)
-            windows = embed_windows(times, features, self.encoder)
-            near = hubness(self.catalog.segments.embeddings(ids), bank).tolist()
-            self.catalog.segments.complete(
-                dict(zip(ids, windows, strict=True)), dict(zip(ids, near, strict=True)), encoder
-            )
-            report.embedded += 1
-            report.video_seconds += video.duration
-            tell(Progress(video.path, number, len(todo), report.video_seconds))
+    def _complete(self, report: Report, tell: Callable[[Progress], None]) -> None:
+        """Store what an older version did not."""
+
+        def told(video: Video, done: int, todo: int) -> None:
+            report.embedded, report.video_seconds = done, report.video_seconds + video.duration
+            tell(Progress(video.path, done, todo, report.video_seconds))
+
+        complete_videos(self.catalog, self.encoder, every=True, tell=told)
 
     def _label(self, report: Report, tell: Callable[[Progress], None]) -> None:
         """Label what does not have the labels of this encoder."""

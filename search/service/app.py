@@ -61,6 +61,7 @@ def create(library: Library, settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         state.engine.warm_up()
+        state.completion.start()
         try:
             yield
         finally:

@@ -12,6 +12,7 @@ from indexer.workers.pool import DecoderPool
 from search.library import Library
 from search.ranking.moments import Moment
 from search.service.backend.cache import LruCache
+from search.service.backend.completion import Completion
 from search.service.backend.jobs import Jobs
 from search.service.backend.previews import Previews
 from search.service.backend.schemas import Storyboard
@@ -34,7 +35,7 @@ class ServiceState:
 
     def __init__(self, settings: Settings, library: Library) -> None:
         self.settings, self.library, self.engine = settings, library, library.engine
-        self.jobs = Jobs(self.engine)
+        self.jobs, self.completion = Jobs(self.engine), Completion(self.engine)
         self.previews = Previews(library.folder, library.catalog, most_bytes=settings.preview_bytes)
         # Two children: a frame of a video does not wait for an upload.
         self.decoders = DecoderPool(size=2, timeout_seconds=settings.decode_seconds)
@@ -51,7 +52,7 @@ class ServiceState:
     def close(self) -> None:
         """Stop background work, then close the library."""
         self.closing.set()
-        for part in (self.jobs, self.previews, self.decoders, self.library):
+        for part in (self.completion, self.jobs, self.previews, self.decoders, self.library):
             part.close()
 
 
