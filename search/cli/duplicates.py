@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.filesize import decimal
 
-from search.cli.console import JsonOption, LibraryOption, WithinOption, opened, out, print_json
+from search.cli.console import JsonOption, LibraryOption, WithinOption, err, opened, out, print_json
 from search.cli.formatting import counted
+from search.cli.progress import counting
 from search.query.times import clock
 
 if TYPE_CHECKING:
@@ -73,7 +74,8 @@ def duplicates(
         if dismissed:
             _show_dismissed(library, json_=json_)
             return
-        found = library.duplicates(min_seconds=min_seconds, within=within)
+        with counting(err, "comparing") as tell:
+            found = library.duplicates(min_seconds=min_seconds, within=within, tell=tell)
     if json_:
         print_json([cluster.as_dict() for cluster in found])
         return

@@ -43,6 +43,20 @@ def progress(console: Console, *, quiet: bool) -> Iterator[Tell]:
 
 
 @contextmanager
+def counting(console: Console, what: str) -> Iterator[Callable[[int, int], None]]:
+    """Report how much of something is done, with a bar on a terminal and else not at all."""
+    if not console.is_terminal:
+        yield lambda done, count: None
+        return
+    bar = Bar(
+        SpinnerColumn(), TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
+    )
+    with bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, count: bar.update(task, completed=done, total=count)
+
+
+@contextmanager
 def live_progress(console: Console) -> Iterator[Tell]:
     """Show a bar with videos done, seconds of video, speed and time left."""
     bar = Bar(

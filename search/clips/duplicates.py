@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
@@ -41,6 +41,7 @@ _MOST_NEAREST = 512  # if all of the nearest are in the same video, as for one l
 _ALIKE = 0.65  # least cosine of segments for comparing two videos; copies seldom have less, unrelated videos often do
 _BLANK = 0.97  # cosine with the embedding of a blank picture
 _AT_ONCE = 1024  # segments
+_MOST_PAIRS = 500_000  # videos that may be duplicates, about 300 MB; past that the less similar half is dropped
 _INSTANTS = 4  # matching times stored per pair: those of the most similar segments
 
 
@@ -126,6 +127,7 @@ def find(
     *,
     min_seconds: float = LEAST_SECONDS,
     within: str | None = None,
+    tell: Callable[[int, int], None] = lambda done, count: None,
 ) -> list[Duplicates]:
     """Return clusters of duplicate videos, largest savings first, then excerpts; dismissed pairs are left out.
 
@@ -135,6 +137,7 @@ def find(
         normalizer: of its frames.
         min_seconds: least duration that two videos share.
         within: only videos at this path or under this folder.
+        tell: called with how much is done, and how much there is to do: segments to search for, then pairs to compare.
 
     Raises:
         ValueError: `min_seconds` is not positive.
@@ -147,8 +150,15 @@ def find(
     search = _Comparison(catalog, normalizer, files, names, min_seconds, apart)
     first_of = {video.content_hash: number for number, video in sorted(files.items(), reverse=True)}  # added first
     distinct = {number: files[number] for number in first_of.values()}
-    pairs = candidates(catalog, index, normalizer, distinct)
-    return search.clusters(first_of, pairs)
+    pairs = candidates(catalog, index, normalizer, distinct, tell=tell)
+    return search.clusters(first_of, _counted(pairs, tell))
+
+
+def _counted(pairs: Sequence[Pair], tell: Callable[[int, int], None]) -> Iterator[Pair]:
+    for done, pair in enumerate(pairs):
+        tell(done, len(pairs))
+        yield pair
+    tell(len(pairs), len(pairs))
 
 
 class _Comparison:
@@ -403,11 +413,23 @@ class _Segments:
 
 
 def candidates(
-    catalog: Catalog, index: VectorIndex, normalizer: FrameNormalizer, videos: dict[int, Video]
+    catalog: Catalog,
+    index: VectorIndex,
+    normalizer: FrameNormalizer,
+    videos: dict[int, Video],
+    *,
+    tell: Callable[[int, int], None] = lambda done, count: None,
 ) -> list[Pair]:
     """Return pairs of videos that may be duplicates, each once.
 
     Each segment is compared with its nearest ones in other videos, so the work is linear in the number of segments.
+
+    Args:
+        catalog: of the library.
+        index: its vectors.
+        normalizer: of its frames.
+        videos: that are compared, by id.
+        tell: called with how many segments are done, and how many there are.
     """
     segments = _segments(catalog, videos)
     among = None if len(segments.ids) == len(index) else segments.ids
@@ -424,6 +446,10 @@ def candidates(
                 heapq.heappush(seeds, seed)
             if len(seeds) > _INSTANTS:
                 heapq.heappop(seeds)
+        if len(best) > _MOST_PAIRS:
+            most = heapq.nlargest(_MOST_PAIRS // 2, best, key=lambda pair: max(best[pair]))
+            best = defaultdict(list, {pair: best[pair] for pair in most})
+        tell(int(rows[-1]) + 1, len(segments.ids))
     return [
         Pair(*pair, tuple((here, there) for _, here, there in sorted(seeds, reverse=True)))
         for pair, seeds in sorted(best.items())
@@ -431,13 +457,9 @@ def candidates(
 
 
 def _segments(catalog: Catalog, videos: Iterable[int]) -> _Segments:
-    segments = [(segment, number) for number in videos for segment in catalog.segments.of(number)]
-    segments.sort(key=lambda each: each[0].id or 0)
-    return _Segments(
-        np.array([segment.id for segment, _ in segments], np.int64),
-        np.array([number for _, number in segments], np.int64),
-        np.array([(segment.start + segment.end) / 2 for segment, _ in segments]),
-    )
+    ids, of, middles = catalog.segments.middles()
+    among = np.isin(of, np.fromiter(videos, np.int64))
+    return _Segments(ids[among], of[among], middles[among])
 
 
 def _nearest(

@@ -89,7 +89,13 @@ class Library:
         """The encoder, loaded when first needed."""
         return self.engine.encoder
 
-    def duplicates(self, *, min_seconds: float = 2.0, within: str | Path | None = None) -> list[Duplicates]:
+    def duplicates(
+        self,
+        *,
+        min_seconds: float = 2.0,
+        within: str | Path | None = None,
+        tell: Callable[[int, int], None] = lambda done, count: None,
+    ) -> list[Duplicates]:
         """Find clusters of duplicate videos and the files that could be deleted; nothing is deleted.
 
         Pairs that were dismissed are left out.
@@ -97,6 +103,7 @@ class Library:
         Args:
             min_seconds: least duration that two videos share.
             within: only videos at this path or under this folder.
+            tell: called with how much is done, and how much there is to do.
 
         Raises:
             ValueError: `min_seconds` is not positive.
@@ -106,7 +113,12 @@ class Library:
         folder = None if within is None else absolute(within)
         return self.engine.run(
             lambda searcher: find(
-                searcher.catalog, searcher.index, searcher.normalizer, min_seconds=min_seconds, within=folder
+                searcher.catalog,
+                searcher.index,
+                searcher.normalizer,
+                min_seconds=min_seconds,
+                within=folder,
+                tell=tell,
             )
         )
 

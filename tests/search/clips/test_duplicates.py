@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -162,9 +163,21 @@ def test_candidates_are_found_behind_a_film_that_is_like_itself_for_long(shelf: 
     index = FaissIndex(shelf.encoder.dim)
     sync(index, shelf.catalog)
     videos = {video.id: video for video in shelf.catalog.videos.all()}
-    pairs = candidates(shelf.catalog, index, FrameNormalizer(shelf.catalog, shelf.encoder), videos)
+    told: list[tuple[int, int]] = []
+    normalizer = FrameNormalizer(shelf.catalog, shelf.encoder)
+    pairs = candidates(shelf.catalog, index, normalizer, videos, tell=lambda *counts: told.append(counts))
+    assert told == [(len(index), len(index))]
     assert [(pair.first, pair.second) for pair in pairs] == [tuple(sorted(videos))]
     assert 1 <= len(pairs[0].near) <= 4
+
+
+def test_of_too_many_pairs_the_most_similar_are_compared(shelf: Shelf, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("search.clips.duplicates._MOST_PAIRS", 2)
+    film = endless(15, 40)
+    for name, noise in (("one", 0.0), ("two", 0.01), ("three", 0.3)):
+        shelf.put(f"{name}.mp4", film, noise=noise)
+    (cluster,) = shelf.duplicates()
+    assert sorted(Path(copy.video.path).stem for copy in cluster.videos) == ["one", "two"]
 
 
 def test_an_empty_library_holds_nothing_twice(shelf: Shelf):
