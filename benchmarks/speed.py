@@ -133,14 +133,20 @@ def serving(folder: Path, query: str) -> None:
             while (client := running(folder, library.catalog)) is None or client.moments(request) is None:
                 time.sleep(0.02)
         print(f"serve, first answer: {time.perf_counter() - began:.2f} s")
-        status = Path(f"/proc/{service.pid}/status")
-        if status.exists():
-            lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
-            shown = {name: int(lines[name].split()[0]) // 1024 for name in ("VmRSS", "RssAnon")}
-            print(f"serve, memory: {shown['VmRSS']} MiB, of which {shown['RssAnon']} are not files")
+        print(f"serve, memory: {memory_mib(service.pid)}")
     finally:
         service.terminate()
         service.wait()
+
+
+def memory_mib(process: int | str) -> str:
+    """What a process holds, by its id."""
+    status = Path(f"/proc/{process}/status")
+    if not status.exists():
+        return "not known on this system"
+    lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
+    held, own = (int(lines[name].split()[0]) // 1024 for name in ("VmRSS", "RssAnon"))
+    return f"{held} MiB, of which {own} are not files"
 
 
 def timed(action: Callable[[], object]) -> float:

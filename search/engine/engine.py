@@ -30,6 +30,7 @@ Answer = TypeVar("Answer")
 _log = logging.getLogger(__name__)
 _YIELD_SECONDS = 0.5  # longest pause of indexing for searches
 _CLOSE_SECONDS = 10.0  # longest wait of `close` for a refresh
+_AT_ONCE = 10_000  # vectors that a search brings into the index before it is answered: 0.2 s
 
 
 def local_folder(address: str | Path) -> Path:
@@ -47,7 +48,8 @@ class Engine:
     """Owns catalog, vector index and encoder of a library; any thread may call anything.
 
     The encoder and the index are loaded when first needed. Every search covers all segments committed by this or
-    another process, except while another thread refreshes the index: such a search uses the previous snapshot.
+    another process, except while the index is refreshed by another thread: of a job, or one that is started where a
+    search would wait long. Such a search uses the previous snapshot.
 
     Args:
         address: a folder, created if missing, or the URL of a PostgreSQL database.
@@ -77,6 +79,7 @@ class Engine:
         self._refreshing = threading.RLock()
         self._changed_at = 0  # the generation in which segments changed last, as the searcher has them
         self._stale = self._unsaved = False  # the searcher lacks what the index has; so does the file
+        self._refresher: threading.Thread | None = None
         self._searches = 0
         self._quiet = threading.Condition()
 
@@ -160,6 +163,9 @@ class Engine:
             assert searcher is not None
             return searcher
         try:
+            if searcher is not None and self._takes_long():
+                self._refresh_in_background()
+                return searcher
             return self._refreshed()
         finally:
             self._refreshing.release()
@@ -221,6 +227,8 @@ class Engine:
         def load() -> None:
             try:
                 self.searcher().encoder.embed_text(["warm"])
+                if self._takes_long():  # past its capacity the index answers, but slowly
+                    self._refresh_in_background()
             except Exception as error:  # the next search reports it
                 _log.warning("searches cannot be answered yet: %s", error)
 
@@ -242,6 +250,28 @@ class Engine:
             finally:
                 self._refreshing.release()
         self.catalog.close()
+
+    def _takes_long(self) -> bool:
+        """Whether bringing the index up to date takes longer than a search may."""
+        if self._index is None:
+            return False
+        count = self.catalog.segments.count()
+        return count > self._index.capacity or abs(count - len(self._index)) > _AT_ONCE
+
+    def _refresh_in_background(self) -> None:
+        def refresh() -> None:
+            try:
+                with self._refreshing:
+                    self._sync()
+                    self._seen = None
+                    self._refreshed()
+                    self._save()
+            except Exception as error:  # the next search tries again
+                _log.warning("the vector index is not up to date: %s", error)
+
+        if self._refresher is None or not self._refresher.is_alive():
+            self._refresher = threading.Thread(target=refresh, name="refresh", daemon=True)
+            self._refresher.start()
 
     def _load_encoder(self) -> Encoder:
         from model.encoder.load import load
@@ -269,20 +299,21 @@ class Engine:
         if self._searcher is None:
             self.writable_catalog()
             version = self.data_version()
-        self._sync()
+        self._sync(rebuild=not len(self.index))
         if self._stale or self._searcher is None:  # its calibration depends on the whole library
             self._searcher, self._stale = Searcher(self.catalog, self.index, encoder), False
         self._seen = version
         return self._searcher
 
-    def _sync(self) -> None:
+    def _sync(self, *, rebuild: bool = True) -> None:
         from store.vectors.sync import sync
 
         known = self.catalog.encoder()
         if self._index is not None and known is not None and known.dim != self._index.dim:
             self._forget_index()
         changed_at = self.catalog.segments.changed_at()  # before the index is: it may follow the catalog by itself
-        if any(sync(self.index, self.catalog)):
+        capacity = self.index.capacity
+        if any(sync(self.index, self.catalog, rebuild=rebuild)) or self.index.capacity != capacity:
             self._stale = self._unsaved = True
         self._stale |= changed_at != self._changed_at
         self._changed_at = changed_at

@@ -15,7 +15,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import sys
 import threading
 import zlib
 from collections.abc import Callable, Iterable
@@ -31,11 +30,13 @@ from store.vectors.flat import FlatVectors
 from store.vectors.index import Ids, Vectors, checked_ids
 
 EXACT_LIMIT = 50_000  # vectors; exact search takes tens of milliseconds here, and grows with every one more
-_LISTS = 1024
-_LISTS_PROBED = 16  # of 1024: recall@10 0.987 at 0.3 ms among 100,000 vectors
+_LISTS, _LISTS_PER_ROOT = 1024, 3.2  # at least; of the square root of how many vectors there are: 2048 of 400,000
+_LISTS_PROBED = 16  # of 1024: recall@10 0.987 at 0.3 ms among 100,000 vectors. With their square root of more
+_GROWTH = 4  # times as many vectors as lists were made for, and they are made anew
 _TRAINING_PER_LIST = 39  # what k-means in FAISS asks for at least
 _RANGE_MARGIN = 0.25  # of each component's range in training: what lies outside is cut off, and its score falls short
 
+_MOST_BITS = 2**28  # of the ids that a search is limited to: 32 MiB
 _HEADER_BYTES = 4096  # at most
 _ALIGNED = 64  # bytes: the payload begins at a multiple, so that mapped vectors can be multiplied where they lie
 
@@ -141,11 +142,11 @@ class FaissIndex:
         """
         fresh = FaissIndex(self.dim)
         if count > EXACT_LIMIT:
-            fresh._hold(_ivf(unit_vectors(sample, self.dim)), fresh._ids)
+            fresh._hold(_ivf(unit_vectors(sample, self.dim), count), fresh._ids, made_for=count)
         for ids, vectors in batches:
             fresh.add(ids, vectors)
         with self._lock:
-            self._hold(fresh._index, fresh._ids)
+            self._hold(fresh._index, fresh._ids, made_for=fresh._made_for)
 
     def search(
         self, queries: ArrayLike, k: int, *, among: Ids | tuple[Filter, ...] | None = None
@@ -175,7 +176,7 @@ class FaissIndex:
                 raise ValueError("This index was not told how to resolve filters; search it among ids.")
             among = self._resolve(among)
         with self._lock:
-            allowed = self._ids if among is None else np.intersect1d(self._ids, among)
+            allowed = self._ids if among is None else _held(self._ids, among)
             count = min(k, len(allowed))
             if count and len(checked):
                 # IVF: allowed ids may lie in any list, and so may the last results of a large k.
@@ -198,6 +199,7 @@ class FaissIndex:
                 "library_id": self.source,
                 "checksum": zlib.crc32(payload),
                 "generation": self.generation,
+                "made_for": self._made_for,
             }
         self._path.parent.mkdir(parents=True, exist_ok=True)
         fresh = self._path.with_name(f"{self._path.name}.{os.getpid()}-{threading.get_ident()}")
@@ -229,10 +231,16 @@ class FaissIndex:
             self._path = None
             self._hold(_flat(self.dim), np.empty(0, np.int64))
 
-    def _hold(self, index: Any, ids: Ids) -> None:
+    def _hold(self, index: Any, ids: Ids, *, made_for: int = 0) -> None:
+        """Take over an index.
+
+        Args:
+            made_for: vectors that its lists were made for.
+        """
         self._index = index
         self._ids = ids
-        self.capacity = EXACT_LIMIT if self.kind == "flat" else sys.maxsize
+        self._made_for = made_for
+        self.capacity = EXACT_LIMIT if self.kind == "flat" else _GROWTH * max(made_for, EXACT_LIMIT)
 
     def _search(
         self, queries: NDArray[np.float32], k: int, allowed: NDArray[np.int64] | None, *, wide: bool
@@ -241,8 +249,9 @@ class FaissIndex:
             return self._index.search(queries, k, allowed)
         import faiss
 
-        options: dict[str, Any] = {} if allowed is None else {"sel": faiss.IDSelectorBatch(allowed)}
-        options["nprobe"] = self._index.nlist if wide else _LISTS_PROBED
+        options: dict[str, Any] = {} if allowed is None else {"sel": _selector(allowed)}
+        lists = self._index.nlist
+        options["nprobe"] = lists if wide else round(_LISTS_PROBED * max(1.0, lists / _LISTS) ** 0.5)
         params = faiss.SearchParametersIVF(**options)
         scores, ids = self._index.search(queries, k, params=params)
         return scores, ids
@@ -268,7 +277,7 @@ class FaissIndex:
             import faiss
 
             index = faiss.deserialize_index(payload)
-            self._hold(index, np.sort(_ids_in(index)))
+            self._hold(index, np.sort(_ids_in(index)), made_for=int(described.get("made_for", 0)))
         self.source, self.generation = described["library_id"], int(described.get("generation", 0))
 
 
@@ -281,10 +290,33 @@ def _flat(dim: int) -> FlatVectors:
     return FlatVectors(np.empty(0, np.int64), np.empty((0, dim), np.float32))
 
 
-def _ivf(training: NDArray[np.float32]) -> Any:
+def _held(held: Ids, among: ArrayLike) -> Ids:
+    """Return those of ``among`` that are held, sorted, of which sorted ones cost no sorting."""
+    numbers = np.asarray(among, np.int64)
+    if (numbers[1:] <= numbers[:-1]).any():
+        numbers = np.unique(numbers)
+    places = np.searchsorted(held, numbers)
+    return numbers[held[np.minimum(places, len(held) - 1)] == numbers] if len(held) else held
+
+
+def _selector(allowed: Ids) -> Any:
+    """What tells FAISS which ids, sorted, may be found: a bit for every id where that is not too many."""
     import faiss
 
-    lists = max(1, min(_LISTS, len(training) // _TRAINING_PER_LIST))
+    if allowed[-1] > _MOST_BITS:
+        return faiss.IDSelectorBatch(allowed)
+    among = np.zeros(int(allowed[-1]) + 1, bool)
+    among[allowed] = True
+    selector: Any = faiss.IDSelectorBitmap  # holds the array that it is given
+    return selector(np.packbits(among, bitorder="little"))
+
+
+def _ivf(training: NDArray[np.float32], count: int) -> Any:
+    """An empty index with lists for so many vectors."""
+    import faiss
+
+    wanted = max(_LISTS, round(_LISTS_PER_ROOT * count**0.5))
+    lists = max(1, min(wanted, len(training) // _TRAINING_PER_LIST))
     index: Any = faiss.index_factory(training.shape[1], f"IVF{lists},SQ8", faiss.METRIC_INNER_PRODUCT)
     index.sq.rangestat_arg = _RANGE_MARGIN
     index.train(training)

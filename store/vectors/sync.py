@@ -17,13 +17,16 @@ _CHUNK = 16_384  # vectors read and added at a time
 _SAMPLE = 79_872  # vectors to learn from at most: what k-means in FAISS asks for, twice, for 1024 lists
 
 
-def sync(index: VectorIndex, catalog: Catalog) -> tuple[int, int]:
+def sync(index: VectorIndex, catalog: Catalog, *, rebuild: bool = True) -> tuple[int, int]:
     """Give an index the vectors of a catalog: those that changed, by the log of the catalog, since the last call; where
     the log does not reach back so far, those that a comparison of all ids finds.
 
     Past its capacity the index is rebuilt; so is one of which nothing is wanted any more, and with it what it had
     learnt, which may come from another encoder. Segments that another process removes meanwhile are left out, or stay
     until the next call.
+
+    Args:
+        rebuild: whether an index past its capacity is rebuilt, which takes long; it answers until then.
 
     Returns:
         How many vectors were added and removed; one that changed counts as both.
@@ -41,30 +44,39 @@ def sync(index: VectorIndex, catalog: Catalog) -> tuple[int, int]:
             generation,
         )
     if lost or source != library_id or known < catalog.segments.changed_since():
-        counts = _apply(index, catalog, *_compared(index, catalog))
+        counts = _apply(index, catalog, *_compared(index, catalog), rebuild=rebuild)
     else:
         changed = catalog.segments.changed(since=known)
-        counts = _apply(index, catalog, changed, catalog.segments.held(changed)) if len(changed) else (0, 0)
+        counts = 0, 0
+        if len(changed):
+            counts = _apply(index, catalog, changed, catalog.segments.held(changed), rebuild=rebuild)
         if len(changed) and len(index) != catalog.segments.count() and catalog.database.generation == generation:
-            further = _apply(index, catalog, *_compared(index, catalog))  # a catalog that was restored, or was edited
+            # a catalog that was restored, or was edited
+            further = _apply(index, catalog, *_compared(index, catalog), rebuild=rebuild)
             counts = counts[0] + further[0], counts[1] + further[1]
+    if rebuild and len(index) > index.capacity:
+        _rebuild(index, catalog)
     if (source, known) != (library_id, generation) or any(counts):
         index.source, index.generation = library_id, generation
     return counts
 
 
-def _apply(index: VectorIndex, catalog: Catalog, stale: Ids, wanted: Ids) -> tuple[int, int]:
+def _apply(index: VectorIndex, catalog: Catalog, stale: Ids, wanted: Ids, *, rebuild: bool) -> tuple[int, int]:
     """Take `stale` from an index and give it `wanted`; return how many it got and lost."""
     before = len(index)
     removed = index.remove(stale) if len(stale) else 0
-    if before - removed + len(wanted) > index.capacity or (before and removed == before):
-        target = catalog.segments.ids()
-        sample = np.random.default_rng(0).choice(target, min(len(target), _SAMPLE), replace=False)
-        index.replace(_batches(catalog, target), count=len(target), sample=_read(catalog, sample)[1])
+    if (rebuild and before - removed + len(wanted) > index.capacity) or (before and removed == before):
+        _rebuild(index, catalog)
     else:
         for ids, vectors in _batches(catalog, wanted):
             index.add(ids, vectors)
     return len(index) - before + removed, removed
+
+
+def _rebuild(index: VectorIndex, catalog: Catalog) -> None:
+    target = catalog.segments.ids()
+    sample = np.random.default_rng(0).choice(target, min(len(target), _SAMPLE), replace=False)
+    index.replace(_batches(catalog, target), count=len(target), sample=_read(catalog, sample)[1])
 
 
 def _compared(index: VectorIndex, catalog: Catalog) -> tuple[Ids, Ids]:

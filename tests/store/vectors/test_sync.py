@@ -128,3 +128,20 @@ def test_an_index_of_a_library_without_a_log_is_kept(tmp_path: Path) -> None:
     with Catalog.open(path) as catalog:
         assert sync(index, catalog) == (1, 4)
         assert index.ids().tolist() == catalog.segments.ids().tolist()
+
+
+def test_an_index_that_is_outgrown_answers_until_it_is_rebuilt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store.vectors.faiss_index, "EXACT_LIMIT", 200)
+    with Catalog.open(":memory:") as catalog:
+        index = make_flat()
+        fill(catalog, "a.mp4", unit(100))
+        sync(index, catalog)
+        fill(catalog, "b.mp4", unit(150, seed=1))
+        assert sync(index, catalog, rebuild=False) == (150, 0)
+        assert (index.kind, len(index)) == ("flat", 250)
+        assert sync(index, catalog) == (0, 0)
+        assert (index.kind, len(index), index.capacity) == ("ivf", 250, 1000)
+        fill(catalog, "c.mp4", unit(800, seed=2))
+        assert sync(index, catalog) == (800, 0)
+        assert index.capacity == 4200
+        assert index.search(unit(800, seed=2), 1)[1][:, 0].tolist() == list(range(251, 1051))
