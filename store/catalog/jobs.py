@@ -13,9 +13,11 @@ class Jobs:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def put(self, number: str, record: str) -> None:
-        """Write the record of a job; one that is new comes last."""
+    def put(self, number: str, record: str, *, last: bool = False) -> None:
+        """Write the record of a job; one that is new comes last, and so does another with ``last``."""
         with self._database.transaction():
+            if last:
+                self._database.execute("DELETE FROM jobs WHERE id = ?", number)
             self._database.execute(
                 "INSERT INTO jobs (id, record) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET record = excluded.record",
                 *(number, record),

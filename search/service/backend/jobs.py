@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import queue
 import secrets
+import socket
 import sqlite3
 import threading
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -31,7 +34,8 @@ _MAX_ENDED = 100  # jobs that are remembered
 _MAX_QUEUED = 20
 _MAX_PROBLEMS = 100  # reported per job
 _END_SECONDS = 5.0  # grace period at shutdown
-_SAVE_SECONDS = 2.0  # between two records of a running job
+_SAVE_SECONDS = 2.0  # between two records of a running job, as it goes on
+_BEAT_SECONDS, _SILENT_SECONDS = 10.0, 45.0  # between two records at most; after which a job is over
 
 _log = logging.getLogger(__name__)
 
@@ -112,27 +116,24 @@ class Cancelled(Exception):  # noqa: N818 - not an error
 
 
 class Jobs:
-    """The indexing jobs of one service, run one at a time by a thread.
+    """The indexing jobs of one service, run one at a time by a thread; those of other services of the library are shown.
 
-    A job opens its own catalog, so searches never wait for its transactions. It shares the encoder with searches and
-    yields to them between chunks of frames.
+    A job of which its service says nothing for `_SILENT_SECONDS` is over. A job opens its own catalog, so searches never
+    wait for its transactions. It shares the encoder with searches and yields to them between chunks of frames.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._jobs: dict[str, Job] = {}
+        self._server = {"host": socket.gethostname(), "pid": os.getpid()}  # in the records of its jobs
+        self._jobs: dict[str, Job] = {}  # of this service
         self._cancels: dict[str, threading.Event] = {}
         self._lock = threading.RLock()
         self._queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._catalog: Catalog | None = None  # of the running job
         self._closed = False
+        self._ending = threading.Event()
         self._saved_at = 0.0
-        for record in engine.catalog.jobs.all():
-            with suppress(ValueError):  # of another version
-                job = Job.model_validate_json(record)
-                ended = {} if job.state in ENDED else {"state": "interrupted", "current": []}
-                self._jobs[job.id], self._cancels[job.id] = job.model_copy(update=ended), threading.Event()
 
     def start(self, request: JobRequest) -> Job:
         """Queue a job.
@@ -169,10 +170,14 @@ class Jobs:
         """Cancel a job; what it has indexed stays.
 
         Raises:
-            ApiError: there is no such job (404).
+            ApiError: there is no such job (404), or another service runs it (409).
         """
         with self._lock:
             job = self.job(number)
+            if number not in self._jobs:
+                if job.state in ENDED:
+                    return job
+                raise ApiError(409, "This job is another service's of the library; cancel it there.")
             self._cancels[number].set()
             if job.state == "queued":
                 return self._update(number, state="cancelled", ended_at=_now())
@@ -181,14 +186,25 @@ class Jobs:
     def job(self, number: str) -> Job:
         """Return a job. Raises ApiError (404) if there is none with this id."""
         with self._lock:
-            if number not in self._jobs:
+            if number in self._jobs:
+                return self._jobs[number]
+            if (job := self._all().get(number)) is None:
                 raise ApiError(404, "No such job.")
-            return self._jobs[number]
+            return job
 
     def jobs(self) -> list[Job]:
         """List jobs, newest first."""
+        return list(reversed(self._all().values()))
+
+    def _all(self) -> dict[str, Job]:
+        """The jobs of all services of the library, oldest first."""
+        found: dict[str, Job] = {}
+        for record in self._engine.catalog.jobs.all():
+            with suppress(ValueError):  # of another version
+                job = Job.model_validate_json(record)
+                found[job.id] = job if job.state in ENDED or _runs(record) else _interrupted(job)
         with self._lock:
-            return list(reversed(self._jobs.values()))
+            return found | self._jobs
 
     def close(self) -> None:
         """Cancel all jobs and wait for them, at most 5 s; what was committed stays."""
@@ -198,6 +214,7 @@ class Jobs:
             self._closed = True
             thread = self._thread
         self._queue.put(None)
+        self._ending.set()
         if thread is not None:
             thread.join(_END_SECONDS)
         catalog = self._catalog
@@ -209,15 +226,27 @@ class Jobs:
             if sum(each.state == "queued" for each in self._jobs.values()) >= _MAX_QUEUED:
                 raise ApiError(429, f"{_MAX_QUEUED} jobs are queued already.")
             self._jobs.pop(job.id, None)
-            for number in [each.id for each in self._jobs.values() if each.state in ENDED][: -_MAX_ENDED + 1]:
+            kept = self._all()
+            for number in [each.id for each in kept.values() if each.state in ENDED][: -_MAX_ENDED + 1]:
+                del kept[number]
+            for number in self._jobs.keys() - kept.keys():
                 del self._jobs[number], self._cancels[number]
             self._jobs[job.id], self._cancels[job.id] = job, threading.Event()
-            self._save(job)
+            self._save(job, among=kept)
             if self._thread is None:
+                threading.Thread(target=self._keep_alive, name="jobs", daemon=True).start()
                 self._thread = threading.Thread(target=self._work, name="indexing", daemon=True)
                 self._thread.start()
         self._queue.put(job.id)
         return job
+
+    def _keep_alive(self) -> None:
+        """Tell other services every now and then that the jobs of this one still run."""
+        while not self._ending.wait(_BEAT_SECONDS):
+            with self._lock:
+                for job in self._jobs.values():
+                    if job.state not in ENDED:
+                        self._save(job)
 
     def _work(self) -> None:
         while (number := self._queue.get()) is not None:
@@ -288,15 +317,47 @@ class Jobs:
                 self._save(job)
             return job
 
-    def _save(self, job: Job) -> None:
-        """Keep a job in the library, so that it is there after a restart."""
+    def _save(self, job: Job, *, among: Collection[str] | None = None) -> None:
+        """Keep a job in the library, so that other services show it, and this one after a restart.
+
+        Args:
+            among: of a new job: the older ones that are kept too.
+        """
         self._saved_at = time.monotonic()
+        record = job.model_dump(mode="json") | {"server": self._server, "told_at": time.time()}
         try:
-            self._engine.catalog.jobs.put(job.id, job.model_dump_json())
-            if job.state == "queued":
-                self._engine.catalog.jobs.keep(self._jobs)
+            self._engine.catalog.jobs.put(job.id, json.dumps(record), last=among is not None)
+            if among is not None:
+                self._engine.catalog.jobs.keep({*among, job.id})
         except (StoreError, sqlite3.Error) as error:  # a library that takes nothing is none that is indexed either
             _log.warning("the job %s is not kept: %s", job.id, error)
+
+
+def _runs(record: str) -> bool:
+    """Whether the service that wrote the record of an unfinished job is still at it, as far as that can be known."""
+    told = json.loads(record)
+    server, told_at = told.get("server"), told.get("told_at")
+    if not isinstance(server, dict) or not isinstance(told_at, float) or time.time() - told_at > _SILENT_SECONDS:
+        return False
+    return server.get("host") != socket.gethostname() or _is_alive(server.get("pid"))
+
+
+def _is_alive(pid: Any) -> bool:
+    """Whether a process of this machine, of whatever user, is there."""
+    if not isinstance(pid, int) or pid <= 0:
+        return False
+    if os.name == "posix":  # elsewhere this signal ends a process
+        try:
+            os.kill(pid, 0)
+        except PermissionError:
+            return True
+        except (OSError, OverflowError):
+            return False
+    return True
+
+
+def _interrupted(job: Job) -> Job:
+    return job.model_copy(update={"state": "interrupted", "current": []})
 
 
 def target_path(text: str) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +14,7 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
+import search.service.backend.jobs
 from indexer.pipeline import Progress
 from model.encoder.contract import Encoder
 from search.library import Library
@@ -42,6 +45,13 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def client(encoder: Encoder, tmp_path: Path) -> Iterator[TestClient]:
     with serving(tmp_path / "library", encoder) as client:
         yield client
+
+
+def gone() -> int:
+    """The number of a process that has ended."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    return ended.pid
 
 
 def start(client: TestClient, *targets: object) -> str:
@@ -186,6 +196,7 @@ def test_jobs_are_there_after_a_restart(encoder: Encoder, films: Path, tmp_path:
         finished(client, ended)
         jobs = state_of(client).jobs
         killed = jobs.job(ended).model_copy(update={"id": "1", "state": "running", "total": 5, "targets": [str(films)]})
+        jobs._server["pid"] = gone()
         jobs._save(killed)
         jobs._engine.catalog.jobs.put("2", "of a later version")
     with serving(tmp_path / "library", encoder) as client:
@@ -195,6 +206,33 @@ def test_jobs_are_there_after_a_restart(encoder: Encoder, films: Path, tmp_path:
         ]
         assert client.post(f"{API}/jobs/1/resume").status_code == 202
         assert finished(client, "1")["indexed"] == 3
+
+
+def test_another_service_of_the_library_shows_a_job_and_takes_over_one_that_is_dead(
+    client: TestClient, encoder: Encoder, films: Path, gate: threading.Event, monkeypatch: pytest.MonkeyPatch
+):
+    folder = state_of(client).library.folder
+    job = start(client, films)
+    assert gate.reached.wait(DEADLINE)  # type: ignore[attr-defined]
+    waiting = start(client, films / "1.mp4")
+    with serving(Path(folder), encoder) as other:
+        shown = {each["id"]: each["state"] for each in other.get(f"{API}/jobs").json()["items"]}
+        assert shown == {waiting: "queued", job: "running"}
+        assert other.get(f"{API}/jobs/{job}").json()["total"] == 5
+        for what in ("cancel", "resume"):
+            assert other.post(f"{API}/jobs/{job}/{what}").status_code == 409
+        with monkeypatch.context() as later:
+            later.setattr(search.service.backend.jobs, "_SILENT_SECONDS", -1.0)
+            assert other.get(f"{API}/jobs/{job}").json()["state"] == "interrupted"
+            assert other.post(f"{API}/jobs/{job}/cancel").json()["state"] == "interrupted"
+        own = start(other, films / "2.mp4")
+        assert finished(other, own)["state"] == "done"
+        assert {each["id"] for each in client.get(f"{API}/jobs").json()["items"]} == {job, waiting, own}
+        gate.set()
+        assert finished(client, job)["state"] == "done"
+        assert finished(other, waiting)["state"] == "done"
+        assert other.post(f"{API}/jobs/{job}/resume").status_code == 202
+        assert finished(other, job)["skipped"] >= 4
 
 
 def test_too_many_waiting_runs_are_refused(client: TestClient, films: Path, gate: threading.Event):
