@@ -116,10 +116,10 @@ class Cancelled(Exception):  # noqa: N818 - not an error
 
 
 class Jobs:
-    """The indexing jobs of one service, run one at a time by a thread; those of other services of the library are shown.
+    """Indexing jobs of one service, run one at a time by a thread; those of other services of the library are shown.
 
-    A job of which its service says nothing for `_SILENT_SECONDS` is over. A job opens its own catalog, so searches never
-    wait for its transactions. It shares the encoder with searches and yields to them between chunks of frames.
+    A job of which its service says nothing for `_SILENT_SECONDS` is over. A job opens its own catalog, so that searches
+    never wait for its transactions. It shares the encoder with searches and yields to them between chunks of frames.
     """
 
     def __init__(self, engine: Engine) -> None:
