@@ -10,6 +10,7 @@ import { element, fill, icon } from "./components/element.js";
 import { chooseFolder } from "./components/folder_browser.js";
 import { uploadClip } from "./components/query_clip.js";
 import { SearchBox } from "./components/searchbox.js";
+import { restoreSize } from "./components/size_slider.js";
 import { toast } from "./components/toast.js";
 import { Tray } from "./components/tray.js";
 import { Player } from "./components/player/player.js";
@@ -145,6 +146,7 @@ function skip(event) {
 }
 
 drawFrame();
+restoreSize();
 drawNavigation();
 document.getElementById("skip").addEventListener("click", skip);
 onChange(show);

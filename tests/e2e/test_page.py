@@ -585,6 +585,39 @@ def test_the_first_result_is_one_key_away(page: Page, service: str):
 
 
 @in_browser
+def test_videos_by_month_with_their_dates_in_cards_of_a_chosen_size(page: Page, service: str):
+    months = [{"month": "2023-07", "videos": 1, "seconds": 6}, {"month": "2021-12", "videos": 3, "seconds": 9}]
+
+    def filmed(route: Route) -> None:
+        answer = route.fetch().json()
+        for video in answer["items"]:
+            video |= {"filmed_at": "2023-07-14T23:15:00+09:00", "filmed_by": "name"}
+        route.fulfill(json=answer)
+
+    page.route("**/api/v1/months", lambda route: route.fulfill(json={"items": months, "total": 2, "next": None}))
+    page.route(re.compile(r"/api/v1/videos\?order=added"), filmed)
+    page.goto(f"{service}/?view=library")
+    cards = page.get_by_role("list", name="Videos").get_by_role("link")
+    expect(cards.first.locator("time")).to_have_text("Jul 14, 2023")  # where the camera was
+    expect(cards.first).to_have_attribute("title", re.compile("Filmed Jul 14, 2023, by its name"))
+    width = cards.first.bounding_box()
+    page.get_by_role("slider", name="Size of the cards").fill("480")
+    page.reload()
+    expect(page.get_by_role("slider", name="Size of the cards")).to_have_value("480")
+    expect(cards.first).to_be_visible()
+    wider = cards.first.bounding_box()
+    assert width
+    assert wider
+    assert wider["width"] > 1.5 * width["width"]
+    with page.expect_request(re.compile(r"/api/v1/videos\?order=date&during=2021-12")):
+        page.get_by_role("navigation", name="Months").get_by_role("link", name="December 2021, 3 videos").click()
+    expect(page.get_by_role("heading", name="Videos of December 2021")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("heading", name="Videos, newest first")).to_be_visible()
+    expect(cards).to_have_count(4)
+
+
+@in_browser
 def test_a_folder_is_rescanned_and_removed(page: Page, service: str):
     page.goto(f"{service}/?view=library")
     page.get_by_role("button", name="What to do with My films").click()
@@ -683,7 +716,7 @@ def test_the_language_of_the_browser_is_spoken_and_another_one_chosen(browser: B
         r'(": (?:{ one: |{ other: )?|other: )"([^"]*)"', r'\1"⟦\2⟧"', (PAGE / "texts/en.js").read_text("utf-8")
     )
     unmarked = """() => {
-        const data = ".brand, .name, .path, .cue-text, .time, .subtitle, q, kbd, .folder-name, .video-name, " +
+        const data = "time, .brand, .name, .path, .cue-text, .time, .subtitle, q, kbd, .folder-name, .video-name, " +
             ".tile dd, .facts, .labels, .saved-searches a, .failures";
         const texts = [];
         for (const node of document.querySelectorAll("body *")) {

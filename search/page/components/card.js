@@ -1,7 +1,7 @@
 /** Moments and videos as cards of a grid: a link with a thumbnail. */
 
 import { at, here, link, withoutPlayer } from "../lib/address.js";
-import { basename, clock, duration, percent, span } from "../lib/format.js";
+import { basename, clock, day, duration, percent, span } from "../lib/format.js";
 import { say } from "../lib/language.js";
 import { element, icon } from "./element.js";
 import { markedLine } from "./line.js";
@@ -27,10 +27,10 @@ export function momentCard(moment) {
     thumbnail: moment.thumbnail,
     time: span(moment.start, moment.end),
     length: duration(moment.end - moment.start),
-    badge: badge(moment, known),
+    badge: [badge(moment, known), filmed(moment)],
     name: moment.name,
     details: first ? moment.lines.slice(0, 2).map(markedLine) : moment.labels.join(", ") || folderName(moment.path),
-    tooltip: [moment.path, first && first.text, moment.labels.join(", "), known && say("card.confidence", { share: percent(moment.confidence) })].filter(Boolean).join("\n"),
+    tooltip: [moment.path, first && first.text, moment.labels.join(", "), known && say("card.confidence", { share: percent(moment.confidence) }), filmedHow(moment)].filter(Boolean).join("\n"),
     media: `/api/v1/videos/${moment.video}/media`,
     start: moment.start,
     end: moment.end,
@@ -50,10 +50,10 @@ export function videoCard(video) {
     label: say("card.video", { name: video.name, length: duration(video.duration) }),
     thumbnail: video.thumbnail,
     time: clock(video.duration),
-    badge: video.offline && element("span", { class: "badge" }, icon("warning"), say("card.offline")),
+    badge: [video.offline && element("span", { class: "badge" }, icon("warning"), say("card.offline")), filmed(video)],
     name: video.name,
     details: video.playable ? folderName(video.path) : say("card.not-playable", { codec: video.codec }),
-    tooltip: video.path,
+    tooltip: [video.path, filmedHow(video)].filter(Boolean).join("\n"),
     media: video.playable && !video.offline ? video.media : null,
     start: 0,
     end: Math.min(video.duration, 10),
@@ -83,6 +83,16 @@ export function thumbnailImage(source) {
 function badge({ basis, confidence_level: level, match }, known) {
   if (basis) return element("span", { class: known ? `badge ${level}` : "badge" }, icon(BASES[basis][0]), BASES[basis][1]);
   return match ? element("span", { class: "badge" }, say("card.similar", { share: percent(match.similarity) })) : null;
+}
+
+/** The day on which it was filmed. */
+function filmed({ filmed_at: time }) {
+  return time ? element("time", { datetime: time }, day(time)) : null;
+}
+
+/** The same, with what tells it. */
+function filmedHow({ filmed_at: time, filmed_by: by }) {
+  return time && by && say(`card.filmed-${by}`, { date: day(time) });
 }
 
 function folderName(path) {

@@ -7,10 +7,11 @@
  * segment, upload   query clip
  * only, min, each, rerank   search options
  * id                video of the view "film"
+ * during            month or year of the view "library"
  * film, at          video in the player, and its moment as "start-end" in seconds
  */
 
-const FIELDS = ["view", "q", "segment", "upload", "only", "min", "each", "rerank", "id", "film", "at"];
+const FIELDS = ["view", "q", "segment", "upload", "only", "min", "each", "rerank", "id", "during", "film", "at"];
 const PLAYER = ["film", "at"];
 const listeners = [];
 

@@ -47,12 +47,18 @@ export function count(number, things) {
   return say(`count.${things}`, { count: number });
 }
 
-/** A day, month or year, "2023-07-14" or the beginning of it: 14 Jul 2023, July 2023, 2023. */
-export function date(text) {
+/** A day, month or year, "2023-07-14" or the beginning of it: 14 Jul 2023, July 2023, 2023; `options` as of Intl.DateTimeFormat. */
+export function date(text, options = {}) {
   const [year, month, day] = text.split("-");
-  const parts = { year: "numeric", month: month && (day ? "short" : "long"), day: day && "numeric", timeZone: "UTC" };
+  const parts = { year: "numeric", month: month && (day ? "short" : "long"), day: day && "numeric", timeZone: "UTC", ...options };
   const time = Date.UTC(Number(year), Number(month ?? 1) - 1, Number(day ?? 1));
   return Number.isNaN(time) ? text : new Intl.DateTimeFormat(language, parts).format(time);
+}
+
+/** The day of a time of the API: that of the camera's clock where it is known, else the one of here. */
+export function day(time) {
+  if (!time.endsWith("Z")) return date(time.slice(0, 10));
+  return new Intl.DateTimeFormat(language, { dateStyle: "medium" }).format(new Date(time));
 }
 
 /** The last component of a path. */

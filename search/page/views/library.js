@@ -1,8 +1,8 @@
 /** The library: statistics, folders, failures, jobs, videos. */
 
-import { link } from "../lib/address.js";
+import { here, link } from "../lib/address.js";
 import { address, get, isAborted, remove } from "../lib/api.js";
-import { basename, bytes, count, duration } from "../lib/format.js";
+import { basename, bytes, count, date, duration } from "../lib/format.js";
 import { number, say } from "../lib/language.js";
 import { videoCard } from "../components/card.js";
 import { confirm } from "../components/confirm.js";
@@ -10,8 +10,10 @@ import { element, fill, icon } from "../components/element.js";
 import { Grid } from "../components/grid.js";
 import { languages } from "../components/languages.js";
 import { menu } from "../components/menu.js";
+import { Months } from "../components/months.js";
 import { Pages } from "../components/pages.js";
 import { errorState } from "../components/placeholders.js";
+import { sizeSlider } from "../components/size_slider.js";
 import { toast } from "../components/toast.js";
 import { addFolder } from "./add_folder.js";
 import { Failures } from "./failures.js";
@@ -28,7 +30,9 @@ export class LibraryView {
     this._foldersSection = element("section", { "aria-labelledby": "folders-title" }, element("h2", { id: "folders-title" }, say("library.folders")), this._folders);
     this._failures = new Failures(jobs);
     this._grid = new Grid(videoCard, say("library.videos"));
-    this._videosSection = element("section", { "aria-labelledby": "videos-title" }, element("h2", { id: "videos-title" }, say("library.videos-newest")), this._grid.root);
+    this._months = new Months();
+    this._title = element("h2", { id: "videos-title" });
+    this._videosSection = element("section", { "aria-labelledby": "videos-title" }, element("div", { class: "section-head" }, this._title, sizeSlider()), this._months.root, this._grid.root);
     this._addFolder = element("section", { class: "panel", "aria-labelledby": "add-title" }, element("h2", { id: "add-title" }, say("library.add")), addFolder(jobs, status));
     this._error = element("div");
     fill(
@@ -44,10 +48,19 @@ export class LibraryView {
     );
   }
 
-  async show() {
-    if (this._fresh) return;
+  async show(place) {
+    if (this._fresh && place.during === this._during) return;
+    const others = this._fresh; // only the videos are others
     this._fresh = true;
-    await this.refresh();
+    this._during = place.during;
+    await (others ? this._showVideos() : this.refresh());
+  }
+
+  /** Show the videos of a month or year, or all. */
+  async _showVideos() {
+    this._title.textContent = this._during ? say("library.videos-during", { date: date(this._during) }) : say("library.videos-newest");
+    const pages = new Pages("/videos", this._during ? { order: "date", during: this._during, limit: 40 } : { order: "added", limit: 40 });
+    await Promise.all([this._months.show(this._during).catch(() => {}), this._grid.show(pages)]); // the grid shows the error
   }
 
   /** Reload on the next show(). */
@@ -73,6 +86,15 @@ export class LibraryView {
     await this.refresh();
   }
 
+  /** Draw the folders, unless they are as before: a menu may be open. */
+  _drawFolders(folders, local) {
+    const facts = JSON.stringify([folders, local]);
+    if (facts === this._drawn) return;
+    this._drawn = facts;
+    const longest = Math.max(1, ...folders.map((each) => each.seconds));
+    fill(this._folders, folders.map((each) => folderRow(each, longest, local && this._actions(each.folder))));
+  }
+
   /** Reload everything. */
   async refresh() {
     try {
@@ -82,14 +104,13 @@ export class LibraryView {
       this._addFolder.hidden = !status.local; // paths are those of the server
       this._failures.allowRetry(status.local);
       this._foldersSection.hidden = folders.items.length === 0;
-      const longest = Math.max(1, ...folders.items.map((each) => each.seconds));
-      fill(this._folders, folders.items.map((each) => folderRow(each, longest, status.local && this._actions(each.folder))));
+      this._drawFolders(folders.items, status.local);
       this._videosSection.hidden = status.videos === 0;
-      await this._grid.show(new Pages("/videos", { order: "added", limit: 40 }));
+      await this._showVideos();
     } catch (error) {
       if (isAborted(error)) return;
       this._fresh = false;
-      fill(this._error, errorState(error, () => this.show()));
+      fill(this._error, errorState(error, () => this.show(here())));
     }
   }
 }

@@ -14,6 +14,7 @@ import { emptyState, errorState } from "../components/placeholders.js";
 import { queryClip } from "../components/query_clip.js";
 import { addRecent, recent } from "../components/recent.js";
 import { saveButton, savedSearches } from "../components/saved_searches.js";
+import { sizeSlider } from "../components/size_slider.js";
 import { announce } from "../components/toast.js";
 import { jobList } from "./job.js";
 import { welcome } from "./welcome.js";
@@ -99,7 +100,7 @@ export class ResultsView {
     this._cache.set(address, pages);
     if (this._cache.size > CACHED) this._cache.delete(this._cache.keys().next().value);
     this.pages = pages;
-    const actions = element("div", { class: "actions" }, place.q && rerankButton(place), place.q && !queryClip(place) && saveButton(place), exportSearch(place));
+    const actions = element("div", { class: "actions" }, place.q && rerankButton(place), place.q && !queryClip(place) && saveButton(place), exportSearch(place), sizeSlider());
     fill(this._head, heading(title(place), say("results.searching")), element("div", { class: "tools" }, chips(place, this._vocabulary, this._status), actions));
     const restored = pages.items.length > 0;
     if (!restored) this._moments.clear(); // what answered something else is no answer
