@@ -19,7 +19,7 @@ import numpy as np
 from indexer.media.container import MediaInfo
 from indexer.media.frames import Frames, read_frames
 from indexer.text.recognizer import NotInstalled, Recognized
-from indexer.text.screen_lines import Line, Picture, Quad, ScreenLines, fitted
+from indexer.text.screen_lines import Line, Picture, Quad, Reader, ScreenLines, fitted
 from store.types import Cue, Video
 
 _METHOD = "1"  # another one where cues of the same models would be others
@@ -72,14 +72,18 @@ class Screen:
 
     def load(self) -> None:
         """Load the models."""
-        _reader(self.models)
+        self.reader()
+
+    def reader(self) -> Reader:
+        """What finds and reads lines; loaded once."""
+        return _reader(self.models)
 
     def read(self, path: Path, info: MediaInfo) -> Iterator[Recognized]:
         """Read a video; see `Recognizer.read`."""
         from indexer.media.shots import ShotDetector
 
         side = min(max(min(info.width, info.height), _SIDE), _LARGEST_SIDE)
-        lines, shots, end = ScreenLines(_reader(self.models), side=_SIDE), ShotDetector(), 0.0
+        lines, shots, end = ScreenLines(self.reader(), side=_SIDE), ShotDetector(), 0.0
         for frames in read_frames(path, info=info, fps=_FPS, short_side=side, chunk=_CHUNK):
             pictures = np.ascontiguousarray(frames.data.transpose(0, 2, 3, 1))
             small = np.stack([fitted(picture, _CUT_SIDE) for picture in pictures]).transpose(0, 3, 1, 2)

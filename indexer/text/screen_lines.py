@@ -182,7 +182,6 @@ class ScreenLines:
         self._recent: deque[tuple[float, Gray]] = deque()
         self._small: NDArray[np.int16] | None = None  # of the frame that was read last
         self._read_at, self._found_at = -np.inf, -np.inf
-        self.frames_read = 0
 
     def see(self, time: float, picture: Picture, *, cut: bool) -> None:
         """Look at the next frame.
@@ -202,7 +201,6 @@ class ScreenLines:
         if self._is_due(time, small, cut=cut, gone=gone):
             self._read(time, picture, gray)
             self._small, self._read_at = small, time
-            self.frames_read += 1
         ended = [line for line in self._open if not line.followed and time - line.end > _PATIENCE_SECONDS]
         self._closed += [replace(line, look=_NO_LOOK) for line in ended][: MOST_KEPT - len(self._closed)]
         self._open = [line for line in self._open if line.followed or time - line.end <= _PATIENCE_SECONDS]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,6 +31,7 @@ class Sign:
         turned: degrees, counter-clockwise.
         speed: pixels a second, across and down.
         blur: radius in pixels.
+        edge: width in pixels of a line around its letters, as captions have it, black or white.
     """
 
     text: str
@@ -41,22 +43,29 @@ class Sign:
     turned: float = 0.0
     speed: tuple[float, float] = (0.0, 0.0)
     blur: float = 0.0
+    edge: int = 0
+
+    def image(self) -> Image.Image:
+        """The sign alone, RGBA."""
+        font = _font("" if self.text.isascii() else CHINESE or "", self.size)
+        left, top, right, bottom = font.getbbox(self.text)
+        room = 4 + self.edge
+        size = (int(right - left) + 2 * room, int(bottom - top) + 2 * room)
+        edge = (255, 255, 255) if sum(self.color) < 300 else (0, 0, 0)
+        sign = Image.new("RGBA", size, (*(edge if self.edge else self.color), 0))
+        style: dict[str, Any] = {"fill": self.color, "stroke_width": self.edge, "stroke_fill": edge}
+        ImageDraw.Draw(sign).text((room - left, room - top), self.text, font=font, **style)
+        sign = sign.rotate(self.turned, expand=True, resample=Image.Resampling.BICUBIC)
+        return sign.filter(ImageFilter.GaussianBlur(self.blur)) if self.blur else sign
 
     def draw(self, picture: Picture, seconds: float) -> Picture:
         """Draw it on a picture as it is at some time."""
         if not self.start <= seconds < self.end:
             return picture
-        font = _font("" if self.text.isascii() else CHINESE or "", self.size)
-        left, top, right, bottom = font.getbbox(self.text)
-        mask = Image.new("L", (int(right - left) + 8, int(bottom - top) + 8))
-        ImageDraw.Draw(mask).text((4 - left, 4 - top), self.text, font=font, fill=255)
-        mask = mask.rotate(self.turned, expand=True, resample=Image.Resampling.BICUBIC)
-        if self.blur:
-            mask = mask.filter(ImageFilter.GaussianBlur(self.blur))
         since = seconds - self.start
         at = (round(self.place[0] + since * self.speed[0]), round(self.place[1] + since * self.speed[1]))
-        drawn = Image.fromarray(picture)
-        drawn.paste(Image.new("RGB", mask.size, self.color), at, mask)
+        drawn, sign = Image.fromarray(picture), self.image()
+        drawn.paste(sign.convert("RGB"), at, sign)
         return np.asarray(drawn)
 
 
