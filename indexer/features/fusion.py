@@ -6,6 +6,11 @@ of subtitles and frames, standardized by the cosines of everyday queries with th
 are still found by full-text search.
 
 The constants cost at most two points of R@1 where every subtitle is wrong (benchmarks/hybrid.py).
+
+Subtitles in other languages than the network reads are embedded as a query is, by the second tower, and their vector is
+mixed with that of the frames, with less weight: a vector of words alone is nearer to queries than one of both is. These
+constants were chosen on every other clip of `benchmarks/languages.json`: where every subtitle is wrong, they cost no
+more than English ones do.
 """
 
 from __future__ import annotations
@@ -16,11 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.encoder.contract import Encoder
+from model.encoder.multilingual import by_second_tower
 from model.encoder.prompts import everyday_queries
 
 _MAX_WEIGHT = 0.7  # of the embedding with subtitles
 _ROUNDING = 1e-5  # of unit vectors computed in different batches
 _HALF_AT, _WIDTH = 0.5, 0.3  # midpoint and width of the logistic weight, in standard deviations
+_MAX_FOREIGN_WEIGHT, _FOREIGN_HALF_AT = 0.3, 1.0  # the same of words that the second tower reads
 
 
 def fused(features: Sequence[NDArray[np.float16]], texts: Sequence[str], encoder: Encoder) -> NDArray[np.float32]:
@@ -40,18 +47,24 @@ def fused(features: Sequence[NDArray[np.float16]], texts: Sequence[str], encoder
     words, silent = [texts[i] for i in spoken], embeddings[spoken]
     both = encoder.embed_segments([features[i] for i in spoken], words)
     if not np.allclose(both, silent, rtol=0, atol=_ROUNDING):  # two-tower encoders ignore subtitles
-        share = _share(encoder.embed_text(words), silent, everyday_queries(encoder)[1])[:, None]
-        mixed = share * both + (1 - share) * silent
+        queries, foreign = encoder.embed_text(words), by_second_tower(encoder, words)
+        z_scores = _z_scores(queries, silent, everyday_queries(encoder)[1])
+        share = _MAX_WEIGHT * _logistic((z_scores - _HALF_AT) / _WIDTH)
+        share[foreign] = _MAX_FOREIGN_WEIGHT * _logistic((z_scores[foreign] - _FOREIGN_HALF_AT) / _WIDTH)
+        both[foreign] = queries[foreign]
+        mixed = share[:, None] * both + (1 - share[:, None]) * silent
         embeddings[spoken] = mixed / np.linalg.norm(mixed, axis=1, keepdims=True)
     return embeddings
 
 
-def _share(
+def _z_scores(
     words: NDArray[np.float32], frames: NDArray[np.float32], everyday: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Compute the weight of subtitles (N, D) beside frames (N, D), given everyday queries (R, D): (N,), 0 to 1."""
+    """Standardize the cosines of subtitles (N, D) and frames (N, D) by those of everyday queries (R, D): (N,)."""
     cosines = frames @ everyday.T
     spread = np.maximum(cosines.std(axis=1), 1e-6)
-    z_scores = ((words * frames).sum(axis=1) - cosines.mean(axis=1)) / spread
-    logistic = 0.5 * (1 + np.tanh((z_scores - _HALF_AT) / (2 * _WIDTH)))  # without overflow
-    return np.asarray(_MAX_WEIGHT * logistic, np.float32)
+    return np.asarray(((words * frames).sum(axis=1) - cosines.mean(axis=1)) / spread, np.float32)
+
+
+def _logistic(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(0.5 * (1 + np.tanh(logits / 2)), np.float32)  # without overflow

@@ -142,6 +142,13 @@ def with_languages(encoder: Encoder, folder: Path) -> Encoder:
     return MultilingualEncoder(encoder, file) if file.is_file() else encoder
 
 
+def by_second_tower(encoder: Encoder, texts: Sequence[str]) -> NDArray[np.bool_]:
+    """Which of N texts the second tower reads and the first does not: (N,), none where it is not installed."""
+    if not isinstance(encoder, MultilingualEncoder) or not installed():
+        return np.zeros(len(texts), bool)
+    return np.array([english_odds(text) <= -SURE for text in texts], bool)
+
+
 def english(encoder: Encoder) -> Encoder:
     """What reads English texts of our own, whatever a detector would say of them."""
     return encoder.english if isinstance(encoder, MultilingualEncoder) else encoder

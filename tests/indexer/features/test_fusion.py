@@ -54,6 +54,20 @@ def test_segments_without_words_and_encoders_that_read_none_see_the_frames(
     np.testing.assert_array_equal(fused(frames, texts, encoder), np.eye(DIM)[[0, 0]])
 
 
+def test_words_of_the_second_tower_are_their_vector_and_count_less(
+    meanings: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meanings = meanings | {"ein Hund": meanings["a dog"], "ein Boot": meanings["a boat"]}
+    monkeypatch.setattr(fusion, "by_second_tower", lambda encoder, texts: np.array([text[0] == "e" for text in texts]))
+    encoder = Believing({text: row if text[0] == "a" else -row for text, row in meanings.items()})
+    encoder.embed_text = Believing(meanings).embed_text  # type: ignore[method-assign]
+    frames = [np.eye(DIM)[:1].astype(np.float16)] * 4
+    english, right, wrong, silent = fused(frames, ["a dog", "ein Hund", "ein Boot", ""], encoder)
+    np.testing.assert_allclose(np.linalg.norm([english, right, wrong], axis=1), 1, atol=1e-6)
+    assert english @ meanings["a dog"] > right @ meanings["a dog"] > silent @ meanings["a dog"] + 0.05
+    assert wrong @ silent > 0.99
+
+
 def test_a_real_encoder_gives_unit_vectors(encoder: Encoder) -> None:
     frames = [np.random.default_rng(i).normal(size=(i + 1, encoder.feature_dim)).astype(np.float16) for i in range(3)]
     vectors = fused(frames, ["a red dog", "", "the cat moves left"], encoder)

@@ -14,6 +14,7 @@ from model.encoder.multilingual import (
     SENTENCE,
     LanguageMap,
     MultilingualEncoder,
+    by_second_tower,
     english,
     unread,
 )
@@ -90,8 +91,10 @@ def test_a_map_of_another_model_is_refused(folder: Path):
 
 def test_without_a_tower_one_line_says_what_to_install(folder: Path, monkeypatch: pytest.MonkeyPatch):
     assert unread(folder, [GERMAN]) == ""
+    assert by_second_tower(load(folder), ["a dog on the street", GERMAN, CHINESE]).tolist() == [False, True, True]
     monkeypatch.setattr(multilingual, "installed", lambda: False)
     encoder = load(folder)
+    assert not by_second_tower(encoder, [GERMAN]).any()
     np.testing.assert_array_equal(encoder.embed_text([GERMAN]), english(encoder).embed_text([GERMAN]))
     said = unread(folder, ["a dog on the street", GERMAN])
     assert "videobert-search[languages]" in said
