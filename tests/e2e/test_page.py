@@ -654,10 +654,14 @@ def test_moments_are_collected_sorted_and_taken_away(
     expect(selects.first).to_be_focused()
     selects.nth(1).drag_to(selects.first, source_position={"x": 60, "y": 20}, target_position={"x": 60, "y": 20})
     expect(selects.first).to_have_attribute("data-id", str(one))
+    held: list[Route] = []
+    page.route("**/moments/*", lambda route: route.continue_() if held else held.append(route))
     selects.first.get_by_label("In, seconds").fill("0.4")
-    selects.first.get_by_label("Note").click()  # which leaves the field
-    expect(selects.first).to_have_attribute("aria-label", re.compile("0:00 to"))
+    with page.expect_request("**/moments/*"):
+        selects.first.get_by_label("Note").click()  # which leaves the field
     selects.first.get_by_label("Note").fill("opening")
+    with page.expect_response("**/moments/*"):
+        held[0].continue_()  # the late answer leaves what is being typed
     selects.first.get_by_label("Note").press("Enter")
     selects.first.get_by_role("button", name="Star").click()
     expect(selects.first.get_by_role("button", name="Star")).to_have_attribute("aria-pressed", "true")

@@ -35,6 +35,7 @@ export class Tray {
     this._folded = false;
     addEventListener("keydown", (event) => this._key(event));
     document.addEventListener("select-moment", ({ detail }) => this.add(detail));
+    root.addEventListener("change", ({ target }) => (target.defaultValue = target.value), true); // it is on its way: no longer typed
   }
 
   /** Load the reels; one that is gone is left. */
@@ -81,6 +82,11 @@ export class Tray {
 
   _draw(items) {
     this._items = items;
+    const typed = document.activeElement;
+    if (this._root.contains(typed) && typed.matches("input[type=text], input[type=number]") && typed.value !== typed.defaultValue) {
+      typed.addEventListener("blur", () => this._draw(this._items), { once: true }); // a new field would lose what is being typed
+      return;
+    }
     const ids = new Set(items.map(({ id }) => id));
     this._ticked = new Set([...this._ticked].filter((id) => ids.has(id)));
     const focused = document.activeElement?.closest?.(".select")?.dataset.id;
