@@ -253,16 +253,16 @@ def text_evidence(coverage: NDArray[np.float64], size: int) -> NDArray[np.float6
     """Return the log odds for segments by the share c of the query's words in them: -ln(2 - 2c), at least 0.
 
     Added to the log odds by frames, they let words decide between similar pictures, and a line with the whole query
-    come first, while a part of the words does not raise a picture of something else above a match. They grow with the
-    logarithm of the library's size, as the best log odds by frames among unrelated segments do.
+    come first, while a part of the words does not raise a picture of something else above a match. From 300 segments on
+    they grow with the logarithm of the library's size, as the best log odds by frames among unrelated segments do.
 
     Args:
         coverage: float64 (C,), 0 to 1.
         size: segments of the library.
 
     Returns:
-        float64 (C,), 0 to 2.8 in a library of 300 segments.
+        float64 (C,), 0 to 2.8 in a library of up to 300 segments.
     """
-    scale = math.log(max(size, 2)) / math.log(_MEASURED_SIZE)
+    scale = math.log(max(size, _MEASURED_SIZE)) / math.log(_MEASURED_SIZE)
     evidence = math.log(1 - WORDS_ENOUGH) - np.log(1 - np.minimum(coverage, _MOST_COVERAGE))
     return np.asarray(scale * np.maximum(evidence, 0.0))
