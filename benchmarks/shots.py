@@ -33,7 +33,7 @@ from scenedetect.detectors import (
 )
 
 from indexer.media.frames import read_frames
-from indexer.media.shots import ShotDetector
+from indexer.media.shots import with_cuts
 
 _FPS = 25
 _SIZE = 320, 180
@@ -120,9 +120,8 @@ def transitions(kind: str) -> list[_Interval]:
 
 
 def ours(path: Path) -> list[float]:
-    detector = ShotDetector()
-    parts = read_frames(path)
-    return apart(time for part in parts for time, cut in zip(part.pts_seconds, detector.cuts(part), strict=True) if cut)
+    parts = with_cuts(read_frames(path))
+    return apart(time for frames, cuts in parts for time, cut in zip(frames.pts_seconds, cuts, strict=True) if cut)
 
 
 def at_two(detector: Any, frames: list[tuple[float, _Pictures]]) -> list[float]:

@@ -29,7 +29,7 @@ from indexer.media.files import hand, take_back
 from indexer.media.frames import MediaError, MediaInfo, probe, read_frames, read_stills, readable_end
 from indexer.media.image import read_pixels
 from indexer.media.remux import remux
-from indexer.media.shots import ShotDetector
+from indexer.media.shots import with_cuts
 from indexer.media.transcode import cut, join
 from indexer.text.cues import CueTrack, bounded
 from indexer.text.recognizer import Recognizer
@@ -160,8 +160,8 @@ def _decode_frames(job: DecodeFrames, options: Options) -> Generator[_Reply, Non
     info = probe(job.path)
     text = _text(job, info)
     yield {"info": asdict(info), "text": asdict(text)}, None
-    shots, last = ShotDetector(), 0.0
-    for frames in read_frames(
+    last = 0.0
+    chunks = read_frames(
         job.path,
         info=info,
         fps=job.fps,
@@ -170,8 +170,9 @@ def _decode_frames(job: DecodeFrames, options: Options) -> Generator[_Reply, Non
         end_seconds=job.end_seconds,
         key_frames_only=job.key_frames_only,
         reader=options.reader,
-    ):
-        message = {"pts_seconds": frames.pts_seconds.tolist(), "cuts": shots.cuts(frames), "shape": frames.data.shape}
+    )
+    for frames, cuts in with_cuts(chunks):
+        message = {"pts_seconds": frames.pts_seconds.tolist(), "cuts": cuts, "shape": frames.data.shape}
         yield message, frames.data
         last = float(frames.pts_seconds[-1])
     whole = job.start_seconds == 0 and job.end_seconds == math.inf
