@@ -615,6 +615,7 @@ def test_videos_by_month_with_their_dates_in_cards_of_a_chosen_size(page: Page, 
     page.go_back()
     expect(page.get_by_role("heading", name="Videos, newest first")).to_be_visible()
     expect(cards).to_have_count(4)
+    page.unroute_all(behavior="wait")
 
 
 @in_browser
@@ -662,7 +663,9 @@ def test_moments_are_collected_sorted_and_taken_away(
     selects.first.get_by_label("Note").fill("opening")
     with page.expect_response("**/moments/*"):
         held[0].continue_()  # the late answer leaves what is being typed
-    selects.first.get_by_label("Note").press("Enter")
+    with page.expect_response("**/moments/*"):
+        selects.first.get_by_label("Note").press("Enter")
+    expect(selects.first.get_by_label("Note")).to_have_attribute("value", "opening")
     selects.first.get_by_role("button", name="Star").click()
     expect(selects.first.get_by_role("button", name="Star")).to_have_attribute("aria-pressed", "true")
     picture(page, "tray")

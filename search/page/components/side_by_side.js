@@ -74,7 +74,7 @@ class Pair {
 
   _toggle() {
     const [leader, follower] = this._videos;
-    if (!leader.paused) return leader.pause();
+    if (!leader.paused) return this._videos.forEach((video) => video.pause());
     const length = ({ start, end }) => Math.max(end - start, 0.001);
     if (Number(this._place.value) >= 1) this._seek(0);
     follower.playbackRate = Math.min(4, Math.max(0.25, length(this._parts[1]) / length(this._parts[0])));

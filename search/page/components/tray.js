@@ -84,7 +84,8 @@ export class Tray {
     this._items = items;
     const typed = document.activeElement;
     if (this._root.contains(typed) && typed.matches("input[type=text], input[type=number]") && typed.value !== typed.defaultValue) {
-      typed.addEventListener("blur", () => this._draw(this._items), { once: true }); // a new field would lose what is being typed
+      const { defaultValue: before } = typed; // a new field would lose what is being typed; the answer to its change draws all
+      typed.addEventListener("blur", () => typed.defaultValue === before && this._draw(this._items), { once: true });
       return;
     }
     const ids = new Set(items.map(({ id }) => id));
