@@ -212,6 +212,7 @@ def test_another_service_of_the_library_shows_a_job_and_takes_over_one_that_is_d
     client: TestClient, encoder: Encoder, films: Path, gate: threading.Event, monkeypatch: pytest.MonkeyPatch
 ):
     folder = state_of(client).library.folder
+    monkeypatch.setattr(search.service.backend.jobs, "_SAVE_SECONDS", 0.0)  # others see every step
     job = start(client, films)
     assert gate.reached.wait(DEADLINE)  # type: ignore[attr-defined]
     waiting = start(client, films / "1.mp4")
