@@ -7,8 +7,9 @@ BIN := .venv/bin
 READY := .venv/.ready
 # Where the CPU build of torch is published for machines whose own package index has none.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
-# Processes that run the tests; a file's tests stay in one, so that they share its fixtures.
-WORKERS ?= 2
+# Processes that run the tests, one more than two cores since tests wait too; a file's tests stay in one, so that they share
+# its fixtures.
+WORKERS ?= 3
 TORCH := $(shell grep '^torch==' constraints.txt)
 
 .PHONY: demo test check format install clean lock

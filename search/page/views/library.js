@@ -31,7 +31,7 @@ export class LibraryView {
     this._failures = new Failures(jobs);
     this._grid = new Grid(videoCard, say("library.videos"));
     this._months = new Months();
-    this._title = element("h2", { id: "videos-title" });
+    this._title = element("h2", { id: "videos-title" }, say("library.videos"));
     this._videosSection = element("section", { "aria-labelledby": "videos-title" }, element("div", { class: "section-head" }, this._title, sizeSlider()), this._months.root, this._grid.root);
     this._addFolder = element("section", { class: "panel", "aria-labelledby": "add-title" }, element("h2", { id: "add-title" }, say("library.add")), addFolder(jobs, status));
     this._error = element("div");
