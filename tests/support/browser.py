@@ -111,7 +111,8 @@ def search_for(page: Page, text: str) -> Locator:
 
 
 def drop(page: Page, path: Path) -> None:
-    """Drop a file on the page, as a person drags it there."""
+    """Drop a file on the page, as a person drags it there, who sees the page first."""
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
     content = base64.b64encode(path.read_bytes()).decode()
     transfer = page.evaluate_handle(
         """([content, name]) => {
