@@ -77,7 +77,9 @@ def decode_only(folder: Path) -> None:
 def index(folder: Path) -> float:
     """Index into a new library; return the seconds of video in it."""
     with tempfile.TemporaryDirectory() as home:
-        subprocess.run([VIDEOBERT, "index", folder, "--library", home, "--words", "none"], check=False, capture_output=True)
+        subprocess.run(
+            [VIDEOBERT, "index", folder, "--library", home, "--words", "none"], check=False, capture_output=True
+        )
         with Library(home) as library:
             return sum(video.duration for video in library.videos())
 
