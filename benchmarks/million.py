@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.speed import memory_mib, serving
+from benchmarks.speed import memory_mib, serving, timed
 from indexer.features.hubness import hubness, query_bank
 from model.encoder.contract import Encoder
 from model.encoder.load import load
@@ -159,12 +159,6 @@ def changed(library: Library, encoder: Encoder) -> None:
         beside = f", others meanwhile {1000 * statistics.median(during):.0f} ms" if during else ""
         print(f"after {count * PER_VIDEO} new segments: first search {1000 * first:.0f} ms{beside}", flush=True)
         assert len(library.engine.index) == held * PER_VIDEO, "a search lacks what was added"
-
-
-def timed(action: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    action()
-    return time.perf_counter() - began
 
 
 if __name__ == "__main__":

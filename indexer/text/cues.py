@@ -115,8 +115,8 @@ def bounded(track: CueTrack, name: str) -> CueTrack:
 
     A cue ends when its text has been read, though its file says otherwise, unless the picture was seen to show it; one
     that repeats a line which is still on screen goes into that one; and of a video, `MOST_CUES` cues and
-    `MOST_CHARACTERS` characters are kept. Each of these is told as one problem where it hides something that a reader
-    would miss.
+    `MOST_CHARACTERS` characters are kept. Each of these is reported as one problem where it hides something that a
+    reader would miss.
 
     Args:
         name: of the video, for the problems.

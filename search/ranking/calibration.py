@@ -123,7 +123,7 @@ class Calibrator:
         Args:
             evidence: log odds by what else is known of the query, see `label_evidence`.
         """
-        return np.asarray(1 / (1 + np.exp(-self.log_odds(similarity, is_text=is_text) - evidence)))
+        return probability(self.log_odds(similarity, is_text=is_text) + evidence)
 
     def log_odds(self, similarity: NDArray[np.float32], *, is_text: bool = True) -> NDArray[np.float64]:
         """Return the log odds that segments of this similarity (C,) show what was asked for: float64 (C,)."""
@@ -153,6 +153,11 @@ class Calibrator:
         """Mean and standard deviation of the cosines between segments of the sample."""
         cosines = self.vectors[:_SAMPLE] @ self.vectors[:_SAMPLE].T
         return _moments(cosines[~np.eye(len(cosines), dtype=bool)])
+
+
+def probability(log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the probabilities for log odds (C,): float64 (C,), 0 to 1."""
+    return np.asarray(1 / (1 + np.exp(-log_odds)))
 
 
 def _moments(similarities: NDArray[np.float32]) -> tuple[float, float]:

@@ -14,6 +14,7 @@ from search.ranking.calibration import (
     WORDS_ENOUGH,
     Calibrator,
     label_evidence,
+    probability,
     text_confidence,
 )
 from search.ranking.smoothing import Neighbours
@@ -148,8 +149,8 @@ class SearchContext:
             # No smoothing for clips: they are matched frame by frame later, and the neighbours of a copy may differ.
             similarity = neighbours.smooth(similarity) if is_text else neighbours.own(similarity)
             labels = label_evidence(self.catalog, clause.text, len(clause.words)) if is_text else 0.0
-            by_frames = self.calibrator.confidence(similarity, is_text=is_text, evidence=labels)
             evidence = self.calibrator.log_odds(similarity, is_text=is_text)
+            by_frames = probability(evidence + labels)
         by_text = text_confidence(coverage) if self.only != "visual" else nothing
         ranks = reciprocal_ranks(evidence + text_evidence(coverage, self.calibrator.size))
         share = by_text / np.maximum(by_text + by_frames, 1e-9)

@@ -1,4 +1,4 @@
-"""Queries that are not English, in every door."""
+"""Queries that are not English, in every interface."""
 
 from __future__ import annotations
 
